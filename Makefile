@@ -1,0 +1,44 @@
+# texprior: make demo | demo-quick | test | lint | clean. Needs Python 3.11 or newer and a network for the first install.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo demo-quick test lint clean
+
+# Train, sweep, restore and measure on the bundled photographs: minutes on two cores.
+demo: $(VENV)/installed
+	$(BIN)/texprior demo
+
+# The same line with tiny budgets, within 90 seconds: shows that everything works, not how well.
+demo-quick: $(VENV)/installed
+	$(BIN)/texprior demo --quick
+
+# All tests; arguments of pytest in ARGS, such as make test ARGS="-k sampler".
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(ARGS)
+
+# Format, lint, types, and the direction of imports.
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+# Remove the virtual environment and the caches of the tools; texprior-runs/ stays.
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# Each install is done once, and again when its requirements change.
+$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/created
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/created
+	$(PIP) -e '.[dev]'
+	@touch $(VENV)/installed $@
+
+$(VENV)/created:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("texprior needs Python 3.11 or newer, but $(PYTHON) is %d.%d; name another: make PYTHON=python3.12 $(MAKECMDGOALS)" % v[:2])'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }
+	@touch $@

@@ -1,0 +1,73 @@
+"""Model cards: what a prior or a model is, in a README beside its weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from texprior.schema import refs_of
+from texprior.session import Session
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from texprior.models import Prior
+    from texprior.train import Finished
+
+
+def count(network: nn.Module, trainable_only: bool = False) -> int:
+    """Number of parameters."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad or not trainable_only)
+
+
+def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done: Finished) -> str:
+    """The card of a prior."""
+    e = session.experiment
+    facts = {
+        "parameters": f"{count(network):,}",
+        "decomposition": e.decomposition.name,
+        "texture's standard deviation": f"{about['scale']:.5f}",
+        "images seen": f"{done.images_seen:,}",
+        "training time": f"{done.elapsed_s:.0f} s",
+        "training data": str(e.data.train.model_dump()),
+    }
+    return _card(f"Texture prior of experiment {e.name}", "A diffusion prior over the texture layer.", facts, session)
+
+
+def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[str, Any], done: Finished) -> str:
+    """The card of a restoration model."""
+    e, size = session.experiment, count(adapter)
+    facts = {
+        "degradation": str(e.degradation.model_dump()) if e.degradation else "as in the data",
+        "prior": f"sha256 {about['prior_sha256']}",
+        "adapter": f"{e.adapter.name}, {size:,} parameters, {size / count(prior.network):.1%} of the denoiser's",
+        "residual's standard deviation": f"{about['residual_std']:.5f} (prior's texture {prior.scale:.5f})",
+        "images seen": f"{done.images_seen:,}",
+        "training time": f"{done.elapsed_s:.0f} s",
+        "training data": str(e.data.train.model_dump()),
+    }
+    text = "Initial predictor and adapter on a frozen texture prior. 'texprior evaluate' adds its scores here."
+    return _card(f"Restoration model of experiment {e.name}", text, facts, session)
+
+
+def _card(title: str, text: str, facts: dict[str, str], session: Session) -> str:
+    table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    components = "\n".join(f"- {line}" for line in _components(session))
+    citations = "\n\n".join(dict.fromkeys(_citations(session)))
+    return (
+        f"# {title}\n\n{text}\n\n| | |\n|---|---|\n{table}\n\n## Components\n\n{components}\n\n"
+        f"## Citations\n\n```bibtex\n{citations}\n```\n\n"
+        "The weights are for research: they carry the terms of the photographs that they were trained on.\n"
+    )
+
+
+def _components(session: Session) -> list[str]:
+    lines = []
+    for path, kind, ref in refs_of(session.experiment):
+        entry = session.registry.find(kind, ref.name)
+        lines.append(f"`{path}`: {entry.qualified} {entry.plugin.version}")
+    return lines
+
+
+def _citations(session: Session) -> list[str]:
+    found = (session.registry.find(kind, ref.name).component.citation for _, kind, ref in refs_of(session.experiment))
+    return [citation for citation in found if citation]

@@ -1,0 +1,112 @@
+"""The command line. A command's module is imported when the command is used; torch when it starts to work."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from texprior import __version__
+from texprior.errors import TexpriorError
+
+COMMANDS = {
+    "demo": "demo:demo",
+    "prior": "training:prior",
+    "adapt": "training:adapt",
+    "restore": "restore:restore",
+    "evaluate": "evaluate:evaluate",
+    "sweep": "sweep:sweep",
+    "decompose": "preview:decompose",
+    "degrade": "preview:degrade",
+    "plugins": "plugins:plugins",
+    "weights": "weights:weights",
+    "ui": "ui:ui",
+    "doctor": "doctor:doctor",
+}
+"""Command -> module and function below ``texprior.cli``, in the order of the help."""
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"texprior.cli.{module}"), name)
+        return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="texprior")
+def cli() -> None:
+    """Experiments on diffusion texture priors in image restoration.
+
+    Exit codes: 0 done; 1 the work failed, or a part of it; 2 wrong usage or configuration; 130 interrupted.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code. Whatever goes wrong is a sentence on stderr."""
+    _log_to_stderr()
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of our output went away: nothing is wrong
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        code = cli.main(arguments, prog_name="texprior", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except TexpriorError as error:
+        _say(f"error: {error}" if error.exit_code != 130 else str(error))
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted; the same command starts again from what was saved")
+        return 130
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if os.environ.get("TEXPRIOR_DEBUG"):
+            _say(traceback.format_exc())
+        _say(
+            f"internal error: {type(error).__name__}: {error}; please report it, with the output of the same command "
+            "under TEXPRIOR_DEBUG=1, which shows the traceback"
+        )
+        return 1
+
+
+class _Stderr(logging.Handler):
+    """Warnings of the platform and of plugins as plain lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+def _log_to_stderr() -> None:
+    for name in ("texprior", "texprior_plugins"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(handler, _Stderr) for handler in logger.handlers):
+            logger.addHandler(_Stderr(logging.WARNING))
+
+
+def _say(message: Any) -> None:
+    click.echo(message, err=True)

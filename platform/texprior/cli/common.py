@@ -1,0 +1,147 @@
+"""What commands share: options, the registry, the experiment, the session."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texprior.cli.output import keep_stdout_for_json
+
+if TYPE_CHECKING:
+    from texprior.config import Experiment
+    from texprior.plugin import Ref
+    from texprior.registry import Registry
+    from texprior.session import Session
+
+Command = Callable[..., Any]
+
+plugin_option = click.option(
+    "--plugin", "plugins", multiple=True, metavar="FILE", help="A plugin that is a single file; repeatable."
+)
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=keep_stdout_for_json,
+    help="Print one JSON document to stdout and nothing else.",
+)
+device_option = click.option("--device", metavar="NAME", help="auto, cpu, mps, cuda or cuda:N.")
+fresh_option = click.option(
+    "--fresh", is_flag=True, help="Start over instead of going on from checkpoints and finished folders."
+)
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Override a value, such as adapter.cga.width=32; repeatable.",
+)
+
+
+def discover(plugins: Sequence[str]) -> Registry:
+    """The registry of what is installed, and of single files."""
+    from texprior.registry import Registry
+
+    return Registry.discover(plugins)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What every command on an experiment is given."""
+
+    path: str
+    overrides: tuple[str, ...]
+    plugins: tuple[str, ...]
+    device: str | None
+    as_json: bool
+
+    @functools.cached_property
+    def registry(self) -> Registry:
+        return discover(self.plugins)
+
+    def experiment(self, *more: str) -> Experiment:
+        """The resolved experiment. ``more`` are overrides that options of the command stand for."""
+        from texprior import config
+
+        device = [f"device={self.device}"] if self.device else []
+        return config.load(self.path, self.registry, [*self.overrides, *device, *more])
+
+    def session(self, *more: str, **how: Any) -> Session:
+        """A session on the experiment, its progress shown until the command ends."""
+        return session_of(self.experiment(*more), self.registry, **how)
+
+
+def takes_experiment(function: Command) -> Command:
+    """Gives a command the argument EXPERIMENT and the common options, as a ``Request``."""
+
+    @click.argument("experiment")
+    @set_option
+    @plugin_option
+    @device_option
+    @json_option
+    @functools.wraps(function)
+    def command(
+        experiment: str,
+        overrides: tuple[str, ...],
+        plugins: tuple[str, ...],
+        device: str | None,
+        as_json: bool,
+        **options: Any,
+    ) -> Any:
+        return function(Request(experiment, overrides, plugins, device, as_json), **options)
+
+    return command
+
+
+def session_of(experiment: Experiment, registry: Registry, **how: Any) -> Session:
+    """A session whose progress and messages go to stderr until the command ends."""
+    from texprior.cli.progress import Reporter
+    from texprior.session import Session
+
+    reporter = click.get_current_context().with_resource(Reporter())
+    return Session.start(experiment, registry, progress=reporter, say=reporter.say, **how)
+
+
+def component(registry: Registry, kind: str, text: str, option: str) -> Ref:
+    """A component as a person names it: NAME, or YAML such as '{guided: {eps: 0.02}}'.
+
+    Raises ConfigError for what is no such thing, or has wrong options.
+    """
+    import yaml
+    from pydantic import ValidationError
+
+    from texprior.complaints import complaints_of, raise_complaints
+    from texprior.errors import ConfigError
+    from texprior.plugin import Options, Ref
+
+    example = "'{guided: {eps: 0.02}}'"
+    try:
+        ref = Ref.model_validate(yaml.safe_load(text))
+    except (yaml.YAMLError, ValidationError):
+        raise ConfigError(
+            f"{option} {text}: expected a {kind}'s name, or YAML with its options like {example}"
+        ) from None
+    model: type[Options] = registry.find(kind, ref.name).component.options
+    try:
+        options = model.model_validate(ref.options)
+    except ValidationError as error:
+        found = [c.below(f"{kind}.{ref.name}") for c in complaints_of(error, model)]
+        raise_complaints(found, f"{option} {text}", {})
+    return Ref(name=ref.name, options=options.model_dump(mode="json"))
+
+
+def output_folder(path: str, option: str = "-o") -> Path:
+    """The folder for results, made where it is missing. Raises ConfigError where it cannot be one."""
+    from texprior.errors import ConfigError
+
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{option} {path}: this cannot be a folder for results ({error.strerror})") from None
+    return folder

@@ -1,0 +1,43 @@
+"""``texprior demo``: the whole line on bundled photographs."""
+
+from __future__ import annotations
+
+import click
+
+from texprior.cli.common import discover, json_option, plugin_option, set_option
+from texprior.cli.output import emit, say
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="At most 90 s: shows that everything works, not how well.")
+@click.option("--runs", metavar="DIR", help="Where everything is written; TEXPRIOR_RUNS or texprior-runs if not given.")
+@set_option
+@plugin_option
+@json_option
+def demo(quick: bool, runs: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
+    """Run the whole line on bundled photographs.
+
+    Two stages, a sweep, restoration and scores; minutes on two cores.
+    """
+    import os
+
+    from texprior.cli.common import output_folder
+    from texprior.cli.progress import Reporter
+
+    if runs:
+        os.environ["TEXPRIOR_RUNS"] = str(output_folder(runs, "--runs").resolve())
+    reporter = click.get_current_context().with_resource(Reporter())
+    registry = discover(plugins)
+    from texprior.demo import run_demo
+
+    done = run_demo(registry, quick, overrides, reporter.say, reporter)
+    if as_json:
+        emit(done.as_json())
+        return
+    from texprior.cli.scores import show_scores
+
+    show_scores(done.scores)
+    for path in done.pictures:
+        click.echo(f"contact sheet: {path}")
+    click.echo(f"model: {done.model}\nprior: {done.prior}")
+    say(f"see the runs with: {'TEXPRIOR_RUNS=' + runs + ' ' if runs else ''}texprior ui")

@@ -1,0 +1,122 @@
+"""A component's options as rows, and the piece of an experiment that names it."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, Literal
+
+import annotated_types
+from pydantic_core import PydanticUndefined
+
+from texprior.config import Range, component_paths
+from texprior.dimension import Dimension, tuned, unwrap
+from texprior.plugin import Component, Options
+from texprior.registry import Entry
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option as a person reads it; ``default`` is in JSON's types, and None where ``required``."""
+
+    name: str
+    type: str
+    range: str
+    default: Any
+    required: bool
+    search: str
+    description: str
+
+
+def options_of(model: type[Options]) -> list[Option]:
+    """Every option, nested ones by dotted path."""
+    return list(_options(model, tuned(model)))
+
+
+def snippet(component: Component) -> str:
+    """The YAML that names the component in an experiment, with its defaults; REQUIRED where there is none."""
+    import yaml
+
+    values = {
+        o.name: "REQUIRED" if o.required else o.default for o in options_of(component.options) if "." not in o.name
+    }
+    named: Any = {component.name: values} if values else component.name
+    path = next((p for p, kind in component_paths().items() if kind == component.kind), f"{component.kind}s")
+    path = {"metrics": "metrics", "eventss": "events"}.get(path, path)
+    nested: Any = [named] if path in ("metrics", "events") else named
+    for key in reversed(path.split(".")):
+        nested = {key: nested}
+    text: str = yaml.safe_dump(nested, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def as_json(entry: Entry) -> dict[str, Any]:
+    """A component in JSON's types."""
+    component = entry.component
+    return {
+        "kind": component.kind,
+        "name": component.name,
+        "qualified": entry.qualified,
+        "distribution": entry.plugin.distribution,
+        "version": entry.plugin.version,
+        "status": entry.plugin.status,
+        "reason": entry.plugin.reason,
+        "summary": component.summary,
+        "options": [vars(option) for option in options_of(component.options)],
+        "tags": component.tags,
+        "citation": component.citation,
+    }
+
+
+def _options(model: type[Options], search: dict[str, Dimension], prefix: str = "") -> Iterator[Option]:
+    for name, info in model.model_fields.items():
+        types, constraints = unwrap(info.annotation, info.metadata)
+        path = f"{prefix}{name}"
+        if len(types) == 1 and isinstance(types[0], type) and issubclass(types[0], Options):
+            yield from _options(types[0], search, f"{path}.")
+            continue
+        default = info.get_default(call_default_factory=True)
+        missing = default is PydanticUndefined
+        yield Option(
+            name=path,
+            type=" or ".join(_type(t) for t in types),
+            range=_range(constraints),
+            default=None if missing else _plain(default),
+            required=missing,
+            search=_search(search[path]) if path in search else "",
+            description=info.description or "",
+        )
+
+
+def _type(plain: Any) -> str:
+    if plain is NoneType:
+        return "null"
+    if typing.get_origin(plain) is Literal:
+        return " | ".join(map(str, typing.get_args(plain)))
+    return str(getattr(plain, "__name__", plain)) if typing.get_origin(plain) is None else str(plain)
+
+
+def _range(constraints: list[Any]) -> str:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "a multiple of", "min_length": "length ≥"}
+    known = (annotated_types.Ge, annotated_types.Gt, annotated_types.Le, annotated_types.Lt, annotated_types.Interval)
+    found = []
+    for constraint in constraints:
+        if isinstance(constraint, (*known, annotated_types.MultipleOf)):
+            values = {name: getattr(constraint, name, None) for name in signs}
+            found += [f"{signs[name]} {value}" for name, value in values.items() if value is not None]
+    return ", ".join(found)
+
+
+def _search(dimension: Dimension) -> str:
+    if not isinstance(dimension, Range):
+        return ", ".join(map(str, dimension))
+    step = f", step {dimension.step}" if dimension.step else ""
+    return f"{dimension.low} to {dimension.high}{', log' if dimension.log else ''}{step}"
+
+
+def _plain(value: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(type(value)).dump_python(value, mode="json")

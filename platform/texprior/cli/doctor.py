@@ -1,0 +1,141 @@
+"""``texprior doctor``: what is installed, what each plugin says, and what will be used."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texprior.cli.common import discover, json_option, plugin_option
+from texprior.cli.output import emit, table
+
+if TYPE_CHECKING:
+    from texprior.registry import Registry
+
+
+@click.command()
+@plugin_option
+@json_option
+def doctor(plugins: tuple[str, ...], as_json: bool) -> None:
+    """Say what is installed and what will be used.
+
+    Exit code 1 if something is wrong.
+    """
+    registry = discover(plugins)
+    found = {
+        **_machine(),
+        "attention": _attention(registry),
+        "plugins": _plugins(registry),
+        "weights": _weights(registry),
+        "store": _store(),
+    }
+    wrong = _wrong(found)
+    if as_json:
+        emit({**found, "wrong": wrong})
+    else:
+        _show(found, wrong)
+    if wrong:
+        click.get_current_context().exit(1)
+
+
+def _machine() -> dict[str, Any]:
+    import torch
+
+    from texprior import __version__
+
+    devices = ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count()))]
+    return {
+        "texprior": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "torch": torch.__version__,
+        "devices": devices + (["mps"] if torch.backends.mps.is_available() else []),
+        "threads": torch.get_num_threads(),
+        "cpus": os.cpu_count(),
+    }
+
+
+def _attention(registry: Registry) -> list[dict[str, str]]:
+    """Every backend on every type of device: empty reason where it works."""
+    import torch
+
+    from texprior.plugin import Ref
+
+    devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+    rows = []
+    for entry in registry.entries("attention"):
+        for device in devices:
+            try:
+                backend = registry.build("attention", Ref(name=entry.qualified))
+                reason = str(backend.available(torch.device(device), torch.float32))
+            except Exception as error:  # what a plugin raises is what the doctor is asked for
+                reason = f"{type(error).__name__}: {error}"
+            rows.append({"name": entry.qualified, "device": device, "reason": reason})
+    return rows
+
+
+def _plugins(registry: Registry) -> list[dict[str, Any]]:
+    return [
+        {
+            "distribution": p.distribution,
+            "version": p.version,
+            "status": p.status,
+            "reason": p.reason,
+            "components": len(p.components),
+        }
+        for p in registry.plugins
+    ]
+
+
+def _weights(registry: Registry) -> list[dict[str, Any]]:
+    from texprior.weights import locate
+
+    records = {w.name: w for entry in registry.entries() for w in entry.component.weights}
+    found = {name: locate(record) for name, record in records.items()}
+    return [{"name": name, "found": str(path) if path else None} for name, path in found.items()]
+
+
+def _store() -> dict[str, Any]:
+    """Where runs go, and whether one can write there (a server is not asked)."""
+    from texprior.cli.ui import store_in_use
+    from texprior.store import runs_root
+
+    root = runs_root()
+    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    writable = existing.is_dir() and os.access(existing, os.W_OK)
+    database = root / "mlflow.db"
+    if database.exists() and Path(store_in_use().removeprefix("sqlite:///")) == database:
+        writable = writable and os.access(database, os.W_OK)
+    return {"runs": str(root), "tracking_uri": store_in_use(), "writable": writable}
+
+
+def _wrong(found: dict[str, Any]) -> list[str]:
+    """What a person should mend; missing parameters and disabled plugins are no faults."""
+    bad = [p for p in found["plugins"] if p["status"] in ("failed", "incompatible")]
+    wrong = [f"plugin {p['distribution']} is {p['status']}: {p['reason']}" for p in bad]
+    if not any(p["components"] for p in found["plugins"]):
+        wrong.append("no plugin is loaded, not even texprior's own; install it again")
+    if not found["store"]["writable"]:
+        wrong.append(f"{found['store']['runs']} cannot be written; name another folder in TEXPRIOR_RUNS")
+    return wrong
+
+
+def _show(found: dict[str, Any], wrong: list[str]) -> None:
+    for name in ("texprior", "python", "system", "torch", "devices", "threads", "cpus"):
+        value = found[name]
+        click.echo(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+    store = found["store"]
+    click.echo(f"runs: {store['runs']} ({'writable' if store['writable'] else 'not writable'})")
+    click.echo(f"tracking: {store['tracking_uri']}\n")
+    rows = [[p["distribution"], p["version"], p["status"], str(p["components"]), p["reason"]] for p in found["plugins"]]
+    table(["plugin", "version", "status", "components", "reason"], rows, wrap=["reason"])
+    table(
+        ["attention", "device", "available"],
+        [[a["name"], a["device"], f"no: {a['reason']}" if a["reason"] else "yes"] for a in found["attention"]],
+        wrap=["available"],
+    )
+    table(["weights", "found"], [[w["name"], w["found"] or "missing"] for w in found["weights"]], wrap=["found"])
+    click.echo("\n".join(wrong) if wrong else "nothing is wrong")

@@ -1,0 +1,72 @@
+"""``texprior evaluate``: scores of a model on a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from texprior.cli.common import Request, output_folder, takes_experiment
+from texprior.cli.output import emit, name_broken
+
+
+@click.command()
+@takes_experiment
+@click.option("--model", "model_path", metavar="MODEL", required=True, help="The folder of a trained model.")
+@click.option("--prior", metavar="PRIOR", help="The folder of the model's prior, if it was moved.")
+@click.option("--split", type=click.Choice(["val", "test"]), help="The experiment's evaluation.split if not given.")
+@click.option("--steps", metavar="N,N,...", help="Sampling steps to compare, such as 1,2,4,10.")
+@click.option("--texture-strengths", metavar="W,W,...", help="Texture strengths to compare, such as 0,0.5,1.")
+@click.option("--controls", is_flag=True, help="Also without the adapter, with another picture's code and estimate.")
+@click.option(
+    "-o", "--output", metavar="DIR", help="Where scores.csv and sheet.png go; MODEL/evaluation-SPLIT if not given."
+)
+def evaluate(
+    request: Request,
+    model_path: str,
+    prior: str | None,
+    split: str | None,
+    steps: str | None,
+    texture_strengths: str | None,
+    controls: bool,
+    output: str | None,
+) -> None:
+    """Score a model on the pictures of EXPERIMENT.
+
+    The scores go to a run and to the model's README.md too.
+    """
+    given = {
+        "split": split,
+        "steps": steps and f"[{steps}]",
+        "texture_strengths": texture_strengths and f"[{texture_strengths}]",
+        "controls": "true" if controls else None,
+    }
+    session = request.session(*(f"evaluation.{name}={value}" for name, value in given.items() if value is not None))
+    from texprior.judge import judge
+    from texprior.models import load_model
+    from texprior.summary import as_json
+
+    model = load_model(Path(model_path), request.registry, Path(prior) if prior else None, session)
+    session.pictures(session.experiment.evaluation.split)
+    judged = judge(session, model, output_folder(output) if output else None)
+    found = judged.evaluated
+    sheet = judged.folder / "sheet.png"
+    if request.as_json:
+        emit(
+            {
+                "model": model.folder,
+                "split": session.experiment.evaluation.split,
+                "scores": judged.folder / "scores.csv",
+                "sheet": sheet if found.sheet else None,
+                "run": judged.run,
+                "better": found.scores.better,
+                "metrics": as_json(found.scores),
+                "broken": found.broken,
+            }
+        )
+    elif found.scores.scores:
+        from texprior.cli.scores import show_scores
+
+        show_scores(found.scores)
+        click.echo(f"scores: {judged.folder / 'scores.csv'}\ncontact sheet: {sheet}")
+    name_broken(found.broken, "read")

@@ -1,0 +1,104 @@
+"""``texprior plugins``: what is installed, and what a component takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from texprior.cli.common import discover, json_option, plugin_option
+from texprior.cli.output import emit, table
+from texprior.errors import PluginError
+from texprior.plugin import KINDS
+
+
+@click.group()
+def plugins() -> None:
+    """List components, and show their options."""
+
+
+@plugins.command("list")
+@click.option("--kind", type=click.Choice(KINDS), help="Of one kind only.")
+@plugin_option
+@json_option
+def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
+    """List every component, and the plugins that did not load."""
+    from texprior.cli.describe import as_json as described
+
+    registry = discover(plugins)
+    entries = registry.entries(kind)
+    bad = [plugin for plugin in registry.plugins if plugin.status != "loaded"]
+    if as_json:
+        nothing: dict[str, Any] = {"kind": None, "name": None, "qualified": None, "summary": "", "options": []}
+        missing = [
+            {
+                **nothing,
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "status": plugin.status,
+                "reason": plugin.reason,
+                "tags": [],
+                "citation": "",
+            }
+            for plugin in bad
+        ]
+        emit([*(described(entry) for entry in entries), *missing])
+        return
+    rows = [
+        [e.component.kind, e.component.name, e.plugin.distribution, e.plugin.version, e.component.summary]
+        for e in entries
+    ]
+    columns = ["kind", "name", "distribution", "version", "summary"]
+    table(
+        columns,
+        [*rows, *(["-", "-", p.distribution, p.version, f"{p.status}: {p.reason}"] for p in bad)],
+        wrap=["summary"],
+    )
+
+
+@plugins.command()
+@click.argument("component", metavar="KIND/NAME")
+@click.option("--bibtex", is_flag=True, help="The citation alone.")
+@plugin_option
+@json_option
+def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) -> None:
+    """Show a component: its options, what a sweep searches, its citation, and how an experiment names it.
+
+    NAME may be qualified by its distribution: degradation/acme-rain/rain.
+    """
+    from texprior.cli.describe import as_json as described
+    from texprior.cli.describe import options_of, snippet
+
+    kind, slash, name = component.partition("/")
+    if not slash or kind not in KINDS:
+        raise PluginError(f"'{component}' is no KIND/NAME such as adapter/cga; the kinds are: {', '.join(KINDS)}")
+    entry = discover(plugins).find(kind, name)
+    record = entry.component
+    if as_json:
+        emit({**described(entry), "snippet": snippet(record)})
+        return
+    if bibtex:
+        if not record.citation:
+            raise PluginError(f"{kind} '{entry.qualified}' gives no citation")
+        click.echo(record.citation)
+        return
+    click.echo(f"{record.kind} {entry.qualified} {entry.plugin.version}\n{record.summary}")
+    if record.tags:
+        click.echo(f"tags: {', '.join(record.tags)}")
+    rows = [
+        [o.name, o.type, o.range, "required" if o.required else str(_default(o.default)), o.search, o.description]
+        for o in options_of(record.options)
+    ]
+    if rows:
+        table(
+            ["option", "type", "range", "default", "search space", "description"], rows, wrap=["description", "range"]
+        )
+    else:
+        click.echo("\nIt has no options.\n")
+    click.echo(f"in an experiment:\n\n{snippet(record)}")
+    if record.citation:
+        click.echo(record.citation)
+
+
+def _default(value: Any) -> Any:
+    return "null" if value is None else value

@@ -1,0 +1,119 @@
+"""``texprior restore``: pictures of any size through a trained model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from texprior.cli.common import (
+    device_option,
+    discover,
+    json_option,
+    output_folder,
+    plugin_option,
+    session_of,
+    set_option,
+)
+from texprior.cli.pictures import Source, for_each, sources, target
+
+if TYPE_CHECKING:
+    from texprior.models import Model
+    from texprior.registry import Registry
+    from texprior.session import Session
+
+SAMPLING = ("steps", "texture_strength", "samples", "tile")
+
+
+@click.command()
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.option("--model", "model_path", metavar="MODEL", required=True, help="The folder of a trained model.")
+@click.option("-o", "--output", metavar="DIR", required=True, help="Where NAME.png goes, and NAME-spread.png.")
+@click.option("--prior", metavar="PRIOR", help="The folder of the model's prior, if it was moved.")
+@click.option("--steps", metavar="N", help="Sampling steps.")
+@click.option("--texture-strength", metavar="W", help="0 is the base alone, 1 the sampled layer as it is.")
+@click.option("--samples", metavar="K", help="The mean of K samples, and their spread.")
+@click.option("--tile", metavar="PX", help="Side of a tile.")
+@click.option(
+    "--seed", type=int, metavar="N", help="Of the noise, with each picture's file name; the model's if not given."
+)
+@set_option
+@plugin_option
+@device_option
+@json_option
+def restore(
+    images: tuple[str, ...],
+    model_path: str,
+    output: str,
+    prior: str | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    plugins: tuple[str, ...],
+    device: str | None,
+    as_json: bool,
+    **sampling: str | None,
+) -> None:
+    """Restore pictures with a trained model.
+
+    An IMAGE is a file, or a folder with its subfolders.
+
+    --set takes what is below 'sampling', such as sampling.schedule=karras, and threads.
+    """
+    found = sources(images)
+    given = [f"sampling.{name}={sampling[name]}" for name in SAMPLING if sampling[name] is not None]
+    session = _session(model_path, discover(plugins), [*overrides, *given], device)
+    model = _model(model_path, session, prior)
+    folder = output_folder(output)
+    targets = {source: target(folder, source.name, found) for source in found}
+    settings, noise_seed = session.experiment.sampling, session.experiment.seed if seed is None else seed
+
+    def work(source: Source) -> dict[str, object]:
+        from texprior.flow.image import load_image, save_image
+        from texprior.pipeline import restore as restore_picture
+
+        degraded = load_image(source.path)
+        restored = restore_picture(model, degraded[None], source.path.name, settings, noise_seed)
+        save_image(restored.picture[0], targets[source])
+        spread = None
+        if settings.samples > 1:
+            spread = targets[source].with_name(f"{source.name}-spread.png")
+            largest = float(restored.spread.max())
+            save_image(restored.spread[0] / max(largest, 1e-8), spread)
+        session.progress("restore", found.index(source) + 1, len(found), {})
+        return {
+            "restored": str(targets[source]),
+            "spread": str(spread) if spread else None,
+            "mean_spread": float(restored.spread.mean()) if spread else None,
+            "size": f"{degraded.shape[-1]}x{degraded.shape[-2]}",
+            "calls": restored.calls,
+            "elapsed_s": round(restored.elapsed_s, 3),
+        }
+
+    about = {"model": model.folder, "prior": model.prior.folder, "seed": noise_seed, "sampling": settings.model_dump()}
+    for_each(found, work, as_json, **about)
+
+
+def _session(model_path: str, registry: Registry, overrides: list[str], device: str | None) -> Session:
+    """A session on the model's own experiment, with another way to sample. Raises ConfigError."""
+    from texprior import config, models
+    from texprior.errors import ConfigError
+    from texprior.store import require_folder
+
+    for override in overrides:
+        if not override.startswith(("sampling.", "threads=")):
+            raise ConfigError(
+                f"--set {override}: a trained model stays as it is; only sampling.* and threads can be set"
+            )
+    folder = require_folder(Path(model_path), "model", models.CONFIG, models.PREDICTOR, models.ADAPTER)
+    placed = [f"device={device}"] if device else []
+    experiment = config.load(folder / models.CONFIG, registry, [*overrides, *placed])
+    return session_of(experiment.model_copy(update={"events": []}), registry)
+
+
+def _model(model_path: str, session: Session, prior: str | None) -> Model:
+    from texprior.models import load_model
+
+    model = load_model(Path(model_path), session.registry, Path(prior) if prior else None, session)
+    return replace(model, experiment=session.experiment)  # tiles of the prediction are those of the sampling

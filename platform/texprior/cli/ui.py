@@ -1,0 +1,133 @@
+"""``texprior ui``: MLflow's UI on the store in use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import click
+
+from texprior.cli.output import emit, keep_stdout_for_json, say
+from texprior.errors import ConfigError, TexpriorError
+from texprior.store import runs_root
+
+HOST = "127.0.0.1"
+READY_S, END_S = 180.0, 15.0
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option(
+    "--store", metavar="URI", help="MLFLOW_TRACKING_URI, else the embedded store beside the runs, if not given."
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    callback=keep_stdout_for_json,
+    help="Start it, wait until it answers, print its address as JSON, and stop.",
+)
+def ui(port: int, store: str | None, check: bool) -> None:
+    """Open the MLflow UI on the store in use; Ctrl-C ends it."""
+    uri = store or store_in_use()
+    if uri.startswith(("http://", "https://")):
+        say(f"the store in use is a server; its UI is at {uri}")
+        if check:
+            emit({"url": uri, "store": uri})
+        return
+    with _serving(uri, port) as (server, url):
+        if check:
+            emit({"url": url, "store": uri})
+            return
+        click.echo(f"{url}\nshows {uri}; Ctrl-C ends it")
+        with contextlib.suppress(KeyboardInterrupt):
+            if server.wait():
+                raise TexpriorError(f"MLflow's server ended with code {server.returncode}")
+
+
+def store_in_use() -> str:
+    """MLflow's address: MLFLOW_TRACKING_URI if set, else the embedded store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs_root() / 'mlflow.db'}"
+
+
+@contextmanager
+def _serving(uri: str, port: int) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """MLflow's server while it is up; ended, with all of its processes, afterwards."""
+    database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+    if database is not None and not database.is_file():
+        raise ConfigError(f"{database}: there are no runs yet; 'texprior demo' or any training makes this store")
+    _require_free(port)
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        uri,
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+    ]
+    if database is not None:
+        command += ["--artifacts-destination", (database.parent / "artifacts").as_uri()]
+    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    log = runs_root() / "ui.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [*command, "--workers", "1"],
+            env={**os.environ, **settings},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    try:
+        url = f"http://{HOST}:{port}"
+        _wait_until_healthy(server, url, log)
+        yield server, url
+    finally:
+        _end(server)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise ConfigError(
+                f"port {port} of {HOST} cannot be used ({error.strerror}); name another with --port"
+            ) from None
+
+
+def _wait_until_healthy(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    say("starting MLflow's server ...")
+    end = time.monotonic() + READY_S
+    while time.monotonic() < end:
+        if server.poll() is not None:
+            raise TexpriorError(f"MLflow's server ended with code {server.returncode}; its output is in {log}")
+        with contextlib.suppress(OSError), urlopen(f"{url}/health", timeout=2) as answer:
+            if answer.status == 200:
+                return
+        time.sleep(0.25)
+    raise TexpriorError(f"MLflow's server did not answer within {READY_S:.0f} s; its output is in {log}")
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """Ends the server and its workers."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            server.wait(END_S)
+            return

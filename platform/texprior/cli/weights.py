@@ -1,0 +1,148 @@
+"""``texprior weights``: third-party parameters, by the hash of their content; nothing is fetched unless named."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from texprior.cli.common import discover, json_option, plugin_option
+from texprior.cli.output import emit, say, table
+from texprior.errors import ConfigError, TexpriorError
+
+if TYPE_CHECKING:
+    from texprior.plugin import Weights
+    from texprior.registry import Registry
+
+_CHUNK = 1 << 20
+
+
+@click.group()
+def weights() -> None:
+    """List, import and fetch third-party parameters."""
+
+
+@weights.command("list")
+@plugin_option
+@json_option
+def list_(plugins: tuple[str, ...], as_json: bool) -> None:
+    """List the parameters that components need, and where they were found."""
+    from texprior.weights import locate
+
+    rows: list[dict[str, Any]] = []
+    for record, users in _records(discover(plugins)).values():
+        found = locate(record)
+        rows.append(
+            {
+                "name": record.name,
+                "used_by": users,
+                "licence": record.licence,
+                "origin": record.origin,
+                "tensors_sha256": record.tensors_sha256,
+                "can_fetch": bool(record.url and record.url_sha256),
+                "found": str(found) if found else None,
+            }
+        )
+    if as_json:
+        emit(rows)
+        return
+    columns = ["name", "found", "licence", "origin", "used by"]
+    shown = [[r["name"], r["found"] or "missing", r["licence"], r["origin"], ", ".join(r["used_by"])] for r in rows]
+    table(columns, [[str(value) for value in row] for row in shown], wrap=columns[1:])
+
+
+@weights.command("import")
+@click.argument("name")
+@click.argument("file")
+@plugin_option
+@json_option
+def import_(name: str, file: str, plugins: tuple[str, ...], as_json: bool) -> None:
+    """Import the parameters NAME from an official FILE (.safetensors or .pth), if its content is right."""
+    from texprior.weights import install
+
+    if not Path(file).is_file():
+        raise ConfigError(f"{file}: there is no such file")
+    _installed(name, install(_record(discover(plugins), name), Path(file)), as_json)
+
+
+@weights.command()
+@click.argument("name")
+@plugin_option
+@json_option
+def fetch(name: str, plugins: tuple[str, ...], as_json: bool) -> None:
+    """Fetch the parameters NAME from their pinned address, and check their hash."""
+    from texprior.weights import install, locate
+
+    record = _record(discover(plugins), name)
+    here = locate(record)
+    if here is not None:
+        say(f"{name} is here already")
+        _installed(name, here, as_json)
+        return
+    if not (record.url and record.url_sha256):
+        raise ConfigError(
+            f"'{name}' has no pinned address to fetch from; get it from {record.origin}, "
+            f"then 'texprior weights import {name} FILE'"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / (Path(urlsplit(record.url).path).name or "weights.safetensors")
+        digest = _download(record.url, file)
+        if digest != record.url_sha256:
+            raise TexpriorError(
+                f"{record.url}: the file there has sha256 {digest[:16]}..., not {record.url_sha256[:16]}...; "
+                "nothing was kept"
+            )
+        _installed(name, install(record, file), as_json)
+
+
+def _installed(name: str, path: Path, as_json: bool) -> None:
+    if as_json:
+        emit({"name": name, "found": path})
+    else:
+        click.echo(f"{name}: {path}")
+
+
+def _records(registry: Registry) -> dict[tuple[str, str], tuple[Weights, list[str]]]:
+    """(name, content hash) -> record and the components that need it."""
+    found: dict[tuple[str, str], tuple[Weights, list[str]]] = {}
+    for entry in registry.entries():
+        for record in entry.component.weights:
+            users = found.setdefault((record.name, record.tensors_sha256), (record, []))[1]
+            users.append(f"{entry.component.kind}/{entry.component.name}")
+    return found
+
+
+def _record(registry: Registry, name: str) -> Weights:
+    import difflib
+
+    records = [record for record, _ in _records(registry).values()]
+    found = [record for record in records if record.name == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigError(f"several plugins name different parameters '{name}'; disable one with TEXPRIOR_DISABLE")
+    names = sorted({record.name for record in records})
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(names) or 'none'}"
+    raise ConfigError(f"no component needs parameters '{name}'; {hint}")
+
+
+def _download(url: str, file: Path) -> str:
+    """The sha256 of what was written to the file, hex. Raises TexpriorError where the address does not answer."""
+    from urllib.request import urlopen
+
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ConfigError(f"{url}: only http and https addresses are fetched")
+    digest = hashlib.sha256()
+    try:
+        with urlopen(url, timeout=60) as answer, file.open("wb") as out:
+            while chunk := answer.read(_CHUNK):
+                digest.update(chunk)
+                out.write(chunk)
+    except OSError as error:
+        raise TexpriorError(f"{url}: cannot be fetched ({error})") from None
+    return digest.hexdigest()

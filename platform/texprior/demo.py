@@ -1,0 +1,97 @@
+"""The demo: Stage I, Stage II with a small sweep of adapters, and a final evaluation, on bundled photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from texprior import config
+from texprior.flow.image import load_image
+from texprior.judge import judge
+from texprior.models import load_model
+from texprior.pipeline import train_prior
+from texprior.registry import Registry
+from texprior.scores import Scores
+from texprior.session import Progress, Session, silent
+from texprior.summary import markdown
+from texprior.sweeping import run_study
+
+QUICK = (
+    "name=demo-quick",
+    "data.variants=1",
+    "denoiser.unet.width=16",
+    "predictor.unet.width=16",
+    "training.prior.budget.images=640",
+    "training.predictor.budget.images=640",
+    "training.adapter.budget.images=160",
+    "training.prior.log_every_images=80",
+    "training.predictor.log_every_images=80",
+    "training.adapter.log_every_images=80",
+    "sweep.trials=4",
+)
+"""What ``--quick`` changes: it shows that everything works, not how well."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a demo made, and where it is."""
+
+    prior: str
+    model: str
+    tracking_uri: str
+    experiment: str
+    parent_run: str
+    pictures: list[str]
+    scores: Scores
+
+    def as_json(self) -> dict[str, Any]:
+        """One document; ``metrics`` is method -> metric -> mean, ``better`` each metric's direction."""
+        data = asdict(self)
+        del data["scores"]
+        return {**data, "metrics": self.scores.means(), "better": dict(self.scores.better)}
+
+
+def experiment(registry: Registry, quick: bool = False, overrides: tuple[str, ...] = ()) -> config.Experiment:
+    """The demo's experiment."""
+    data = yaml.safe_load(files("texprior").joinpath("demo.yaml").read_text(encoding="utf-8"))
+    return config.resolve(data, registry, [*(QUICK if quick else ()), *overrides], source="demo.yaml")
+
+
+def run_demo(
+    registry: Registry,
+    quick: bool = False,
+    overrides: tuple[str, ...] = (),
+    say: Callable[[str], None] = lambda _message: None,
+    progress: Progress = silent,
+) -> Demo:
+    """Runs the whole line under one parent run, and returns where everything is."""
+    session = Session.start(experiment(registry, quick, overrides), registry, say=say, progress=progress)
+    info = session.run_info(f"demo-{session.experiment.hash()}", "demo", "demo")
+    with session.tracker.run(info) as run:
+        inner = session.with_(parent_run=info.id)
+        say("Stage I: the texture prior, on the texture layers of clean photographs")
+        prior = train_prior(inner).folder
+        say("Stage II: one predictor, and a sweep of adapters on the frozen prior")
+        study = run_study(inner, prior, run=run)
+        say("Held-out photographs: restored and measured")
+        model = load_model(study.model, registry, prior, session)
+        judged = judge(inner, model)
+        evaluated = judged.evaluated
+        run.summary |= evaluated.scores.flat()
+        run.notes.append(markdown(evaluated.scores))
+        run.image("sheet", load_image(judged.folder / "sheet.png"))
+        where = run.where()
+    pictures = [str(judged.folder / "sheet.png")]
+    return Demo(
+        str(prior),
+        str(study.model),
+        where.get("tracking_uri", ""),
+        where.get("experiment", session.experiment.name),
+        where.get("run_id", ""),
+        pictures,
+        evaluated.scores,
+    )

@@ -1,0 +1,30 @@
+"""Exponential moving average of weights, with a half-life that follows the images seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+class Ema:
+    """Half-life in images, never more than ``rampup`` times the images seen (Karras et al. 2022, appendix F.2),
+    so that a short run does not evaluate its initial weights."""
+
+    def __init__(self, parameters: Mapping[str, Tensor], half_life_images: float, rampup: float = 0.05) -> None:
+        self.shadow = {name: p.detach().clone() for name, p in parameters.items()}
+        self.half_life_images = half_life_images
+        self.rampup = rampup
+
+    def decay(self, batch: int, images_seen: int) -> float:
+        """beta = 0.5 ** (batch / half-life); 0 at the first step."""
+        half_life = min(self.half_life_images, self.rampup * images_seen)
+        return 0.5 ** (batch / half_life) if half_life > 0 else 0.0
+
+    @torch.no_grad()
+    def update(self, parameters: Mapping[str, Tensor], batch: int, images_seen: int) -> None:
+        """Moves the average toward the parameters after a step of ``batch`` images."""
+        beta = self.decay(batch, images_seen)
+        for name, p in parameters.items():
+            self.shadow[name].lerp_(p.detach(), 1 - beta)

@@ -1,0 +1,155 @@
+"""A dimension of a search: from an option's type, bounds and ``Tune`` mark, or as an experiment gives it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from texprior.complaints import complaints_of
+from texprior.plugin import Options, Tune
+from texprior.schema import Range
+
+Dimension = Range | list[Any]
+
+
+def tuned(options: type[Options]) -> dict[str, Dimension]:
+    """Option -> dimension, for the options marked ``Tune``, nested ones by dotted path.
+
+    Raises ValueError, naming the option, for open bounds, a logarithm from 0, or a type that has no values to list.
+    """
+    found: dict[str, Dimension] = {}
+    for name, info in options.model_fields.items():
+        types, constraints = unwrap(info.annotation, info.metadata)
+        tune = next((c for c in constraints if isinstance(c, Tune)), None)
+        if tune is not None:
+            try:
+                found[name] = checked(_of_tune(tune, types, constraints), info)
+            except ValueError as error:
+                raise ValueError(f"option '{name}' is marked Tune, but {reason_of(error)}") from None
+        elif len(types) == 1 and isinstance(types[0], type) and issubclass(types[0], Options):
+            found.update({f"{name}.{below}": dimension for below, dimension in tuned(types[0]).items()})
+    return found
+
+
+def checked(dimension: Dimension, info: FieldInfo) -> Dimension:
+    """The dimension as this field takes it. Raises ValueError for what the field itself would refuse."""
+    types, constraints = unwrap(info.annotation, info.metadata)
+    field: Any = Annotated[info.annotation, *info.metadata, "searched"]
+    adapter: TypeAdapter[Any] = TypeAdapter(field)
+    if isinstance(dimension, list):
+        return distinct([adapter.dump_python(adapter.validate_python(choice), mode="json") for choice in dimension])
+    if not {int, float} & set(types):
+        raise ValueError("a range needs a number; give a list of choices")
+    integer = dimension.integer or float not in types
+    multiple, step = _multiple_of(constraints), dimension.step
+    if multiple and step is None and not dimension.log:
+        step = multiple
+    if multiple and (step is None or not _is_multiple(step, multiple)):
+        raise ValueError(f"values here are multiples of {multiple}; give no log, and a step that is one")
+    number = int if integer else float
+    low, high = _number(dimension.low, number), _number(dimension.high, number)
+    step = None if step is None else _number(step, number)
+    for end in (low, high):
+        adapter.validate_python(end)
+    if step and not _is_multiple(high - low, step):
+        raise ValueError(f"high {high} is not reached from low {low} in steps of {step}")
+    return Range(low=low, high=high, log=dimension.log, step=step, integer=integer)
+
+
+def distinct(choices: list[Any]) -> list[Any]:
+    """The choices. Raises ValueError where there is none, or one twice."""
+    labels = [label(choice) for choice in choices]
+    if not choices or len(set(labels)) < len(labels):
+        raise ValueError(f"choices must be different ones, and at least one (got {choices})")
+    return choices
+
+
+def _of_tune(tune: Tune, types: Sequence[Any], constraints: Sequence[Any]) -> Dimension:
+    """What a Tune mark says, with the bounds of the field where it has none of its own."""
+    if not {int, float} & set(types):
+        return [value for plain in types for value in _values(plain)]
+    low = tune.low if tune.low is not None else _bound(constraints, annotated_types.Ge, "ge")
+    high = tune.high if tune.high is not None else _bound(constraints, annotated_types.Le, "le")
+    if low is None or high is None:
+        raise ValueError("has no bounds; give them to Tune, or to its Field as ge and le")
+    return Range(low=low, high=high, log=tune.log, step=tune.step)
+
+
+def _values(plain: Any) -> list[Any]:
+    if plain is bool:
+        return [False, True]
+    if plain is NoneType:
+        return [None]
+    if get_origin(plain) is Literal:
+        return list(get_args(plain))
+    if isinstance(plain, type) and issubclass(plain, Enum):
+        return [member.value for member in plain]
+    raise ValueError(f"its type {plain} is no number and has no values to list")
+
+
+def _bound(constraints: Sequence[Any], kind: type[Any], attribute: str) -> Any:
+    bounds = (getattr(c, attribute) for c in constraints if isinstance(c, kind | annotated_types.Interval))
+    return next((b for b in bounds if b is not None), None)
+
+
+def unwrap(annotation: Any, metadata: Iterable[Any]) -> tuple[list[Any], list[Any]]:
+    """The plain types of an annotation with all of its constraints: unions and Annotated taken apart."""
+    constraints = [m for item in metadata for m in (item.metadata if isinstance(item, FieldInfo) else [item])]
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        return unwrap(inner, [*constraints, *more])
+    if get_origin(annotation) in (Union, UnionType):
+        parts = [unwrap(part, []) for part in get_args(annotation)]
+        return [t for types, _ in parts for t in types], [*constraints, *(c for _, more in parts for c in more)]
+    return [annotation], constraints
+
+
+def _multiple_of(constraints: Sequence[Any]) -> int | float | None:
+    found = next((c.multiple_of for c in constraints if isinstance(c, annotated_types.MultipleOf)), None)
+    return found if isinstance(found, int | float) else None
+
+
+def _number(value: float, number: type[int] | type[float]) -> int | float:
+    if number is int and not float(value).is_integer():
+        raise ValueError(f"this is a whole number: {value} is none")
+    return number(value)
+
+
+def label(choice: Any) -> Any:
+    """A choice as Optuna's parameters hold it: what is no plain value (a list) is its JSON text."""
+    return choice if isinstance(choice, str | int | float | NoneType) else json.dumps(choice)
+
+
+def contains(dimension: Dimension, value: Any) -> bool:
+    """Whether a search of the dimension can come to the value."""
+    if isinstance(dimension, list):
+        return value in dimension
+    if isinstance(value, bool) or not isinstance(value, int | float) or not dimension.low <= value <= dimension.high:
+        return False
+    step = dimension.step or (1 if dimension.integer else None)
+    return step is None or _is_multiple(value - dimension.low, step)
+
+
+def size_of(dimension: Dimension) -> float:
+    """The number of its values; infinite where it is continuous."""
+    if isinstance(dimension, list):
+        return len(dimension)
+    step = dimension.step or (1 if dimension.integer else None)
+    return math.inf if step is None else round((dimension.high - dimension.low) / step) + 1
+
+
+def _is_multiple(value: float, unit: float) -> bool:
+    return math.isclose(value / unit, round(value / unit), abs_tol=1e-9)
+
+
+def reason_of(error: Exception) -> str:
+    """An error's one sentence."""
+    return complaints_of(error, Range)[0].message if isinstance(error, ValidationError) else str(error)

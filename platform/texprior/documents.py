@@ -1,0 +1,115 @@
+"""Documents: YAML files with ``extends``, dotted paths, and how one mapping is laid over another. Knows no schema."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from texprior.errors import ConfigError
+
+
+def get_path(data: Any, dotted: str) -> Any:
+    """The value at a dotted path of nested mappings (None where it ends early)."""
+    for key in dotted.split("."):
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data
+
+
+def nest(dotted: str, value: Any) -> dict[str, Any]:
+    """A value as nested mappings down its dotted path."""
+    for key in reversed(dotted.split(".")):
+        value = {key: value}
+    nested: dict[str, Any] = value
+    return nested
+
+
+def merge(base: Any, over: Any, components: Container[str], path: str = "") -> Any:
+    """Deep merge of mappings.
+
+    At a path of ``components``, one of another name replaces the one below; of the same name it is merged.
+    """
+    if path in components:
+        base, over = (({v: {}} if isinstance(v, str) else v) for v in (base, over))
+        if isinstance(base, dict) and isinstance(over, dict) and base.keys() != over.keys():
+            return over
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    merged = dict(base)
+    for key, value in over.items():
+        below = f"{path}.{key}" if path else str(key)
+        merged[key] = merge(base[key], value, components, below) if key in base else value
+    return merged
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """``a.b=c``, the value read as YAML."""
+    dotted, equals, value = text.partition("=")
+    if not equals or not dotted:
+        raise ConfigError(f"--set {text}: expected PATH=VALUE, such as adapter.cga.width=32")
+    try:
+        return dotted.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text}: the value is not valid YAML ({_problem(error)})") from None
+
+
+def read(path: Path, components: Container[str], chain: tuple[Path, ...] = ()) -> tuple[dict[str, Any], dict[str, str]]:
+    """A file's mapping merged over what it ``extends``, and dotted path -> "file:line" of everything in it."""
+    if path.resolve() in chain:
+        raise ConfigError(f"{path}: 'extends' runs in a circle: {' -> '.join(map(str, [*chain, path]))}")
+    data, lines = _read(path)
+    parents = data.pop("extends", [])
+    parents = [parents] if isinstance(parents, str) else parents
+    if not (isinstance(parents, list) and all(isinstance(p, str) for p in parents)):
+        raise ConfigError(f"{lines['extends']}: extends: expected a file or a list of files (got {parents!r})")
+    for parent in reversed(parents):
+        below, below_lines = read(path.parent / parent, components, (*chain, path.resolve()))
+        data, lines = merge(below, data, components), {**below_lines, **lines}
+    return data, lines
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        lines = _distinct(_lines(node, "", str(path)))
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such experiment file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the experiment file cannot be read ({error})") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: {_problem(error)}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: the file is nested without end") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: an experiment is a mapping of keys to values, such as 'name: defocus'")
+    return data, lines
+
+
+def _distinct(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path, place in lines:
+        if path in found and not path.endswith("<<"):
+            raise ConfigError(f"{place}: {path}: this key was already given at {found[path]}")
+        found[path] = place
+    return found
+
+
+def _lines(node: Any, prefix: str, file: str) -> Iterator[tuple[str, str]]:
+    """(dotted path, "file:line") of everything in a YAML node."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            path = f"{prefix}{key.value}"
+            yield path, f"{file}:{key.start_mark.line + 1}"
+            yield from _lines(value, f"{path}.", file)
+    elif isinstance(node, yaml.SequenceNode):
+        for i, value in enumerate(node.value):
+            yield f"{prefix}{i}", f"{file}:{value.start_mark.line + 1}"
+            yield from _lines(value, f"{prefix}{i}.", file)
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
+    return f"line {mark.line + 1}: {problem}" if mark else str(problem)

@@ -1,0 +1,130 @@
+"""A dry run: the real networks and the real training step, timed on random pictures. Writes nothing, trains nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from texprior import models
+from texprior.cards import count
+from texprior.diffusion.keys import generator
+from texprior.diffusion.process import Process
+from texprior.models import Prior
+from texprior.pool import Patches, Pool, Prepared
+from texprior.schema import Budget, Training
+from texprior.session import Session
+from texprior.stages import LayerLoss, prediction_loss
+from texprior.train import Loss, Step, Trainee, train
+
+_WARM_UP, _TIMED = 1, 2
+_PICTURES = ("picture", "structure", "clean", "degraded", "estimate", "base", "condition")
+_NEVER_S = 1e9
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a training would take here."""
+
+    stage: str
+    parameters: int
+    """Of all networks that take part, frozen ones too."""
+    trainable: int
+    images_per_s: float
+    budget_images: int
+    expected_s: float
+    memory_mb: float | None
+    """Peak of the process while it trains, without the prepared photographs; None where it cannot be measured."""
+
+
+def measure_prior(session: Session) -> list[Measured]:
+    """Stage I. Raises ConfigError where the training pictures are missing."""
+    session.pictures("train")
+    experiment, settings = session.experiment, session.experiment.training.prior
+    prior = models.build_prior(session, 1.0, Path())
+    loss = LayerLoss(experiment, prior, Process(1.0), _patches(prior, settings), settings.amp)
+    return [_measured(session, "prior", settings, prior.network, [prior.network, prior.encoder], loss.stage_one)]
+
+
+def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measured]:
+    """The predictor and the adapter, on a trained prior or, where none is given, on one with initial weights."""
+    session.pictures("train")
+    experiment, trainings = session.experiment, session.experiment.training
+    prior = (
+        models.load_prior(prior_folder, session.registry, session)
+        if prior_folder
+        else models.build_prior(session, 1.0, Path())
+    )
+    prior.network.requires_grad_(False)
+    predictor = models.placed(session.build("predictor"), session.device)
+    of_predictor = partial(prediction_loss, predictor, _patches(prior, trainings.predictor), trainings.predictor.amp)
+    adapter = models.build_adapter(session, prior)
+    patches = _patches(prior, trainings.adapter)
+    of_layer = LayerLoss(experiment, prior, Process(prior.scale), patches, trainings.adapter.amp)
+    parts = [adapter, prior.network, prior.encoder, predictor]
+    return [
+        _measured(session, "predictor", trainings.predictor, predictor, [predictor], of_predictor),
+        _measured(session, "adapter", trainings.adapter, adapter, parts, partial(of_layer.stage_two, adapter)),
+    ]
+
+
+def _patches(prior: Prior, settings: Training) -> Patches:
+    """Random pictures of a patch's size, with everything that any stage asks for."""
+
+    def prepare(key: str) -> Prepared:
+        def rng(part: str) -> torch.Generator:
+            return generator(0, "dry run", key, part)
+
+        size = (3, settings.patch, settings.patch)
+        pictures: dict[str, Tensor] = {name: torch.rand(size, generator=rng(name)) for name in _PICTURES}
+        return {**pictures, "code": torch.rand(prior.encoder.tokens, prior.encoder.width, generator=rng("code"))}
+
+    return Patches(Pool(["0", "1"], prepare, cache_mb=64), settings.patch, seed=0)
+
+
+def _measured(
+    session: Session, stage: str, settings: Training, trained: nn.Module, networks: list[nn.Module], loss: Loss
+) -> Measured:
+    endless = settings.model_copy(update={"budget": Budget(images=2**62), "checkpoint_every_s": _NEVER_S})
+    trainee = Trainee(trained, endless)
+    with _peak_memory(session.device) as peak_mb, torch.random.fork_rng():
+        events = train(trainee, loss, Path(), {})  # its checkpoint is written at an end that is never reached
+        steps = [e for e in islice(events, _WARM_UP + _TIMED) if isinstance(e, Step)][_WARM_UP:]
+        events.close()  # type: ignore[attr-defined]
+        memory = peak_mb()
+    rate = len(steps) / sum(1 / step.images_per_s for step in steps)
+    return Measured(
+        stage,
+        sum(count(network) for network in networks),
+        count(trained, trainable_only=True),
+        rate,
+        settings.budget.images,
+        min(settings.budget.images / rate, settings.budget.seconds or float("inf")),
+        memory,
+    )
+
+
+@contextmanager
+def _peak_memory(device: torch.device) -> Iterator[Callable[[], float | None]]:
+    """A function that gives the peak so far, MB: of the GPU's tensors, else of the whole process."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        yield lambda: torch.cuda.max_memory_allocated(device) / 2**20
+    else:
+        yield _peak_of_process_mb
+
+
+def _peak_of_process_mb() -> float | None:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

@@ -1,0 +1,156 @@
+"""evaluate: scores of degraded, predicted and restored pictures, and the controls that must move them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from texprior.errors import ImageError
+from texprior.flow.decompose import decompose
+from texprior.flow.measure import ImageMetric, measure
+from texprior.flow.recompose import recompose
+from texprior.models import Model
+from texprior.pipeline import restore
+from texprior.scores import Score, Scores
+from texprior.session import Session
+from texprior.stages import Inputs, degraded_sample, inputs_of
+
+log = logging.getLogger(__name__)
+
+
+class Prepared(NamedTuple):
+    """A picture of the split with all that restoring it starts from; (1, 3, H, W) on the device."""
+
+    key: str
+    reference: Tensor
+    degraded: Tensor
+    inputs: Inputs
+
+
+@dataclass
+class Evaluated:
+    """The scores of an evaluation, pictures for a contact sheet, and what could not be read."""
+
+    scores: Scores
+    sheet: list[dict[str, Tensor]]
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+def build_metrics(session: Session) -> tuple[dict[str, ImageMetric], dict[str, str]]:
+    """Metric key -> metric, and metric key -> direction."""
+    metrics: dict[str, ImageMetric] = {}
+    better: dict[str, str] = {}
+    for ref in session.experiment.metrics:
+        metric: ImageMetric = session.registry.build("metric", ref)
+        metrics[metric.key] = metric
+        better[metric.key] = session.registry.find("metric", ref.name).component.better  # type: ignore[attr-defined]
+    return metrics, better
+
+
+def evaluate(session: Session, model: Model) -> Evaluated:
+    """Scores the experiment's evaluation split. A picture that cannot be read is named, the rest are done."""
+    experiment = session.experiment
+    choice = experiment.evaluation
+    dataset, keys = session.pictures(choice.split)
+    keys = keys[: choice.limit]
+    degradation = session.build("degradation") if experiment.degradation else None
+    metrics, better = build_metrics(session)
+    scores: list[Score] = []
+    sheet: list[dict[str, Tensor]] = []
+    broken: dict[str, str] = {}
+
+    def prepare(key: str) -> Prepared:
+        sample = dataset.load(key)
+        degraded = degraded_sample(sample, degradation, experiment.seed)[None].to(session.device)
+        derived = inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
+        return Prepared(key, sample.clean[None].to(session.device), degraded, derived)
+
+    for done, key in enumerate(keys):
+        session.progress("evaluate", done, len(keys), {})
+        try:
+            picture = prepare(key)
+            rows, shown = _picture(session, model, picture, metrics)
+            if choice.controls:
+                rows += _controls(session, model, picture, prepare(keys[done - 1]).inputs, metrics)
+        except ImageError as error:
+            broken[key] = str(error)
+            log.warning("left out of the evaluation: %s", error)
+            continue
+        scores += rows
+        if len(sheet) < choice.pictures:
+            sheet.append(shown)
+    session.progress("evaluate", len(keys), len(keys), {})
+    return Evaluated(Scores(tuple(scores), better), sheet, broken)
+
+
+def _picture(
+    session: Session, model: Model, picture: Prepared, metrics: Mapping[str, ImageMetric]
+) -> tuple[list[Score], dict[str, Tensor]]:
+    """The scores of one picture's versions, and the versions that a contact sheet shows."""
+    experiment, choice = session.experiment, session.experiment.evaluation
+    shown = {"degraded": picture.degraded, "predictor": picture.inputs.estimate}
+    scores = [s for name, image in shown.items() for s in _scores(name, picture, image, metrics)]
+    strengths = choice.texture_strengths or [experiment.sampling.texture_strength]
+    for steps in choice.steps or [experiment.sampling.steps]:
+        settings = experiment.sampling.model_copy(update={"steps": steps})
+        restored = restore(model, picture.degraded, picture.key, settings, experiment.seed, picture.inputs)
+        shown["restored"] = restored.picture
+        for w in strengths:
+            name = f"restored {restored.calls} calls" + (f" w {w:g}" if choice.texture_strengths else "")
+            image = recompose(model.process, restored.base, restored.layer, w).picture
+            scores += _scores(name, picture, image, metrics, restored.calls, w)
+    shown["reference"] = picture.reference
+    shown["texture layer"] = _visible(decompose(shown["restored"], model.prior.decomposition).texture)
+    return scores, {name: image[0].cpu() for name, image in shown.items()}
+
+
+def _controls(
+    session: Session, model: Model, picture: Prepared, other: Inputs, metrics: Mapping[str, ImageMetric]
+) -> list[Score]:
+    """The same sampling with the adapter off, and with another picture's code, or estimate in the adapter."""
+    experiment, own = session.experiment, picture.inputs
+    size = picture.degraded.shape[-2:]
+    foreign = torch.nn.functional.interpolate(other.estimate, size, mode="bilinear", antialias=True)
+    variants = {
+        "control adapter off": (own, False),
+        "control foreign code": (own._replace(code=other.code), True),
+        "control foreign estimate": (own._replace(estimate=foreign), True),
+    }
+    scores = []
+    for name, (given, guided) in variants.items():
+        image = restore(model, picture.degraded, picture.key, experiment.sampling, experiment.seed, given, guided)
+        strength = experiment.sampling.texture_strength
+        scores += _scores(name, picture, image.picture, metrics, image.calls, strength)
+    return scores
+
+
+def _scores(
+    method: str,
+    picture: Prepared,
+    image: Tensor,
+    metrics: Mapping[str, ImageMetric],
+    calls: int = 0,
+    strength: float = 0.0,
+) -> list[Score]:
+    values = measure(image, picture.reference, metrics)
+    return [Score(method, picture.key, metric, float(v[0]), calls, strength) for metric, v in values.items()]
+
+
+def _visible(texture: Tensor) -> Tensor:
+    """A texture layer around middle grey, amplified four times."""
+    return (0.5 + 4 * texture).clamp(0, 1)
+
+
+def write(evaluated: Evaluated, folder: Path) -> None:
+    """scores.csv and the contact sheet."""
+    from texprior.sheet import contact_sheet
+
+    evaluated.scores.write(folder / "scores.csv")
+    if evaluated.sheet:
+        contact_sheet(evaluated.sheet, folder / "sheet.png")

@@ -1,0 +1,30 @@
+"""predict: the initial predictor's first, over-smooth estimate of the clean picture."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class InitialPredictor(nn.Module, ABC):
+    """The contract of a predictor: a network with its own loss, for pictures of any size.
+
+    Built as ``Impl(options)``.
+    """
+
+    @abstractmethod
+    def forward(self, degraded_BCHW: Tensor) -> Tensor:
+        """The estimate y_eps, (B, 3, H, W); pictures in [0, 1], the estimate unclipped."""
+
+    @abstractmethod
+    def loss(self, estimate_BCHW: Tensor, clean_BCHW: Tensor) -> Tensor:
+        """The loss per image, (B,)."""
+
+
+@torch.no_grad()
+def predict(degraded_BCHW: Tensor, predictor: InitialPredictor) -> Tensor:
+    """The estimate y_eps, detached and clipped to [0, 1]."""
+    estimate: Tensor = predictor(degraded_BCHW)
+    return estimate.clamp(0, 1)

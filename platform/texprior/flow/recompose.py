@@ -1,0 +1,26 @@
+"""recompose: the base plus the sampled layer is the restored picture; K samples give a mean and a spread."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from texprior.diffusion.process import Process
+
+
+class Recomposed(NamedTuple):
+    """Both (B, 3, H, W)."""
+
+    picture: Tensor
+    """In [0, 1]."""
+    spread: Tensor
+    """Standard deviation over the samples, in units of the picture; zero for one sample."""
+
+
+def recompose(process: Process, base_BCHW: Tensor, layer_KBCHW: Tensor, texture_strength: float = 1.0) -> Recomposed:
+    """base + w * scale * (mean of the K sampled layers)."""
+    picture = process.picture(base_BCHW, layer_KBCHW.mean(0), texture_strength)
+    spread = layer_KBCHW.std(0, correction=0) * process.scale * texture_strength
+    return Recomposed(picture, torch.zeros_like(picture) if len(layer_KBCHW) == 1 else spread)

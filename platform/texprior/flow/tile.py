@@ -1,0 +1,59 @@
+"""Tiles: a picture of any size in pieces that are computed with a halo and kept without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Tile(NamedTuple):
+    """Rows and columns: what is computed, what of it is kept, and where that belongs in the picture."""
+
+    seen: tuple[slice, slice]
+    kept: tuple[slice, slice]
+    place: tuple[slice, slice]
+
+    def cut(self, image_BCHW: Tensor) -> Tensor:
+        """What is computed."""
+        return image_BCHW[..., self.seen[0], self.seen[1]]
+
+    def put(self, picture_BCHW: Tensor, result_BCHW: Tensor) -> None:
+        """Writes what is kept of a result to its place."""
+        picture_BCHW[..., self.place[0], self.place[1]] = result_BCHW[..., self.kept[0], self.kept[1]]
+
+
+def tiles(height: int, width: int, side: int, halo: int) -> list[Tile]:
+    """Tiles of ``side`` px that see ``halo`` px beyond; one tile where the picture is no larger than its side.
+
+    Both are multiples of every network's stride, so that a tile's grid is the whole picture's.
+    """
+    return [
+        Tile((r.seen, c.seen), (r.kept, c.kept), (r.place, c.place))
+        for r in _spans(height, side, halo)
+        for c in _spans(width, side, halo)
+    ]
+
+
+class _Span(NamedTuple):
+    seen: slice
+    kept: slice
+    place: slice
+
+
+def _spans(length: int, side: int, halo: int) -> Iterator[_Span]:
+    for start in range(0, length, side):
+        end = min(start + side, length)
+        low, high = max(0, start - halo), min(length, end + halo)
+        yield _Span(slice(low, high), slice(start - low, end - low), slice(start, end))
+
+
+def in_tiles(function: Callable[[Tensor], Tensor], image_BCHW: Tensor, side: int, halo: int) -> Tensor:
+    """A function of a picture, computed tile by tile; its result has the picture's shape."""
+    result = torch.empty_like(image_BCHW)
+    height, width = image_BCHW.shape[-2:]
+    for tile in tiles(height, width, side, halo):
+        tile.put(result, function(tile.cut(image_BCHW)))
+    return result

@@ -1,0 +1,62 @@
+"""judge: an evaluation with its files, its run, and its place in the model's card."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from texprior.evaluate import Evaluated, evaluate, write
+from texprior.flow.image import load_image
+from texprior.models import CARD, Model
+from texprior.session import Session
+from texprior.store import write_atomically
+from texprior.summary import chosen_strengths, markdown
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What an evaluation found, the folder with scores.csv and sheet.png, and where its run is shown."""
+
+    evaluated: Evaluated
+    folder: Path
+    run: dict[str, str]
+
+
+def judge(session: Session, model: Model, folder: Path | None = None) -> Judged:
+    """Evaluates a model under a run of its own; by default the files go to ``MODEL/evaluation-SPLIT``."""
+    split = session.experiment.evaluation.split
+    folder = folder or model.folder / f"evaluation-{split}"
+    name = f"evaluation-{split} of {model.folder.name}"
+    info = session.run_info(
+        f"evaluation-{uuid.uuid4().hex[:12]}", name, "evaluation", False, **{"texprior.split": split}
+    )
+    with session.tracker.run(info) as run:
+        evaluated = evaluate(session, model)
+        write(evaluated, folder)
+        run.summary |= evaluated.scores.flat()
+        for calls, row in chosen_strengths(evaluated.scores).items():
+            run.summary |= {f"restored {calls} calls w chosen/{metric}": c.mean.mean for metric, c in row.items()}
+        table = markdown(evaluated.scores)
+        run.notes.append(table)
+        if evaluated.sheet:
+            run.image("sheet", load_image(folder / "sheet.png"))
+        run.artifact(folder)
+        if evaluated.scores.scores:
+            put_section(model.folder / CARD, f"Scores on {split}", table)
+        where = run.where()
+    return Judged(evaluated, folder, where)
+
+
+def put_section(card: Path, title: str, text: str) -> None:
+    """Adds a section to a card, or replaces the one of the same title; what follows and precedes stays."""
+    heading = f"## {title}\n"
+    old = card.read_text(encoding="utf-8") if card.is_file() else ""
+    before, found, after = old.partition(heading)
+    if found:
+        _, more, following = after.partition("\n## ")
+        rest = f"\n## {following}" if more else ""
+        new = f"{before}{heading}\n{text}{rest}"
+    else:
+        new = f"{old.rstrip()}\n\n{heading}\n{text}" if old else f"{heading}\n{text}"
+    write_atomically(card, new.encode())

@@ -1,0 +1,222 @@
+"""Priors and models: networks with the experiment that made them, as folders of YAML and safetensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from texprior.config import resolve
+from texprior.diffusion.process import Process
+from texprior.errors import ConfigError
+from texprior.flow.adapt import BlockAdapter
+from texprior.flow.decompose import Decomposer
+from texprior.flow.predict import InitialPredictor
+from texprior.flow.prior import DenoiserNet, SemanticEncoder
+from texprior.flow.sample import LayerSampler
+from texprior.registry import Registry
+from texprior.schema import Experiment, Sampling
+from texprior.session import Session
+from texprior.store import load_tensors, require_folder, save_tensors, sha256, write_atomically
+
+CONFIG, PRIOR, PREDICTOR, ADAPTER, CARD = (
+    "config.yaml",
+    "prior.safetensors",
+    "predictor.safetensors",
+    "adapter.safetensors",
+    "README.md",
+)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A texture prior: the denoiser with its net S and its decomposition, and the texture's standard deviation."""
+
+    experiment: Experiment
+    network: DenoiserNet
+    encoder: SemanticEncoder
+    decomposition: Decomposer
+    scale: float
+    folder: Path
+    sha256: str
+
+    @property
+    def process(self) -> Process:
+        """Stage I's process."""
+        return Process(self.scale)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A restoration model: predictor and adapter on a frozen prior."""
+
+    experiment: Experiment
+    prior: Prior
+    predictor: InitialPredictor
+    adapter: BlockAdapter
+    process: Process
+    folder: Path
+    registry: Registry
+
+
+def placed(module: Any, device: torch.device) -> Any:
+    """A network on its device, with the channels last, which convolutions are faster with."""
+    if not isinstance(module, nn.Module):
+        return module
+    return module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def build_prior(session: Session, scale: float, folder: Path) -> Prior:
+    """A prior with initial weights."""
+    encoder = placed(session.build("encoder"), session.device)
+    network = session.build("denoiser", code_width=encoder.width, attention=attention(session))
+    _require_grid(session, network)
+    return Prior(
+        session.experiment,
+        placed(network, session.device),
+        encoder,
+        session.build("decomposition"),
+        scale,
+        folder,
+        sha256="",
+    )
+
+
+def _require_grid(session: Session, network: DenoiserNet) -> None:
+    """A tile's grid must be the whole picture's: tile and halo are multiples of the denoiser's coarsest stride."""
+    stride = max(block.stride for block in network.blocks().values())
+    for name in ("tile", "halo"):
+        length = getattr(session.experiment.sampling, name)
+        if length % stride:
+            raise ConfigError(
+                f"sampling.{name}: {length} px is no multiple of the denoiser's coarsest stride, {stride} px"
+            )
+
+
+def attention(session: Session) -> Any:
+    """The attention backend, after it was tried on the session's device. Raises ConfigError where it does not work."""
+    backend = session.build("attention")
+    reason = backend.available(session.device, torch.float32)
+    if reason:
+        name = session.experiment.attention.name
+        raise ConfigError(f"attention: '{name}' does not work on {session.device}: {reason}")
+    return backend
+
+
+def save_prior(
+    folder: Path, experiment: Experiment, weights: dict[str, Tensor], about: dict[str, Any], card: str
+) -> None:
+    """Writes a prior's folder; the weights come last, so that a folder with weights is whole."""
+    _save_texts(folder, experiment, card)
+    save_tensors(folder / PRIOR, weights, about)
+
+
+def load_prior(folder: Path, registry: Registry, session: Session | None = None) -> Prior:
+    """A trained prior, frozen. Raises ConfigError where the folder is no prior."""
+    require_folder(folder, "prior", CONFIG, PRIOR)
+    inner = _session_of(folder, registry, session)
+    weights, about = load_tensors(folder / PRIOR)
+    prior = build_prior(inner, float(about["scale"]), folder)
+    _load(prior.network, weights, folder)
+    return Prior(
+        inner.experiment, prior.network, prior.encoder, prior.decomposition, prior.scale, folder, sha256(folder / PRIOR)
+    )
+
+
+def save_predictor(folder: Path, experiment: Experiment, weights: dict[str, Tensor], about: dict[str, Any]) -> None:
+    """Writes a predictor's folder, which models copy it from."""
+    write_atomically(folder / CONFIG, experiment.to_yaml().encode())
+    save_tensors(folder / PREDICTOR, weights, about)
+
+
+def load_predictor(folder: Path, session: Session) -> InitialPredictor:
+    """A trained predictor, frozen."""
+    require_folder(folder, "predictor", CONFIG, PREDICTOR)
+    predictor: InitialPredictor = placed(session.build("predictor"), session.device)
+    _load(predictor, load_tensors(folder / PREDICTOR)[0], folder)
+    return predictor
+
+
+def save_model(
+    folder: Path, experiment: Experiment, adapter: dict[str, Tensor], predictor: Path, about: dict[str, Any], card: str
+) -> None:
+    """Writes a model's folder; the adapter comes last, so that a folder with an adapter is whole."""
+    _save_texts(folder, experiment, card)
+    write_atomically(folder / PREDICTOR, (predictor / PREDICTOR).read_bytes())
+    save_tensors(folder / ADAPTER, adapter, about)
+
+
+def load_model(folder: Path, registry: Registry, prior: Path | None = None, session: Session | None = None) -> Model:
+    """A trained model on its prior. Raises ConfigError where the prior is missing or is another one."""
+    require_folder(folder, "model", CONFIG, PREDICTOR, ADAPTER)
+    inner = _session_of(folder, registry, session)
+    weights, about = load_tensors(folder / ADAPTER)
+    loaded = load_prior(_prior_of(folder, about, prior), registry, session)
+    if loaded.sha256 != about["prior_sha256"]:
+        raise ConfigError(
+            f"model {folder}: it was trained on the prior with sha256 {about['prior_sha256'][:16]}..., "
+            f"but {loaded.folder} has {loaded.sha256[:16]}...; name the right one with --prior"
+        )
+    adapter = build_adapter(inner, loaded)
+    _load(adapter, weights, folder)
+    process = Process(float(about["residual_scale"]))
+    return Model(inner.experiment, loaded, load_predictor(folder, inner), adapter, process, folder, registry)
+
+
+def build_adapter(session: Session, prior: Prior) -> BlockAdapter:
+    """An adapter with initial weights, attached to the prior's frozen denoiser."""
+    adapter: BlockAdapter = placed(session.build("adapter", blocks=prior.network.blocks()), session.device)
+    adapter.attach(prior.network)
+    return adapter
+
+
+def sampler_of(model: Model, settings: Sampling) -> LayerSampler:
+    """The sampler that the settings name."""
+    sampler: LayerSampler = model.registry.build("sampler", settings.sampler)
+    return sampler
+
+
+def _prior_of(folder: Path, about: dict[str, Any], given: Path | None) -> Path:
+    """The prior's folder: the one given, the one recorded, or one beside the model with the right content."""
+    if given is not None:
+        return given
+    recorded = (folder / str(about["prior_path"])).resolve()
+    candidates = [recorded, *sorted(folder.parent.glob("prior-*"))]
+    whole = [c for c in candidates if (c / PRIOR).is_file()]
+    right = [c for c in whole if sha256(c / PRIOR) == about["prior_sha256"]]
+    if right or whole:
+        return (right or whole)[0]
+    raise ConfigError(
+        f"model {folder}: its prior (sha256 {about['prior_sha256'][:16]}...) is not at {recorded}; "
+        "name its folder with --prior"
+    )
+
+
+def _session_of(folder: Path, registry: Registry, session: Session | None) -> Session:
+    """A session for what a folder holds: its own experiment, on the device in use."""
+    try:
+        data = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{folder / CONFIG}: cannot be read ({error})") from None
+    if session is not None and isinstance(data, dict):
+        data |= {"device": session.experiment.device, "attention": session.experiment.attention.model_dump()}
+    return Session(resolve(data, registry, source=str(folder / CONFIG)), registry)
+
+
+def _load(network: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
+    try:
+        network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{folder}: the weights do not fit the network that config.yaml describes ({error})"
+        ) from None
+    network.requires_grad_(False).eval()
+
+
+def _save_texts(folder: Path, experiment: Experiment, card: str) -> None:
+    write_atomically(folder / CONFIG, experiment.to_yaml().encode())
+    write_atomically(folder / CARD, card.encode())

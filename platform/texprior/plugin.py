@@ -1,0 +1,284 @@
+"""The plugin author's whole surface: hookspecs, component records, Options, Tune, Ref, Weights, API.
+
+This module imports no torch, so that listing, validating and ``--help`` stay instant. A plugin's
+entry module imports only this one; its implementations, named by ``impl``, are imported on first use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import pluggy
+from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
+
+API = 1
+"""The contract's number. A component that asks for a larger one is reported as incompatible."""
+
+GROUP = "texprior"
+"""The entry-point group, and the name of the pluggy project."""
+
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+class Options(BaseModel):
+    """Base of every component's options: unknown fields are errors, values are frozen.
+
+    ``Annotated[int, Field(ge=1, le=64, description="..."), Tune()]`` is at once validation,
+    documentation, the command line's help and the search space.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Tune:
+    """Marks an option as part of the default search space.
+
+    Bounds that are not given come from the field's own ``ge``/``le``; ``bool`` and ``Literal``
+    fields are searched over all their values. ``log`` searches the logarithm, ``step`` a grid.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    step: float | None = None
+
+
+class Ref(BaseModel):
+    """A component as an experiment names it: ``cga``, or a one-key mapping ``{cga: {width: 32}}``.
+
+    The name may be qualified by its distribution: ``acme-rain/rain``. It is written back in the
+    mapping form, so that ``adapter.cga.width`` is the path of an option everywhere.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name_or_mapping(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, dict) and isinstance(value.get("name"), str) and value.keys() <= {"name", "options"}:
+            return value
+        if isinstance(value, dict) and len(value) == 1:
+            ((name, options),) = value.items()
+            if isinstance(name, str) and isinstance(options, dict | None):
+                return {"name": name, "options": options or {}}
+        if isinstance(value, Ref):
+            return value
+        raise ValueError("expected a component's name, or one name with its options: {name: {option: value}}")
+
+    @model_serializer
+    def _as_mapping(self) -> dict[str, dict[str, Any]]:
+        return {self.name: self.options}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Third-party parameters that a component needs, found by content and never fetched unasked.
+
+    ``tensors_sha256`` is the hash of the tensors themselves (see ``texprior.weights``), so that a
+    file may change its container but not its content. ``packaged`` is a path inside the plugin's
+    package (``package:relative/path``) where the file ships with it.
+    """
+
+    name: str
+    tensors_sha256: str
+    licence: str
+    origin: str
+    packaged: str = ""
+    url: str = ""
+    url_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component as its plugin declares it. ``impl`` is ``"package.module:Class"``."""
+
+    kind: ClassVar[str]
+    name: str
+    impl: str
+    options: type[Options] = Options
+    summary: str = ""
+    tags: tuple[str, ...] = ()
+    citation: str = ""
+    api: int = API
+    weights: tuple[Weights, ...] = ()
+
+
+@dataclass(frozen=True)
+class Degradation(Component):
+    """Makes a degraded picture of a clean one. Contract: ``texprior.flow.degrade.Degrader``."""
+
+    kind: ClassVar[str] = "degradation"
+
+
+@dataclass(frozen=True)
+class Decomposition(Component):
+    """Splits a picture into structure and texture. Contract: ``texprior.flow.decompose.Decomposer``.
+
+    ``strength`` names the option whose growth moves energy from the structure to the texture.
+    """
+
+    kind: ClassVar[str] = "decomposition"
+    strength: str = ""
+
+
+@dataclass(frozen=True)
+class Encoder(Component):
+    """The frozen net S. Contract: ``texprior.flow.prior.SemanticEncoder``."""
+
+    kind: ClassVar[str] = "encoder"
+
+
+@dataclass(frozen=True)
+class Denoiser(Component):
+    """The prior's network. Contract: ``texprior.flow.prior.DenoiserNet``."""
+
+    kind: ClassVar[str] = "denoiser"
+
+
+@dataclass(frozen=True)
+class Predictor(Component):
+    """The initial predictor. Contract: ``texprior.flow.predict.InitialPredictor``."""
+
+    kind: ClassVar[str] = "predictor"
+
+
+@dataclass(frozen=True)
+class Adapter(Component):
+    """Steers a frozen denoiser. Contract: ``texprior.flow.adapt.BlockAdapter``.
+
+    ``identity`` declares what the adapted output is at initialisation: ``bitwise`` the prior's,
+    ``close`` to it (1e-6), or ``no`` promise.
+    """
+
+    kind: ClassVar[str] = "adapter"
+    identity: Literal["bitwise", "close", "no"] = "bitwise"
+
+
+@dataclass(frozen=True)
+class Sampler(Component):
+    """Solves from noise to a layer. Contract: ``texprior.flow.sample.LayerSampler``.
+
+    ``order`` is the global order of its deterministic form in the step size.
+    """
+
+    kind: ClassVar[str] = "sampler"
+    order: int = 1
+
+
+@dataclass(frozen=True)
+class Metric(Component):
+    """Scores pictures. Contract: ``texprior.flow.measure.ImageMetric``.
+
+    ``better`` is the direction: ``higher``, ``lower``, or ``one`` (closest to 1). ``scope`` is
+    ``image`` (a score per image) or ``set`` (one for a set of images).
+    """
+
+    kind: ClassVar[str] = "metric"
+    better: Literal["higher", "lower", "one"] = "higher"
+    reference: bool = True
+    scope: Literal["image", "set"] = "image"
+
+
+@dataclass(frozen=True)
+class Dataset(Component):
+    """Named pictures in splits. Contract: ``texprior.flow.image.PictureSet``."""
+
+    kind: ClassVar[str] = "dataset"
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Attention(Component):
+    """A backend of attention. Contract: ``texprior.flow.prior.AttentionBackend``."""
+
+    kind: ClassVar[str] = "attention"
+
+
+@dataclass(frozen=True)
+class Events(Component):
+    """Observes runs. Contract: ``texprior.track.Observer``."""
+
+    kind: ClassVar[str] = "events"
+
+
+class Hooks:
+    """One hook per kind; each returns the component records of a plugin."""
+
+    @hookspec
+    def texprior_degradations(self) -> Sequence[Degradation]:
+        """Degradations."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_decompositions(self) -> Sequence[Decomposition]:
+        """Structure-texture decompositions."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_encoders(self) -> Sequence[Encoder]:
+        """Frozen semantic encoders (net S)."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_denoisers(self) -> Sequence[Denoiser]:
+        """Denoising networks."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_predictors(self) -> Sequence[Predictor]:
+        """Initial predictors."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_adapters(self) -> Sequence[Adapter]:
+        """Adapters of a frozen denoiser."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_samplers(self) -> Sequence[Sampler]:
+        """Samplers."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_metrics(self) -> Sequence[Metric]:
+        """Metrics of image quality."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_datasets(self) -> Sequence[Dataset]:
+        """Data sets."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_attentions(self) -> Sequence[Attention]:
+        """Attention backends."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_events(self) -> Sequence[Events]:
+        """Observers of runs, such as trackers."""
+        raise AssertionError("a specification is never called")
+
+
+HOOK_OF_KIND: dict[str, tuple[str, type[Component]]] = {
+    "degradation": ("texprior_degradations", Degradation),
+    "decomposition": ("texprior_decompositions", Decomposition),
+    "encoder": ("texprior_encoders", Encoder),
+    "denoiser": ("texprior_denoisers", Denoiser),
+    "predictor": ("texprior_predictors", Predictor),
+    "adapter": ("texprior_adapters", Adapter),
+    "sampler": ("texprior_samplers", Sampler),
+    "metric": ("texprior_metrics", Metric),
+    "dataset": ("texprior_datasets", Dataset),
+    "attention": ("texprior_attentions", Attention),
+    "events": ("texprior_events", Events),
+}
+KINDS = tuple(HOOK_OF_KIND)

@@ -1,0 +1,241 @@
+"""The schema of an experiment: pydantic models, which know no plugin and import nothing heavy."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from texprior.documents import get_path
+from texprior.plugin import Ref
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Marks a field as a component of a kind."""
+
+    name: str
+
+
+class Section(BaseModel):
+    """A part of the experiment: unknown keys are errors, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Data(Section):
+    """Where pictures come from. ``train`` is asked for its split train, ``val`` for val, ``test`` for test.
+
+    Settings and sweeps are judged on val; test is for the final evaluation only.
+    """
+
+    train: Annotated[Ref, Kind("dataset")] = Ref(name="bundled")
+    val: Annotated[Ref, Kind("dataset")] = Ref(name="bundled")
+    test: Annotated[Ref, Kind("dataset")] = Ref(name="bundled")
+    variants: Annotated[int, Field(ge=1, le=1000)] = 2
+    """Degraded versions of each training photograph where the degradation is synthesised."""
+    cache_mb: Annotated[int, Field(ge=16)] = 8192
+    """Memory for prepared pictures; what does not fit is prepared again when it is needed."""
+
+
+class Diffusion(Section):
+    """Noise levels of training, ln sigma ~ N(mean, std^2), for a layer of unit standard deviation."""
+
+    noise_mean: float = -0.5
+    noise_std: Annotated[float, Field(gt=0)] = 1.2
+
+
+class ProcessChoice(Section):
+    """Stage II's process (Stage I's follows from the decomposition). See docs/method.md for what is open."""
+
+    base: Literal["estimate", "estimate-structure"] = "estimate"
+    """What the sampled layer is added to: y_eps (the poster's figure), or S(y_eps)."""
+    concat: Literal["initial-structure", "initial", "degraded"] = "initial-structure"
+    """The picture beside x_t: S(y_eps) (what Stage I saw), y_eps, or y_d."""
+    residual_scale: Literal["prior", "measured"] = "prior"
+    """What Stage II's residual is divided by: the texture's standard deviation of Stage I, or its own."""
+
+
+class Budget(Section):
+    """How long to train, in images; ``seconds`` only stops early."""
+
+    images: Annotated[int, Field(ge=1)]
+    seconds: Annotated[float, Field(gt=0)] | None = None
+
+
+class Training(Section):
+    """One training of the one loop. Everything that has a duration counts images."""
+
+    budget: Budget
+    batch: Annotated[int, Field(ge=1)] = 16
+    microbatch: Annotated[int, Field(ge=1)] | None = None
+    """Gradients are accumulated over microbatches; None is the whole batch at once."""
+    patch: Annotated[int, Field(ge=16, multiple_of=2)] = 64
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    warmup_images: Annotated[int, Field(ge=0)] = 1600
+    decay: Literal["constant", "cosine"] = "constant"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    grad_clip: Annotated[float, Field(gt=0)] = 1.0
+    ema_half_life_images: Annotated[float, Field(gt=0)] = 10000
+    ema_rampup: Annotated[float, Field(ge=0)] = 0.05
+    checkpoint_every_s: Annotated[float, Field(gt=0)] = 60
+    log_every_images: Annotated[int, Field(ge=1)] = 1600
+    amp: bool = True
+    """Mixed precision (bfloat16) where the device is a GPU that has it; the CPU trains in float32."""
+
+    @model_validator(mode="after")
+    def _microbatch_fits(self) -> Training:
+        if self.microbatch is not None and self.batch % self.microbatch:
+            raise ValueError(f"microbatch {self.microbatch} does not divide batch {self.batch}")
+        return self
+
+
+class Trainings(Section):
+    """Stage I, then Stage II's predictor, then its adapter."""
+
+    prior: Training = Training(budget=Budget(images=20000))
+    predictor: Training = Training(budget=Budget(images=10000))
+    adapter: Training = Training(budget=Budget(images=20000))
+
+
+class Sampling(Section):
+    """How a layer is sampled."""
+
+    sampler: Annotated[Ref, Kind("sampler")] = Ref(name="ddim")
+    steps: Annotated[int, Field(ge=1, le=1000)] = 4
+    schedule: Literal["karras", "ddpm-linear"] = "karras"
+    sigma_min: Annotated[float, Field(gt=0)] = 0.02
+    sigma_max: Annotated[float, Field(gt=0)] = 20.0
+    rho: Annotated[float, Field(gt=0)] = 7.0
+    start: Literal["noise", "estimate"] = "noise"
+    """``estimate`` is a warm start: the layer of y_eps plus noise of sigma_max."""
+    texture_strength: Annotated[float, Field(ge=0, le=2)] = 1.0
+    samples: Annotated[int, Field(ge=1, le=256)] = 1
+    tile: Annotated[int, Field(ge=64, multiple_of=16)] = 512
+    """Pictures larger than this are denoised in tiles of this side, px."""
+    halo: Annotated[int, Field(ge=0, multiple_of=16)] = 64
+    """What a tile sees beyond its border, px."""
+
+    @model_validator(mode="after")
+    def _sigmas_in_order(self) -> Sampling:
+        if self.sigma_min >= self.sigma_max:
+            raise ValueError(f"sigma_min {self.sigma_min} must be smaller than sigma_max {self.sigma_max}")
+        return self
+
+
+class Evaluation(Section):
+    """What ``texprior evaluate`` scores; every combination of ``steps`` and ``texture_strengths`` is a row."""
+
+    split: Literal["val", "test"] = "test"
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """The first pictures of the split only."""
+    steps: list[Annotated[int, Field(ge=1, le=1000)]] = []
+    """Sampling steps to compare; empty is sampling.steps."""
+    texture_strengths: list[Annotated[float, Field(ge=0, le=2)]] = []
+    """Texture strengths to compare on the same sampled layers; empty is sampling.texture_strength."""
+    controls: bool = False
+    """Also without the adapter, with another picture's semantic code, and with another picture's estimate."""
+    pictures: Annotated[int, Field(ge=0)] = 4
+    """How many pictures the contact sheet shows."""
+
+
+class Range(Section):
+    """A numeric dimension of a sweep, both ends included. ``integer`` follows from the option at its path."""
+
+    low: Annotated[int | float, Field(allow_inf_nan=False)]
+    high: Annotated[int | float, Field(allow_inf_nan=False)]
+    log: bool = False
+    step: Annotated[int | float, Field(gt=0, allow_inf_nan=False)] | None = None
+    integer: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Range:
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low} must be smaller than high {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"log needs low > 0, not {self.low}")
+        if self.log and self.step is not None:
+            raise ValueError("log and step exclude each other")
+        return self
+
+
+class Sweep(Section):
+    """What ``texprior sweep`` searches: path -> choices, or path -> range.
+
+    A choice of a component brings that component's ``Tune`` options, written out when the experiment is resolved.
+    """
+
+    space: dict[
+        str,
+        Annotated[
+            Annotated[list[Any], Tag("list[any]")] | Annotated[Range, Tag("Range")],
+            Discriminator(lambda value: "Range" if isinstance(value, Mapping | Range) else "list[any]"),
+        ],
+    ] = {}
+    metric: str = "lpips_alex"
+    trials: Annotated[int, Field(ge=1)] = 8
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Experiment(Section):
+    """The whole of an experiment."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    seed: int = 0
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    threads: Annotated[int, Field(ge=1)] | None = None
+    requires_plugins: list[str] = []
+    data: Data = Data()
+    decomposition: Annotated[Ref, Kind("decomposition")] = Ref(name="guided")
+    encoder: Annotated[Ref, Kind("encoder")] = Ref(name="mobilenet_v2")
+    denoiser: Annotated[Ref, Kind("denoiser")] = Ref(name="unet")
+    attention: Annotated[Ref, Kind("attention")] = Ref(name="sdpa")
+    diffusion: Diffusion = Diffusion()
+    degradation: Annotated[Ref | None, Kind("degradation")] = Ref(name="defocus")
+    """None where the data set brings its own degraded pictures."""
+    predictor: Annotated[Ref, Kind("predictor")] = Ref(name="unet")
+    adapter: Annotated[Ref, Kind("adapter")] = Ref(name="cga")
+    process: ProcessChoice = ProcessChoice()
+    training: Trainings = Trainings()
+    sampling: Sampling = Sampling()
+    metrics: Annotated[list[Ref], Kind("metric")] = [
+        Ref(name=n) for n in ("psnr", "ssim", "lpips_alex", "niqe", "texture_ratio")
+    ]
+    events: Annotated[list[Ref], Kind("events")] = [Ref(name="mlflow")]
+    evaluation: Evaluation = Evaluation()
+    sweep: Sweep = Sweep()
+
+    def hash(self, *paths: str) -> str:
+        """Ten hex digits over the named parts (all, where none is named): equal experiments share their work."""
+        dumped = self.model_dump(mode="json")
+        parts = {path: get_path(dumped, path) for path in paths} if paths else dumped
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:10]
+
+    def to_yaml(self) -> str:
+        """The resolved file: enough to run it again."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def refs_of(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, Ref]]:
+    """(dotted path, kind, reference) of every component in a section and below."""
+    for name, info in type(section).model_fields.items():
+        value, path = getattr(section, name), f"{prefix}{name}"
+        kind = next((m.name for m in info.metadata if isinstance(m, Kind)), None)
+        if isinstance(value, Ref) and kind:
+            yield path, kind, value
+        elif isinstance(value, list) and kind:
+            yield from ((f"{path}.{i}", kind, ref) for i, ref in enumerate(value))
+        elif isinstance(value, BaseModel):
+            yield from refs_of(value, f"{path}.")
+
+
+@functools.cache
+def component_paths() -> dict[str, str]:
+    """Dotted path -> kind of the experiment's single components."""
+    return {path: kind for path, kind, _ in refs_of(Experiment(name="x")) if not path[-1].isdigit()}

@@ -1,0 +1,141 @@
+"""A session: one resolved experiment with what it needs to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from texprior.errors import ConfigError
+from texprior.registry import Registry
+from texprior.schema import Data, Experiment, refs_of
+from texprior.store import runs_root
+from texprior.track import RunInfo, Tracker
+
+if TYPE_CHECKING:
+    import torch
+
+Progress = Callable[[str, int, int, Mapping[str, float]], None]
+"""Called with what is being done, how much of how much, and values to show."""
+
+
+def silent(_what: str, _done: int, _total: int, _values: Mapping[str, float]) -> None:
+    """Shows nothing."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """An experiment, the registry that resolved it, its observers, and where its folders go."""
+
+    experiment: Experiment
+    registry: Registry
+    tracker: Tracker = field(default_factory=Tracker)
+    root: Path = field(default_factory=runs_root)
+    progress: Progress = silent
+    say: Callable[[str], None] = lambda _message: None
+    parent_run: str = ""
+    fresh: bool = False
+    """Start over instead of going on from checkpoints and finished folders."""
+    memory: dict[Any, Any] = field(default_factory=dict)
+    """What sessions of one process share, such as prepared photographs."""
+
+    @classmethod
+    def start(cls, experiment: Experiment, registry: Registry, **how: Any) -> Session:
+        """A session whose observers are built from the experiment's ``events``."""
+        import torch
+
+        if experiment.threads:
+            torch.set_num_threads(experiment.threads)
+        observers = {ref.name: registry.build("events", ref) for ref in experiment.events}
+        return cls(experiment, registry, Tracker(observers), **how)
+
+    @property
+    def folder(self) -> Path:
+        """Where this experiment's priors, predictors and models lie."""
+        return self.root / self.experiment.name
+
+    @property
+    def device(self) -> torch.device:
+        """The experiment's device; ``auto`` is the GPU where there is one. Raises ConfigError where it is missing."""
+        import torch
+
+        name = self.experiment.device
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        device = torch.device(name)
+        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+            raise ConfigError(f"device: {name} is not there; this machine has {torch.cuda.device_count()} CUDA devices")
+        if device.type == "mps" and not torch.backends.mps.is_available():
+            raise ConfigError("device: mps is not there on this machine")
+        return device
+
+    def with_(self, **changes: Any) -> Session:
+        """The same session with another experiment, parent run or reporter."""
+        return replace(self, **changes)
+
+    def build(self, path: str, **context: Any) -> Any:
+        """Builds the component at a dotted path of the experiment, with initial weights keyed by its seed."""
+        for found, kind, ref in refs_of(self.experiment):
+            if found == path:
+                return self.registry.build(kind, ref, seed=self.experiment.seed, **context)
+        raise ConfigError(f"{path}: the experiment names no component there")
+
+    def pictures(self, split: str) -> tuple[Any, list[str]]:
+        """The data set of a split and its keys. Raises ConfigError where it is empty or overlaps with training."""
+        dataset = self.build(f"data.{split}")
+        keys = list(dataset.keys(split))
+        if not keys:
+            raise ConfigError(
+                f"data.{split}: the data set '{getattr(self.experiment.data, split).name}' is empty there"
+            )
+        data = self.experiment.data
+        if split != "train" and getattr(data, split) == data.train:
+            shared = sorted(set(keys) & set(dataset.keys("train")))
+            if shared:
+                raise ConfigError(f"data.{split}: shares {len(shared)} pictures with data.train, such as {shared[0]}")
+        return dataset, keys
+
+    def run_info(self, id_: str, name: str, stage: str, resume: bool = False, **tags: str) -> RunInfo:
+        """A run of this session: the resolved experiment as parameters, the components' versions as tags."""
+        data = self.experiment.model_dump(mode="json")
+        return RunInfo(
+            id=id_,
+            experiment=self.experiment.name,
+            name=name,
+            stage=stage,
+            parent=self.parent_run,
+            params=flatten(data),
+            tags={"texprior.stage": stage, **component_tags(self.experiment, self.registry), **tags},
+            resume=resume,
+        )
+
+
+def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings and lists as dotted paths."""
+    items: Iterable[tuple[Any, Any]] = data.items() if isinstance(data, dict) else enumerate(data)
+    flat: dict[str, Any] = {}
+    for key, value in items:
+        if isinstance(value, dict | list) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def component_tags(experiment: Experiment, registry: Registry) -> dict[str, str]:
+    """Dotted path -> ``distribution/name==version (API n)`` of every component that is used."""
+    tags = {}
+    for path, kind, ref in refs_of(experiment):
+        entry = registry.find(kind, ref.name)
+        tags[f"texprior.component.{path}"] = f"{entry.qualified}=={entry.plugin.version} (API {entry.component.api})"
+    return tags
+
+
+def data_digest(data: Data, keys: list[str]) -> str:
+    """What identifies training data in a content hash: the data set and its keys."""
+    import hashlib
+    import json
+
+    text = json.dumps([data.train.model_dump(mode="json"), keys])
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -1,0 +1,47 @@
+"""Contact sheets: the same crops of several methods side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from texprior.flow.image import to_uint8
+
+_LABEL = 22
+
+
+def contact_sheet(rows: Sequence[Mapping[str, Tensor]], path: Path, crop: int = 240) -> Path:
+    """A PNG with a row for each picture and a column for each of its versions, (3, H, W) in [0, 1].
+
+    The crop is the square with the most detail in the last but one column (the reference), at its own resolution.
+    """
+    names = list(rows[0])
+    sheet = Image.new("RGB", (len(names) * (crop + 4) + 4, len(rows) * (crop + 4) + _LABEL + 4), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for column, name in enumerate(names):
+        draw.text((column * (crop + 4) + 8, 3), name, fill="black", font=font)
+    for line, row in enumerate(rows):
+        top, left = _detailed(to_uint8(row["reference"] if "reference" in row else row[names[0]]), crop)
+        for column, name in enumerate(names):
+            square = to_uint8(row[name])[top : top + crop, left : left + crop]
+            sheet.paste(Image.fromarray(square), (column * (crop + 4) + 4, line * (crop + 4) + _LABEL))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+    return path
+
+
+def _detailed(image: npt.NDArray[np.uint8], crop: int) -> tuple[int, int]:
+    """Top left corner of the square with the largest mean gradient."""
+    grey = image.mean(2)
+    gradient = np.abs(np.diff(grey, axis=0, append=grey[-1:])) + np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
+    total = np.pad(gradient.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    height, width = max(1, grey.shape[0] - crop + 1), max(1, grey.shape[1] - crop + 1)
+    h, w = min(crop, grey.shape[0]), min(crop, grey.shape[1])
+    sums = total[h:, w:] - total[:-h, w:] - total[h:, :-w] + total[:-h, :-w]
+    best = np.unravel_index(sums[:height, :width].argmax(), (height, width))
+    return int(best[0]), int(best[1])

@@ -1,0 +1,175 @@
+"""From options to a search space: what a sweep searches, written out in the experiment's one grammar."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from types import NoneType
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from texprior.complaints import Complaint
+from texprior.dimension import Dimension, checked, contains, distinct, label, reason_of, size_of, tuned, unwrap
+from texprior.documents import get_path
+from texprior.errors import PluginError
+from texprior.registry import Registry
+from texprior.schema import Experiment, Range, Sweep, component_paths
+
+if TYPE_CHECKING:
+    import optuna
+
+_FIXED = frozenset({"name", "sweep", "requires_plugins", "metrics", "events"})
+
+
+def write_out(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> Sweep:
+    """The sweep with every dimension explicit; an empty space is that of the experiment's own adapter."""
+    space: dict[str, Dimension] = {}
+    given = experiment.sweep.space or {"adapter": [experiment.adapter.name]}
+    for path, dimension in given.items():
+        try:
+            info = _find(path, experiment, given, registry)
+            space[path] = _components(path, info, dimension) if path in component_paths() else checked(dimension, info)
+            brought = _brought(path, space[path], registry)
+            space.update({below: dimension for below, dimension in brought.items() if below not in given})
+        except (PluginError, ValueError) as error:
+            complaints.append(Complaint(f"sweep.space.{path}", reason_of(error)))
+    return experiment.sweep.model_copy(update={"space": space})
+
+
+def suggest(trial: optuna.trial.BaseTrial, sweep: Sweep) -> dict[str, Any]:
+    """One trial's values by dotted path. Options of a component are asked for only where it was chosen."""
+    values: dict[str, Any] = {}
+    for path, dimension in _applying(sweep.space, values):
+        values[path] = _suggest(trial, path, dimension)
+    return values
+
+
+def default_values(experiment: Experiment) -> dict[str, Any]:
+    """The experiment's own values of the dimensions that apply to it; empty where it lies outside of the space."""
+    data = experiment.model_dump(mode="json")
+    kinds, values = component_paths(), dict[str, Any]()
+    for path, dimension in _applying(experiment.sweep.space, values):
+        value = get_path(data, path)
+        values[path] = next(iter(value)) if path in kinds and value is not None else value
+        if isinstance(dimension, Range) and not dimension.integer and isinstance(value, int):
+            values[path] = float(value)
+        if not contains(dimension, values[path]):
+            return {}
+    return values
+
+
+def params_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as Optuna's parameters hold them, such as for ``enqueue_trial``."""
+    return {path: label(value) for path, value in values.items()}
+
+
+def space_hash(sweep: Sweep) -> str:
+    """Ten hex digits over the written-out dimensions: studies of different spaces never mix."""
+    dumped = sweep.model_dump(mode="json")["space"]
+    return hashlib.sha256(json.dumps(dumped, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def size(sweep: Sweep) -> int | None:
+    """The number of different configurations; None where a dimension is continuous."""
+    total, space = 1.0, sweep.space
+    owners = [path for path in component_paths() if path in space]
+    for path, dimension in space.items():
+        if any(path.startswith(f"{owner}.") for owner in owners):
+            continue
+        if path in owners and isinstance(dimension, list):
+            total *= sum(math.prod(_sizes(space, f"{path}.{name}.")) for name in dimension)
+        else:
+            total *= size_of(dimension)
+    return int(total) if math.isfinite(total) else None
+
+
+def _suggest(trial: optuna.trial.BaseTrial, path: str, dimension: Dimension) -> Any:
+    if isinstance(dimension, list):
+        labels = [label(choice) for choice in dimension]
+        return dimension[labels.index(trial.suggest_categorical(path, labels))]
+    low, high, step, log = dimension.low, dimension.high, dimension.step, dimension.log
+    if dimension.integer:
+        return trial.suggest_int(path, low, high, step=step or 1, log=log)
+    return trial.suggest_float(path, low, high, step=step, log=log)
+
+
+def _applying(space: Mapping[str, Dimension], values: Mapping[str, Any]) -> Iterator[tuple[str, Dimension]]:
+    """Components first, then what lies below the ones that ``values`` holds by then, and all that hangs on none."""
+    owners = component_paths()
+    for path, dimension in sorted(space.items(), key=lambda item: item[0] not in owners):
+        owner = next((o for o in owners if o in values and path.startswith(f"{o}.")), None)
+        if owner is None or path.startswith(f"{owner}.{values[owner]}."):
+            yield path, dimension
+
+
+def _brought(path: str, dimension: Dimension, registry: Registry) -> dict[str, Dimension]:
+    """The Tune options of the components that a dimension chooses from."""
+    kind, found = component_paths().get(path), dict[str, Dimension]()
+    for name in dimension if kind and isinstance(dimension, list) else []:
+        if name is not None:
+            options = registry.find(str(kind), name).component.options
+            found.update({f"{path}.{name}.{option}": below for option, below in tuned(options).items()})
+    return found
+
+
+def _find(path: str, experiment: Experiment, space: Mapping[str, Dimension], registry: Registry) -> FieldInfo:
+    """The field at a dotted path. Raises ValueError or PluginError with the reason why it cannot be searched."""
+    model: type[BaseModel] = Experiment
+    kinds, walked, rest = component_paths(), "", path
+    if path.partition(".")[0] in _FIXED:
+        raise ValueError(f"'{path.partition('.')[0]}' cannot be searched")
+    while True:
+        key, _, rest = rest.partition(".")
+        info = model.model_fields.get(key)
+        if info is None:
+            raise ValueError(f"there is no '{key}' in '{walked or 'the experiment'}'{_hint(key, model.model_fields)}")
+        walked = f"{walked}.{key}" if walked else key
+        inner = [t for t in unwrap(info.annotation, [])[0] if isinstance(t, type) and issubclass(t, BaseModel)]
+        if walked in kinds:
+            if not rest:
+                return info
+            name, rest = _chosen(walked, rest, experiment, space)
+            model, walked = registry.find(kinds[walked], name).component.options, f"{walked}.{name}"
+        elif inner and rest:
+            model = inner[0]
+        elif inner:
+            raise ValueError(f"this is a section; search the values in it: {', '.join(inner[0].model_fields)}")
+        elif rest:
+            raise ValueError(f"'{walked}' is a value: there is nothing below it")
+        else:
+            return info
+
+
+def _chosen(path: str, rest: str, experiment: Experiment, space: Mapping[str, Dimension]) -> tuple[str, str]:
+    """(the component's name, the option below it) of ``cga.width``, where the sweep can come to that component."""
+    searched = space.get(path, get_path(experiment.model_dump(mode="json"), path) or [])
+    names = [] if isinstance(searched, Range) else [str(name) for name in searched if name is not None]
+    for name in sorted(names, key=len, reverse=True):
+        if rest == name:
+            raise ValueError(f"name an option of '{name}', such as {path}.{name}.OPTION")
+        if rest.startswith(f"{name}."):
+            return name, rest.removeprefix(f"{name}.")
+    name = rest.partition(".")[0]
+    raise ValueError(f"'{path}' is never '{name}' here{_hint(name, names)}")
+
+
+def _components(path: str, info: FieldInfo, dimension: Dimension) -> list[Any]:
+    optional = NoneType in unwrap(info.annotation, [])[0]
+    if not isinstance(dimension, list) or not all(isinstance(n, str) or (optional and n is None) for n in dimension):
+        raise ValueError(f"a component is searched over a list of names; its options are paths: {path}.NAME.OPTION")
+    return distinct(dimension)
+
+
+def _sizes(space: Mapping[str, Dimension], prefix: str) -> list[float]:
+    return [size_of(dimension) for path, dimension in space.items() if path.startswith(prefix)]
+
+
+def _hint(key: str, known: Iterable[str]) -> str:
+    names = list(known)
+    close = get_close_matches(key, names, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known are: {', '.join(names) or 'none'}"

@@ -1,0 +1,159 @@
+"""What each training sees: photographs prepared for a stage, and the loss on patches cut from them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from texprior.diffusion.keys import generator, normal
+from texprior.diffusion.precondition import loss as denoising_loss
+from texprior.diffusion.process import Process
+from texprior.diffusion.sigmas import log_normal
+from texprior.flow.adapt import BlockAdapter
+from texprior.flow.decompose import decompose
+from texprior.flow.degrade import Degrader, degrade
+from texprior.flow.image import PictureSet, Sample
+from texprior.flow.predict import InitialPredictor, predict
+from texprior.flow.prior import SemanticEncoder
+from texprior.flow.tile import in_tiles
+from texprior.models import Prior
+from texprior.pool import Patches, Pool, Prepared, require_size
+from texprior.schema import Experiment
+
+
+class Inputs(NamedTuple):
+    """What Stage II derives from one degraded picture before it samples; pictures (B, 3, H, W)."""
+
+    estimate: Tensor
+    """y_eps, in [0, 1]."""
+    base: Tensor
+    """What the layer is added to."""
+    condition: Tensor
+    """What is concatenated to x_t."""
+    code: Tensor
+    """The semantic code of y_d, (B, N, width)."""
+
+
+@torch.no_grad()
+def inputs_of(
+    degraded_BCHW: Tensor, experiment: Experiment, predictor: InitialPredictor, prior: Prior, encoder: SemanticEncoder
+) -> Inputs:
+    """Predicts, decomposes and encodes whole pictures, as the experiment's process says."""
+    choice, tiling = experiment.process, experiment.sampling
+    estimate = in_tiles(lambda tile: predict(tile, predictor), degraded_BCHW, tiling.tile, tiling.halo)
+    needs_structure = choice.base == "estimate-structure" or choice.concat == "initial-structure"
+    structure = decompose(estimate, prior.decomposition).structure if needs_structure else estimate
+    base = structure if choice.base == "estimate-structure" else estimate
+    condition = {"initial-structure": structure, "initial": estimate, "degraded": degraded_BCHW}[choice.concat]
+    return Inputs(estimate, base, condition, encoder(degraded_BCHW))
+
+
+def degraded_sample(sample: Sample, degradation: Degrader | None, seed: int, *key: int | str) -> Tensor:
+    """The sample's own degraded picture, or one synthesised under (seed, sample key, ...); (3, H, W)."""
+    if sample.degraded is not None or degradation is None:
+        return sample.clean if sample.degraded is None else sample.degraded
+    return degrade(sample.clean[None], degradation, seed, [(sample.key, *key)])[0]
+
+
+def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: int, cache_mb: int) -> Pool:
+    """Stage I's photographs: picture, structure, and the code of the structure."""
+    device = next(prior.network.parameters()).device
+
+    @torch.no_grad()
+    def prepare(key: str) -> Prepared:
+        picture = dataset.load(key).clean
+        require_size(picture, patch, key)
+        structure = decompose(picture[None].to(device), prior.decomposition).structure
+        return {"picture": picture, "structure": structure[0].cpu(), "code": prior.encoder(structure)[0].cpu()}
+
+    return Pool(keys, prepare, cache_mb)
+
+
+def pair_pool(session: Any, dataset: PictureSet, keys: Sequence[str], patch: int) -> Pool:
+    """The predictor's pictures: clean and degraded, in as many degraded versions as the experiment says."""
+    experiment: Experiment = session.experiment
+    degradation = session.build("degradation") if experiment.degradation else None
+    variants = experiment.data.variants if degradation else 1
+
+    def prepare(versioned: str) -> Prepared:
+        key, _, variant = versioned.rpartition("#")
+        sample = dataset.load(key)
+        require_size(sample.clean, patch, key)
+        return {"clean": sample.clean, "degraded": degraded_sample(sample, degradation, experiment.seed, int(variant))}
+
+    return Pool([f"{key}#{v}" for key in keys for v in range(variants)], prepare, experiment.data.cache_mb)
+
+
+def guided_pool(experiment: Experiment, pairs: Pool, prior: Prior, predictor: InitialPredictor) -> Pool:
+    """The adapter's pictures: what Stage II derives from each pair."""
+    device = next(prior.network.parameters()).device
+
+    def prepare(versioned: str) -> Prepared:
+        pair = pairs.prepare(versioned)
+        derived = inputs_of(pair["degraded"][None].to(device), experiment, predictor, prior, prior.encoder)
+        return {"clean": pair["clean"], **{name: tensor[0].cpu() for name, tensor in derived._asdict().items()}}
+
+    return Pool(pairs.keys, prepare, experiment.data.cache_mb)
+
+
+def layer_scale(pool: Pool, picture: str, base: str, seed: int, photographs: int = 64) -> float:
+    """The standard deviation of picture - base over a fixed sample of a pool, in units of the picture."""
+    order = torch.randperm(len(pool), generator=generator(seed, "scale"))[:photographs]
+    layers = [(pool[int(i)][picture] - pool[int(i)][base]).flatten() for i in order]
+    return float(torch.cat(layers).double().std(correction=0))
+
+
+class LayerLoss:
+    """Sample numbers -> denoising loss of the layer picture - base, per image, (B,)."""
+
+    def __init__(self, experiment: Experiment, prior: Prior, process: Process, patches: Patches, amp: bool) -> None:
+        self.experiment, self.prior, self.process, self.patches = experiment, prior, process, patches
+        self.device = next(prior.network.parameters()).device
+        self.amp = amp
+
+    def noised(self, numbers: Sequence[int]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Patches, noise (B, 3, P, P) and sigma (B,), each a function of (seed, sample number)."""
+        batch = {name: t.to(self.device) for name, t in self.patches.batch(numbers).items()}
+        shape = (3, self.patches.patch, self.patches.patch)
+        seed, choice = self.patches.seed, self.experiment.diffusion
+        noise = torch.stack([normal(shape, seed, "noise", n) for n in numbers]).to(self.device)
+        levels = torch.cat([normal((1,), seed, "sigma", n) for n in numbers])
+        return batch, noise, log_normal(levels, choice.noise_mean, choice.noise_std).to(self.device)
+
+    def stage_one(self, numbers: Sequence[int]) -> Tensor:
+        """The texture of clean photographs, given their structure."""
+        batch, noise, sigma = self.noised(numbers)
+        layer = self.process.layer(batch["picture"], batch["structure"])
+        network = self.prior.network
+        with autocast(self.device, self.amp):
+            return denoising_loss(lambda x, c: network(x, c, batch["structure"], batch["code"]), layer, noise, sigma)
+
+    def stage_two(self, adapter: BlockAdapter, numbers: Sequence[int]) -> Tensor:
+        """The residual of the estimate, given what Stage II derives from the degraded picture."""
+        batch, noise, sigma = self.noised(numbers)
+        layer = self.process.layer(batch["clean"], batch["base"])
+        network = self.prior.network
+        with autocast(self.device, self.amp):
+            guide = adapter.guide(adapter.features(batch["estimate"]))
+            return denoising_loss(
+                lambda x, c: network(x, c, batch["condition"], batch["code"], guide), layer, noise, sigma
+            )
+
+
+def prediction_loss(predictor: InitialPredictor, patches: Patches, amp: bool, numbers: Sequence[int]) -> Tensor:
+    """The predictor's own loss on clean and degraded patches, per image, (B,)."""
+    device = next(predictor.parameters()).device
+    batch = {name: t.to(device) for name, t in patches.batch(numbers).items()}
+    with autocast(device, amp):
+        return predictor.loss(predictor(batch["degraded"]).float(), batch["clean"])
+
+
+def autocast(device: torch.device, wanted: bool) -> contextlib.AbstractContextManager[Any]:
+    """bfloat16 where the device is a GPU that has it."""
+    if wanted and device.type == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return contextlib.nullcontext()

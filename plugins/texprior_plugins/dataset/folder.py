@@ -1,0 +1,25 @@
+"""Clean pictures of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from texprior.flow.image import Sample, load_image
+from texprior_plugins.dataset import FolderOptions
+from texprior_plugins.dataset._listing import chosen, pictures
+
+
+class Folder:
+    """A key is a picture's path below the folder, with forward slashes and its suffix."""
+
+    def __init__(self, options: FolderOptions) -> None:
+        self.options = options
+
+    def keys(self, split: str) -> Sequence[str]:
+        """Every picture of the folder in any split, or what the split's list names. Raises ConfigError."""
+        return chosen(pictures(self.options.path, self.options), split, self.options)
+
+    def load(self, key: str) -> Sample:
+        """One clean picture, (3, H, W) float32 in [0, 1]. Raises ImageError where it cannot be read."""
+        return Sample(key, load_image(Path(self.options.path).expanduser() / key))

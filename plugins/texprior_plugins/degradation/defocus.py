@@ -1,0 +1,51 @@
+"""Defocus blur: a thin lens images a point that is out of focus as a disc (geometrical optics)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+
+from texprior_plugins.degradation import DefocusOptions
+from texprior_plugins.degradation._noise import gaussian, uniform
+
+_SUBSAMPLES = 64
+
+
+def disc(radius: float) -> NDArray[np.float64]:
+    """The disc's point spread function, (2 n + 1)² with n = floor(radius + 1/2), of sum 1.
+
+    A pixel weighs as much as the area of the disc that it covers: chords are clipped exactly along one axis and
+    summed by the midpoint rule along the other, and both choices of axis averaged. A radius of 1/2 px or less
+    lies inside one pixel.
+    """
+    half = int(np.floor(radius + 0.5))
+    if radius <= 0.5:
+        return np.ones((1, 1))
+    pixels = np.arange(-half, half + 1)
+    x = pixels[:, None] + (np.arange(_SUBSAMPLES) + 0.5) / _SUBSAMPLES - 0.5
+    chord = np.sqrt(np.clip(radius**2 - x**2, 0, None))[:, None, :]
+    low, high = (pixels - 0.5)[None, :, None], (pixels + 0.5)[None, :, None]
+    covered = (np.clip(chord, low, high) - np.clip(-chord, low, high)).mean(-1)
+    area = covered + covered.T
+    psf: NDArray[np.float64] = area / area.sum()
+    return psf
+
+
+class Defocus:
+    """Blurs by ``disc`` with mirrored borders, adds noise, clips to [0, 1]."""
+
+    def __init__(self, options: DefocusOptions) -> None:
+        self.options = options
+
+    def __call__(self, image_CHW: Tensor, rng: torch.Generator) -> Tensor:
+        """The blurred, noisy picture, (3, H, W) float32 in [0, 1]."""
+        options = self.options
+        longest = options.radius if options.radius_max is None else options.radius_max
+        psf = disc(uniform(options.radius, longest, rng))
+        # SciPy works on one thread and sums in float64: the result is the same to the bit in any worker.
+        blurred = [ndimage.correlate(channel, psf, mode="mirror") for channel in image_CHW.numpy()]
+        noisy = torch.from_numpy(np.stack(blurred)) + gaussian(image_CHW, options.noise, rng)
+        return noisy.clamp(0, 1)

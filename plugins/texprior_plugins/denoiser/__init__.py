@@ -1,0 +1,46 @@
+"""First-party denoisers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from texprior.plugin import Denoiser, Options, hookimpl
+
+
+class UnetOptions(Options):
+    """Sizes of the UNet."""
+
+    width: Annotated[int, Field(ge=8, le=1024, multiple_of=8, description="channels at the finest level")] = 32
+    levels: Annotated[int, Field(ge=1, le=6, description="resolutions; level k has (k + 1) times the width")] = 3
+    blocks: Annotated[int, Field(ge=1, le=8, description="basic denoising blocks a level, on each way")] = 2
+    heads: Annotated[int, Field(ge=1, le=16, description="attention heads at the coarsest level")] = 4
+    unshuffle: Annotated[int, Field(ge=1, le=4, description="pixel-unshuffling factor at the input")] = 2
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        coarsest = self.width * self.levels
+        if coarsest % self.heads:
+            raise ValueError(f"{self.heads} heads do not divide the {coarsest} channels of the coarsest level")
+        return self
+
+
+@hookimpl
+def texprior_denoisers() -> list[Denoiser]:
+    """The components."""
+    return [
+        Denoiser(
+            "unet",
+            "texprior_plugins.denoiser.unet:Unet",
+            UnetOptions,
+            "Residual UNet on pixel-unshuffled input; the code enters each block, and the coarsest level by attention.",
+            tags=("local", "convolutional"),
+            citation="""@inproceedings{ho2020denoising,
+  title={Denoising Diffusion Probabilistic Models},
+  author={Ho, Jonathan and Jain, Ajay and Abbeel, Pieter},
+  booktitle={Advances in Neural Information Processing Systems},
+  year={2020}
+}""",
+        )
+    ]

@@ -1,0 +1,161 @@
+"""A residual UNet (Ho et al. 2020) whose input is pixel-unshuffled.
+
+Every operation on space is a convolution, and normalisation acts on the channels of each position, so that a tile of
+a photograph, seen with enough of its surroundings, is denoised as it is within the whole.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from texprior.flow.prior import AttentionBackend, Block, DenoiserNet, Guide, unguided
+from texprior_plugins.denoiser import UnetOptions
+import itertools
+
+
+class Unet(DenoiserNet):
+    """F(x, c_noise; condition, code): blocks ``encoder.0.0``, ..., ``middle.0``, ..., ``decoder.0.1``."""
+
+    def __init__(self, options: UnetOptions, code_width: int, attention: AttentionBackend) -> None:
+        super().__init__()
+        o, self.options = options, options
+        widths = [o.width * (level + 1) for level in range(o.levels)]
+        embedding = 4 * o.width
+        self.embed = Embedding(o.width, embedding, code_width)
+        self.enter = nn.Conv2d(6 * o.unshuffle**2, widths[0], 3, padding=1)
+        self.encoder = nn.ModuleList(
+            nn.ModuleList(ResidualBlock(w, w, embedding) for _ in range(o.blocks)) for w in widths
+        )
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in itertools.pairwise(widths))
+        self.middle = nn.ModuleList(ResidualBlock(widths[-1], widths[-1], embedding) for _ in range(2))
+        self.look = CodeAttention(widths[-1], code_width, o.heads, attention) if code_width else None
+        self.up = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(b, 4 * a, 1), nn.PixelShuffle(2)) for a, b in itertools.pairwise(widths)
+        )
+        self.decoder = nn.ModuleList(
+            nn.ModuleList(ResidualBlock(w if i else 2 * w, w, embedding) for i in range(o.blocks)) for w in widths
+        )
+        self.leave = nn.Sequential(ChannelNorm(widths[0]), nn.Conv2d(widths[0], 3 * o.unshuffle**2, 3, padding=1))
+        nn.init.zeros_(self.leave[1].weight)
+        nn.init.zeros_(self.leave[1].bias)
+
+    def blocks(self) -> dict[str, Block]:
+        """Every residual block, in the order of the visit."""
+        o = self.options
+
+        def block(level: int, part: str) -> Block:
+            return Block(o.width * (level + 1), o.unshuffle * 2**level, part)
+
+        named = {f"encoder.{k}.{i}": block(k, "encoder") for k in range(o.levels) for i in range(o.blocks)}
+        named |= {f"middle.{i}": block(o.levels - 1, "middle") for i in range(2)}
+        levels = reversed(range(o.levels))
+        return named | {f"decoder.{k}.{i}": block(k, "decoder") for k in levels for i in range(o.blocks)}
+
+    def forward(
+        self, x_BCHW: Tensor, noise_B: Tensor, condition_BCHW: Tensor, code_BNC: Tensor, guide: Guide = unguided
+    ) -> Tensor:
+        """(B, 3, H, W); the picture is padded to a multiple of the coarsest stride within."""
+        height, width = x_BCHW.shape[-2:]
+        stride = self.options.unshuffle * 2 ** (self.options.levels - 1)
+        x = _pad(torch.cat([x_BCHW, 2 * condition_BCHW - 1], 1), stride)
+        e = self.embed(noise_B, code_BNC)
+        h = self.enter(F.pixel_unshuffle(x, self.options.unshuffle))
+        skips = []
+        for k, level in enumerate(self.encoder):
+            h = self.down[k - 1](h) if k else h
+            h = _run(level, f"encoder.{k}", h, e, guide)  # type: ignore[arg-type]
+            skips.append(h)
+        h = guide("middle.0", self.middle[0](h, e))
+        h = h if self.look is None else self.look(h, code_BNC)
+        h = guide("middle.1", self.middle[1](h, e))
+        for k in reversed(range(len(skips))):
+            h = _run(self.decoder[k], f"decoder.{k}", torch.cat([h, skips[k]], 1), e, guide)  # type: ignore[arg-type]
+            h = self.up[k - 1](h) if k else h
+        return F.pixel_shuffle(self.leave(h), self.options.unshuffle)[..., :height, :width]
+
+
+class Embedding(nn.Module):
+    """Noise level (Fourier features, Vaswani et al. 2017) and mean of the code -> (B, width)."""
+
+    def __init__(self, features: int, width: int, code_width: int) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", torch.exp(torch.linspace(0, math.log(1000.0), features // 2)), False)
+        self.noise = nn.Sequential(nn.Linear(features, width), nn.SiLU(), nn.Linear(width, width))
+        self.code = nn.Linear(code_width, width) if code_width else None
+
+    def forward(self, noise_B: Tensor, code_BNC: Tensor) -> Tensor:
+        """c_noise (B,) and code (B, N, C) -> (B, width)."""
+        phase = noise_B[:, None] * self.frequencies
+        e: Tensor = self.noise(torch.cat([phase.cos(), phase.sin()], 1))
+        return e if self.code is None else e + self.code(code_BNC.mean(1))
+
+
+class ResidualBlock(nn.Module):
+    """The basic denoising block: h + Conv(act(scale * Norm(Conv(act(Norm h))) + shift)); starts as the identity."""
+
+    def __init__(self, width_in: int, width: int, embedding: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = ChannelNorm(width_in), ChannelNorm(width)
+        self.conv1, self.conv2 = nn.Conv2d(width_in, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        self.modulate = nn.Linear(embedding, 2 * width)
+        self.skip = nn.Conv2d(width_in, width, 1) if width_in != width else nn.Identity()
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, h_BCHW: Tensor, embedding_BE: Tensor) -> Tensor:
+        """(B, width, H, W)."""
+        scale, shift = self.modulate(F.silu(embedding_BE))[..., None, None].chunk(2, 1)
+        h = self.conv1(F.silu(self.norm1(h_BCHW)))
+        out: Tensor = self.skip(h_BCHW) + self.conv2(F.silu(self.norm2(h) * (1 + scale) + shift))
+        return out
+
+
+class ChannelNorm(nn.Module):
+    """Layer normalisation over the channels of each position."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+
+    def forward(self, h_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W)."""
+        h = F.layer_norm(h_BCHW.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, 1e-6)
+        return h.permute(0, 3, 1, 2)
+
+
+class CodeAttention(nn.Module):
+    """Every position looks at the tokens of the semantic code; starts as the identity."""
+
+    def __init__(self, width: int, code_width: int, heads: int, attention: AttentionBackend) -> None:
+        super().__init__()
+        self.heads, self.attention = heads, attention
+        self.norm, self.code_norm = ChannelNorm(width), nn.LayerNorm(code_width)
+        self.query, self.out = nn.Conv2d(width, width, 1), nn.Conv2d(width, width, 1)
+        self.key_value = nn.Linear(code_width, 2 * width)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, h_BCHW: Tensor, code_BNC: Tensor) -> Tensor:
+        """(B, C, H, W)."""
+        b, c, height, width = h_BCHW.shape
+        q = self.query(self.norm(h_BCHW)).flatten(2).mT
+        k, v = self.key_value(self.code_norm(code_BNC)).chunk(2, -1)
+        q, k, v = (t.reshape(b, -1, self.heads, c // self.heads).transpose(1, 2) for t in (q, k, v))
+        seen = self.attention(q, k, v).transpose(1, 2).reshape(b, height * width, c)
+        looked: Tensor = self.out(seen.mT.reshape(b, c, height, width))
+        return h_BCHW + looked
+
+
+def _run(level: nn.ModuleList, name: str, h: Tensor, embedding: Tensor, guide: Guide) -> Tensor:
+    for i, block in enumerate(level):
+        h = guide(f"{name}.{i}", block(h, embedding))
+    return h
+
+
+def _pad(x_BCHW: Tensor, multiple: int) -> Tensor:
+    height, width = x_BCHW.shape[-2:]
+    return F.pad(x_BCHW, (0, -width % multiple, 0, -height % multiple), mode="replicate")

@@ -1,0 +1,68 @@
+"""First-party semantic encoders: the frozen net S that tells the prior what it looks at."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from texprior.plugin import Encoder, Options, Tune, Weights, hookimpl
+
+SHIPPED_STAGES = 14
+"""Stages whose parameters ship with the package."""
+
+MOBILENET_V2_14 = Weights(
+    name="mobilenet_v2_14",
+    tensors_sha256="bfe02ede8c40102daed55e20fe69d4dd61e7c209e81524923131abb551d1cbd0",
+    licence="BSD-3-Clause",
+    origin="torchvision's mobilenet_v2 (IMAGENET1K_V1), features.0 to features.13 rounded to float16",
+    packaged="texprior_plugins.encoder:weights/mobilenet_v2_14.safetensors",
+)
+MOBILENET_V2_IMAGENET = Weights(
+    name="mobilenet_v2_imagenet",
+    tensors_sha256="7c87c4ca3480dcfff28963d5bcd6e55b6c98546792c6174b7098020e401e71e2",
+    licence="BSD-3-Clause",
+    origin="torchvision's mobilenet_v2 (IMAGENET1K_V1), the file mobilenet_v2-b0353104.pth",
+    url="https://download.pytorch.org/models/mobilenet_v2-b0353104.pth",
+)
+
+
+class MobileNetV2Options(Options):
+    """Options of mobilenet_v2."""
+
+    stages: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=19,
+            description="stages of the trunk, features.0 to features.N-1 of torchvision; above 14 needs the whole file",
+        ),
+        Tune(4, SHIPPED_STAGES),
+    ] = SHIPPED_STAGES
+    grid: Annotated[
+        int, Field(ge=1, le=16, description="the feature map is averaged to grid x grid tokens"), Tune(1, 8)
+    ] = 4
+
+
+_MOBILENET_CITATION = """@inproceedings{sandler2018mobilenetv2,
+  title = {{MobileNetV2}: Inverted Residuals and Linear Bottlenecks},
+  author = {Sandler, Mark and Howard, Andrew and Zhu, Menglong and Zhmoginov, Andrey and Chen, Liang-Chieh},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition}, pages = {4510--4520}, year = {2018}
+}"""
+
+
+@hookimpl
+def texprior_encoders() -> list[Encoder]:
+    """The components."""
+    return [
+        Encoder(
+            "mobilenet_v2",
+            "texprior_plugins.encoder.mobilenet_v2:MobileNetV2",
+            MobileNetV2Options,
+            "MobileNetV2 trained on ImageNet; its feature map as a fixed number of tokens.",
+            tags=("pretrained",),
+            citation=_MOBILENET_CITATION,
+            weights=(MOBILENET_V2_14, MOBILENET_V2_IMAGENET),
+        ),
+        Encoder("none", "texprior_plugins.encoder.none:NoCode", summary="No semantic code: the control without net S."),
+    ]

@@ -1,0 +1,249 @@
+"""The ``mlflow`` events component: runs, values, pictures and files in an MLflow store.
+
+MLflow itself is imported when the first run starts (2.3 s). Every call names its run; the fluent interface, whose
+active run belongs to a thread, is not used.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import logging
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from texprior.errors import TexpriorError
+from texprior.store import runs_root
+from texprior.track import RunInfo, Status
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+    from torch import Tensor
+
+    from texprior_plugins.events import MlflowOptions
+
+RUN_ID, STAGE, STATUS = "texprior.run_id", "texprior.stage", "texprior.status"
+_ENDED: dict[Status, str] = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
+# The limits of MLflow's REST interface: of one log_batch, and of a value's characters.
+_METRICS, _PARAMS = 1000, 100
+_PARAM_LENGTH, _TAG_LENGTH, _KEY_LENGTH = 6000, 8000, 250
+
+
+@dataclass
+class _Open:
+    """A run that this process has started: where it is, and the values not yet written."""
+
+    run_id: str
+    experiment: str
+    experiment_id: str
+    images_seen: int = 0
+    pending: list[Metric] = field(default_factory=list)
+    written: float = field(default_factory=time.monotonic)
+
+
+class MlflowEvents:
+    """Contract: ``texprior.track.Observer``. Whatever MLflow raises is raised; the tracker isolates it."""
+
+    def __init__(self, options: MlflowOptions) -> None:
+        self.options = options
+        self._runs: dict[str, _Open] = {}
+
+    def run_started(self, run: RunInfo) -> None:
+        experiment_id = self._experiment_id(run.experiment)
+        found = self._find(run.id, experiment_id) if run.resume else None
+        if found is not None and found.info.status != "FINISHED":
+            self._runs[run.id] = _Open(found.info.run_id, run.experiment, experiment_id)
+            self._client.update_run(found.info.run_id, status="RUNNING")
+            self._client.set_tag(found.info.run_id, STATUS, "running")
+            return
+        made = self._client.create_run(experiment_id, run_name=run.name, tags=self._tags(run, experiment_id))
+        self._runs[run.id] = _Open(made.info.run_id, run.experiment, experiment_id)
+        self._log_params(made.info.run_id, run.params)
+
+    def step(self, run_id: str, images_seen: int, metrics: Mapping[str, float]) -> None:
+        run = self._runs[run_id]
+        self._collect(run, images_seen, metrics)
+        if len(run.pending) >= _METRICS or time.monotonic() - run.written >= self.options.flush_every_s:
+            self._flush(run)
+
+    def image(self, run_id: str, key: str, images_seen: int, image_CHW: Tensor) -> None:
+        levels = (image_CHW.detach().clamp(0, 1) * 255).round().byte()
+        image_HWC = levels.permute(1, 2, 0).cpu().contiguous().numpy()
+        name = re.sub(r"[^\w\-./ ]", "_", key, flags=re.ASCII)
+        self._client.log_image(self._runs[run_id].run_id, image_HWC, key=name, step=images_seen, synchronous=True)
+
+    def artifact(self, run_id: str, path: Path) -> None:
+        run = self._runs[run_id]
+        if path.is_dir():
+            self._client.log_artifacts(run.run_id, str(path), artifact_path=path.name)
+        else:
+            self._client.log_artifact(run.run_id, str(path))
+
+    def run_finished(self, run_id: str, status: Status, summary: Mapping[str, float], note: str) -> None:
+        run = self._runs[run_id]
+        self._collect(run, run.images_seen, summary)
+        self._flush(run)
+        self._client.set_tag(run.run_id, STATUS, status)
+        if note:
+            self._client.set_tag(run.run_id, "mlflow.note.content", _cut(note, _TAG_LENGTH))
+        if len(note) > _TAG_LENGTH:
+            self._client.log_text(run.run_id, note, "note.md")
+        self._client.set_terminated(run.run_id, _ENDED[status])
+
+    def where(self, run_id: str) -> Mapping[str, str]:
+        if run_id not in self._runs:
+            return {}
+        run = self._runs[run_id]
+        return {
+            "tracking_uri": self._tracking_uri,
+            "experiment": run.experiment,
+            "experiment_id": run.experiment_id,
+            "run_id": run.run_id,
+        }
+
+    @cached_property
+    def _tracking_uri(self) -> str:
+        given = self.options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+        return given or f"sqlite:///{runs_root() / 'mlflow.db'}"
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        _set_up_quietly()
+        _reach(self._tracking_uri)
+        database = _database(self._tracking_uri)
+        if database is not None:
+            database.parent.mkdir(parents=True, exist_ok=True)
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self._tracking_uri)
+
+    def _experiment_id(self, name: str) -> str:
+        """The experiment's id; created where it is missing, restored where it was deleted."""
+        from mlflow.exceptions import MlflowException
+
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            database = _database(self._tracking_uri)
+            location = (database.parent / "artifacts").as_uri() if database is not None else None
+            try:
+                return str(self._client.create_experiment(name, artifact_location=location))
+            except MlflowException as error:
+                found = self._client.get_experiment_by_name(name)  # another worker may have been faster
+                if found is None:
+                    raise error
+        if found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _find(self, run_id: str, experiment_id: str) -> Any:
+        """The latest MLflow run of a run's id, or None."""
+        query = f"tags.`{RUN_ID}` = '{run_id}'"
+        found = self._client.search_runs([experiment_id], query, max_results=1, order_by=["start_time DESC"])
+        return found[0] if found else None
+
+    def _tags(self, run: RunInfo, experiment_id: str) -> dict[str, str]:
+        tags = {key: _cut(str(value), _TAG_LENGTH) for key, value in run.tags.items()}
+        tags |= {RUN_ID: run.id, STAGE: run.stage, STATUS: "running"}
+        tags |= {"mlflow.source.name": "texprior", "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
+        if run.parent:
+            above = self._runs.get(run.parent) or self._find(run.parent, experiment_id)
+            if above is None:
+                raise TexpriorError(
+                    f"run '{run.id}': its parent '{run.parent}' is not in experiment '{run.experiment}'"
+                )
+            tags["mlflow.parentRunId"] = above.run_id if isinstance(above, _Open) else above.info.run_id
+        return tags
+
+    def _log_params(self, mlflow_id: str, params: Mapping[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        flat = [Param(_key(name), _cut(_text(value), _PARAM_LENGTH)) for name, value in _flat(params)]
+        for some in _chunks(flat, _PARAMS):
+            self._client.log_batch(mlflow_id, params=some, synchronous=True)
+
+    def _collect(self, run: _Open, images_seen: int, metrics: Mapping[str, float]) -> None:
+        from mlflow.entities import Metric
+
+        run.images_seen, now_ms = images_seen, int(time.time() * 1000)
+        run.pending += [Metric(_key(name), float(value), now_ms, images_seen) for name, value in metrics.items()]
+
+    def _flush(self, run: _Open) -> None:
+        pending, run.pending, run.written = run.pending, [], time.monotonic()
+        for some in _chunks(pending, _METRICS):
+            self._client.log_batch(run.run_id, metrics=some, synchronous=True)
+
+
+def _set_up_quietly() -> None:
+    """No telemetry, and nothing on the terminal but warnings: before MLflow's first import, and after it."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    if "MLFLOW_LOGGING_LEVEL" not in os.environ:
+        os.environ["MLFLOW_LOGGING_LEVEL"] = "WARNING"
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _reach(uri: str) -> None:
+    """Raises TexpriorError at once where nothing listens; MLflow alone would retry for minutes."""
+    address = urlsplit(uri)
+    if address.scheme not in ("http", "https") or getproxies():
+        return
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname or "localhost", port), timeout=10).close()
+    except OSError as error:
+        place = f"{address.hostname}:{port}"
+        raise TexpriorError(
+            f"MLflow's server at {place} cannot be reached ({error}); see MLFLOW_TRACKING_URI"
+        ) from None
+
+
+def _database(uri: str) -> Path | None:
+    """The file of an SQLite store, whose artifacts lie beside it; None for a server, which has a place of its own."""
+    scheme, _, path = uri.partition(":///")
+    return Path(path).resolve() if scheme == "sqlite" and path else None
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted path, value) of everything in nested mappings, and in lists of mappings."""
+    if isinstance(value, Mapping) and (value or not prefix):
+        for key, below in value.items():
+            yield from _flat(below, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+        for i, item in enumerate(value):
+            yield from _flat(item, f"{prefix}.{i}")
+    else:
+        yield prefix, value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^\w\-./: ]", "_", name, flags=re.ASCII)[:_KEY_LENGTH]
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (items[i : i + size] for i in range(0, len(items), size))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"

@@ -1,0 +1,39 @@
+"""How much texture a restored picture has, for the texture of its reference."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from texprior_plugins.metric import TextureRatioOptions
+from texprior_plugins.metric._filters import filter_separable, gaussian_taps
+from texprior_plugins.metric._pictures import check_pair
+
+FLOOR = 1 / (255 * math.sqrt(12))
+"""The standard deviation that rounding to 8 bits leaves: what is below it is no texture of a picture."""
+
+
+class TextureRatio:
+    """std(T(restored)) / std(T(reference)), T the picture minus its Gaussian low-pass.
+
+    Below 1 the picture is over-smooth, above 1 over-textured or noisy. Both deviations, over all pixels and channels,
+    are at least ``FLOOR``: two pictures without texture score 1, and an untextured reference stays finite.
+    """
+
+    def __init__(self, options: TextureRatioOptions) -> None:
+        self.key = f"texture_ratio_gauss{options.sigma:g}"
+        # four sigmas hold all but 6e-5 of the Gaussian's weight
+        self.radius = math.ceil(4 * options.sigma)
+        self.taps = gaussian_taps(options.sigma, self.radius)
+
+    def __call__(self, image_BCHW: Tensor, reference_BCHW: Tensor | None) -> Tensor:
+        """The scores, (B,) float64. Raises ImageError for pictures smaller than the filter's reach."""
+        reference = check_pair(self.key, image_BCHW, reference_BCHW, minimum=self.radius + 1)
+        return self._deviation(image_BCHW.double()) / self._deviation(reference.double())
+
+    def _deviation(self, image_BCHW: Tensor) -> Tensor:
+        padded = F.pad(image_BCHW, [self.radius] * 4, mode="reflect")
+        texture = image_BCHW - filter_separable(padded, self.taps)
+        return texture.flatten(1).std(1, correction=0).clamp(min=FLOOR)

@@ -1,0 +1,69 @@
+"""A compact residual UNet (Ronneberger et al. 2015) that predicts what to add to the degraded picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from texprior.flow.predict import InitialPredictor
+from texprior_plugins.predictor import UnetOptions
+import itertools
+
+
+class Unet(InitialPredictor):
+    """y_eps = y_d + f(y_d), with f zero at initialisation; convolutions only, so that tiles agree with the whole."""
+
+    def __init__(self, options: UnetOptions) -> None:
+        super().__init__()
+        o, self.options = options, options
+        widths = [o.width * (level + 1) for level in range(o.levels)]
+        self.enter = nn.Conv2d(3 * o.unshuffle**2, widths[0], 3, padding=1)
+        self.encoder = nn.ModuleList(nn.Sequential(*(Residual(w) for _ in range(o.blocks))) for w in widths)
+        pairs = list(itertools.pairwise(widths))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
+        self.up = nn.ModuleList(nn.Sequential(nn.Conv2d(b, 4 * a, 1), nn.PixelShuffle(2)) for a, b in pairs)
+        self.decoder = nn.ModuleList(nn.Sequential(*(Residual(w) for _ in range(o.blocks))) for w in widths[:-1])
+        self.leave = nn.Conv2d(widths[0], 3 * o.unshuffle**2, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, degraded_BCHW: Tensor) -> Tensor:
+        """The estimate, (B, 3, H, W), of any size."""
+        height, width = degraded_BCHW.shape[-2:]
+        multiple = self.options.unshuffle * 2 ** (self.options.levels - 1)
+        x = F.pad(degraded_BCHW, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+        h = self.encoder[0](self.enter(F.pixel_unshuffle(2 * x - 1, self.options.unshuffle)))
+        skips = [h]
+        for down, encoder in zip(self.down, self.encoder[1:], strict=True):  # type: ignore[arg-type]
+            h = encoder(down(h))
+            skips.append(h)
+        for k in reversed(range(len(self.decoder))):
+            h = self.decoder[k](self.up[k](h) + skips[k])
+        return degraded_BCHW + F.pixel_shuffle(self.leave(h), self.options.unshuffle)[..., :height, :width]
+
+    def loss(self, estimate_BCHW: Tensor, clean_BCHW: Tensor) -> Tensor:
+        """The mean distance per image, (B,)."""
+        error = estimate_BCHW - clean_BCHW
+        if self.options.loss == "l1":
+            distance = error.abs()
+        elif self.options.loss == "l2":
+            distance = error.square()
+        else:
+            distance = (error.square() + 1e-6).sqrt()
+        return distance.mean(dim=(1, 2, 3))
+
+
+class Residual(nn.Module):
+    """h + Conv(SiLU(Conv(h)))."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        with torch.no_grad():
+            self.conv2.weight.mul_(0.1)
+
+    def forward(self, h_BCHW: Tensor) -> Tensor:
+        """(B, width, H, W)."""
+        out: Tensor = h_BCHW + self.conv2(F.silu(self.conv1(h_BCHW)))
+        return out

@@ -1,0 +1,175 @@
+"""``texprior plugins`` and ``texprior doctor``, with plugins that work and that do not."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+PLUGIN = '''
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from texprior.plugin import Degradation, Options, Tune, hookimpl
+
+
+class HazeOptions(Options):
+    """Options."""
+
+    density: Annotated[float, Field(ge=0, le=1, description="how dense"), Tune(0.01, 0.3, log=True)] = 0.05
+    colour: Annotated[Literal["white", "grey"], Field(description="of the air"), Tune()] = "white"
+    depth: Annotated[str, Field(description="a depth map")]
+
+
+@hookimpl
+def texprior_degradations():
+    return [Degradation("haze", "acme_haze:Haze", HazeOptions, "Haze.", tags=("air",), citation="@misc{haze}")]
+'''
+
+
+@pytest.fixture
+def haze(tmp_path):
+    path = tmp_path / "acme_haze.py"
+    path.write_text(PLUGIN, encoding="utf-8")
+    yield path
+    sys.modules.pop("acme_haze", None)
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder on the path with a distribution whose plugin does not import."""
+    info = tmp_path / "site" / "acme_broken-1.2.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-broken\nVersion: 1.2\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[texprior]\nacme = acme_broken\n", encoding="utf-8")
+    (tmp_path / "site" / "acme_broken.py").write_text("import no_such_module\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+
+def test_the_list_as_json_holds_every_field(texprior, haze):
+    answer = texprior("plugins", "list", "--plugin", haze, "--json")
+    assert answer.code == 0, answer.err
+    (found,) = [c for c in answer.json if c["name"] == "haze"]
+    version = found.pop("version")
+    assert version.startswith("sha256-")
+    options = {o["name"]: o for o in found.pop("options")}
+    assert found == {
+        "kind": "degradation",
+        "name": "haze",
+        "qualified": "acme-haze/haze",
+        "distribution": "acme-haze",
+        "status": "loaded",
+        "reason": "",
+        "summary": "Haze.",
+        "tags": ["air"],
+        "citation": "@misc{haze}",
+    }
+    assert options["density"] == {
+        "name": "density",
+        "type": "float",
+        "range": "≥ 0, ≤ 1",
+        "default": 0.05,
+        "required": False,
+        "search": "0.01 to 0.3, log",
+        "description": "how dense",
+    }
+    assert (options["colour"]["type"], options["colour"]["search"]) == ("white | grey", "white, grey")
+    assert (options["depth"]["required"], options["depth"]["default"]) == (True, None)
+
+
+def test_one_kind_alone(texprior):
+    kinds = {c["kind"] for c in texprior("plugins", "list", "--kind", "adapter", "--json").json}
+    assert kinds == {"adapter"}
+
+
+def test_a_plugin_that_does_not_load_is_listed_and_the_rest_work(texprior, site):
+    answer = texprior("plugins", "list", "--json")
+    assert answer.code == 0
+    (bad,) = [c for c in answer.json if c["status"] != "loaded"]
+    assert bad["kind"] is None
+    assert (bad["distribution"], bad["version"], bad["status"]) == ("acme-broken", "1.2", "failed")
+    assert "No module named 'no_such_module'" in bad["reason"]
+    assert "failed: ModuleNotFoundError" in texprior("plugins", "list").out
+    doctor = texprior("doctor", "--json")
+    assert doctor.code == 1
+    (wrong,) = doctor.json["wrong"]
+    assert "plugin acme-broken is failed" in wrong
+
+
+def test_naming_a_component_of_a_failed_plugin_gives_its_reason(texprior, site):
+    answer = texprior("plugins", "show", "degradation/acme-broken/rain")
+    assert (answer.code, answer.out) == (2, "")
+    assert "plugin acme-broken is failed: ModuleNotFoundError" in answer.err
+
+
+@pytest.mark.parametrize(
+    "component", ["adapter/cga", "metric/ssim", "sampler/ddim", "dataset/bundled", "events/mlflow"]
+)
+def test_a_snippet_can_be_pasted_into_an_experiment(texprior, tmp_path, component):
+    answer = texprior("plugins", "show", component, "--json")
+    assert answer.code == 0, answer.err
+    file = tmp_path / "pasted.yaml"
+    file.write_text("name: pasted\n" + answer.json["snippet"], encoding="utf-8")
+    from texprior import config
+    from texprior.registry import Registry
+
+    resolved = config.load(file, Registry.discover())
+    kind, name = component.split("/")
+    found = [ref for _, k, ref in config.refs_of(resolved) if k == kind and ref.name == name]
+    ((_, options),) = yaml.safe_load(yaml.safe_dump(found[0].model_dump())).items()
+    expected = {o["name"]: o["default"] for o in answer.json["options"]}
+    assert options == expected
+    assert answer.json["snippet"] in texprior("plugins", "show", component).out
+
+
+def test_the_citation_alone(texprior, haze):
+    answer = texprior("plugins", "show", "degradation/haze", "--plugin", haze, "--bibtex")
+    assert (answer.code, answer.out) == (0, "@misc{haze}\n")
+    none = texprior("plugins", "show", "encoder/none", "--bibtex")
+    assert (none.code, none.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "fragment"),
+    [
+        ("cga", "'cga' is no KIND/NAME"),
+        ("adaptor/cga", "the kinds are: degradation"),
+        ("adapter/cgb", "did you mean 'cga'?"),
+    ],
+)
+def test_what_cannot_be_shown(texprior, name, fragment):
+    answer = texprior("plugins", "show", name)
+    assert (answer.code, answer.out) == (2, "")
+    assert fragment in answer.err
+
+
+def test_the_doctor_says_what_will_be_used(texprior, runs):
+    import torch
+
+    answer = texprior("doctor", "--json")
+    assert answer.code == 0, answer.err
+    found = answer.json
+    assert found["torch"] == torch.__version__
+    assert found["store"] == {"runs": str(runs), "tracking_uri": f"sqlite:///{runs / 'mlflow.db'}", "writable": True}
+    assert {"name": "texprior/sdpa", "device": "cpu", "reason": ""} in found["attention"]
+    assert [p["status"] for p in found["plugins"] if p["distribution"] == "texprior"] == ["loaded"]
+    assert all(w["found"] for w in found["weights"] if w["name"] in ("lpips_alex", "niqe", "mobilenet_v2_14"))
+    assert found["wrong"] == []
+    assert not runs.exists()
+    assert "nothing is wrong" in texprior("doctor").out
+
+
+def test_the_doctor_sees_a_store_that_cannot_be_written(texprior, tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("x", encoding="utf-8")
+    monkeypatch.setenv("TEXPRIOR_RUNS", str(file / "runs"))
+    answer = texprior("doctor", "--json")
+    assert answer.code == 1
+    assert "cannot be written; name another folder in TEXPRIOR_RUNS" in answer.json["wrong"][0]
+
+
+def test_python_m_texprior_is_the_command_line():
+    done = subprocess.run([sys.executable, "-m", "texprior", "--version"], capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0
+    assert done.stdout.startswith("texprior, version ")

@@ -1,0 +1,202 @@
+"""The line as a whole, small but real: train a prior, a predictor and an adapter on photographs, then restore."""
+
+import pytest
+import torch
+import yaml
+
+from texprior import config, models, pipeline
+from texprior.errors import ConfigError
+from texprior.evaluate import evaluate
+from texprior.plugin import Ref
+from texprior.registry import Registry
+from texprior.session import Session
+from texprior.stages import inputs_of
+
+SMALL = {
+    "name": "small",
+    "threads": 1,
+    "data": {"train": "bundled", "val": "bundled", "test": "bundled", "variants": 1},
+    "denoiser": {"unet": {"width": 8, "blocks": 1}},
+    "predictor": {"unet": {"width": 8, "blocks": 1}},
+    "training": {
+        "prior": {"budget": {"images": 96}, "batch": 8, "patch": 32, "warmup_images": 0},
+        "predictor": {"budget": {"images": 96}, "batch": 8, "patch": 32, "warmup_images": 0},
+        "adapter": {"budget": {"images": 96}, "batch": 8, "patch": 32, "warmup_images": 0},
+    },
+    "process": {"base": "estimate-structure"},
+    "metrics": ["psnr", "texture_ratio"],
+    "events": [],
+}
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return Registry.discover()
+
+
+def session(registry, root, *overrides) -> Session:
+    data = {**SMALL, "data": {n: {"bundled": {"max_side": 128}} for n in ("train", "val", "test")} | {"variants": 1}}
+    return Session.start(config.resolve(data, registry, overrides), registry, root=root)
+
+
+@pytest.fixture(scope="module")
+def trained(registry, tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    s = session(registry, root)
+    prior, predictor = pipeline.train_prior(s).folder, pipeline.train_predictor(s).folder
+    model = pipeline.train_adapter(s, prior, predictor).folder
+    return s, prior, predictor, model
+
+
+@pytest.fixture(scope="module")
+def model(trained, registry):
+    return models.load_model(trained[3], registry)
+
+
+@pytest.fixture(scope="module")
+def degraded():
+    return torch.rand(1, 3, 75, 102, generator=torch.Generator().manual_seed(0))
+
+
+def restored(model, degraded, **changes):
+    sampling = model.experiment.sampling.model_copy(update=changes)
+    return pipeline.restore(model, degraded, "picture", sampling)
+
+
+def test_folders_hold_yaml_safetensors_and_a_card(trained):
+    _, prior, predictor, model = trained
+    common = {"config.yaml", "checkpoint.safetensors"}
+    assert {p.name for p in prior.iterdir()} == common | {"prior.safetensors", "README.md"}
+    assert {p.name for p in predictor.iterdir()} == common | {"predictor.safetensors"}
+    assert {p.name for p in model.iterdir()} == common | {"predictor.safetensors", "adapter.safetensors", "README.md"}
+    card = (model / "README.md").read_text()
+    assert "@inproceedings{ye2024dtpm" in card
+    assert "cga" in card
+
+
+def test_the_stored_experiment_is_enough_to_run_it_again(trained, registry, tmp_path):
+    """Same file, another folder: the same weights to the bit."""
+    stored = yaml.safe_load((trained[1] / "config.yaml").read_text())
+    again = pipeline.train_prior(Session.start(config.resolve(stored, registry), registry, root=tmp_path))
+    assert again.folder.name == trained[1].name
+    assert models.load_prior(again.folder, registry).sha256 == models.load_prior(trained[1], registry).sha256
+
+
+def test_a_larger_budget_goes_on_from_the_smaller_one(trained, registry, tmp_path):
+    """... and equals the larger budget trained at once."""
+    at_once = pipeline.train_prior(session(registry, tmp_path, "training.prior.budget.images=160")).folder
+    said = []
+    s = session(registry, trained[0].root, "training.prior.budget.images=160").with_(say=said.append)
+    in_two = pipeline.train_prior(s).folder
+    assert "going on from" in said[0]
+    a, b = (models.load_prior(f, registry).network.state_dict() for f in (at_once, in_two))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_finished_training_is_not_done_again(trained):
+    said = []
+    assert pipeline.train_prior(trained[0].with_(say=said.append)).folder == trained[1]
+    assert "is trained already" in said[0]
+
+
+def test_the_prior_is_untouched_by_stage_two(trained, registry, model):
+    fresh = models.load_prior(trained[1], registry).network.state_dict()
+    assert all(torch.equal(t, fresh[n]) for n, t in model.prior.network.state_dict().items())
+
+
+def test_a_model_on_another_prior_is_refused(trained, registry, tmp_path):
+    other = pipeline.train_prior(session(registry, tmp_path, "seed=1", "training.prior.budget.images=8")).folder
+    with pytest.raises(ConfigError, match=r"was trained on the prior with sha256 .* name the right one with --prior"):
+        models.load_model(trained[3], registry, other)
+
+
+def test_a_broken_folder_is_a_sentence(trained, registry, tmp_path):
+    with pytest.raises(ConfigError, match="there is no such folder"):
+        models.load_model(tmp_path / "nothing", registry)
+    with pytest.raises(ConfigError, match="this is no model folder, or it is not finished"):
+        models.load_model(trained[1], registry)
+    (tmp_path / "config.yaml").write_bytes((trained[1] / "config.yaml").read_bytes())
+    (tmp_path / "prior.safetensors").write_bytes(b"x" * 100)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        models.load_prior(tmp_path, registry)
+
+
+def test_texture_strength_zero_is_the_base(model, degraded):
+    result = restored(model, degraded, texture_strength=0.0)
+    assert torch.equal(result.picture, result.base.clamp(0, 1))
+
+
+def test_the_picture_is_base_plus_scaled_layer(model, degraded):
+    result = restored(model, degraded)
+    expected = (result.base + model.process.scale * result.layer[0]).clamp(0, 1)
+    assert torch.allclose(result.picture, expected, atol=1e-7)
+
+
+def test_noise_depends_on_the_key_and_the_seed_only(model, degraded):
+    sampling = model.experiment.sampling
+    same = [pipeline.restore(model, degraded, "a", sampling, 1).picture for _ in range(2)]
+    assert torch.equal(*same)
+    assert not torch.equal(same[0], pipeline.restore(model, degraded, "b", sampling, 1).picture)
+    assert not torch.equal(same[0], pipeline.restore(model, degraded, "a", sampling, 2).picture)
+
+
+def test_the_mean_of_samples_and_their_spread(model, degraded):
+    result = restored(model, degraded, samples=3)
+    assert result.calls == 12
+    layers = result.layer * model.process.scale
+    assert torch.allclose(result.picture, (result.base + layers.mean(0)).clamp(0, 1), atol=1e-6)
+    assert torch.allclose(result.spread, layers.std(0, correction=0), atol=1e-6)
+    assert not restored(model, degraded).spread.any()
+
+
+def test_tiles_equal_the_whole_frame(model):
+    """The network sees no further than its halo here, so that the tiled picture is the whole one."""
+    degraded = torch.rand(1, 3, 150, 210, generator=torch.Generator().manual_seed(0))
+    inputs = inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
+    whole = model.experiment.sampling.model_copy(update={"tile": 512})
+    tiled = whole.model_copy(update={"tile": 64, "halo": 64})
+    a, b = (pipeline.restore(model, degraded, "p", s, 0, inputs).picture for s in (whole, tiled))
+    assert (a - b).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("start", ["noise", "estimate"])
+@pytest.mark.parametrize("sampler", ["ddim", "heun"])
+def test_declared_calls_are_made(model, degraded, sampler, start, monkeypatch):
+    calls = []
+    forward = model.prior.network.forward
+    monkeypatch.setattr(model.prior.network, "forward", lambda *a, **k: (calls.append(1), forward(*a, **k))[1])
+    result = restored(model, degraded, sampler=Ref(name=sampler), start=start)
+    assert len(calls) == result.calls == (4 if sampler == "ddim" else 7)
+
+
+def test_features_are_computed_once_per_picture(model, degraded, monkeypatch):
+    calls = []
+    features = model.adapter.features
+    monkeypatch.setattr(model.adapter, "features", lambda y: (calls.append(1), features(y))[1])
+    restored(model, degraded, steps=10)
+    assert len(calls) == 1
+
+
+def test_evaluation_scores_every_method_and_control(trained, registry, model):
+    data = {"limit": 2, "steps": [1, 2], "texture_strengths": [0.5, 1.0], "controls": True}
+    s = trained[0].with_(experiment=trained[0].experiment.model_copy(update={"evaluation": config.Evaluation(**data)}))
+    result = evaluate(s, model)
+    assert result.scores.methods() == [
+        "degraded", "predictor", "restored 1 calls w 0.5", "restored 1 calls w 1", "restored 2 calls w 0.5",
+        "restored 2 calls w 1", "control adapter off", "control foreign code", "control foreign estimate",
+    ]  # fmt: skip
+    assert {s.metric for s in result.scores.scores} == {"psnr_rgb", "texture_ratio_gauss2"}
+    assert all(len(result.scores.of(m, "psnr_rgb")) == 2 for m in result.scores.methods())
+    assert list(result.sheet[0]) == ["degraded", "predictor", "restored", "reference", "texture layer"]
+
+
+def test_training_and_test_pictures_do_not_overlap(registry, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    from texprior.flow.image import save_image
+
+    save_image(torch.rand(3, 64, 64), folder / "a.png")
+    ref = f"{{folder: {{path: {folder}}}}}"
+    s = session(registry, tmp_path, f"data.train={ref}", f"data.test={ref}")
+    with pytest.raises(ConfigError, match=r"data.test: shares 1 pictures with data.train, such as a.png"):
+        s.pictures("test")

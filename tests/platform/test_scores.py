@@ -1,0 +1,47 @@
+"""Scores: means, intervals, the CSV round trip, and a texture strength that is never judged where it was chosen."""
+
+import math
+
+import pytest
+
+from texprior.scores import Score, Scores, choose_strength, loss_of, mean_of, read
+
+
+def test_mean_and_standard_error():
+    m = mean_of([1.0, 2.0, 3.0, 4.0])
+    assert m.mean == 2.5
+    assert m.standard_error == pytest.approx(math.sqrt(5 / 3) / 2)
+    assert 1.0 <= m.low < 2.5 < m.high <= 4.0
+    assert mean_of([1.0, 2.0, 3.0, 4.0]) == m
+
+
+def test_scores_that_are_no_numbers_are_left_out_and_counted():
+    assert mean_of([1.0, math.nan, 3.0]).pictures == 2
+    assert math.isnan(mean_of([math.nan]).mean)
+
+
+def test_bootstrap_agrees_with_the_normal_interval():
+    values = [math.sin(i) for i in range(400)]
+    m = mean_of(values)
+    assert m.high - m.low == pytest.approx(2 * 1.96 * m.standard_error, rel=0.1)
+
+
+def test_round_trip(tmp_path):
+    rows = (Score("degraded", "a", "psnr", 20.5), Score("restored", "b,c", "psnr", 21.25, 4, 0.5))
+    scores = Scores(rows, {"psnr": "higher"})
+    scores.write(tmp_path / "s.csv")
+    assert read(tmp_path / "s.csv") == scores
+
+
+def test_strength_is_chosen_on_the_other_half():
+    """Even pictures are best at .5, odd ones at 1: each half is scored at what the other half likes."""
+    values = {("0", 0.5): 0.1, ("0", 1.0): 0.3, ("1", 0.5): 0.4, ("1", 1.0): 0.2, ("2", 0.5): 0.1, ("2", 1.0): 0.3}
+    rows = tuple(Score(f"restored w {w}", p, "lpips", v, 4, w) for (p, w), v in values.items())
+    chosen, strength = choose_strength(Scores(rows, {"lpips": "lower"}), 4, "lpips")
+    assert chosen == {"0": 0.3, "1": 0.4, "2": 0.3}
+    assert strength == 0.75
+
+
+@pytest.mark.parametrize(("better", "value", "loss"), [("higher", 2.0, -2.0), ("lower", 2.0, 2.0), ("one", 0.75, 0.25)])
+def test_directions(better, value, loss):
+    assert loss_of(better, value) == loss

@@ -1,0 +1,242 @@
+"""Sweeps on a real SQLite storage, with an objective whose optimum is known."""
+
+import math
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import optuna
+import pytest
+
+from texprior.config import resolve
+from texprior.errors import ConfigError, Interrupted, TexpriorError
+from texprior.registry import Registry
+from texprior.study import default_storage, redacted, study_name
+from texprior.sweep import run_sweep
+
+PLUGIN = Path(__file__).with_name("fake_components.py")
+CURVE = {"sampling.texture_strength": {"low": 0, "high": 2}, "sampling.steps": {"low": 1, "high": 20}}
+
+
+@pytest.fixture(scope="module")
+def registry():
+    registry = Registry()
+    registry.register(PLUGIN)
+    return registry
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return f"sqlite:///{tmp_path}/optuna.db"
+
+
+def made(registry, dimensions, **more):
+    return resolve({"name": "study", **more, "sweep": {"space": dimensions, "metric": "score"}}, registry)
+
+
+def distance(number, experiment):
+    """0 at texture strength 0.5 and 12 steps."""
+    sampling = experiment.sampling
+    return {"score": (sampling.texture_strength - 0.5) ** 2 + (sampling.steps - 12) ** 2 / 400, "other": number}
+
+
+def swept(experiment, registry, storage, trials, objective=distance, better="lower"):
+    told = []
+    result = run_sweep(experiment, registry, objective, storage, better, told.append, trials)
+    return result, told
+
+
+def params(records):
+    return [dict(r.params) for r in records]
+
+
+def test_the_own_configuration_is_first_and_the_optimum_is_approached(registry, storage):
+    result, told = swept(made(registry, CURVE), registry, storage, 30)
+    assert told == result.trials
+    assert [t.number for t in told] == list(range(30))
+    assert told[0].params == {"sampling.texture_strength": 1.0, "sampling.steps": 4}
+    assert told[0].values == {"score": 0.5**2 + 8**2 / 400, "other": 0}
+    assert {t.state for t in told} == {"finished"}
+    assert result.best == min(told, key=lambda t: t.values["score"])
+    assert result.best.values["score"] < 0.05 < told[0].values["score"]
+
+
+def test_a_rerun_with_the_same_number_only_reports(registry, storage):
+    first, _ = swept(made(registry, CURVE), registry, storage, 4)
+    again, told = swept(made(registry, CURVE), registry, storage, 4)
+    assert told == []
+    assert again == first
+
+
+def test_a_resumed_sweep_goes_on_as_an_unbroken_one(registry, tmp_path):
+    experiment = made(registry, CURVE)
+    unbroken, _ = swept(experiment, registry, f"sqlite:///{tmp_path}/a.db", 14)
+    swept(experiment, registry, f"sqlite:///{tmp_path}/b.db", 6)
+    resumed, told = swept(experiment, registry, f"sqlite:///{tmp_path}/b.db", 14)
+    assert len(told) == 8
+    assert params(resumed.trials) == params(unbroken.trials)
+
+
+@pytest.mark.parametrize(("better", "best"), [("higher", 2.0), ("lower", 0.25), ("one", 1.25)])
+def test_the_direction_is_the_metrics(registry, storage, better, best):
+    experiment = made(registry, {"sampling.texture_strength": [2.0, 0.25, 1.25]})
+    result, _ = swept(
+        experiment, registry, storage, 3, lambda _, e: {"score": e.sampling.texture_strength}, better=better
+    )
+    assert result.best.values == {"score": best}
+
+
+def test_a_failure_is_an_outcome(registry, storage):
+    def objective(number, experiment):
+        if number == 1:
+            raise TexpriorError("out of memory")
+        if number == 2:
+            return {"score": math.nan}
+        if number == 3:
+            return {"scores": 1.0}
+        if number == 4:
+            raise optuna.TrialPruned("no hope")
+        return distance(number, experiment)
+
+    result, told = swept(made(registry, CURVE), registry, storage, 6, objective)
+    assert [t.state for t in told] == ["finished", "failed", "failed", "failed", "pruned", "finished"]
+    assert [t.reason for t in told] == [
+        "",
+        "TexpriorError: out of memory",
+        "TexpriorError: score 'score' is nan",
+        "TexpriorError: no score 'score' to search by; there are: scores",
+        "TrialPruned: no hope",
+        "",
+    ]
+    assert result.best.number in (0, 5)
+    assert swept(made(registry, CURVE), registry, storage, 6)[1] == []
+
+
+def test_where_all_fail_there_is_no_best(registry, storage):
+    result, _ = swept(made(registry, CURVE), registry, storage, 2, lambda *_: 1 / 0)
+    assert result.best is None
+    assert [t.reason for t in result.trials] == ["ZeroDivisionError: division by zero"] * 2
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Interrupted("saved")])
+def test_ctrl_c_puts_the_trial_back(registry, storage, error):
+    def objective(number, experiment):
+        if number == 2:
+            raise error
+        return distance(number, experiment)
+
+    experiment = made(registry, CURVE)
+    with pytest.raises(type(error)):
+        swept(experiment, registry, storage, 4, objective)
+    result, told = swept(experiment, registry, storage, 4)
+    assert [t.state for t in result.trials] == ["finished", "finished", "interrupted", "finished", "finished"]
+    assert told[0].params == result.trials[2].params
+
+
+def test_a_killed_sweeps_trial_is_run_again(registry, storage):
+    script = f"""
+    import os, signal
+    from texprior.config import resolve
+    from texprior.registry import Registry
+    from texprior.sweep import run_sweep
+    registry = Registry()
+    registry.register({str(PLUGIN)!r})
+    experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
+    run_sweep(experiment, registry, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), {storage!r}, "lower", print)
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=120)
+    assert (killed.returncode, killed.stdout, killed.stderr) == (-signal.SIGKILL, b"", b"")
+    result, told = swept(made(registry, CURVE), registry, storage, 2)
+    assert [t.state for t in result.trials] == ["interrupted", "finished", "finished"]
+    assert told[0].params == result.trials[0].params == {"sampling.texture_strength": 1.0, "sampling.steps": 4}
+
+
+def test_two_workers_share_a_study(registry, storage):
+    script = f"""
+    import time
+    from texprior.config import resolve
+    from texprior.registry import Registry
+    from texprior.sweep import run_sweep
+    registry = Registry()
+    registry.register({str(PLUGIN)!r})
+    experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
+    run_sweep(experiment, registry, lambda n, _: time.sleep(0.3) or {{"score": n}}, {storage!r}, "lower", print, 8)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [worker.communicate(timeout=120) for worker in workers]
+    assert [(worker.returncode, errors) for worker, (_, errors) in zip(workers, said, strict=True)] == [(0, "")] * 2
+    result, told = swept(made(registry, CURVE), registry, storage, 8)
+    assert told == []
+    assert all(output.count("TrialRecord") > 0 for output, _ in said)
+    assert len(result.trials) in (8, 9)  # both may ask for the last one at once
+    assert len({str(p) for p in params(result.trials)}) == len(result.trials)
+
+
+def test_a_discrete_space_no_larger_than_the_trials_is_searched_whole(registry, storage):
+    experiment = made(registry, {"adapter": ["plain", "thin"], "adapter.thin.rank": [1, 2, 4], "sampling.rho": [5, 7]})
+    result, told = swept(experiment, registry, storage, 50, lambda n, e: {"score": n})
+    assert len(told) == (1 + 3) * 2
+    assert len({str(sorted(p.items())) for p in params(told)}) == 8
+    assert {t.state for t in told} == {"finished"}
+    assert all(("adapter.thin.rank" in t.params) == (t.params["adapter"] == "thin") for t in result.trials)
+
+
+def test_a_known_configuration_is_not_run_twice_and_does_not_count(registry, storage):
+    ran = []
+    dimensions = {"sampling.steps": {"low": 1, "high": 12}}
+    experiment = made(registry, dimensions, adapter="plain")
+    result, told = swept(
+        experiment, registry, storage, 11, lambda n, e: ran.append(e.sampling.steps) or {"score": e.sampling.steps}
+    )
+    assert len(ran) == len(set(ran)) == 11
+    duplicates = [t for t in told if t.state == "duplicate"]
+    assert duplicates
+    assert len(told) == 11 + len(duplicates)
+    assert all(t.values == {"score": t.params["sampling.steps"]} for t in duplicates)
+    assert result.best.values["score"] == min(ran)
+
+
+def test_another_space_is_another_study_and_another_experiment_is_refused(registry, storage):
+    first, _ = swept(made(registry, CURVE), registry, storage, 2)
+    wider = made(registry, {**CURVE, "sampling.rho": [5, 7]})
+    other, told = swept(wider, registry, storage, 2)
+    assert other.study != first.study
+    assert len(told) == 2
+    assert other.study == study_name(wider)
+    changed = made(registry, CURVE, sampling={"rho": 5.0})
+    with pytest.raises(
+        ConfigError, match=r"another experiment: sampling.rho was 7.0 and is 5.0; give this one another"
+    ):
+        swept(changed, registry, storage, 2)
+    assert swept(made(registry, CURVE, threads=1, device="cpu"), registry, storage, 2)[1] == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "sqlite:////nowhere/at/all/x.db",
+        "not an address",
+        "nosuchdatabase://me:secret@host/x",
+        "postgresql://me:secret@127.0.0.1:1/x",
+    ],
+)
+def test_a_storage_that_cannot_be_used_is_said_in_a_sentence(registry, broken):
+    with pytest.raises(ConfigError, match=r"^Optuna's storage .* cannot be used: ") as caught:
+        swept(made(registry, CURVE), registry, broken, 1)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_default_storage_lies_beside_the_runs(registry, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEXPRIOR_RUNS", str(tmp_path / "runs"))
+    assert default_storage() == f"sqlite:///{tmp_path}/runs/optuna.db"
+    swept(made(registry, CURVE), registry, default_storage(), 1)
+    assert (tmp_path / "runs" / "optuna.db").is_file()
+
+
+def test_a_password_is_not_shown():
+    assert redacted("postgresql://me:a@b:c@host/x") == "postgresql://me:***@host/x"
+    assert redacted("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"

@@ -1,0 +1,137 @@
+"""The training loop: resume to the bit, accumulation, what a budget and an interrupt do, what divergence says."""
+
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from texprior.config import Budget, Training
+from texprior.diffusion.keys import normal
+from texprior.errors import ConfigError, TexpriorError
+from texprior.store import load_tensors
+from texprior.train import Finished, Saved, Step, Trainee, learning_rate, train
+
+
+def settings(images=160, **changes) -> Training:
+    return Training(budget=Budget(images=images), batch=8, lr=1e-2, warmup_images=0, **changes)
+
+
+def trainee(chosen: Training) -> Trainee:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.GELU(), nn.Conv2d(6, 3, 3, padding=1))
+    return Trainee(network.to(memory_format=torch.channels_last), chosen)
+
+
+def loss_of(t: Trainee):
+    """Learn to halve a picture: samples are functions of their number."""
+
+    def loss(numbers):
+        x = torch.stack([normal((3, 8, 8), "x", n) for n in numbers])
+        return (t.network(x) - x / 2).square().mean(dim=(1, 2, 3))
+
+    return loss
+
+
+def run(t: Trainee, path) -> list:
+    return list(train(t, loss_of(t), path, {}))
+
+
+def state(t: Trainee) -> dict[str, torch.Tensor]:
+    adam = {f"{n}.{k}": v for n, p in t.parameters().items() for k, v in t.optimizer.state[p].items()}
+    return {**t.network.state_dict(), **{f"ema.{n}": v for n, v in t.ema.shadow.items()}, **adam}
+
+
+def test_it_learns_and_counts_images(tmp_path):
+    t = trainee(settings(800))
+    events = run(t, tmp_path / "c.safetensors")
+    steps = [e for e in events if isinstance(e, Step)]
+    assert [s.images_seen for s in steps] == list(range(8, 801, 8))
+    assert steps[-1].loss < 0.1 * steps[0].loss
+    assert isinstance(events[-2], Saved)
+    assert (events[-1].images_seen, events[-1].why) == (800, "budget")
+
+
+@pytest.mark.parametrize("stop", [8, 40, 152])
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, stop):
+    whole = trainee(settings())
+    run(whole, tmp_path / "whole.safetensors")
+    first = trainee(settings(stop))
+    run(first, tmp_path / "c.safetensors")
+    second = trainee(settings())
+    second.load(tmp_path / "c.safetensors")
+    run(second, tmp_path / "c.safetensors")
+    expected = state(whole)
+    assert all(torch.equal(value, expected[name]) for name, value in state(second).items())
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(tmp_path):
+    whole, parts = trainee(settings(80)), trainee(settings(80, microbatch=2))
+    for t in (whole, parts):
+        run(t, tmp_path / "c.safetensors")
+    for a, b in zip(whole.network.parameters(), parts.network.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=2e-5)
+
+
+def test_the_average_moves_off_the_initial_weights_in_a_short_run(tmp_path):
+    t = trainee(settings(800, ema_half_life_images=1e6))
+    initial = [p.detach().clone() for p in t.network.parameters()]
+    run(t, tmp_path / "c.safetensors")
+    for start, trained, average in zip(initial, t.network.parameters(), t.ema.shadow.values(), strict=True):
+        assert (average - trained).norm() < 0.3 * (start - trained).norm()
+
+
+def test_clipping_bounds_the_step_but_reports_the_norm_before(tmp_path):
+    t = trainee(settings(8, grad_clip=1e-3))
+    (step, *_) = run(t, tmp_path / "c.safetensors")
+    assert step.grad_norm > 1e-3
+    moments = torch.cat([t.optimizer.state[p]["exp_avg"].flatten() for p in t.network.parameters()])
+    assert moments.norm() == pytest.approx(0.1 * 1e-3, rel=1e-2)
+
+
+def test_ctrl_c_ends_after_the_step_with_a_checkpoint(tmp_path):
+    t = trainee(settings(8000))
+    path = tmp_path / "c.safetensors"
+    events = []
+    for event in train(t, loss_of(t), path, {}):
+        events.append(event)
+        if len(events) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].why == "interrupted"
+    assert load_tensors(path)[1]["images_seen"] == events[-1].images_seen < 100
+
+
+def test_a_time_limit_only_stops_early(tmp_path):
+    t = trainee(settings(8 * 10**6).model_copy(update={"budget": Budget(images=8 * 10**6, seconds=0.2)}))
+    done = run(t, tmp_path / "c.safetensors")[-1]
+    assert done.why == "seconds"
+    assert 0.2 <= done.elapsed_s < 5
+
+
+def test_divergence_is_a_sentence_and_the_checkpoint_is_kept(tmp_path):
+    t = trainee(settings(16))
+    path = tmp_path / "c.safetensors"
+    run(t, path)
+    kept = path.read_bytes()
+    bad = trainee(settings(80))
+    bad.load(path)
+    with pytest.raises(TexpriorError, match=r"diverged after 16 images .*lower the learning rate"):
+        list(train(bad, lambda n: bad.network(torch.full((len(n), 3, 4, 4), torch.nan)).mean((1, 2, 3)), path, {}))
+    assert path.read_bytes() == kept
+
+
+def test_a_broken_checkpoint_is_a_sentence(tmp_path):
+    path = tmp_path / "c.safetensors"
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        trainee(settings()).load(path)
+
+
+def test_learning_rate_follows_images():
+    constant = Training(budget=Budget(images=1000), lr=1.0, warmup_images=100)
+    assert [learning_rate(constant, n) for n in (50, 100, 1000)] == [0.5, 1.0, 1.0]
+    cosine = constant.model_copy(update={"decay": "cosine"})
+    assert learning_rate(cosine, 500) == pytest.approx(0.5)
+    assert learning_rate(cosine, 1000) == pytest.approx(0.0)

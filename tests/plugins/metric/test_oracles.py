@@ -1,0 +1,62 @@
+"""The published values of five reference/distorted pairs (the IQA calibration set)."""
+
+import csv
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from texprior.flow.image import load_image
+
+PAIRS = ("I03", "I04", "I06", "I08", "I19")
+
+
+@pytest.fixture(scope="module")
+def calibration(shared):
+    """(distorted, reference, published scores by metric), pictures of 384 x 512 px."""
+    folder = shared / "oracles" / "iqa_calibration"
+    with (folder / "results_official.csv").open() as file:
+        published = {row[0]: row[1:] for row in csv.reader(file)}
+    assert [name.removesuffix(".bmp") for name in published["Method"]] == list(PAIRS)
+    distorted, reference = (
+        torch.stack([load_image(folder / side / f"{pair}.png") for pair in PAIRS])
+        for side in ("distorted", "reference")
+    )
+    scores = {
+        name: torch.tensor([float(v) for v in row]).double() for name, row in published.items() if name != "Method"
+    }
+    return distorted, reference, scores
+
+
+@pytest.mark.parametrize(
+    ("published", "name", "options", "absolute", "relative"),
+    [
+        # the published PSNR has two decimals, SSIM and LPIPS four
+        ("psnr", "psnr", {}, 5e-3, 0),
+        ("ssim", "ssim", {"space": "yiq_rounded"}, 1e-4, 0),
+        ("lpips", "lpips_alex", {}, 2e-4, 0),
+        ("niqe", "niqe", {}, 0, 6e-3),
+    ],
+)
+def test_published_scores(calibration, build, published, name, options, absolute, relative):
+    distorted, reference, scores = calibration
+    ours = build(name, **options)(distorted, reference).double()
+    torch.testing.assert_close(ours, scores[published], atol=absolute, rtol=relative)
+
+
+def test_niqe_is_exact_where_nothing_is_flat_or_saturated(calibration, build):
+    distorted, _, scores = calibration
+    assert build("niqe")(distorted[1:2]).item() == pytest.approx(scores["niqe"][1].item(), rel=1e-7)
+
+
+@pytest.mark.parametrize(("space", "expected"), [("y", 0.7353), ("rgb", 0.6732)])
+def test_ssim_of_the_first_pair_in_other_spaces(calibration, build, space, expected):
+    distorted, reference, _ = calibration
+    assert build("ssim", space=space)(distorted[:1], reference[:1]).item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_float16_parameters_hardly_move_lpips(calibration, build, shared):
+    distorted, reference, _ = calibration
+    rounded, exact = build("lpips_alex"), build("lpips_alex")
+    exact.tensors = exact.tensors | load_file(shared / "weights" / "lpips_alex.safetensors")
+    torch.testing.assert_close(rounded(distorted, reference), exact(distorted, reference), atol=2e-4, rtol=0)

@@ -1,0 +1,87 @@
+"""The house itself: what must not lie in the repository, and what must."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+MACHINE_PATHS = tuple("/" + name for name in ("work/", "root/", "tmp/bash"))  # in pieces: this file is looked at too
+MAX_BYTES = 8 * 2**20
+
+
+@pytest.fixture(scope="module")
+def tracked(repository: Path) -> list[Path]:
+    """Every file that git tracks, or would."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=repository, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this is no git repository")
+    paths = [repository / name for name in listed.stdout.decode().split("\0") if name]
+    return [path for path in paths if path.is_file()]
+
+
+@pytest.mark.parametrize("folder", ["platform", "plugins"])
+def test_an_import_root_is_no_package(repository: Path, folder: str) -> None:
+    assert not (repository / folder / "__init__.py").exists()
+
+
+def test_the_standard_library_keeps_its_platform_module(repository: Path) -> None:
+    code = "import platform; print(platform.system())"
+    printed = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
+    uname = subprocess.run(["uname", "-s"], capture_output=True, text=True, check=True)
+    assert printed.stdout == uname.stdout
+
+
+def test_no_tests_folder_is_a_package(tracked: list[Path], repository: Path) -> None:
+    assert [p for p in tracked if p.name == "__init__.py" and p.is_relative_to(repository / "tests")] == []
+
+
+def test_no_tracked_file_is_large(tracked: list[Path]) -> None:
+    assert {p.name: p.stat().st_size for p in tracked if p.stat().st_size > MAX_BYTES} == {}
+
+
+def test_no_tracked_text_names_a_path_of_one_machine(tracked: list[Path], repository: Path) -> None:
+    pattern = re.compile("|".join(rf"(?<![\w.:/-]){re.escape(path)}" for path in MACHINE_PATHS))
+    found = {}
+    for path in tracked:
+        try:
+            match = pattern.search(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            continue
+        if match:
+            found[str(path.relative_to(repository))] = match.group()
+    assert found == {}
+
+
+def test_the_changelog_names_this_version(repository: Path) -> None:
+    version = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["version"]
+    assert re.search(rf"^## \[{re.escape(version)}\]", (repository / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+
+def test_the_licence_is_whole(repository: Path) -> None:
+    licence = (repository / "LICENSE").read_text()
+    assert "Apache License" in licence
+    assert "END OF TERMS AND CONDITIONS" in licence
+
+
+def test_constraints_pin_every_dependency_within_its_bounds(repository: Path) -> None:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    lines = (repository / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    versions = {canonicalize_name(name): version for name, version in pins.items()}
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    asked = [Requirement(r) for r in [*project["dependencies"], *project["optional-dependencies"]["dev"]]]
+    wrong = [str(r) for r in asked if not r.specifier.contains(versions.get(canonicalize_name(r.name), "0"))]
+    assert wrong == []
+
+
+def test_every_first_party_kind_is_an_entry_point(repository: Path) -> None:
+    points = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["entry-points"]["texprior"]
+    folders = {p.parent.name for p in (repository / "plugins" / "texprior_plugins").glob("*/__init__.py")}
+    assert points == {kind: f"texprior_plugins.{kind}" for kind in folders}
