@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,13 +72,20 @@ def evaluate(session: Session, model: Model) -> Evaluated:
         derived = inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
         return Prepared(key, sample.clean[None].to(session.device), degraded, derived)
 
+    def another(done: int) -> Inputs:
+        """What the nearest earlier picture that can be read starts from (its own, where there is no other)."""
+        for key in [*reversed(keys[:done]), *reversed(keys[done:])]:
+            with contextlib.suppress(ImageError):
+                return prepare(key).inputs
+        raise ImageError(f"{keys[done]}: no picture can be read")
+
     for done, key in enumerate(keys):
         session.progress("evaluate", done, len(keys), {})
         try:
             picture = prepare(key)
             rows, shown = _picture(session, model, picture, metrics)
             if choice.controls:
-                rows += _controls(session, model, picture, prepare(keys[done - 1]).inputs, metrics)
+                rows += _controls(session, model, picture, another(done), metrics)
         except ImageError as error:
             broken[key] = str(error)
             log.warning("left out of the evaluation: %s", error)

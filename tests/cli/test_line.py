@@ -182,3 +182,30 @@ def test_a_sweep_shares_the_prior_and_the_predictor_and_names_the_best(texprior,
     assert again.code == 0, again.err
     assert again.json["trials"] == found["trials"]
     assert again.json["model"] == found["model"]
+
+
+def test_a_broken_picture_costs_the_others_nothing(texprior, in_study, pictures, tmp_path):
+    folder = tmp_path / "val"
+    folder.mkdir()
+    for path in (pictures / "val").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "cut.png").write_bytes((folder / "china.png").read_bytes()[:900])  # its neighbour's control needs another
+    options = ["--set", f"data.val.folder.path={folder}", "--set", "events=[]", "-o", tmp_path / "out", "--controls"]
+    answer = texprior("evaluate", in_study.file, "--model", in_study.model, "--split", "val", *options, "--json")
+    assert answer.code == 1
+    assert set(answer.json["broken"]) == {"cut.png"}
+    assert "cut.png" in answer.err
+    assert {mean["pictures"] for row in answer.json["metrics"].values() for mean in row.values()} == {2}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"scores.csv", "sheet.png"}
+
+
+def test_a_section_of_a_card_is_replaced_and_its_surroundings_stay(tmp_path):
+    from texprior.judge import put_section
+
+    card = tmp_path / "README.md"
+    card.write_text("# Title\n\n## First\n\nold\n\n## Last\n\nend\n", encoding="utf-8")
+    put_section(card, "First", "new\n")
+    put_section(card, "Scores", "1\n")
+    put_section(card, "Scores", "2\n")
+    expected = "# Title\n\n## First\n\nnew\n\n## Last\n\nend\n\n## Scores\n\n2\n"
+    assert card.read_text(encoding="utf-8") == expected

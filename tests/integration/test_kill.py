@@ -1,5 +1,6 @@
 """Stage I killed with SIGKILL at random moments and started again equals the run that was left alone, to the bit."""
 
+import itertools
 import os
 import random
 import signal
@@ -12,7 +13,6 @@ import torch
 import yaml
 
 from texprior.store import load_tensors
-import itertools
 
 KILLS = int(os.environ.get("TEXPRIOR_TEST_KILLS", "2"))
 EXPERIMENT = {

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def sweep(request: Request, trials: int | None, prior: str | None, storage: str | None) -> None:
     """Search for the best adapter configuration.
 
-    It is the one of EXPERIMENT's sweep space that scores best on the split val. All trials share one prior and one predictor. The same command goes on with a study that was interrupted.
+    It is the one of EXPERIMENT's sweep space that scores best on the split val. All trials share one prior and one
+    predictor. The same command goes on with a study that was interrupted.
     """
     session = request.session()
     from texprior import models

@@ -6,6 +6,7 @@ a photograph, seen with enough of its surroundings, is denoised as it is within 
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -14,7 +15,6 @@ from torch.nn import functional as F
 
 from texprior.flow.prior import AttentionBackend, Block, DenoiserNet, Guide, unguided
 from texprior_plugins.denoiser import UnetOptions
-import itertools
 
 
 class Unet(DenoiserNet):

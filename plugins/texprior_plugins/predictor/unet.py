@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from texprior.flow.predict import InitialPredictor
 from texprior_plugins.predictor import UnetOptions
-import itertools
 
 
 class Unet(InitialPredictor):
