@@ -70,7 +70,7 @@ def run_demo(
 ) -> Demo:
     """Runs the whole line under one parent run, and returns where everything is."""
     session = Session.start(experiment(registry, quick, overrides), registry, say=say, progress=progress)
-    info = session.run_info(f"demo-{session.experiment.hash()}", "demo", "demo")
+    info = session.run_info(f"demo-{session.experiment.hash()}", "demo", "demo", resume=True)
     with session.tracker.run(info) as run:
         inner = session.with_(parent_run=info.id)
         say("Stage I: the texture prior, on the texture layers of clean photographs")

@@ -5,20 +5,20 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from texprior.errors import ImageError
+from texprior.errors import ConfigError, ImageError
 from texprior.flow.decompose import decompose
 from texprior.flow.measure import ImageMetric, measure
 from texprior.flow.recompose import recompose
 from texprior.models import Model
 from texprior.pipeline import restore
-from texprior.scores import Score, Scores
+from texprior.scores import Score, Scores, at_chosen_strength
 from texprior.session import Session
 from texprior.stages import Inputs, degraded_sample, inputs_of
 
@@ -62,6 +62,9 @@ def evaluate(session: Session, model: Model) -> Evaluated:
     keys = keys[: choice.limit]
     degradation = session.build("degradation") if experiment.degradation else None
     metrics, better = build_metrics(session)
+    by = choice.choose_by or experiment.sweep.metric
+    if len(choice.texture_strengths) > 1 and by not in better:
+        raise ConfigError(f"evaluation.choose_by: '{by}' is not measured; the experiment measures {', '.join(better)}")
     scores: list[Score] = []
     sheet: list[dict[str, Tensor]] = []
     broken: dict[str, str] = {}
@@ -94,7 +97,8 @@ def evaluate(session: Session, model: Model) -> Evaluated:
         if len(sheet) < choice.pictures:
             sheet.append(shown)
     session.progress("evaluate", len(keys), len(keys), {})
-    return Evaluated(Scores(tuple(scores), better), sheet, broken)
+    found = Scores(tuple(scores), better)
+    return Evaluated(replace(found, scores=(*found.scores, *at_chosen_strength(found, by))), sheet, broken)
 
 
 def _picture(

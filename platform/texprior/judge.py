@@ -11,7 +11,7 @@ from texprior.flow.image import load_image
 from texprior.models import CARD, Model
 from texprior.session import Session
 from texprior.store import write_atomically
-from texprior.summary import chosen_strengths, markdown
+from texprior.summary import markdown
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,6 @@ def judge(session: Session, model: Model, folder: Path | None = None) -> Judged:
         evaluated = evaluate(session, model)
         write(evaluated, folder)
         run.summary |= evaluated.scores.flat()
-        for calls, row in chosen_strengths(evaluated.scores).items():
-            run.summary |= {f"restored {calls} calls w chosen/{metric}": c.mean.mean for metric, c in row.items()}
         table = markdown(evaluated.scores)
         run.notes.append(table)
         if evaluated.sheet:

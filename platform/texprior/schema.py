@@ -139,6 +139,9 @@ class Evaluation(Section):
     """Sampling steps to compare; empty is sampling.steps."""
     texture_strengths: list[Annotated[float, Field(ge=0, le=2)]] = []
     """Texture strengths to compare on the same sampled layers; empty is sampling.texture_strength."""
+    choose_by: str | None = None
+    """The metric by which each half of the pictures chooses the texture strength that the other half is scored at;
+    None is sweep.metric."""
     controls: bool = False
     """Also without the adapter, with another picture's semantic code, and with another picture's estimate."""
     pictures: Annotated[int, Field(ge=0)] = 4

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -102,38 +102,32 @@ def read(path: Path) -> Scores:
     return Scores(scores, {r["metric"]: r["better"] for r in rows})
 
 
-def is_better(better: str, a: float, b: float) -> bool:
-    """Whether a is better than b in a metric's direction."""
-    return {"higher": a > b, "lower": a < b, "one": abs(a - 1) < abs(b - 1)}[better]
-
-
 def loss_of(better: str, value: float) -> float:
     """A value as something to minimise."""
     return {"higher": -value, "lower": value, "one": abs(value - 1)}[better]
 
 
-def choose_strength(scores: Scores, calls: int, metric: str) -> tuple[dict[str, float], float]:
-    """The texture strength chosen on one half of the pictures and scored on the other, both ways round.
+def at_chosen_strength(scores: Scores, by: str) -> list[Score]:
+    """Restored pictures at the texture strength w that metric ``by`` likes best on the other half of the pictures.
 
-    Returns picture -> value over all pictures, each scored at the strength that the other half chose, and the mean
-    strength.
+    The halves are every second picture; each half is scored by every metric at what the other half chose. Empty where
+    there are fewer than two strengths or pictures.
     """
-    rows = [s for s in scores.scores if s.method.startswith("restored") and s.calls == calls and s.metric == metric]
-    pictures = list(dict.fromkeys(s.picture for s in rows))
-    table = {(s.picture, s.texture_strength): s.value for s in rows}
-    strengths = sorted({s.texture_strength for s in rows})
+    restored = [s for s in scores.scores if s.method.startswith("restored")]
+    pictures = list(dict.fromkeys(s.picture for s in restored))
+    strengths = sorted({s.texture_strength for s in restored})
+    if min(len(pictures), len(strengths)) < 2:
+        return []
     halves = (pictures[::2], pictures[1::2])
-    chosen: list[float] = []
-    values: dict[str, float] = {}
-    for half, other in (halves, halves[::-1]):
-        best = min(strengths, key=lambda w, half=half: _mean_loss(scores.better[metric], half, table, w))  # type: ignore[misc]
-        chosen.append(best)
-        values |= {picture: table[picture, best] for picture in other}
-    return values, sum(chosen) / len(chosen)
+    chosen = []
+    for calls in dict.fromkeys(s.calls for s in restored):
+        for half, other in (halves, halves[::-1]):
+            w = min(strengths, key=lambda w: _mean_loss(restored, scores.better[by], calls, by, half, w))
+            chosen += [s for s in restored if (s.calls, s.texture_strength) == (calls, w) and s.picture in other]
+    return [replace(s, method=f"restored {s.calls} calls w chosen") for s in chosen]
 
 
-def _mean_loss(
-    better: str, pictures: Iterable[str], table: Mapping[tuple[str, float], float], strength: float
-) -> float:
-    values = [table[picture, strength] for picture in pictures]
-    return loss_of(better, sum(values) / len(values)) if values else math.inf
+def _mean_loss(scores: Sequence[Score], better: str, calls: int, by: str, pictures: Sequence[str], w: float) -> float:
+    wanted = (calls, by, w)
+    values = [s.value for s in scores if (s.calls, s.metric, s.texture_strength) == wanted and s.picture in pictures]
+    return loss_of(better, sum(values) / len(values))

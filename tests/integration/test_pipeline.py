@@ -179,11 +179,13 @@ def test_features_are_computed_once_per_picture(model, degraded, monkeypatch):
 
 def test_evaluation_scores_every_method_and_control(trained, registry, model):
     data = {"limit": 2, "steps": [1, 2], "texture_strengths": [0.5, 1.0], "controls": True}
+    data["choose_by"] = "psnr_rgb"
     s = trained[0].with_(experiment=trained[0].experiment.model_copy(update={"evaluation": config.Evaluation(**data)}))
     result = evaluate(s, model)
     assert result.scores.methods() == [
         "degraded", "predictor", "restored 1 calls w 0.5", "restored 1 calls w 1", "restored 2 calls w 0.5",
         "restored 2 calls w 1", "control adapter off", "control foreign code", "control foreign estimate",
+        "restored 1 calls w chosen", "restored 2 calls w chosen",
     ]  # fmt: skip
     assert {s.metric for s in result.scores.scores} == {"psnr_rgb", "texture_ratio_gauss2"}
     assert all(len(result.scores.of(m, "psnr_rgb")) == 2 for m in result.scores.methods())

@@ -4,7 +4,9 @@ import math
 
 import pytest
 
-from texprior.scores import Score, Scores, choose_strength, loss_of, mean_of, read
+from texprior.scores import Score, Scores, at_chosen_strength, loss_of, mean_of, read
+
+BETTER = {"lpips": "lower", "psnr": "higher"}
 
 
 def test_mean_and_standard_error():
@@ -36,10 +38,17 @@ def test_round_trip(tmp_path):
 def test_strength_is_chosen_on_the_other_half():
     """Even pictures are best at .5, odd ones at 1: each half is scored at what the other half likes."""
     values = {("0", 0.5): 0.1, ("0", 1.0): 0.3, ("1", 0.5): 0.4, ("1", 1.0): 0.2, ("2", 0.5): 0.1, ("2", 1.0): 0.3}
-    rows = tuple(Score(f"restored w {w}", p, "lpips", v, 4, w) for (p, w), v in values.items())
-    chosen, strength = choose_strength(Scores(rows, {"lpips": "lower"}), 4, "lpips")
-    assert chosen == {"0": 0.3, "1": 0.4, "2": 0.3}
-    assert strength == 0.75
+    rows = [Score(f"restored w {w}", p, "lpips", v, 4, w) for (p, w), v in values.items()]
+    rows += [Score(f"restored w {w}", p, "psnr", 10 * w, 4, w) for p, w in values]
+    chosen = Scores(tuple(at_chosen_strength(Scores(tuple(rows), BETTER), "lpips")), BETTER)
+    assert chosen.methods() == ["restored 4 calls w chosen"]
+    assert chosen.of("restored 4 calls w chosen", "lpips") == {"0": 0.3, "1": 0.4, "2": 0.3}
+    assert chosen.of("restored 4 calls w chosen", "psnr") == {"0": 10.0, "1": 5.0, "2": 10.0}
+
+
+def test_nothing_to_choose_from():
+    one = Scores((Score("restored 4 calls", "a", "lpips", 0.1, 4, 1.0),), BETTER)
+    assert at_chosen_strength(one, "lpips") == []
 
 
 @pytest.mark.parametrize(("better", "value", "loss"), [("higher", 2.0, -2.0), ("lower", 2.0, 2.0), ("one", 0.75, 0.25)])

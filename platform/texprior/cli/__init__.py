@@ -6,9 +6,11 @@ import contextlib
 import importlib
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
 import click
@@ -59,6 +61,8 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code. Whatever goes wrong is a sentence on stderr."""
     _log_to_stderr()
+    with contextlib.suppress(ValueError):  # not in the main thread: nothing to handle there
+        signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
@@ -92,6 +96,11 @@ def _run(arguments: list[str]) -> int:
             "under TEXPRIOR_DEBUG=1, which shows the traceback"
         )
         return 1
+
+
+def _end_as_ctrl_c_does(_number: int, _frame: FrameType | None) -> None:
+    """A polite kill ends runs and servers as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 class _Stderr(logging.Handler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import click
 
@@ -45,10 +46,12 @@ def ui(port: int, store: str | None, check: bool) -> None:
         return
     with _serving(uri, port) as (server, url):
         if check:
-            emit({"url": url, "store": uri})
+            emit({"url": url, "store": uri, "links": _links(url)})
             return
         click.echo(f"{url}\nshows {uri}; Ctrl-C ends it")
         with contextlib.suppress(KeyboardInterrupt):
+            for name, link in _links(url).items():
+                click.echo(f"{name}: {link}")
             if server.wait():
                 raise TexpriorError(f"MLflow's server ended with code {server.returncode}")
 
@@ -97,6 +100,28 @@ def _serving(uri: str, port: int) -> Iterator[tuple[subprocess.Popen[bytes], str
         yield server, url
     finally:
         _end(server)
+
+
+def _links(url: str) -> dict[str, str]:
+    """Pages worth opening: for each experiment its runs, and the charts of all of them.
+
+    Ordering by a metric takes the children out of their parents, without which the page of charts is empty.
+    """
+    request = Request(
+        f"{url}/api/2.0/mlflow/experiments/search",
+        data=b'{"max_results": 100}',
+        headers={"Content-Type": "application/json"},
+    )
+    with urlopen(request, timeout=30) as answer:
+        experiments = json.load(answer).get("experiments", [])
+    links = {}
+    for experiment in experiments:
+        page = f"{url}/#/experiments/{experiment['experiment_id']}/runs?workflowType=machine_learning"
+        if experiment["name"] != "Default":
+            links[experiment["name"]] = page
+            flat = "&compareRunsMode=CHART&orderByKey=metrics.%60images_seen%60&orderByAsc=false"
+            links[f"{experiment['name']}, charts of all runs"] = page + flat
+    return links
 
 
 def _require_free(port: int) -> None:
