@@ -64,8 +64,7 @@ def train_prior(session: Session) -> Trained:
     """Stage I: trains the denoiser on the texture layer of clean photographs; returns the prior's folder."""
     experiment, settings = session.experiment, session.experiment.training.prior
     dataset, keys = session.pictures("train")
-    trajectory = _trajectory(session, PRIOR_PARTS, settings, data_digest(experiment.data, keys))
-    folder = session.folder / _name("prior", trajectory, settings)
+    trajectory, folder = _prior_place(session, keys)
     if (folder / models.PRIOR).is_file() and not session.fresh:
         session.say(f"prior: {folder} is trained already")
         return Trained(folder, {})
@@ -83,6 +82,17 @@ def train_prior(session: Session) -> Trained:
 
     _fit(session, "prior", folder, trajectory, trainee, loss.stage_one, finish)
     return Trained(folder, pool.broken)
+
+
+def prior_folder(session: Session) -> Path:
+    """Where Stage I puts the prior of this experiment, trained or not."""
+    return _prior_place(session, session.pictures("train")[1])[1]
+
+
+def _prior_place(session: Session, keys: list[str]) -> tuple[str, Path]:
+    settings = session.experiment.training.prior
+    trajectory = _trajectory(session, PRIOR_PARTS, settings, data_digest(session.experiment.data, keys))
+    return trajectory, session.folder / _name("prior", trajectory, settings)
 
 
 def train_predictor(session: Session) -> Trained:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from pathlib import Path
+
 import click
 
 from texprior.cli.common import discover, json_option, plugin_option, set_option
@@ -40,4 +44,5 @@ def demo(quick: bool, runs: str | None, overrides: tuple[str, ...], plugins: tup
     for path in done.pictures:
         click.echo(f"contact sheet: {path}")
     click.echo(f"model: {done.model}\nprior: {done.prior}")
-    say(f"see the runs with: {'TEXPRIOR_RUNS=' + runs + ' ' if runs else ''}texprior ui")
+    command = sys.argv[0] if Path(sys.argv[0]).name == "texprior" else "texprior"
+    say(f"see the runs with: {f'TEXPRIOR_RUNS={shlex.quote(runs)} ' if runs else ''}{shlex.quote(command)} ui")

@@ -78,12 +78,8 @@ def own_prior(session: Session, path: str) -> Path:
     """The prior that Stage I made of the same experiment. Raises ConfigError where it is not trained yet."""
     from texprior import models, pipeline
     from texprior.errors import ConfigError
-    from texprior.session import data_digest
 
-    experiment, settings = session.experiment, session.experiment.training.prior
-    digest = data_digest(experiment.data, session.pictures("train")[1])
-    trajectory = pipeline._trajectory(session, pipeline.PRIOR_PARTS, settings, digest)
-    folder = session.folder / pipeline._name("prior", trajectory, settings)
+    folder = pipeline.prior_folder(session)
     if not (folder / models.PRIOR).is_file():
         raise ConfigError(
             f"{path}: this experiment's own prior is not trained yet (it would be {folder}); "
