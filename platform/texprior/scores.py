@@ -130,4 +130,5 @@ def at_chosen_strength(scores: Scores, by: str) -> list[Score]:
 def _mean_loss(scores: Sequence[Score], better: str, calls: int, by: str, pictures: Sequence[str], w: float) -> float:
     wanted = (calls, by, w)
     values = [s.value for s in scores if (s.calls, s.metric, s.texture_strength) == wanted and s.picture in pictures]
-    return loss_of(better, sum(values) / len(values))
+    finite = [v for v in values if math.isfinite(v)]
+    return loss_of(better, sum(finite) / len(finite)) if finite else math.inf
