@@ -15,8 +15,10 @@ from safetensors import safe_open
 
 
 def start(*arguments, **more):
+    """A command that hears Ctrl-C even where the tests run in the background of a shell, which ignores it."""
     command = [sys.executable, "-m", "texprior", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes, **more)
 
 
 def wait_for(condition, process, seconds=120):
