@@ -125,8 +125,11 @@ def _picture(
 def _controls(
     session: Session, model: Model, picture: Prepared, other: Inputs, metrics: Mapping[str, ImageMetric]
 ) -> list[Score]:
-    """The same sampling with the adapter off, and with another picture's code, or estimate in the adapter."""
+    """A sampling that has a row of its own, with the adapter off, or with another picture's code or estimate in it."""
     experiment, own = session.experiment, picture.inputs
+    listed, usual = experiment.evaluation.steps, experiment.sampling.steps
+    steps = usual if usual in listed or not listed else listed[-1]
+    settings = experiment.sampling.model_copy(update={"steps": steps})
     size = picture.degraded.shape[-2:]
     foreign = torch.nn.functional.interpolate(other.estimate, size, mode="bilinear", antialias=True)
     variants = {
@@ -136,9 +139,9 @@ def _controls(
     }
     scores = []
     for name, (given, guided) in variants.items():
-        image = restore(model, picture.degraded, picture.key, experiment.sampling, experiment.seed, given, guided)
+        image = restore(model, picture.degraded, picture.key, settings, experiment.seed, given, guided)
         strength = experiment.sampling.texture_strength
-        scores += _scores(name, picture, image.picture, metrics, image.calls, strength)
+        scores += _scores(f"{name} {image.calls} calls", picture, image.picture, metrics, image.calls, strength)
     return scores
 
 

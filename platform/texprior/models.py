@@ -44,10 +44,10 @@ class Prior:
     folder: Path
     sha256: str
 
-    @property
-    def process(self) -> Process:
-        """Stage I's process."""
-        return Process(self.scale)
+    def describe(self, experiment: Experiment) -> Experiment:
+        """An experiment of Stage II as it is on this prior: the parts of Stage I are the prior's own."""
+        parts = ("decomposition", "encoder", "denoiser")
+        return experiment.model_copy(update={part: getattr(self.experiment, part) for part in parts})
 
 
 @dataclass(frozen=True)

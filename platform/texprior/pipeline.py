@@ -30,7 +30,7 @@ from texprior.flow.tile import tiles
 from texprior.models import Model, Prior
 from texprior.pool import Patches, Pool
 from texprior.schema import Sampling, Training
-from texprior.session import Session, data_digest
+from texprior.session import Session, component_tags, data_digest
 from texprior.stages import (
     Inputs,
     LayerLoss,
@@ -41,7 +41,7 @@ from texprior.stages import (
     prediction_loss,
     texture_pool,
 )
-from texprior.store import load_tensors, sha256
+from texprior.store import about_tensors, sha256
 from texprior.track import Run
 from texprior.train import Finished, Loss, Saved, Step, Trainee, train
 
@@ -65,7 +65,7 @@ def train_prior(session: Session) -> Trained:
     experiment, settings = session.experiment, session.experiment.training.prior
     dataset, keys = session.pictures("train")
     trajectory, folder = _prior_place(session, keys)
-    if (folder / models.PRIOR).is_file() and not session.fresh:
+    if _is_done(session, folder / models.PRIOR, settings):
         session.say(f"prior: {folder} is trained already")
         return Trained(folder, {})
     prior = models.build_prior(session, 1.0, folder)
@@ -75,7 +75,13 @@ def train_prior(session: Session) -> Trained:
     trainee = Trainee(prior.network, settings)
 
     def finish(run: Run, done: Finished) -> None:
-        about = {"scale": scale, "images_seen": done.images_seen, "seed": experiment.seed, **_versions()}
+        about = {
+            "scale": scale,
+            "images_seen": done.images_seen,
+            **_stop(settings, done),
+            "seed": experiment.seed,
+            **_versions(),
+        }
         card = cards.prior_card(session, trainee.network, about, done)
         models.save_prior(folder, experiment, trainee.averaged(), about, card)
         run.summary["texture_std"] = scale
@@ -101,7 +107,7 @@ def train_predictor(session: Session) -> Trained:
     dataset, keys = session.pictures("train")
     trajectory = _trajectory(session, PREDICTOR_PARTS, settings, data_digest(experiment.data, keys))
     folder = session.folder / _name("predictor", trajectory, settings)
-    if (folder / models.PREDICTOR).is_file() and not session.fresh:
+    if _is_done(session, folder / models.PREDICTOR, settings):
         session.say(f"predictor: {folder} is trained already")
         return Trained(folder, {})
     predictor = models.placed(session.build("predictor"), session.device)
@@ -110,7 +116,7 @@ def train_predictor(session: Session) -> Trained:
     trainee = Trainee(predictor, settings)
 
     def finish(_run: Run, done: Finished) -> None:
-        about = {"images_seen": done.images_seen, "seed": experiment.seed, **_versions()}
+        about = {"images_seen": done.images_seen, **_stop(settings, done), "seed": experiment.seed, **_versions()}
         models.save_predictor(folder, experiment, trainee.averaged(), about)
 
     loss = partial(prediction_loss, predictor, patches, settings.amp)
@@ -120,13 +126,14 @@ def train_predictor(session: Session) -> Trained:
 
 def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) -> Trained:
     """Stage II, second part: trains the adapter on the frozen prior; returns the model's folder."""
+    prior = models.load_prior(prior_folder, session.registry, session)
+    session = session.with_(experiment=prior.describe(session.experiment))
     experiment, settings = session.experiment, session.experiment.training.adapter
     dataset, keys = session.pictures("train")
-    prior = models.load_prior(prior_folder, session.registry, session)
     parents = [prior.sha256, sha256(predictor_folder / models.PREDICTOR), data_digest(experiment.data, keys)]
     trajectory = _trajectory(session, ADAPTER_PARTS, settings, *parents)
     folder = session.folder / _name("model", trajectory, settings)
-    if (folder / models.ADAPTER).is_file() and not session.fresh:
+    if _is_done(session, folder / models.ADAPTER, settings):
         session.say(f"model: {folder} is trained already")
         return Trained(folder, {})
     adapter = models.build_adapter(session, prior)
@@ -146,6 +153,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
             "prior_sha256": prior.sha256,
             "prior_path": os.path.relpath(prior.folder.resolve(), folder.resolve()),
             "images_seen": done.images_seen,
+            **_stop(settings, done),
             "seed": experiment.seed,
             **_versions(),
         }
@@ -269,11 +277,14 @@ def _fit(
     """Runs the training loop from the furthest checkpoint of the same trajectory, and tells everyone."""
     settings = trainee.settings
     checkpoint = folder / CHECKPOINT
+    if session.fresh:  # what is there is not what an interrupted fresh start goes on from
+        for stale in folder.glob("*.safetensors"):
+            stale.unlink()
     start = None if session.fresh else _furthest(folder, trajectory, settings)
     if start is not None:
         trainee.load(start)
         session.say(f"{stage}: going on from {start} at {trainee.images_seen} images")
-    info = session.run_info(folder.name, folder.name, stage, resume=start == checkpoint)
+    info = session.run_info(folder.name, folder.name, stage, resume=not session.fresh)
     with session.tracker.run(info) as run:
         window: list[Step] = []
         for event in train(trainee, loss, checkpoint, {"trajectory": trajectory}):
@@ -288,9 +299,10 @@ def _fit(
             elif isinstance(event, Saved):
                 continue
             elif event.why == "interrupted":
+                without_fresh = " without --fresh" if session.fresh else ""
                 raise Interrupted(
                     f"{stage}: interrupted after {event.images_seen} of {settings.budget.images} images; "
-                    f"saved in {checkpoint}; the same command goes on from there"
+                    f"saved in {checkpoint}; the same command{without_fresh} goes on from there"
                 )
             else:
                 finish(run, event)
@@ -307,13 +319,28 @@ def _summary(stage: str, window: Sequence[Step]) -> dict[str, float]:
     }
 
 
+def _is_done(session: Session, weights: Path, settings: Training) -> bool:
+    """Whether a training of this budget is there; one that a time limit stopped counts for such a limit only."""
+    if session.fresh or not weights.is_file():
+        return False
+    about, limit = about_tensors(weights), settings.budget.seconds
+    if int(about["images_seen"]) >= settings.budget.images:
+        return True
+    return limit is not None and float(about.get("stopped_after_s", 0)) >= limit
+
+
+def _stop(settings: Training, done: Finished) -> dict[str, Any]:
+    """The time limit that stopped a training, if one did (the time itself would make equal weights unequal files)."""
+    return {"stopped_after_s": settings.budget.seconds} if done.why == "seconds" else {}
+
+
 def _furthest(folder: Path, trajectory: str, settings: Training) -> Path | None:
     """The checkpoint of this training, or of one that differs only in its budget, with the most images."""
     best: tuple[int, Path] | None = None
     for path in [folder / CHECKPOINT, *sorted(folder.parent.glob(f"*-{trajectory}-*/{CHECKPOINT}"))]:
         if path.is_file():
-            seen = int(load_tensors(path)[1]["images_seen"])
-            if seen <= settings.budget.images and (best is None or seen > best[0]):
+            seen = int(about_tensors(path)["images_seen"])
+            if seen < settings.budget.images + settings.batch and (best is None or seen > best[0]):
                 best = (seen, path)
     return best[1] if best else None
 
@@ -325,7 +352,15 @@ def _trajectory(session: Session, parts: tuple[str, ...], settings: Training, *p
 
     irrelevant = {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
     text = json.dumps([session.experiment.hash(*parts), settings.model_dump(mode="json", exclude=irrelevant), parents])
+    text += json.dumps(_files_in_use(session)) if _files_in_use(session) else ""
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _files_in_use(session: Session) -> list[str]:
+    """The components that come from single files, with the hashes of their content: an edit is another training."""
+    used = component_tags(session.experiment, session.registry)
+    loose = {p.distribution for p in session.registry.plugins if not p.installed}
+    return sorted(tag for tag in used.values() if tag.partition("/")[0] in loose)
 
 
 def _name(what: str, trajectory: str, settings: Training) -> str:

@@ -23,7 +23,12 @@ from texprior.schema import Experiment, Range, Sweep, component_paths
 if TYPE_CHECKING:
     import optuna
 
-_FIXED = frozenset({"name", "sweep", "requires_plugins", "metrics", "events"})
+_FIXED = frozenset({"name", "sweep", "requires_plugins", "metrics", "events", "seed", "evaluation", "device"})
+_SHARED = (
+    *("decomposition", "encoder", "denoiser", "predictor", "degradation", "data"),
+    *("training.prior", "training.predictor"),
+)
+"""Trained once for all trials of a sweep: a trial that changed them would score the same model."""
 
 
 def write_out(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> Sweep:
@@ -123,6 +128,10 @@ def _find(path: str, experiment: Experiment, space: Mapping[str, Dimension], reg
     kinds, walked, rest = component_paths(), "", path
     if path.partition(".")[0] in _FIXED:
         raise ValueError(f"'{path.partition('.')[0]}' cannot be searched")
+    if any(path == part or path.startswith(f"{part}.") for part in _SHARED):
+        raise ValueError(
+            "this belongs to the prior or the predictor, which all trials share; compare experiments instead"
+        )
     while True:
         key, _, rest = rest.partition(".")
         info = model.model_fields.get(key)

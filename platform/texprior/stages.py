@@ -13,6 +13,7 @@ from texprior.diffusion.keys import generator, normal
 from texprior.diffusion.precondition import loss as denoising_loss
 from texprior.diffusion.process import Process
 from texprior.diffusion.sigmas import log_normal
+from texprior.errors import ConfigError
 from texprior.flow.adapt import BlockAdapter
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import Degrader, degrade
@@ -54,8 +55,12 @@ def inputs_of(
 
 def degraded_sample(sample: Sample, degradation: Degrader | None, seed: int, *key: int | str) -> Tensor:
     """The sample's own degraded picture, or one synthesised under (seed, sample key, ...); (3, H, W)."""
-    if sample.degraded is not None or degradation is None:
-        return sample.clean if sample.degraded is None else sample.degraded
+    if sample.degraded is not None and degradation is not None:
+        raise ConfigError("degradation: the data set brings its own degraded pictures; set 'degradation: null'")
+    if sample.degraded is not None:
+        return sample.degraded
+    if degradation is None:
+        raise ConfigError("degradation: the data set brings no degraded pictures; name a degradation")
     return degrade(sample.clean[None], degradation, seed, [(sample.key, *key)])[0]
 
 
@@ -154,6 +159,6 @@ def prediction_loss(predictor: InitialPredictor, patches: Patches, amp: bool, nu
 
 def autocast(device: torch.device, wanted: bool) -> contextlib.AbstractContextManager[Any]:
     """bfloat16 where the device is a GPU that has it."""
-    if wanted and device.type == "cuda" and torch.cuda.is_bf16_supported():
+    if wanted and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return contextlib.nullcontext()

@@ -57,6 +57,18 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ConfigError(f"{path}: these weights cannot be read ({error})") from None
 
 
+def about_tensors(path: Path) -> dict[str, Any]:
+    """What was written beside the tensors, without reading them. Raises ConfigError where the file cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            about: dict[str, Any] = json.loads((file.metadata() or {}).get("texprior", "{}"))
+            return about
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ConfigError(f"{path}: these weights cannot be read ({error})") from None
+
+
 def sha256(path: Path) -> str:
     """The hash of a file's content."""
     with path.open("rb") as file:

@@ -143,7 +143,7 @@ def _step(trainee: Trainee, parameters: list[nn.Parameter], loss: Loss) -> tuple
     if not (math.isfinite(total) and math.isfinite(norm)):
         raise TexpriorError(
             f"the training diverged after {first} images (loss {total}, gradient norm {norm}); "
-            "the last checkpoint was kept; lower the learning rate, then start with --fresh"
+            "the last checkpoint was kept; lower the learning rate"
         )
     lr = learning_rate(settings, first + settings.batch)
     for group in trainee.optimizer.param_groups:

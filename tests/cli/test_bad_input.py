@@ -182,3 +182,15 @@ def test_pictures_and_folders_that_cannot_be_used(texprior, in_study, pictures, 
     answer = texprior(name, pictures / "val", *options, "-o", file)
     assert (answer.code, answer.out) == (2, "")
     assert f"-o {file}: this cannot be a folder for results" in answer.err
+
+
+@pytest.mark.parametrize("command", ["prior", "adapt", "sweep"])
+def test_a_runs_folder_that_cannot_be_written_is_refused_before_training(
+    texprior, write, runs, tmp_path, monkeypatch, command
+):
+    file = tmp_path / "file"
+    file.write_text("x", encoding="utf-8")
+    monkeypatch.setenv("TEXPRIOR_RUNS", str(file))
+    answer = texprior(command, write())
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{file} cannot be written; name another folder in TEXPRIOR_RUNS" in answer.err

@@ -83,3 +83,38 @@ def test_a_broken_picture_is_named_and_the_rest_are_done(texprior, pictures, tmp
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"chelsea.png", "china.png"}
     assert len(answer.out.splitlines()) == 2
     assert Path(tmp_path / "out" / "china.png").is_file()
+
+
+@pytest.mark.parametrize("option", [("--alpha", "nan"), ("--amplify", "nan"), ("--amplify", "inf")])
+def test_a_number_that_is_none(texprior, pictures, tmp_path, option):
+    answer = texprior("decompose", pictures / "val", "--with", "guided", *option, "-o", tmp_path / "out")
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{option[1]} is no finite number" in answer.err
+    assert not (tmp_path / "out").exists()
+
+
+FAULTY = """
+from texprior.plugin import Degradation, Options, hookimpl
+
+class Faulty:
+    def __init__(self, options):
+        pass
+
+    def __call__(self, image_CHW, rng):
+        raise ZeroDivisionError("no light")
+
+@hookimpl
+def texprior_degradations():
+    return [Degradation("faulty", f"{__name__}:Faulty", Options, "Fails.")]
+"""
+
+
+def test_what_a_plugin_raises_names_the_plugin_and_the_picture(texprior, pictures, tmp_path, monkeypatch):
+    file = tmp_path / "faulty_light.py"
+    file.write_text(FAULTY, encoding="utf-8")
+    command = ["degrade", pictures / "val" / "china.png", "--with", "faulty", "-o", tmp_path, "--plugin", file]
+    answer = texprior(*command)
+    assert (answer.code, answer.out) == (1, "")
+    assert "degradation 'faulty' failed on" in answer.err
+    assert "china.png: ZeroDivisionError: no light" in answer.err
+    assert "internal error" not in answer.err

@@ -107,7 +107,7 @@ def test_a_broken_picture_among_good_ones_is_named(restore, pictures, tmp_path):
     assert answer.code == 1
     assert {Path(p["picture"]).name for p in answer.json["pictures"]} == {"chelsea.png", "china.png"}
     assert {Path(p).name for p in answer.json["broken"]} == {"cut.png", "text.jpg"}
-    assert "2 pictures could not be read" in answer.err
+    assert "2 pictures could not be read or written" in answer.err
     assert "cut.png" in answer.err
 
 
@@ -137,3 +137,23 @@ def test_options_reach_the_sampling(restore, pictures):
     assert answers[0][1]["spread"] is None
     assert read(answers[5][1]["spread"]).shape == several.shape
     assert answers[5][1]["mean_spread"] > 0
+
+
+def test_a_result_that_cannot_be_written_is_not_called_unreadable(restore, crop, tmp_path):
+    crop.save(tmp_path / "x.png")
+    (tmp_path / "restored" / "x.png").mkdir(parents=True)
+    answer = restore(tmp_path / "x.png")
+    assert answer.code == 1
+    assert "1 picture could not be read or written:" in answer.err
+    assert "x.png: the picture cannot be written" in answer.err
+
+
+def test_a_spread_never_overwrites_a_result(restore, crop, tmp_path):
+    for name in ("x.png", "x-Spread.png"):
+        crop.save(tmp_path / name)
+    pictures = tmp_path / "x.png", tmp_path / "x-Spread.png"
+    answer = restore(*pictures, "--steps", "1", "--samples", "2")
+    assert (answer.code, answer.out) == (2, "")
+    assert "the spread of the one and the result of the other would both be" in answer.err
+    answer = restore(*pictures, "--steps", "1")
+    assert answer.code == 0, answer.err

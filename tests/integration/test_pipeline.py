@@ -7,10 +7,12 @@ import yaml
 from texprior import config, models, pipeline
 from texprior.errors import ConfigError
 from texprior.evaluate import evaluate
+from texprior.flow.image import Sample
 from texprior.plugin import Ref
 from texprior.registry import Registry
 from texprior.session import Session
-from texprior.stages import inputs_of
+from texprior.stages import degraded_sample, inputs_of
+from texprior.store import load_tensors
 
 SMALL = {
     "name": "small",
@@ -27,6 +29,19 @@ SMALL = {
     "metrics": ["psnr", "texture_ratio"],
     "events": [],
 }
+
+
+PLUGIN = """
+from texprior.plugin import Decomposition, hookimpl
+
+@hookimpl
+def texprior_decompositions():
+    return [Decomposition("half", "half_way:Half")]
+
+class Half:
+    def __init__(self, options): pass
+    def __call__(self, image): return {factor} * image, (1 - {factor}) * image
+"""
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +199,8 @@ def test_evaluation_scores_every_method_and_control(trained, registry, model):
     result = evaluate(s, model)
     assert result.scores.methods() == [
         "degraded", "predictor", "restored 1 calls w 0.5", "restored 1 calls w 1", "restored 2 calls w 0.5",
-        "restored 2 calls w 1", "control adapter off", "control foreign code", "control foreign estimate",
+        "restored 2 calls w 1", "control adapter off 2 calls", "control foreign code 2 calls",
+        "control foreign estimate 2 calls",
         "restored 1 calls w chosen", "restored 2 calls w chosen",
     ]  # fmt: skip
     assert {s.metric for s in result.scores.scores} == {"psnr_rgb", "texture_ratio_gauss2"}
@@ -202,3 +218,42 @@ def test_training_and_test_pictures_do_not_overlap(registry, tmp_path):
     s = session(registry, tmp_path, f"data.train={ref}", f"data.test={ref}")
     with pytest.raises(ConfigError, match=r"data.test: shares 1 pictures with data.train, such as a.png"):
         s.pictures("test")
+
+
+def test_a_time_limit_does_not_pass_for_the_whole_budget(registry, tmp_path):
+    limits = [f"training.prior.{c}" for c in ("budget.images=64", "budget.seconds=0.001")]
+    stopped = pipeline.train_prior(session(registry, tmp_path, *limits)).folder
+    assert load_tensors(stopped / "prior.safetensors")[1]["images_seen"] == 8
+    said = []
+    pipeline.train_prior(session(registry, tmp_path, *limits).with_(say=said.append))
+    assert "is trained already" in said[0]
+    whole = pipeline.train_prior(session(registry, tmp_path, limits[0])).folder
+    assert whole == stopped
+    assert load_tensors(whole / "prior.safetensors")[1]["images_seen"] == 64
+
+
+def test_a_model_records_the_prior_that_it_stands_on(trained, registry, tmp_path):
+    """The experiment names another decomposition; the model says what its prior has."""
+    s = session(registry, tmp_path, "decomposition=l0", "training.adapter.budget.images=8")
+    model = pipeline.train_adapter(s, trained[1], trained[2]).folder
+    stored = yaml.safe_load((model / "config.yaml").read_text())
+    assert stored["decomposition"] == {"guided": {"radius": 8, "eps": 0.01}}
+
+
+def test_degraded_pictures_come_from_one_place(model):
+    clean = torch.rand(3, 32, 32)
+    degradation = lambda image, _rng: image  # noqa: E731
+    with pytest.raises(ConfigError, match="brings no degraded pictures; name a degradation"):
+        degraded_sample(Sample("a", clean), None, 0)
+    with pytest.raises(ConfigError, match="brings its own degraded pictures; set 'degradation: null'"):
+        degraded_sample(Sample("a", clean, clean), degradation, 0)
+
+
+def test_an_edited_plugin_file_is_another_training(registry, tmp_path):
+    names = []
+    for factor in (0.5, 0.9):
+        (tmp_path / "half_way.py").write_text(PLUGIN.format(factor=factor))
+        with_file = Registry.discover([tmp_path / "half_way.py"])
+        s = session(with_file, tmp_path, "decomposition=half", "training.prior.budget.images=8")
+        names.append(pipeline.prior_folder(s).name)
+    assert names[0] != names[1]

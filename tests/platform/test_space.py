@@ -85,9 +85,9 @@ def test_integers_follow_from_the_field_at_any_path(registry):
         "sampling.steps": {"low": 1, "high": 10},
         "sampling.sigma_max": {"low": 5, "high": 40},
         "training.adapter.lr": {"low": 0.5, "high": 1},
-        "training.prior.budget.images": {"low": 100, "high": 200},
-        "training.prior.budget.seconds": {"low": 1, "high": 2},
-        "training.prior.patch": {"low": 16, "high": 64},
+        "training.adapter.budget.images": {"low": 100, "high": 200},
+        "training.adapter.budget.seconds": {"low": 1, "high": 2},
+        "training.adapter.patch": {"low": 16, "high": 64},
         "threads": {"low": 1, "high": 2},
         "adapter.cga.heads": {"low": 1, "high": 8},
         "adapter.cga.gate.order": {"low": 1, "high": 3},
@@ -95,16 +95,21 @@ def test_integers_follow_from_the_field_at_any_path(registry):
     }
     found = made(registry, given).sweep.space
     whole = {path: d.integer for path, d in found.items()}
-    floats = {"sampling.sigma_max", "training.adapter.lr", "training.prior.budget.seconds", "sampling.sampler.ddim.eta"}
+    floats = {
+        "sampling.sigma_max",
+        "training.adapter.lr",
+        "training.adapter.budget.seconds",
+        "sampling.sampler.ddim.eta",
+    }
     assert whole == {path: path not in floats for path in given}
-    assert found["training.prior.patch"] == Range(low=16, high=64, step=2, integer=True)
+    assert found["training.adapter.patch"] == Range(low=16, high=64, step=2, integer=True)
 
 
 def test_200_samples_validate_and_conditional_options_never_leak(registry):
     given = {
         "adapter": ["cga", "thin", "plain"],
         "adapter.cga.stages": [[1, 2], [3]],
-        "degradation": ["rain", None],
+        "training.adapter.microbatch": [4, None],
         "sampling.steps": {"low": 1, "high": 9, "step": 4},
     }
     experiment = made(registry, given)
@@ -115,7 +120,7 @@ def test_200_samples_validate_and_conditional_options_never_leak(registry):
         assert {p.split(".")[1] for p in values if p.startswith("adapter.")} <= {values["adapter"]}
         assert set(trial.params) == set(values)
         assert values["sampling.steps"] in (1, 5, 9)
-        assert (made_so.degradation.name if made_so.degradation else None) == values["degradation"]
+        assert made_so.training.adapter.microbatch == values["training.adapter.microbatch"]
         seen.add(values["adapter"])
         if values["adapter"] == "cga":
             options = made_so.adapter.options
@@ -211,4 +216,10 @@ def test_the_size_counts_configurations(registry):
     given = {"adapter": ["thin", "plain"], "sampling.steps": {"low": 1, "high": 9, "step": 2}, "sampling.rho": [5, 7]}
     assert space.size(made(registry, given).sweep) == (32 + 1) * 5 * 2
     assert space.size(made(registry).sweep) is None
-    assert space.size(made(registry, {"degradation": ["rain", None]}).sweep) == 2
+    assert space.size(made(registry, {"training.adapter.microbatch": [4, None]}).sweep) == 2
+
+
+@pytest.mark.parametrize("path", ["decomposition", "predictor.unet.width", "training.prior.lr", "degradation"])
+def test_what_all_trials_share_cannot_be_searched(registry, path):
+    with pytest.raises(ConfigError, match=r"belongs to the prior or the predictor, which all trials share"):
+        made(registry, {path: [1, 2]})

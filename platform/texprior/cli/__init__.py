@@ -81,6 +81,8 @@ def _run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except TexpriorError as error:
+        if error.__cause__ and os.environ.get("TEXPRIOR_DEBUG"):
+            _say(traceback.format_exc())
         _say(f"error: {error}" if error.exit_code != 130 else str(error))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):

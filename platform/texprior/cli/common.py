@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +134,21 @@ def component(registry: Registry, kind: str, text: str, option: str) -> Ref:
         found = [c.below(f"{kind}.{ref.name}") for c in complaints_of(error, model)]
         raise_complaints(found, f"{option} {text}", {})
     return Ref(name=ref.name, options=options.model_dump(mode="json"))
+
+
+def can_be_written(path: Path) -> bool:
+    """Whether a folder takes files, or can be made: the nearest one above it that exists decides."""
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK)
+
+
+def require_runs() -> None:
+    """Raises ConfigError where a training could not be kept, before it starts rather than after it."""
+    from texprior.errors import ConfigError
+    from texprior.store import runs_root
+
+    if not can_be_written(runs_root()):
+        raise ConfigError(f"{runs_root()} cannot be written; name another folder in TEXPRIOR_RUNS")
 
 
 def output_folder(path: str, option: str = "-o") -> Path:

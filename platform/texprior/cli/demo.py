@@ -25,11 +25,12 @@ def demo(quick: bool, runs: str | None, overrides: tuple[str, ...], plugins: tup
     """
     import os
 
-    from texprior.cli.common import output_folder
+    from texprior.cli.common import output_folder, require_runs
     from texprior.cli.progress import Reporter
 
     if runs:
         os.environ["TEXPRIOR_RUNS"] = str(output_folder(runs, "--runs").resolve())
+    require_runs()
     reporter = click.get_current_context().with_resource(Reporter())
     registry = discover(plugins)
     from texprior.demo import run_demo

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from texprior.cli.common import discover, json_option, plugin_option
+from texprior.cli.common import can_be_written, discover, json_option, plugin_option
 from texprior.cli.output import emit, table
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ def _store() -> dict[str, Any]:
     from texprior.store import runs_root
 
     root = runs_root()
-    existing = next(folder for folder in (root, *root.parents) if folder.exists())
-    writable = existing.is_dir() and os.access(existing, os.W_OK)
+    writable = can_be_written(root)
     database = root / "mlflow.db"
     if database.exists() and Path(store_in_use().removeprefix("sqlite:///")) == database:
         writable = writable and os.access(database, os.W_OK)

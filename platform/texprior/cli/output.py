@@ -75,7 +75,7 @@ def _console() -> Console:
 
 
 def name_broken(broken: Mapping[str, str], what: str) -> None:
-    """Names the pictures that could not be read, and makes the command end with exit code 1."""
+    """Names the pictures that were left out, and makes the command end with exit code 1."""
     if broken:
         say(f"{len(broken)} picture{'s' * (len(broken) > 1)} could not be {what}:")
         for reason in broken.values():

@@ -49,7 +49,10 @@ def target(folder: Path, name: str, among: Sequence[Source]) -> Path:
 def for_each(
     found: Sequence[Source], work: Callable[[Source], dict[str, object]], as_json: bool, **about: object
 ) -> None:
-    """Does the work for every picture; one that cannot be read is named, the rest are done, and the exit code is 1."""
+    """Does the work for every picture.
+
+    One that cannot be read or written is named, the rest are done, and the exit code is 1.
+    """
     done: list[dict[str, object]] = []
     broken: dict[str, str] = {}
     for source in found:
@@ -64,7 +67,7 @@ def for_each(
             click.echo(f"{source.path}: {shown}")
     if as_json:
         emit({**about, "pictures": done, "broken": broken})
-    name_broken(broken, "read")
+    name_broken(broken, "read or written")
 
 
 def _files(image: str) -> Iterator[Path]:

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+from collections.abc import Iterator
+
 import click
 
 from texprior.cli.common import Command, component, discover, json_option, output_folder, plugin_option
 from texprior.cli.pictures import Source, for_each, sources, target
+from texprior.errors import TexpriorError
 
 AMPLIFIED = 4.0
 
 images_argument = click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 output_option = click.option("-o", "--output", metavar="DIR", required=True, help="Where the results go, as PNG.")
+
+
+class _Number(click.FloatRange):
+    """A range that 'nan' and 'inf' are outside of."""
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
+
+@contextlib.contextmanager
+def _blamed(kind: str, name: str, source: Source) -> Iterator[None]:
+    """What a component raises is its plugin's fault: the message names component and picture."""
+    try:
+        yield
+    except TexpriorError:
+        raise
+    except Exception as error:
+        raise TexpriorError(
+            f"{kind} '{name}' failed on {source.path}: {type(error).__name__}: {error}; "
+            "TEXPRIOR_DEBUG=1 shows the traceback"
+        ) from error
 
 
 def _with(kind: str) -> Command:
@@ -22,14 +51,12 @@ def _with(kind: str) -> Command:
 @images_argument
 @_with("decomposition")
 @output_option
-@click.option(
-    "--alpha", "alphas", multiple=True, type=click.FloatRange(0, 2), help="Recompose with so much of the texture."
-)
+@click.option("--alpha", "alphas", multiple=True, type=_Number(0, 2), help="Recompose with so much of the texture.")
 @click.option(
     "--amplify",
     default=AMPLIFIED,
     show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
+    type=_Number(min=0, min_open=True),
     help="Of the texture.",
 )
 @plugin_option
@@ -58,7 +85,9 @@ def decompose(
         from texprior.flow.decompose import with_texture
         from texprior.flow.image import load_image, save_image
 
-        layers = split(load_image(source.path)[None], decomposition)
+        image = load_image(source.path)[None]
+        with _blamed("decomposition", ref.name, source):
+            layers = split(image, decomposition)
         made = {
             "structure": layers.structure[0],
             "texture": 0.5 + amplify * layers.texture[0],
@@ -101,9 +130,10 @@ def degrade(
         from texprior.flow.image import load_image, save_image
 
         clean = load_image(source.path)[None]
-        degraded = spoil(clean, degradation, seed, [(source.path.name,)])
+        with _blamed("degradation", ref.name, source):
+            degraded = spoil(clean, degradation, seed, [(source.path.name,)])
+            rmse = float((degraded - clean).square().mean().sqrt())
         save_image(degraded[0], targets[source])
-        rmse = float((degraded - clean).square().mean().sqrt())
         return {"degraded": str(targets[source]), "rmse": rmse}
 
     for_each(found, work, as_json, degradation=ref.model_dump(), seed=seed)

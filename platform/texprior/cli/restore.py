@@ -68,6 +68,7 @@ def restore(
     folder = output_folder(output)
     targets = {source: target(folder, source.name, found) for source in found}
     settings, noise_seed = session.experiment.sampling, session.experiment.seed if seed is None else seed
+    spreads = _spreads(targets, folder, found) if settings.samples > 1 else {}
 
     def work(source: Source) -> dict[str, object]:
         from texprior.flow.image import load_image, save_image
@@ -76,9 +77,8 @@ def restore(
         degraded = load_image(source.path)
         restored = restore_picture(model, degraded[None], source.path.name, settings, noise_seed)
         save_image(restored.picture[0], targets[source])
-        spread = None
-        if settings.samples > 1:
-            spread = targets[source].with_name(f"{source.name}-spread.png")
+        spread = spreads.get(source)
+        if spread:
             largest = float(restored.spread.max())
             save_image(restored.spread[0] / max(largest, 1e-8), spread)
         session.progress("restore", found.index(source) + 1, len(found), {})
@@ -93,6 +93,21 @@ def restore(
 
     about = {"model": model.folder, "prior": model.prior.folder, "seed": noise_seed, "sampling": settings.model_dump()}
     for_each(found, work, as_json, **about)
+
+
+def _spreads(targets: dict[Source, Path], folder: Path, found: list[Source]) -> dict[Source, Path]:
+    """Where each picture's spread goes. Raises ConfigError where another picture's result goes there."""
+    from texprior.errors import ConfigError
+
+    spreads = {source: target(folder, f"{source.name}-spread", found) for source in found}
+    taken = {path.name.lower(): source for source, path in targets.items()}
+    for source, path in spreads.items():
+        if other := taken.get(path.name.lower()):
+            raise ConfigError(
+                f"{source.path}, {other.path}: the spread of the one and the result of the other would both be {path}; "
+                "restore them one by one, into two folders"
+            )
+    return spreads
 
 
 def _session(model_path: str, registry: Registry, overrides: list[str], device: str | None) -> Session:

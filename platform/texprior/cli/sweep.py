@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from texprior.cli.common import Request, takes_experiment
+from texprior.cli.common import Request, require_runs, takes_experiment
 from texprior.cli.output import emit, name_broken, table
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def sweep(request: Request, trials: int | None, prior: str | None, storage: str 
     from texprior.store import require_folder
     from texprior.sweeping import run_study
 
+    require_runs()
     folder = require_folder(Path(prior), "prior", models.CONFIG, models.PRIOR) if prior else None
     done = run_study(session, folder, trials, storage)
     if request.as_json:

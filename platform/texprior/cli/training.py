@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from texprior.cli.common import Request, fresh_option, takes_experiment
+from texprior.cli.common import Request, fresh_option, require_runs, takes_experiment
 from texprior.cli.output import emit, name_broken, say, table
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
         return
     from texprior.pipeline import train_prior
 
+    require_runs()
     trained = train_prior(session)
     if request.as_json:
         emit({"prior": trained.folder, "broken": trained.broken})
@@ -62,6 +63,7 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
     from texprior.pipeline import train_adapter, train_predictor
     from texprior.store import require_folder
 
+    require_runs()
     folder = Path(prior) if prior else own_prior(session, request.path)
     require_folder(folder, "prior", models.CONFIG, models.PRIOR)
     predictor = train_predictor(session)

@@ -18,7 +18,7 @@ class Ema:
         self.rampup = rampup
 
     def decay(self, batch: int, images_seen: int) -> float:
-        """beta = 0.5 ** (batch / half-life); 0 at the first step."""
+        """beta = 0.5 ** (batch / half-life); 0 before any image was seen."""
         half_life = min(self.half_life_images, self.rampup * images_seen)
         return 0.5 ** (batch / half_life) if half_life > 0 else 0.0
 
