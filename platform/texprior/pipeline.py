@@ -352,7 +352,8 @@ def _trajectory(session: Session, parts: tuple[str, ...], settings: Training, *p
 
     irrelevant = {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
     text = json.dumps([session.experiment.hash(*parts), settings.model_dump(mode="json", exclude=irrelevant), parents])
-    text += json.dumps(_files_in_use(session)) if _files_in_use(session) else ""
+    files = _files_in_use(session)
+    text += json.dumps(files) if files else ""
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
