@@ -13,12 +13,12 @@ from texprior import config
 from texprior.flow.image import load_image
 from texprior.judge import judge
 from texprior.models import load_model
-from texprior.pipeline import train_prior
 from texprior.registry import Registry
 from texprior.scores import Scores
 from texprior.session import Progress, Session, silent
 from texprior.summary import markdown
 from texprior.sweeping import run_study
+from texprior.trainings import train_prior
 
 QUICK = (
     "name=demo-quick",

@@ -21,7 +21,6 @@ from texprior.errors import ConfigError, TexpriorError
 from texprior.evaluate import build_metrics, evaluate, write
 from texprior.flow.image import load_image
 from texprior.models import load_model
-from texprior.pipeline import Trained, train_adapter, train_predictor, train_prior
 from texprior.schema import Experiment, component_paths
 from texprior.scores import Scores
 from texprior.session import Session
@@ -29,6 +28,7 @@ from texprior.store import write_atomically
 from texprior.study import Better, TrialRecord, default_storage, study_name
 from texprior.sweep import run_sweep
 from texprior.track import Run
+from texprior.trainings import Trained, train_adapter, train_predictor, train_prior
 
 
 @dataclass(frozen=True)

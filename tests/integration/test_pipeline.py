@@ -4,7 +4,7 @@ import pytest
 import torch
 import yaml
 
-from texprior import config, models, pipeline
+from texprior import config, models, pipeline, trainings
 from texprior.errors import ConfigError
 from texprior.evaluate import evaluate
 from texprior.flow.image import Sample
@@ -58,8 +58,8 @@ def session(registry, root, *overrides) -> Session:
 def trained(registry, tmp_path_factory):
     root = tmp_path_factory.mktemp("runs")
     s = session(registry, root)
-    prior, predictor = pipeline.train_prior(s).folder, pipeline.train_predictor(s).folder
-    model = pipeline.train_adapter(s, prior, predictor).folder
+    prior, predictor = trainings.train_prior(s).folder, trainings.train_predictor(s).folder
+    model = trainings.train_adapter(s, prior, predictor).folder
     return s, prior, predictor, model
 
 
@@ -92,17 +92,17 @@ def test_folders_hold_yaml_safetensors_and_a_card(trained):
 def test_the_stored_experiment_is_enough_to_run_it_again(trained, registry, tmp_path):
     """Same file, another folder: the same weights to the bit."""
     stored = yaml.safe_load((trained[1] / "config.yaml").read_text())
-    again = pipeline.train_prior(Session.start(config.resolve(stored, registry), registry, root=tmp_path))
+    again = trainings.train_prior(Session.start(config.resolve(stored, registry), registry, root=tmp_path))
     assert again.folder.name == trained[1].name
     assert models.load_prior(again.folder, registry).sha256 == models.load_prior(trained[1], registry).sha256
 
 
 def test_a_larger_budget_goes_on_from_the_smaller_one(trained, registry, tmp_path):
     """... and equals the larger budget trained at once."""
-    at_once = pipeline.train_prior(session(registry, tmp_path, "training.prior.budget.images=160")).folder
+    at_once = trainings.train_prior(session(registry, tmp_path, "training.prior.budget.images=160")).folder
     said = []
     s = session(registry, trained[0].root, "training.prior.budget.images=160").with_(say=said.append)
-    in_two = pipeline.train_prior(s).folder
+    in_two = trainings.train_prior(s).folder
     assert "going on from" in said[0]
     a, b = (models.load_prior(f, registry).network.state_dict() for f in (at_once, in_two))
     assert all(torch.equal(a[name], b[name]) for name in a)
@@ -110,7 +110,7 @@ def test_a_larger_budget_goes_on_from_the_smaller_one(trained, registry, tmp_pat
 
 def test_a_finished_training_is_not_done_again(trained):
     said = []
-    assert pipeline.train_prior(trained[0].with_(say=said.append)).folder == trained[1]
+    assert trainings.train_prior(trained[0].with_(say=said.append)).folder == trained[1]
     assert "is trained already" in said[0]
 
 
@@ -120,7 +120,7 @@ def test_the_prior_is_untouched_by_stage_two(trained, registry, model):
 
 
 def test_a_model_on_another_prior_is_refused(trained, registry, tmp_path):
-    other = pipeline.train_prior(session(registry, tmp_path, "seed=1", "training.prior.budget.images=8")).folder
+    other = trainings.train_prior(session(registry, tmp_path, "seed=1", "training.prior.budget.images=8")).folder
     with pytest.raises(ConfigError, match=r"was trained on the prior with sha256 .* name the right one with --prior"):
         models.load_model(trained[3], registry, other)
 
@@ -222,12 +222,12 @@ def test_training_and_test_pictures_do_not_overlap(registry, tmp_path):
 
 def test_a_time_limit_does_not_pass_for_the_whole_budget(registry, tmp_path):
     limits = [f"training.prior.{c}" for c in ("budget.images=64", "budget.seconds=0.001")]
-    stopped = pipeline.train_prior(session(registry, tmp_path, *limits)).folder
+    stopped = trainings.train_prior(session(registry, tmp_path, *limits)).folder
     assert load_tensors(stopped / "prior.safetensors")[1]["images_seen"] == 8
     said = []
-    pipeline.train_prior(session(registry, tmp_path, *limits).with_(say=said.append))
+    trainings.train_prior(session(registry, tmp_path, *limits).with_(say=said.append))
     assert "is trained already" in said[0]
-    whole = pipeline.train_prior(session(registry, tmp_path, limits[0])).folder
+    whole = trainings.train_prior(session(registry, tmp_path, limits[0])).folder
     assert whole == stopped
     assert load_tensors(whole / "prior.safetensors")[1]["images_seen"] == 64
 
@@ -235,7 +235,7 @@ def test_a_time_limit_does_not_pass_for_the_whole_budget(registry, tmp_path):
 def test_a_model_records_the_prior_that_it_stands_on(trained, registry, tmp_path):
     """The experiment names another decomposition; the model says what its prior has."""
     s = session(registry, tmp_path, "decomposition=l0", "training.adapter.budget.images=8")
-    model = pipeline.train_adapter(s, trained[1], trained[2]).folder
+    model = trainings.train_adapter(s, trained[1], trained[2]).folder
     stored = yaml.safe_load((model / "config.yaml").read_text())
     assert stored["decomposition"] == {"guided": {"radius": 8, "eps": 0.01}}
 
@@ -255,5 +255,5 @@ def test_an_edited_plugin_file_is_another_training(registry, tmp_path):
         (tmp_path / "half_way.py").write_text(PLUGIN.format(factor=factor))
         with_file = Registry.discover([tmp_path / "half_way.py"])
         s = session(with_file, tmp_path, "decomposition=half", "training.prior.budget.images=8")
-        names.append(pipeline.prior_folder(s).name)
+        names.append(trainings.prior_folder(s).name)
     assert names[0] != names[1]

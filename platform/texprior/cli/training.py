@@ -31,7 +31,7 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
 
         _show_dry_run(session, measure_prior(session), request.as_json)
         return
-    from texprior.pipeline import train_prior
+    from texprior.trainings import train_prior
 
     require_runs()
     trained = train_prior(session)
@@ -60,8 +60,8 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
         _show_dry_run(session, measured, request.as_json)
         return
     from texprior import models
-    from texprior.pipeline import train_adapter, train_predictor
     from texprior.store import require_folder
+    from texprior.trainings import train_adapter, train_predictor
 
     require_runs()
     folder = Path(prior) if prior else own_prior(session, request.path)
@@ -78,10 +78,10 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
 
 def own_prior(session: Session, path: str) -> Path:
     """The prior that Stage I made of the same experiment. Raises ConfigError where it is not trained yet."""
-    from texprior import models, pipeline
+    from texprior import models, trainings
     from texprior.errors import ConfigError
 
-    folder = pipeline.prior_folder(session)
+    folder = trainings.prior_folder(session)
     if not (folder / models.PRIOR).is_file():
         raise ConfigError(
             f"{path}: this experiment's own prior is not trained yet (it would be {folder}); "

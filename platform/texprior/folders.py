@@ -1,0 +1,59 @@
+"""Folders of trainings, named by what decides their content: equal work is found again, larger budgets go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from texprior.schema import Training
+from texprior.session import Session, component_tags
+from texprior.store import about_tensors
+
+CHECKPOINT = "checkpoint.safetensors"
+PRIOR_PARTS = ("seed", "decomposition", "encoder", "denoiser", "diffusion")
+PREDICTOR_PARTS = ("seed", "degradation", "predictor", "data.variants")
+TILING = ("sampling.tile", "sampling.halo")
+ADAPTER_PARTS = ("seed", "degradation", "adapter", "process", "diffusion", "data.variants", *TILING)
+
+
+def trajectory_of(session: Session, parts: tuple[str, ...], settings: Training, *parents: str) -> str:
+    """What decides every step of a training; with a constant learning rate the budget only says where it ends."""
+    irrelevant = {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
+    text = json.dumps([session.experiment.hash(*parts), settings.model_dump(mode="json", exclude=irrelevant), parents])
+    files = _files_in_use(session)
+    text += json.dumps(files) if files else ""
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def folder_of(session: Session, what: str, trajectory: str, settings: Training) -> Path:
+    """``NAME/what-TRAJECTORY-IMAGES`` below the runs."""
+    return session.folder / f"{what}-{trajectory}-{settings.budget.images}"
+
+
+def is_done(session: Session, weights: Path, settings: Training) -> bool:
+    """Whether a training of this budget is there; one that a time limit stopped counts for such a limit only."""
+    if session.fresh or not weights.is_file():
+        return False
+    about, limit = about_tensors(weights), settings.budget.seconds
+    if int(about["images_seen"]) >= settings.budget.images:
+        return True
+    return limit is not None and float(about.get("stopped_after_s", 0)) >= limit
+
+
+def furthest(folder: Path, trajectory: str, settings: Training) -> Path | None:
+    """The checkpoint of this training, or of one that differs only in its budget, with the most images."""
+    best: tuple[int, Path] | None = None
+    for path in [folder / CHECKPOINT, *sorted(folder.parent.glob(f"*-{trajectory}-*/{CHECKPOINT}"))]:
+        if path.is_file():
+            seen = int(about_tensors(path)["images_seen"])
+            if seen < settings.budget.images + settings.batch and (best is None or seen > best[0]):
+                best = (seen, path)
+    return best[1] if best else None
+
+
+def _files_in_use(session: Session) -> list[str]:
+    """The components that come from single files, with the hashes of their content: an edit is another training."""
+    used = component_tags(session.experiment, session.registry)
+    loose = {p.distribution for p in session.registry.plugins if not p.installed}
+    return sorted(tag for tag in used.values() if tag.partition("/")[0] in loose)

@@ -1,0 +1,236 @@
+"""The three trainings: Stage I's prior, then Stage II's predictor and adapter. Each prepares what it sees, runs the one
+loop, and leaves a folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from texprior import cards, models
+from texprior.diffusion.process import Process
+from texprior.errors import Interrupted
+from texprior.flow.image import PictureSet
+from texprior.flow.predict import InitialPredictor
+from texprior.folders import (
+    ADAPTER_PARTS,
+    CHECKPOINT,
+    PREDICTOR_PARTS,
+    PRIOR_PARTS,
+    TILING,
+    folder_of,
+    furthest,
+    is_done,
+    trajectory_of,
+)
+from texprior.models import Prior
+from texprior.pool import Patches, Pool
+from texprior.schema import Training
+from texprior.session import Session, data_digest
+from texprior.stages import LayerLoss, guided_pool, layer_scale, pair_pool, prediction_loss, texture_pool
+from texprior.store import sha256
+from texprior.track import Run
+from texprior.train import Finished, Loss, Saved, Step, Trainee, train
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: its folder, and the photographs that could not be read."""
+
+    folder: Path
+    broken: dict[str, str]
+
+
+def train_prior(session: Session) -> Trained:
+    """Stage I: trains the denoiser on the texture layer of clean photographs; returns the prior's folder."""
+    experiment, settings = session.experiment, session.experiment.training.prior
+    dataset, keys = session.pictures("train")
+    trajectory, folder = _prior_place(session, keys)
+    if is_done(session, folder / models.PRIOR, settings):
+        session.say(f"prior: {folder} is trained already")
+        return Trained(folder, {})
+    prior = models.build_prior(session, 1.0, folder)
+    pool = texture_pool(dataset, keys, prior, settings.patch, experiment.data.cache_mb)
+    scale = layer_scale(pool, "picture", "structure", experiment.seed)
+    loss = LayerLoss(experiment, prior, Process(scale), Patches(pool, settings.patch, experiment.seed), settings.amp)
+    trainee = Trainee(prior.network, settings)
+
+    def finish(run: Run, done: Finished) -> None:
+        about = {
+            "scale": scale,
+            "images_seen": done.images_seen,
+            **_stop(settings, done),
+            "seed": experiment.seed,
+            **_versions(),
+        }
+        card = cards.prior_card(session, trainee.network, about, done)
+        models.save_prior(folder, experiment, trainee.averaged(), about, card)
+        run.summary["texture_std"] = scale
+
+    _fit(session, "prior", folder, trajectory, trainee, loss.stage_one, finish)
+    return Trained(folder, pool.broken)
+
+
+def prior_folder(session: Session) -> Path:
+    """Where Stage I puts the prior of this experiment, trained or not."""
+    return _prior_place(session, session.pictures("train")[1])[1]
+
+
+def _prior_place(session: Session, keys: list[str]) -> tuple[str, Path]:
+    settings = session.experiment.training.prior
+    trajectory = trajectory_of(session, PRIOR_PARTS, settings, data_digest(session.experiment.data, keys))
+    return trajectory, folder_of(session, "prior", trajectory, settings)
+
+
+def train_predictor(session: Session) -> Trained:
+    """Stage II, first part: trains the initial predictor with its own loss; returns its folder."""
+    experiment, settings = session.experiment, session.experiment.training.predictor
+    dataset, keys = session.pictures("train")
+    trajectory = trajectory_of(session, PREDICTOR_PARTS, settings, data_digest(experiment.data, keys))
+    folder = folder_of(session, "predictor", trajectory, settings)
+    if is_done(session, folder / models.PREDICTOR, settings):
+        session.say(f"predictor: {folder} is trained already")
+        return Trained(folder, {})
+    predictor = models.placed(session.build("predictor"), session.device)
+    pool = pair_pool(session, dataset, keys, settings.patch)
+    patches = Patches(pool, settings.patch, experiment.seed)
+    trainee = Trainee(predictor, settings)
+
+    def finish(_run: Run, done: Finished) -> None:
+        about = {"images_seen": done.images_seen, **_stop(settings, done), "seed": experiment.seed, **_versions()}
+        models.save_predictor(folder, experiment, trainee.averaged(), about)
+
+    loss = partial(prediction_loss, predictor, patches, settings.amp)
+    _fit(session, "predictor", folder, trajectory, trainee, loss, finish)
+    return Trained(folder, pool.broken)
+
+
+def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) -> Trained:
+    """Stage II, second part: trains the adapter on the frozen prior; returns the model's folder."""
+    prior = models.load_prior(prior_folder, session.registry, session)
+    session = session.with_(experiment=prior.describe(session.experiment))
+    experiment, settings = session.experiment, session.experiment.training.adapter
+    dataset, keys = session.pictures("train")
+    parents = [prior.sha256, sha256(predictor_folder / models.PREDICTOR), data_digest(experiment.data, keys)]
+    trajectory = trajectory_of(session, ADAPTER_PARTS, settings, *parents)
+    folder = folder_of(session, "model", trajectory, settings)
+    if is_done(session, folder / models.ADAPTER, settings):
+        session.say(f"model: {folder} is trained already")
+        return Trained(folder, {})
+    adapter = models.build_adapter(session, prior)
+    predictor = models.load_predictor(predictor_folder, session)
+    pool = _shared_pool(session, dataset, keys, prior, predictor, parents)
+    measured = layer_scale(pool, "clean", "base", experiment.seed)
+    scale = measured if experiment.process.residual_scale == "measured" else prior.scale
+    session.say(f"residual: standard deviation {measured:.4f}, {measured / prior.scale:.2f} of the prior's texture")
+    patches = Patches(pool, settings.patch, experiment.seed)
+    loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp)
+    trainee = Trainee(adapter, settings)
+
+    def finish(run: Run, done: Finished) -> None:
+        about = {
+            "residual_scale": scale,
+            "residual_std": measured,
+            "prior_sha256": prior.sha256,
+            "prior_path": os.path.relpath(prior.folder.resolve(), folder.resolve()),
+            "images_seen": done.images_seen,
+            **_stop(settings, done),
+            "seed": experiment.seed,
+            **_versions(),
+        }
+        card = cards.model_card(session, adapter, prior, about, done)
+        models.save_model(folder, experiment, trainee.averaged(), predictor_folder, about, card)
+        run.summary |= {"residual_std": measured, "trainable_parameters": cards.count(adapter)}
+
+    _fit(session, "adapter", folder, trajectory, trainee, partial(loss.stage_two, adapter), finish)
+    return Trained(folder, pool.broken)
+
+
+def _shared_pool(
+    session: Session,
+    dataset: PictureSet,
+    keys: list[str],
+    prior: Prior,
+    predictor: InitialPredictor,
+    parents: list[str],
+) -> Pool:
+    """What Stage II derives from the training pictures, kept for the trials of a sweep that differ in other things."""
+    patch = session.experiment.training.adapter.patch
+    key = (*parents, patch, session.experiment.hash("seed", "degradation", "process", "data", *TILING))
+    if key not in session.memory:
+        session.memory.clear()
+        pairs = pair_pool(session, dataset, keys, patch)
+        session.memory[key] = guided_pool(session.experiment, pairs, prior, predictor)
+    pool: Pool = session.memory[key]
+    return pool
+
+
+def _fit(
+    session: Session,
+    stage: str,
+    folder: Path,
+    trajectory: str,
+    trainee: Trainee,
+    loss: Loss,
+    finish: Callable[[Run, Finished], None],
+) -> None:
+    """Runs the training loop from the furthest checkpoint of the same trajectory, and tells everyone."""
+    settings = trainee.settings
+    checkpoint = folder / CHECKPOINT
+    if session.fresh:  # what is there is not what an interrupted fresh start goes on from
+        for stale in folder.glob("*.safetensors"):
+            stale.unlink()
+    start = None if session.fresh else furthest(folder, trajectory, settings)
+    if start is not None:
+        trainee.load(start)
+        session.say(f"{stage}: going on from {start} at {trainee.images_seen} images")
+    info = session.run_info(folder.name, folder.name, stage, resume=not session.fresh)
+    with session.tracker.run(info) as run:
+        window: list[Step] = []
+        for event in train(trainee, loss, checkpoint, {"trajectory": trajectory}):
+            if isinstance(event, Step):
+                window.append(event)
+                last = event.images_seen // settings.log_every_images
+                if last > (event.images_seen - settings.batch) // settings.log_every_images:
+                    run.step(event.images_seen, **_summary(stage, window))
+                    window = []
+                shown = {"loss": event.loss, "images/s": event.images_per_s}
+                session.progress(stage, event.images_seen, settings.budget.images, shown)
+            elif isinstance(event, Saved):
+                continue
+            elif event.why == "interrupted":
+                without_fresh = " without --fresh" if session.fresh else ""
+                raise Interrupted(
+                    f"{stage}: interrupted after {event.images_seen} of {settings.budget.images} images; "
+                    f"saved in {checkpoint}; the same command{without_fresh} goes on from there"
+                )
+            else:
+                finish(run, event)
+                run.summary |= {"images_seen": event.images_seen, "elapsed_s": event.elapsed_s}
+
+
+def _summary(stage: str, window: Sequence[Step]) -> dict[str, float]:
+    n = len(window)
+    return {
+        f"{stage}.loss": sum(s.loss for s in window) / n,
+        f"{stage}.grad_norm": sum(s.grad_norm for s in window) / n,
+        f"{stage}.lr": window[-1].lr,
+        f"{stage}.images_per_s": n / sum(1 / s.images_per_s for s in window),
+    }
+
+
+def _stop(settings: Training, done: Finished) -> dict[str, Any]:
+    """The time limit that stopped a training, if one did (the time itself would make equal weights unequal files)."""
+    return {"stopped_after_s": settings.budget.seconds} if done.why == "seconds" else {}
+
+
+def _versions() -> dict[str, Any]:
+    from texprior import __version__
+
+    return {"texprior": __version__, "torch": torch.__version__}
