@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -40,8 +40,11 @@ class Measured:
     images_per_s: float
     budget_images: int
     expected_s: float
+    """Of all times together, without the preparation of photographs and without evaluations."""
     memory_mb: float | None
     """Peak of the process while it trains, without the prepared photographs; None where it cannot be measured."""
+    times: int = 1
+    """How often it is trained, such as once for each trial of a sweep."""
 
 
 def measure_prior(session: Session) -> list[Measured]:
@@ -73,6 +76,13 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
         _measured(session, "predictor", trainings.predictor, predictor, [predictor], of_predictor),
         _measured(session, "adapter", trainings.adapter, adapter, parts, partial(of_layer.stage_two, adapter)),
     ]
+
+
+def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> list[Measured]:
+    """A sweep: prior (where none is given) and predictor once, and the experiment's own adapter once a trial."""
+    stage_one = [] if prior_folder else measure_prior(session)
+    predictor, adapter = measure_stage_two(session, prior_folder)
+    return [*stage_one, predictor, replace(adapter, times=trials, expected_s=trials * adapter.expected_s)]
 
 
 def _patches(prior: Prior, settings: Training) -> Patches:

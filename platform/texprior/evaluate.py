@@ -71,7 +71,7 @@ def evaluate(session: Session, model: Model) -> Evaluated:
 
     def prepare(key: str) -> Prepared:
         sample = dataset.load(key)
-        degraded = degraded_sample(sample, degradation, experiment.seed)[None].to(session.device)
+        degraded = degraded_sample(sample, degradation, choice.seed)[None].to(session.device)
         derived = inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
         return Prepared(key, sample.clean[None].to(session.device), degraded, derived)
 
@@ -111,7 +111,7 @@ def _picture(
     strengths = choice.texture_strengths or [experiment.sampling.texture_strength]
     for steps in choice.steps or [experiment.sampling.steps]:
         settings = experiment.sampling.model_copy(update={"steps": steps})
-        restored = restore(model, picture.degraded, picture.key, settings, experiment.seed, picture.inputs)
+        restored = restore(model, picture.degraded, picture.key, settings, choice.seed, picture.inputs)
         shown["restored"] = restored.picture
         for w in strengths:
             name = f"restored {restored.calls} calls" + (f" w {w:g}" if choice.texture_strengths else "")
@@ -127,7 +127,8 @@ def _controls(
 ) -> list[Score]:
     """A sampling that has a row of its own, with the adapter off, or with another picture's code or estimate in it."""
     experiment, own = session.experiment, picture.inputs
-    listed, usual = experiment.evaluation.steps, experiment.sampling.steps
+    choice = experiment.evaluation
+    listed, usual = choice.steps, experiment.sampling.steps
     steps = usual if usual in listed or not listed else listed[-1]
     settings = experiment.sampling.model_copy(update={"steps": steps})
     size = picture.degraded.shape[-2:]
@@ -139,7 +140,7 @@ def _controls(
     }
     scores = []
     for name, (given, guided) in variants.items():
-        image = restore(model, picture.degraded, picture.key, settings, experiment.seed, given, guided)
+        image = restore(model, picture.degraded, picture.key, settings, choice.seed, given, guided)
         strength = experiment.sampling.texture_strength
         scores += _scores(f"{name} {image.calls} calls", picture, image.picture, metrics, image.calls, strength)
     return scores

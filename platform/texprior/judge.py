@@ -9,6 +9,7 @@ from pathlib import Path
 from texprior.evaluate import Evaluated, evaluate, write
 from texprior.flow.image import load_image
 from texprior.models import CARD, Model
+from texprior.schema import Experiment
 from texprior.session import Session
 from texprior.store import write_atomically
 from texprior.summary import markdown
@@ -25,6 +26,7 @@ class Judged:
 
 def judge(session: Session, model: Model, folder: Path | None = None) -> Judged:
     """Evaluates a model under a run of its own; by default the files go to ``MODEL/evaluation-SPLIT``."""
+    session = session.with_(experiment=judged_experiment(session.experiment, model.experiment))
     split = session.experiment.evaluation.split
     folder = folder or model.folder / f"evaluation-{split}"
     name = f"evaluation-{split} of {model.folder.name}"
@@ -44,6 +46,23 @@ def judge(session: Session, model: Model, folder: Path | None = None) -> Judged:
             put_section(model.folder / CARD, f"Scores on {split}", table)
         where = run.where()
     return Judged(evaluated, folder, where)
+
+
+def judged_experiment(experiment: Experiment, of_model: Experiment) -> Experiment:
+    """What an evaluation's run records: the model as it was trained, judged as the experiment says."""
+    judging = (
+        "name",
+        "data",
+        "degradation",
+        "sampling",
+        "metrics",
+        "events",
+        "evaluation",
+        "sweep",
+        "device",
+        "threads",
+    )
+    return of_model.model_copy(update={part: getattr(experiment, part) for part in judging})
 
 
 def put_section(card: Path, title: str, text: str) -> None:

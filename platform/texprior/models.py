@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def build_prior(session: Session, scale: float, folder: Path) -> Prior:
     """A prior with initial weights."""
     encoder = placed(session.build("encoder"), session.device)
     network = session.build("denoiser", code_width=encoder.width, attention=attention(session))
-    _require_grid(session, network)
+    require_grid(session.experiment.sampling, network)
     return Prior(
         session.experiment,
         placed(network, session.device),
@@ -86,14 +87,18 @@ def build_prior(session: Session, scale: float, folder: Path) -> Prior:
     )
 
 
-def _require_grid(session: Session, network: DenoiserNet) -> None:
-    """A tile's grid must be the whole picture's: tile and halo are multiples of the denoiser's coarsest stride."""
-    stride = max(block.stride for block in network.blocks().values())
-    for name in ("tile", "halo"):
-        length = getattr(session.experiment.sampling, name)
+def require_grid(settings: Sampling, network: DenoiserNet, predictor: InitialPredictor | None = None) -> None:
+    """A tile's grid must be the whole picture's: tile and halo are multiples of every network's coarsest stride.
+
+    Raises ConfigError where they are not.
+    """
+    strides = {"denoiser": max(block.stride for block in network.blocks().values())}
+    strides |= {"predictor": predictor.stride} if predictor is not None else {}
+    for (what, stride), name in itertools.product(strides.items(), ("tile", "halo")):
+        length = getattr(settings, name)
         if length % stride:
             raise ConfigError(
-                f"sampling.{name}: {length} px is no multiple of the denoiser's coarsest stride, {stride} px"
+                f"sampling.{name}: {length} px is no multiple of the {what}'s coarsest stride, {stride} px"
             )
 
 
@@ -163,8 +168,9 @@ def load_model(folder: Path, registry: Registry, prior: Path | None = None, sess
         )
     adapter = build_adapter(inner, loaded)
     _load(adapter, weights, folder)
-    process = Process(float(about["residual_scale"]))
-    return Model(inner.experiment, loaded, load_predictor(folder, inner), adapter, process, folder, registry)
+    process, predictor = Process(float(about["residual_scale"])), load_predictor(folder, inner)
+    require_grid((session or inner).experiment.sampling, loaded.network, predictor)
+    return Model(inner.experiment, loaded, predictor, adapter, process, folder, registry)
 
 
 def build_adapter(session: Session, prior: Prior) -> BlockAdapter:

@@ -15,10 +15,11 @@ from texprior import models
 from texprior.diffusion import sigmas as schedules
 from texprior.diffusion.keys import Key, normal
 from texprior.diffusion.precondition import broadcast
-from texprior.flow.prior import prior_denoise, unguided
+from texprior.flow.adapt import Features, bytes_of
+from texprior.flow.prior import Guide, prior_denoise, unguided
 from texprior.flow.recompose import recompose
 from texprior.flow.sample import Denoise, sample
-from texprior.flow.tile import tiles
+from texprior.flow.tile import Tile, tiles
 from texprior.models import Model
 from texprior.schema import Sampling
 from texprior.stages import Inputs, inputs_of
@@ -85,21 +86,32 @@ def _noise(like: Tensor, seed: int, key: Key, k: int, step: int) -> Tensor:
 
 @torch.no_grad()
 def _denoiser(model: Model, given: Inputs, settings: Sampling, guided: bool) -> Denoise:
-    """D of a whole picture, computed in tiles; what depends only on the condition is computed here, once."""
-    views = []
+    """D of a whole picture, computed in tiles; what depends only on the condition is computed here, once.
+
+    Of a picture that is too large for ``features_mb``, the last tiles compute it again at every call.
+    """
+    adapter, room = model.adapter, settings.features_mb * 2**20
     height, width = given.base.shape[-2:]
-    for tile in tiles(height, width, settings.tile, settings.halo):
-        guide = model.adapter.guide(model.adapter.features(tile.cut(given.estimate))) if guided else unguided
-        views.append((tile, tile.cut(given.condition), guide))
+    pieces = tiles(height, width, settings.tile, settings.halo)
+    kept: dict[int, Features] = {}
+    for i, tile in enumerate(pieces if guided else []):
+        features = adapter.features(tile.cut(given.estimate))
+        room -= bytes_of(features)
+        if room < 0 and len(pieces) > 1:
+            break
+        kept[i] = features
+
+    def guide_of(i: int, tile: Tile) -> Guide:
+        if not guided:
+            return unguided
+        return adapter.guide(kept[i] if i in kept else adapter.features(tile.cut(given.estimate)))
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         result = torch.empty_like(x)
-        for tile, condition, guide in views:
-            part = tile.cut(x)
-            tile.put(
-                result,
-                prior_denoise(model.prior.network, part, broadcast(sigma, part), condition, given.code, guide),
-            )
+        for i, tile in enumerate(pieces):
+            part, condition = tile.cut(x), tile.cut(given.condition)
+            level, guide = broadcast(sigma, part), guide_of(i, tile)
+            tile.put(result, prior_denoise(model.prior.network, part, level, condition, given.code, guide))
         return result
 
     return denoise

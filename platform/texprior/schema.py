@@ -121,6 +121,8 @@ class Sampling(Section):
     """Pictures larger than this are denoised in tiles of this side, px."""
     halo: Annotated[int, Field(ge=0, multiple_of=16)] = 64
     """What a tile sees beyond its border, px."""
+    features_mb: Annotated[int, Field(ge=0)] = 2048
+    """Memory for what the adapter computes once per picture; tiles beyond it compute it again at every call."""
 
     @model_validator(mode="after")
     def _sigmas_in_order(self) -> Sampling:
@@ -133,6 +135,8 @@ class Evaluation(Section):
     """What ``texprior evaluate`` scores; every combination of ``steps`` and ``texture_strengths`` is a row."""
 
     split: Literal["val", "test"] = "test"
+    seed: int = 0
+    """Of the synthesised degradation and the sampled noise: trainings with other seeds are judged on equal pictures."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """The first pictures of the split only."""
     steps: list[Annotated[int, Field(ge=1, le=1000)]] = []

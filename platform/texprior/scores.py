@@ -38,6 +38,15 @@ class Mean:
 
 
 @dataclass(frozen=True)
+class Paired:
+    """How a method differs from a baseline, picture by picture: the mean difference, and who is better how often."""
+
+    difference: Mean
+    wins: int
+    ties: int
+
+
+@dataclass(frozen=True)
 class Scores:
     """All scores of an evaluation, and the direction of each metric (``higher``, ``lower`` or ``one``)."""
 
@@ -52,12 +61,38 @@ class Scores:
         """Picture -> value."""
         return {s.picture: s.value for s in self.scores if (s.method, s.metric) == (method, metric)}
 
+    def complete(self, metric: str) -> list[str]:
+        """The pictures that every method has a finite score for: all methods are averaged over the same ones."""
+        scored = [self.of(method, metric) for method in self.methods()]
+        pictures = dict.fromkeys(s.picture for s in self.scores)
+        return [p for p in pictures if all(math.isfinite(values.get(p, math.nan)) for values in scored)]
+
+    def incomplete(self) -> dict[str, int]:
+        """Metric -> number of pictures that are left out of its means, where there are any."""
+        pictures = len({s.picture for s in self.scores})
+        left_out = {metric: pictures - len(self.complete(metric)) for metric in self.better}
+        return {metric: count for metric, count in left_out.items() if count}
+
     def summary(self) -> dict[str, dict[str, Mean]]:
-        """Method -> metric -> mean."""
+        """Method -> metric -> mean over the pictures that are complete in the metric."""
+        complete = {metric: self.complete(metric) for metric in self.better}
         return {
-            method: {metric: mean_of(list(self.of(method, metric).values())) for metric in self.better}
+            method: {metric: mean_of([self.of(method, metric)[p] for p in complete[metric]]) for metric in self.better}
             for method in self.methods()
         }
+
+    def paired(self, method: str, baseline: str, metric: str) -> Paired:
+        """A method against a baseline over the complete pictures; ``wins`` counts where the method is better."""
+        a, b = self.of(method, metric), self.of(baseline, metric)
+        pictures = self.complete(metric)
+        gains = [loss_of(self.better[metric], b[p]) - loss_of(self.better[metric], a[p]) for p in pictures]
+        difference = mean_of([a[p] - b[p] for p in pictures])
+        return Paired(difference, sum(gain > 0 for gain in gains), sum(gain == 0 for gain in gains))
+
+    def against(self, baseline: str) -> dict[str, dict[str, Paired]]:
+        """Method -> metric -> its paired difference from a baseline, for every restored version."""
+        restored = [m for m in self.methods() if m.startswith("restored")] if baseline in self.methods() else []
+        return {m: {metric: self.paired(m, baseline, metric) for metric in self.better} for m in restored}
 
     def means(self) -> dict[str, dict[str, float]]:
         """Method -> metric -> mean, for JSON."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from texprior.errors import ConfigError
+from texprior.overlap import overlap
 from texprior.registry import Registry
 from texprior.schema import Data, Experiment, refs_of
 from texprior.store import runs_root
@@ -89,12 +90,21 @@ class Session:
             raise ConfigError(
                 f"data.{split}: the data set '{getattr(self.experiment.data, split).name}' is empty there"
             )
-        data = self.experiment.data
-        if split != "train" and getattr(data, split) == data.train:
-            shared = sorted(set(keys) & set(dataset.keys("train")))
-            if shared:
-                raise ConfigError(f"data.{split}: shares {len(shared)} pictures with data.train, such as {shared[0]}")
+        for earlier in {"val": ["train"], "test": ["train", "val"]}.get(split, []):
+            self._refuse_overlap(split, (dataset, keys), earlier)
         return dataset, keys
+
+    def _refuse_overlap(self, split: str, here: tuple[Any, list[str]], earlier: str) -> None:
+        """Raises ConfigError where a picture of this split is in an earlier one, whatever data sets they come from."""
+        data = self.experiment.data
+        if getattr(data, split) == getattr(data, earlier):
+            shared = sorted(set(here[1]) & set(here[0].keys(earlier)))
+        else:
+            there = self.build(f"data.{earlier}")
+            shared = overlap(here, (there, list(there.keys(earlier))))
+        if shared:
+            what = "1 picture" if len(shared) == 1 else f"{len(shared)} pictures"
+            raise ConfigError(f"data.{split}: shares {what} with data.{earlier}, such as {shared[0]}")
 
     def run_info(self, id_: str, name: str, stage: str, resume: bool = False, **tags: str) -> RunInfo:
         """A run of this session: the resolved experiment as parameters, the components' versions as tags."""

@@ -93,8 +93,13 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     return TrialRecord(trial.number, trial.params, attributes.get("values", {}), state, reason, seconds)
 
 
-def open_study(experiment: Experiment, storage: str, better: Better) -> optuna.Study:
-    """The experiment's study, new or as it was left. Raises ConfigError where it cannot be used."""
+def open_study(
+    experiment: Experiment, storage: str, better: Better, shared: Mapping[str, str] | None = None
+) -> optuna.Study:
+    """The experiment's study, new or as it was left. Raises ConfigError where it cannot be used.
+
+    ``shared`` is what all its trials stand on, such as the hashes of prior and predictor; another one is refused.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     direction = "maximize" if better == "higher" else "minimize"
     for pause_s in (0.5, 1, 2, 4, None):
@@ -107,7 +112,7 @@ def open_study(experiment: Experiment, storage: str, better: Better) -> optuna.S
             if pause_s is None or not _is_race(error):
                 raise ConfigError(_unusable(storage, error)) from None
             time.sleep(pause_s)
-    _refuse_another(study, experiment)
+    _refuse_another(study, experiment, shared or {})
     return study
 
 
@@ -129,10 +134,11 @@ def _unusable(storage: str, error: Exception) -> str:
     )
 
 
-def _refuse_another(study: optuna.Study, experiment: Experiment) -> None:
+def _refuse_another(study: optuna.Study, experiment: Experiment, shared: Mapping[str, str]) -> None:
     """Trials of a study are comparable: what is not searched must be what it was."""
     searched = experiment.sweep.space
     now = {p: v for p, v in _flat(experiment.model_dump(mode="json", exclude=set(_FREE))) if p not in searched}
+    now |= shared
     then = study.user_attrs.get("experiment")
     if then is None:
         study.set_user_attr("experiment", now)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
-from texprior.scores import Mean, Scores
+from texprior.scores import Mean, Paired, Scores
 
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→1"}
 
@@ -30,26 +31,51 @@ def rows(scores: Scores) -> list[list[str]]:
     return [[method, *(cell(row[metric]) for metric in scores.better)] for method, row in scores.summary().items()]
 
 
+def paired_cell(paired: Paired) -> str:
+    """``mean difference [95 % interval], wins/pictures``."""
+    mean = paired.difference
+    if not mean.pictures:
+        return "no finite score"
+    return f"{mean.mean:+.3g} [{mean.low:+.3g}, {mean.high:+.3g}], {paired.wins}/{mean.pictures}"
+
+
+def paired_rows(scores: Scores, baseline: str = "predictor") -> list[list[str]]:
+    """Restored version, then its paired difference from the baseline for each metric."""
+    found = scores.against(baseline)
+    return [[method, *(paired_cell(row[metric]) for metric in scores.better)] for method, row in found.items()]
+
+
+PAIRED = "Restored minus predictor, picture by picture: mean, 95 % bootstrap interval, pictures on which it is better."
+
+
 def explanation(scores: Scores) -> str:
     """What the table shows, in a sentence."""
     pictures = len({s.picture for s in scores.scores})
     text = f"Mean over {pictures} picture{'s' * (pictures != 1)} ± standard error, with the 95 % bootstrap interval"
     if any(method.endswith("w chosen") for method in scores.methods()):
         text += "; 'w chosen': the texture strength was chosen on one half of the pictures and scored on the other"
+    for metric, count in scores.incomplete().items():
+        text += f"; {metric} leaves out {count} of them, which it cannot score in every row"
     return f"{text}."
 
 
 def markdown(scores: Scores) -> str:
-    """The table for a model card."""
-    lines: list[Sequence[str]] = [
-        ["method", *headings(scores.better)],
-        ["---"] * (len(scores.better) + 1),
-        *rows(scores),
-    ]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{explanation(scores)}\n\n{table}\n"
+    """The tables for a model card."""
+    text = f"{explanation(scores)}\n\n{_table(scores, rows(scores))}"
+    differences = paired_rows(scores)
+    return f"{text}\n{PAIRED}\n\n{_table(scores, differences)}" if differences else text
+
+
+def _table(scores: Scores, found: Sequence[Sequence[str]]) -> str:
+    lines: list[Sequence[str]] = [["method", *headings(scores.better)], ["---"] * (len(scores.better) + 1), *found]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def as_json(scores: Scores) -> dict[str, dict[str, dict[str, float]]]:
     """Method -> metric -> mean, standard error, interval and number of pictures."""
     return {m: {k: asdict(mean) for k, mean in row.items()} for m, row in scores.summary().items()}
+
+
+def paired_json(scores: Scores, baseline: str = "predictor") -> dict[str, dict[str, Any]]:
+    """Restored version -> metric -> paired difference from the baseline, and how often it is better."""
+    return {m: {k: asdict(pair) for k, pair in row.items()} for m, row in scores.against(baseline).items()}

@@ -45,16 +45,18 @@ def run_sweep(
     better: Better,
     on_trial: Callable[[TrialRecord], None],
     trials: int | None = None,
+    shared: Mapping[str, str] | None = None,
 ) -> SweepResult:
     """Goes on until the study holds ``trials`` ended trials, whoever ran them; the experiment's own values come first.
 
     A trial that raises has failed, with its reason, and the sweep goes on; Ctrl-C puts its configuration back in the
     queue and is raised again. A known configuration is not run twice: it keeps its value, and does not count.
-    Raises ConfigError where the storage cannot be used, or holds the trials of another experiment.
+    Raises ConfigError where the storage cannot be used, or holds the trials of another experiment, or trials that stand
+    on another prior or predictor than ``shared`` says.
     """
     sweep, repeats = experiment.sweep, 0
     wanted, possible = trials or sweep.trials, space.size(sweep)
-    study = open_study(experiment, storage, better)
+    study = open_study(experiment, storage, better, shared)
     release_stale(study)
     enqueue_own(study, experiment)
     while counted(study) < min(wanted, possible or wanted):

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,11 +21,11 @@ from texprior.documents import get_path
 from texprior.errors import ConfigError, TexpriorError
 from texprior.evaluate import build_metrics, evaluate, write
 from texprior.flow.image import load_image
-from texprior.models import load_model
+from texprior.models import PREDICTOR, PRIOR, load_model
 from texprior.schema import Experiment, component_paths
 from texprior.scores import Scores
 from texprior.session import Session
-from texprior.store import write_atomically
+from texprior.store import sha256, write_atomically
 from texprior.study import Better, TrialRecord, default_storage, study_name
 from texprior.sweep import run_sweep
 from texprior.track import Run
@@ -69,7 +70,8 @@ def run_study(
         inner = session.with_(parent_run=parent.info.id)
         trial = _Trials(inner, name, _kept(prior) if prior else train_prior(inner), train_predictor(inner))
         told = _teller(session, better)
-        result = run_sweep(experiment, session.registry, trial, storage or default_storage(), better, told, trials)
+        place = storage or default_storage()
+        result = run_sweep(experiment, session.registry, trial, place, better, told, trials, trial.shared)
         best = result.best
         if best is None:
             reasons = "; ".join(dict.fromkeys(t.reason for t in result.trials if t.reason))
@@ -107,6 +109,12 @@ class _Trials:
     def __init__(self, session: Session, study: str, prior: Trained, predictor: Trained) -> None:
         self.session, self.study, self.prior, self.predictor = session, study, prior, predictor
         self.broken = {**prior.broken, **predictor.broken}
+
+    @cached_property
+    def shared(self) -> dict[str, str]:
+        """What all trials stand on, by content."""
+        weights = {"prior": self.prior.folder / PRIOR, "predictor": self.predictor.folder / PREDICTOR}
+        return {f"{name}'s sha256": sha256(path) for name, path in weights.items()}
 
     def __call__(self, number: int, experiment: Experiment) -> Mapping[str, float]:
         inner = self.session.with_(experiment=experiment)

@@ -125,6 +125,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         return Trained(folder, {})
     adapter = models.build_adapter(session, prior)
     predictor = models.load_predictor(predictor_folder, session)
+    models.require_grid(experiment.sampling, prior.network, predictor)
     pool = _shared_pool(session, dataset, keys, prior, predictor, parents)
     measured = layer_scale(pool, "clean", "base", experiment.seed)
     scale = measured if experiment.process.residual_scale == "measured" else prior.scale

@@ -43,11 +43,15 @@ def texprior():
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
-    """Folders ``train`` and ``val`` of crops, 120 x 100 px."""
+    """Folders ``train``, ``val`` and ``test`` of crops, 120 x 100 px."""
     from texprior_plugins.dataset.bundled import PHOTOGRAPHS
 
     root = tmp_path_factory.mktemp("pictures")
-    for split, names in {"train": ("coffee", "rocket", "astronaut"), "val": ("chelsea", "china")}.items():
+    for split, names in {
+        "train": ("coffee", "rocket", "astronaut"),
+        "val": ("chelsea", "china"),
+        "test": ("flower",),
+    }.items():
         (root / split).mkdir()
         for name in names:
             image = Image.open(PHOTOGRAPHS[name].path).convert("RGB")
@@ -65,7 +69,7 @@ def described(pictures, **more):
         "data": {
             "train": {"folder": {"path": str(pictures / "train")}},
             "val": {"folder": {"path": str(pictures / "val")}},
-            "test": {"folder": {"path": str(pictures / "val")}},
+            "test": {"folder": {"path": str(pictures / "test")}},
             "variants": 1,
         },
         "encoder": "none",

@@ -65,6 +65,23 @@ def test_a_dry_run_measures_and_leaves_no_trace(texprior, write, runs):
     assert not runs.exists()
 
 
+def test_a_dry_run_of_a_sweep_counts_its_trials(texprior, in_study):
+    answer = texprior(
+        "sweep", in_study.file, "--trials", 3, "--prior", in_study.prior.json["prior"], "--dry-run", "--json"
+    )
+    predictor, adapter = answer.json["stages"]
+    assert (predictor["stage"], predictor["times"], adapter["stage"], adapter["times"]) == (
+        "predictor",
+        1,
+        "adapter",
+        3,
+    )
+    assert adapter["expected_s"] == pytest.approx(3 * 32 / adapter["images_per_s"])
+    (*stage_one, _, trials) = texprior("demo", "--quick", "--dry-run", "--json").json["stages"]
+    assert [s["stage"] for s in stage_one] == ["prior"]
+    assert trials["times"] == 4
+
+
 def test_a_dry_run_counts_the_parameters_of_the_trained_files(texprior, in_study):
     (stage,) = texprior("prior", in_study.file, "--dry-run", "--json").json["stages"]
     with safe_open(Path(in_study.prior.json["prior"]) / "prior.safetensors", "pt") as file:

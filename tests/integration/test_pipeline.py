@@ -1,5 +1,7 @@
 """The line as a whole, small but real: train a prior, a predictor and an adapter on photographs, then restore."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import yaml
@@ -8,6 +10,8 @@ from texprior import config, models, pipeline, trainings
 from texprior.errors import ConfigError
 from texprior.evaluate import evaluate
 from texprior.flow.image import Sample
+from texprior.flow.prior import Block
+from texprior.judge import judged_experiment
 from texprior.plugin import Ref
 from texprior.registry import Registry
 from texprior.session import Session
@@ -184,6 +188,19 @@ def test_declared_calls_are_made(model, degraded, sampler, start, monkeypatch):
     assert len(calls) == result.calls == (4 if sampler == "ddim" else 7)
 
 
+def test_features_that_do_not_fit_are_computed_at_every_call(model, monkeypatch):
+    """Four tiles: with room for all, four computations; with room for none, four more at each of the 2 calls."""
+    degraded = torch.rand(1, 3, 120, 120, generator=torch.Generator().manual_seed(0))
+    calls, pictures = [], []
+    features = model.adapter.features
+    monkeypatch.setattr(model.adapter, "features", lambda y: (calls.append(1), features(y))[1])
+    for room, expected in ((2048, 4), (0, 1 + 2 * 4)):
+        calls.clear()
+        pictures.append(restored(model, degraded, steps=2, tile=64, halo=16, features_mb=room).picture)
+        assert len(calls) == expected
+    assert torch.equal(*pictures)
+
+
 def test_features_are_computed_once_per_picture(model, degraded, monkeypatch):
     calls = []
     features = model.adapter.features
@@ -208,6 +225,31 @@ def test_evaluation_scores_every_method_and_control(trained, registry, model):
     assert list(result.sheet[0]) == ["degraded", "predictor", "restored", "reference", "texture layer"]
 
 
+def test_another_training_seed_is_judged_on_equal_pictures(trained, model):
+    """Degraded pictures and noise are keyed by the evaluation's seed, not the training's."""
+
+    def psnr(experiment: config.Experiment) -> dict[str, float]:
+        choice = config.Evaluation(limit=1, seed=experiment.evaluation.seed)
+        scores = evaluate(
+            trained[0].with_(experiment=experiment.model_copy(update={"evaluation": choice})), model
+        ).scores
+        return {method: row["psnr_rgb"] for method, row in scores.means().items()}
+
+    own = trained[0].experiment
+    assert psnr(own) == psnr(own.model_copy(update={"seed": 7}))
+    other = psnr(own.model_copy(update={"evaluation": config.Evaluation(seed=7)}))
+    assert all(other[method] != score for method, score in psnr(own).items())
+
+
+def test_a_run_records_the_model_that_it_judged(trained, model):
+    """Judged by an experiment that names another adapter and predictor, the run says what the model has."""
+    changed = {"adapter": Ref(name="sft"), "metrics": [Ref(name="psnr")], "seed": 9}
+    judging = trained[0].experiment.model_copy(update=changed)
+    recorded = judged_experiment(judging, model.experiment)
+    assert (recorded.adapter, recorded.seed) == (model.experiment.adapter, model.experiment.seed)
+    assert [ref.name for ref in recorded.metrics] == ["psnr"]
+
+
 def test_training_and_test_pictures_do_not_overlap(registry, tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -216,7 +258,7 @@ def test_training_and_test_pictures_do_not_overlap(registry, tmp_path):
     save_image(torch.rand(3, 64, 64), folder / "a.png")
     ref = f"{{folder: {{path: {folder}}}}}"
     s = session(registry, tmp_path, f"data.train={ref}", f"data.test={ref}")
-    with pytest.raises(ConfigError, match=r"data.test: shares 1 pictures with data.train, such as a.png"):
+    with pytest.raises(ConfigError, match=r"data.test: shares 1 picture with data.train, such as a.png"):
         s.pictures("test")
 
 
@@ -238,6 +280,18 @@ def test_a_model_records_the_prior_that_it_stands_on(trained, registry, tmp_path
     model = trainings.train_adapter(s, trained[1], trained[2]).folder
     stored = yaml.safe_load((model / "config.yaml").read_text())
     assert stored["decomposition"] == {"guided": {"radius": 8, "eps": 0.01}}
+
+
+@pytest.mark.parametrize("what", ["predictor", "denoiser"])
+def test_tiles_lie_on_the_grid_of_every_network(model, what):
+    """A stride of 96 px divides no tile of 512 px."""
+    settings = model.experiment.sampling
+    models.require_grid(settings, model.prior.network, model.predictor)
+    coarse = SimpleNamespace(stride=96, blocks=lambda: {"only": Block(8, 96, "middle")})
+    networks = (model.prior.network, coarse) if what == "predictor" else (coarse, model.predictor)
+    sentence = f"sampling.tile: 512 px is no multiple of the {what}'s coarsest stride, 96 px"
+    with pytest.raises(ConfigError, match=sentence):
+        models.require_grid(settings, *networks)
 
 
 def test_degraded_pictures_come_from_one_place(model):

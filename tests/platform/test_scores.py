@@ -5,6 +5,7 @@ import math
 import pytest
 
 from texprior.scores import Score, Scores, at_chosen_strength, loss_of, mean_of, read
+from texprior.summary import explanation
 
 BETTER = {"lpips": "lower", "psnr": "higher"}
 
@@ -20,6 +21,26 @@ def test_mean_and_standard_error():
 def test_scores_that_are_no_numbers_are_left_out_and_counted():
     assert mean_of([1.0, math.nan, 3.0]).pictures == 2
     assert math.isnan(mean_of([math.nan]).mean)
+
+
+def test_every_method_is_averaged_over_the_same_pictures():
+    values = {"predictor": [1.0, 2.0, 3.0], "restored": [0.5, math.nan, 4.0]}
+    rows = tuple(Score(m, str(i), "lpips", v) for m, row in values.items() for i, v in enumerate(row))
+    scores = Scores(rows, {"lpips": "lower"})
+    assert scores.complete("lpips") == ["0", "2"]
+    assert scores.means() == {"predictor": {"lpips": 2.0}, "restored": {"lpips": 2.25}}
+    assert scores.incomplete() == {"lpips": 1}
+    assert "lpips leaves out 1 of them" in explanation(scores)
+
+
+@pytest.mark.parametrize(("better", "wins"), [("higher", 1), ("lower", 2), ("one", 2)])
+def test_paired_differences(better, wins):
+    """Differences -.5, -.25, +1, 0 have mean .0625; a metric that is best at 1 likes what comes closer to it."""
+    values = {"predictor": [2.0, 1.5, 1.0, 3.0], "restored": [1.5, 1.25, 2.0, 3.0]}
+    rows = tuple(Score(m, str(i), "k", v) for m, row in values.items() for i, v in enumerate(row))
+    pair = Scores(rows, {"k": better}).against("predictor")["restored"]["k"]
+    assert (pair.difference.mean, pair.difference.pictures) == (0.0625, 4)
+    assert (pair.wins, pair.ties) == (wins, 1)
 
 
 def test_bootstrap_agrees_with_the_normal_interval():

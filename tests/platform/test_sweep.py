@@ -214,6 +214,16 @@ def test_another_space_is_another_study_and_another_experiment_is_refused(regist
     assert swept(made(registry, CURVE, threads=1, device="cpu"), registry, storage, 2)[1] == []
 
 
+def test_trials_on_another_prior_are_refused(registry, storage):
+    def stood_on(content):
+        shared = {"prior's sha256": content}
+        return run_sweep(made(registry, CURVE), registry, distance, storage, "lower", lambda _: None, 2, shared)
+
+    assert len(stood_on("aa").trials) == len(stood_on("aa").trials) == 2
+    with pytest.raises(ConfigError, match="another experiment: prior's sha256 was aa and is bb"):
+        stood_on("bb")
+
+
 @pytest.mark.parametrize(
     "broken",
     [

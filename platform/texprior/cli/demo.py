@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from texprior.cli.common import discover, json_option, plugin_option, set_option
+from texprior.cli.common import discover, json_option, plugin_option, session_of, set_option
+from texprior.cli.dryrun import dry_run_option, show_dry_run
 from texprior.cli.output import emit, say
 
 
@@ -18,7 +19,10 @@ from texprior.cli.output import emit, say
 @set_option
 @plugin_option
 @json_option
-def demo(quick: bool, runs: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
+@dry_run_option
+def demo(
+    quick: bool, runs: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...], as_json: bool, dry_run: bool
+) -> None:
     """Run the whole line on bundled photographs.
 
     Two stages, a sweep, restoration and scores; minutes on two cores.
@@ -30,6 +34,9 @@ def demo(quick: bool, runs: str | None, overrides: tuple[str, ...], plugins: tup
 
     if runs:
         os.environ["TEXPRIOR_RUNS"] = str(output_folder(runs, "--runs").resolve())
+    if dry_run:
+        _measure(quick, overrides, plugins, as_json)
+        return
     require_runs()
     reporter = click.get_current_context().with_resource(Reporter())
     registry = discover(plugins)
@@ -47,3 +54,13 @@ def demo(quick: bool, runs: str | None, overrides: tuple[str, ...], plugins: tup
     click.echo(f"model: {done.model}\nprior: {done.prior}")
     command = sys.argv[0] if Path(sys.argv[0]).name == "texprior" else "texprior"
     say(f"see the runs with: {f'TEXPRIOR_RUNS={shlex.quote(runs)} ' if runs else ''}{shlex.quote(command)} ui")
+
+
+def _measure(quick: bool, overrides: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
+    registry = discover(plugins)
+    from texprior.demo import experiment
+    from texprior.dryrun import measure_sweep
+
+    session = session_of(experiment(registry, quick, overrides), registry)
+    measured = measure_sweep(session, None, session.experiment.sweep.trials)
+    show_dry_run(session.experiment, session.device, measured, as_json)

@@ -44,7 +44,7 @@ def evaluate(
     session = request.session(*(f"evaluation.{name}={value}" for name, value in given.items() if value is not None))
     from texprior.judge import judge
     from texprior.models import load_model
-    from texprior.summary import as_json
+    from texprior.summary import as_json, paired_json
 
     model = load_model(Path(model_path), request.registry, Path(prior) if prior else None, session)
     session.pictures(session.experiment.evaluation.split)
@@ -61,6 +61,7 @@ def evaluate(
                 "run": judged.run,
                 "better": found.scores.better,
                 "metrics": as_json(found.scores),
+                "against_predictor": paired_json(found.scores),
                 "broken": found.broken,
             }
         )

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 def show_scores(scores: Scores) -> None:
     """The summary on stdout."""
-    from texprior.summary import explanation, headings, rows
+    from texprior.summary import PAIRED, explanation, headings, paired_rows, rows
 
-    table(["method", *headings(scores.better)], rows(scores), wrap=["method", *headings(scores.better)])
+    columns = ["method", *headings(scores.better)]
+    table(columns, rows(scores), wrap=columns)
     click.echo(explanation(scores))
+    differences = paired_rows(scores)
+    if differences:
+        table(columns, differences, wrap=columns)
+        click.echo(PAIRED)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from texprior.cli.common import Request, require_runs, takes_experiment
+from texprior.cli.dryrun import dry_run_option, show_dry_run
 from texprior.cli.output import emit, name_broken, table
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 )
 @click.option("--prior", metavar="PRIOR", help="The folder of a trained prior; trained or found if not given.")
 @click.option("--storage", metavar="URL", help="Optuna's storage; optuna.db beside the runs if not given.")
-def sweep(request: Request, trials: int | None, prior: str | None, storage: str | None) -> None:
+@dry_run_option
+def sweep(request: Request, trials: int | None, prior: str | None, storage: str | None, dry_run: bool) -> None:
     """Search for the best adapter configuration.
 
     It is the one of EXPERIMENT's sweep space that scores best on the split val. All trials share one prior and one
@@ -32,8 +34,14 @@ def sweep(request: Request, trials: int | None, prior: str | None, storage: str 
     from texprior.store import require_folder
     from texprior.sweeping import run_study
 
-    require_runs()
     folder = require_folder(Path(prior), "prior", models.CONFIG, models.PRIOR) if prior else None
+    if dry_run:
+        from texprior.dryrun import measure_sweep
+
+        measured = measure_sweep(session, folder, trials or session.experiment.sweep.trials)
+        show_dry_run(session.experiment, session.device, measured, request.as_json)
+        return
+    require_runs()
     done = run_study(session, folder, trials, storage)
     if request.as_json:
         emit(_document(done))

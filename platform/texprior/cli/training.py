@@ -8,15 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from texprior.cli.common import Request, fresh_option, require_runs, takes_experiment
-from texprior.cli.output import emit, name_broken, say, table
+from texprior.cli.dryrun import dry_run_option, show_dry_run
+from texprior.cli.output import emit, name_broken, say
 
 if TYPE_CHECKING:
-    from texprior.dryrun import Measured
     from texprior.session import Session
-
-dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Print the resolved experiment, parameters, memory and speed; train nothing."
-)
 
 
 @click.command()
@@ -29,7 +25,7 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
     if dry_run:
         from texprior.dryrun import measure_prior
 
-        _show_dry_run(session, measure_prior(session), request.as_json)
+        show_dry_run(session.experiment, session.device, measure_prior(session), request.as_json)
         return
     from texprior.trainings import train_prior
 
@@ -57,7 +53,7 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
         from texprior.dryrun import measure_stage_two
 
         measured = measure_stage_two(session, Path(prior) if prior else None)
-        _show_dry_run(session, measured, request.as_json)
+        show_dry_run(session.experiment, session.device, measured, request.as_json)
         return
     from texprior import models
     from texprior.store import require_folder
@@ -89,32 +85,3 @@ def own_prior(session: Session, path: str) -> Path:
         )
     say(f"prior: {folder}")
     return folder
-
-
-def _show_dry_run(session: Session, measured: list[Measured], as_json: bool) -> None:
-    from texprior.cli.progress import clock_time
-
-    experiment = session.experiment
-    if as_json:
-        stages = [vars(m) for m in measured]
-        emit({"experiment": experiment.model_dump(mode="json"), "device": str(session.device), "stages": stages})
-        return
-    click.echo(experiment.to_yaml())
-    columns = ["stage", "parameters", "trainable", "peak memory", "images/s", "budget, images", "expected time"]
-    rows = [
-        [
-            m.stage,
-            f"{m.parameters:,}",
-            f"{m.trainable:,}",
-            "not measured" if m.memory_mb is None else f"{m.memory_mb:,.0f} MB",
-            f"{m.images_per_s:.1f}",
-            f"{m.budget_images:,}",
-            clock_time(m.expected_s),
-        ]
-        for m in measured
-    ]
-    table(columns, rows)
-    say(
-        f"measured on {session.device} with random pictures; prepared photographs come on top, up to "
-        f"{experiment.data.cache_mb:,} MB (data.cache_mb); nothing was trained"
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,6 +12,14 @@ from texprior.flow.prior import Block, DenoiserNet, Guide
 
 Features = Mapping[str, Any]
 """What depends only on the condition, by block; tensors whose first dimension is the batch."""
+
+
+def bytes_of(features: Any) -> int:
+    """Memory of all tensors in features, however nested."""
+    if isinstance(features, Tensor):
+        return features.untyped_storage().nbytes()
+    inner = features.values() if isinstance(features, Mapping) else features
+    return sum(map(bytes_of, inner)) if isinstance(inner, Iterable) else 0
 
 
 class BlockAdapter(nn.Module, ABC):

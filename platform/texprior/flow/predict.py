@@ -14,6 +14,9 @@ class InitialPredictor(nn.Module, ABC):
     Built as ``Impl(options)``.
     """
 
+    stride: int = 1
+    """Pixels of the picture per position of the coarsest grid: tiles of a large picture lie on multiples of it."""
+
     @abstractmethod
     def forward(self, degraded_BCHW: Tensor) -> Tensor:
         """The estimate y_eps, (B, 3, H, W); pictures in [0, 1], the estimate unclipped."""

@@ -18,6 +18,7 @@ class Unet(InitialPredictor):
     def __init__(self, options: UnetOptions) -> None:
         super().__init__()
         o, self.options = options, options
+        self.stride = o.unshuffle * 2 ** (o.levels - 1)
         widths = [o.width * (level + 1) for level in range(o.levels)]
         self.enter = nn.Conv2d(3 * o.unshuffle**2, widths[0], 3, padding=1)
         self.encoder = nn.ModuleList(nn.Sequential(*(Residual(w) for _ in range(o.blocks))) for w in widths)
@@ -32,8 +33,7 @@ class Unet(InitialPredictor):
     def forward(self, degraded_BCHW: Tensor) -> Tensor:
         """The estimate, (B, 3, H, W), of any size."""
         height, width = degraded_BCHW.shape[-2:]
-        multiple = self.options.unshuffle * 2 ** (self.options.levels - 1)
-        x = F.pad(degraded_BCHW, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+        x = F.pad(degraded_BCHW, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
         h = self.encoder[0](self.enter(F.pixel_unshuffle(2 * x - 1, self.options.unshuffle)))
         skips = [h]
         for down, encoder in zip(self.down, self.encoder[1:], strict=True):  # type: ignore[arg-type]

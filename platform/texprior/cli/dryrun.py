@@ -1,0 +1,48 @@
+"""``--dry-run``: what a command would train, and what that would take here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texprior.cli.output import emit, say, table
+
+if TYPE_CHECKING:
+    from texprior.config import Experiment
+    from texprior.dryrun import Measured
+
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Print the resolved experiment, parameters, memory and speed; train nothing."
+)
+
+
+def show_dry_run(experiment: Experiment, device: Any, measured: Sequence[Measured], as_json: bool) -> None:
+    """The resolved experiment and a row for each training."""
+    from texprior.cli.progress import clock_time
+
+    if as_json:
+        stages = [vars(m) for m in measured]
+        emit({"experiment": experiment.model_dump(mode="json"), "device": str(device), "stages": stages})
+        return
+    click.echo(experiment.to_yaml())
+    numbers = ["times", "parameters", "trainable", "peak memory", "images/s", "budget, images", "expected time"]
+    rows = [
+        [
+            m.stage,
+            str(m.times),
+            f"{m.parameters:,}",
+            f"{m.trainable:,}",
+            "not measured" if m.memory_mb is None else f"{m.memory_mb:,.0f} MB",
+            f"{m.images_per_s:.1f}",
+            f"{m.budget_images:,}",
+            clock_time(m.expected_s),
+        ]
+        for m in measured
+    ]
+    table(["stage", *numbers], rows)
+    say(
+        f"measured on {device} with random pictures; prepared photographs come on top, up to "
+        f"{experiment.data.cache_mb:,} MB (data.cache_mb); nothing was trained"
+    )
