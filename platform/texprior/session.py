@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from texprior.errors import ConfigError
 from texprior.overlap import overlap
+from texprior.parallel import ALONE, Team, join, launched, own_device
 from texprior.registry import Registry
 from texprior.schema import Data, Experiment, refs_of
 from texprior.store import runs_root
@@ -40,16 +41,27 @@ class Session:
     """Start over instead of going on from checkpoints and finished folders."""
     memory: dict[Any, Any] = field(default_factory=dict)
     """What sessions of one process share, such as prepared photographs."""
+    team: Team = ALONE
+    """The processes that train together; only the first of them tells anyone anything."""
 
     @classmethod
-    def start(cls, experiment: Experiment, registry: Registry, **how: Any) -> Session:
-        """A session whose observers are built from the experiment's ``events``."""
+    def start(cls, experiment: Experiment, registry: Registry, parallel: bool = False, **how: Any) -> Session:
+        """A session whose observers are built from the experiment's ``events``.
+
+        ``parallel`` says that the work may be shared among processes that torchrun started; else ConfigError is raised
+        where there are several.
+        """
         import torch
 
         if experiment.threads:
             torch.set_num_threads(experiment.threads)
+        if launched() and not parallel:
+            raise ConfigError("torchrun started several processes, but only 'prior' and 'adapt' share their work")
+        team = join(cls(experiment, registry).device)
+        if not team.leads:
+            return cls(experiment, registry, team=team, fresh=bool(how.get("fresh")))
         observers = {ref.name: registry.build("events", ref) for ref in experiment.events}
-        return cls(experiment, registry, Tracker(observers), **how)
+        return cls(experiment, registry, Tracker(observers), team=team, **how)
 
     @property
     def folder(self) -> Path:
@@ -64,7 +76,7 @@ class Session:
         name = self.experiment.device
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        device = torch.device(name)
+        device = torch.device(own_device(name))
         if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
             raise ConfigError(f"device: {name} is not there; this machine has {torch.cuda.device_count()} CUDA devices")
         if device.type == "mps" and not torch.backends.mps.is_available():

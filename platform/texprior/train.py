@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from texprior.diffusion.ema import Ema
 from texprior.errors import TexpriorError
+from texprior.parallel import ALONE, Team
 from texprior.schema import Training
 from texprior.store import load_tensors, save_tensors
 
@@ -108,37 +109,47 @@ class Trainee:
         self.images_seen, self.elapsed_s = int(about["images_seen"]), float(about["elapsed_s"])
 
 
-def train(trainee: Trainee, loss: Loss, checkpoint: Path, about: dict[str, Any]) -> Iterator[Step | Saved | Finished]:
-    """Trains until the budget is used up. Ctrl-C ends it after the step in progress, with a checkpoint."""
+def train(
+    trainee: Trainee, loss: Loss, checkpoint: Path, about: dict[str, Any], team: Team = ALONE
+) -> Iterator[Step | Saved | Finished]:
+    """Trains until the budget is used up. Ctrl-C ends it after the step in progress, with a checkpoint.
+
+    In a team every process takes its share of each batch and all take the same steps; the leader alone saves.
+    """
     settings = trainee.settings
-    parameters = list(trainee.parameters().values())
+    team.require("training.batch", settings.batch)
+    team.require("training.microbatch", settings.microbatch or settings.batch)
     saved_at = time.monotonic()
     with _interruptible() as interrupted:
-        while True:
-            why = _reason_to_stop(trainee, interrupted)
-            if why:
-                yield trainee.save(checkpoint, about)
-                yield Finished(trainee.images_seen, trainee.elapsed_s, why)
-                return
+        why = _spent(trainee, 0.0)
+        while not why:
             started = time.monotonic()
-            step = _step(trainee, parameters, loss)
+            step, why = _step(trainee, loss, team, interrupted)
             elapsed = time.monotonic() - started
             trainee.elapsed_s += elapsed
             yield Step(trainee.images_seen, *step, images_per_s=settings.batch / elapsed)
-            if time.monotonic() - saved_at > settings.checkpoint_every_s:
+            if team.leads and not why and time.monotonic() - saved_at > settings.checkpoint_every_s:
                 yield trainee.save(checkpoint, about)
                 saved_at = time.monotonic()
+        if team.leads:
+            yield trainee.save(checkpoint, about)
+        yield Finished(trainee.images_seen, trainee.elapsed_s, why)
 
 
-def _step(trainee: Trainee, parameters: list[nn.Parameter], loss: Loss) -> tuple[float, float, float]:
-    """Loss, norm of the gradient before clipping, learning rate."""
-    settings, first = trainee.settings, trainee.images_seen
+def _step(
+    trainee: Trainee, loss: Loss, team: Team, interrupted: threading.Event
+) -> tuple[tuple[float, float, float], str]:
+    """Loss, norm of the gradient before clipping and learning rate; and the reason to stop here, if there is one."""
+    settings, first, started = trainee.settings, trainee.images_seen, time.monotonic()
+    parameters = list(trainee.parameters().values())
     size = settings.microbatch or settings.batch
     total = 0.0
     for start in range(first, first + settings.batch, size):
-        losses = loss(range(start, start + size))
+        losses = loss(team.share(range(start, start + size)))
         (losses.sum() / settings.batch).backward()  # type: ignore[no-untyped-call]
         total += float(losses.detach().sum()) / settings.batch
+    late = _spent(trainee, time.monotonic() - started) == "seconds"
+    total, asked, timed_out = team.total(parameters, total, float(interrupted.is_set()), float(late))
     norm = float(nn.utils.clip_grad_norm_(parameters, settings.grad_clip))
     if not (math.isfinite(total) and math.isfinite(norm)):
         raise TexpriorError(
@@ -152,7 +163,9 @@ def _step(trainee: Trainee, parameters: list[nn.Parameter], loss: Loss) -> tuple
     trainee.optimizer.zero_grad(set_to_none=True)
     trainee.images_seen += settings.batch
     trainee.ema.update(trainee.parameters(), settings.batch, trainee.images_seen)
-    return total, norm, lr
+    if trainee.images_seen >= settings.budget.images:
+        return (total, norm, lr), "budget"
+    return (total, norm, lr), "interrupted" if asked else "seconds" if timed_out else ""
 
 
 def learning_rate(settings: Training, images_seen: int) -> float:
@@ -163,13 +176,12 @@ def learning_rate(settings: Training, images_seen: int) -> float:
     return settings.lr * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, images_seen / settings.budget.images)))
 
 
-def _reason_to_stop(trainee: Trainee, interrupted: threading.Event) -> str:
+def _spent(trainee: Trainee, more_s: float) -> str:
+    """``budget`` or ``seconds`` where a training has had its images or, ``more_s`` from its last step, its time."""
     budget = trainee.settings.budget
     if trainee.images_seen >= budget.images:
         return "budget"
-    if interrupted.is_set():
-        return "interrupted"
-    return "seconds" if budget.seconds is not None and trainee.elapsed_s >= budget.seconds else ""
+    return "seconds" if budget.seconds is not None and trainee.elapsed_s + more_s >= budget.seconds else ""
 
 
 @contextlib.contextmanager

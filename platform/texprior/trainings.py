@@ -184,17 +184,19 @@ def _fit(
     """Runs the training loop from the furthest checkpoint of the same trajectory, and tells everyone."""
     settings = trainee.settings
     checkpoint = folder / CHECKPOINT
-    if session.fresh:  # what is there is not what an interrupted fresh start goes on from
+    team = session.team
+    if session.fresh and team.leads:  # what is there is not what an interrupted fresh start goes on from
         for stale in folder.glob("*.safetensors"):
             stale.unlink()
     start = None if session.fresh else furthest(folder, trajectory, settings)
     if start is not None:
         trainee.load(start)
         session.say(f"{stage}: going on from {start} at {trainee.images_seen} images")
+    team.wait()
     info = session.run_info(folder.name, folder.name, stage, resume=not session.fresh)
     with session.tracker.run(info) as run:
         window: list[Step] = []
-        for event in train(trainee, loss, checkpoint, {"trajectory": trajectory}):
+        for event in train(trainee, loss, checkpoint, {"trajectory": trajectory}, team):
             if isinstance(event, Step):
                 window.append(event)
                 last = event.images_seen // settings.log_every_images
@@ -211,9 +213,10 @@ def _fit(
                     f"{stage}: interrupted after {event.images_seen} of {settings.budget.images} images; "
                     f"saved in {checkpoint}; the same command{without_fresh} goes on from there"
                 )
-            else:
+            elif team.leads:
                 finish(run, event)
                 run.summary |= {"images_seen": event.images_seen, "elapsed_s": event.elapsed_s}
+    team.wait()
 
 
 def _summary(stage: str, window: Sequence[Step]) -> dict[str, float]:

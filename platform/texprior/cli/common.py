@@ -102,9 +102,12 @@ def takes_experiment(function: Command) -> Command:
 def session_of(experiment: Experiment, registry: Registry, **how: Any) -> Session:
     """A session whose progress and messages go to stderr until the command ends."""
     from texprior.cli.progress import Reporter
+    from texprior.parallel import leave
     from texprior.session import Session
 
-    reporter = click.get_current_context().with_resource(Reporter())
+    context = click.get_current_context()
+    reporter = context.with_resource(Reporter())
+    context.call_on_close(leave)
     return Session.start(experiment, registry, progress=reporter, say=reporter.say, **how)
 
 

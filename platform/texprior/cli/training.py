@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @fresh_option
 def prior(request: Request, dry_run: bool, fresh: bool) -> None:
     """Stage I: train the texture prior of EXPERIMENT."""
-    session = request.session(fresh=fresh)
+    session = request.session(fresh=fresh, parallel=True)
     if dry_run:
         from texprior.dryrun import measure_prior
 
@@ -31,6 +31,8 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
 
     require_runs()
     trained = train_prior(session)
+    if not session.team.leads:
+        return
     if request.as_json:
         emit({"prior": trained.folder, "broken": trained.broken})
     else:
@@ -48,7 +50,7 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
 
     Without --prior the prior that 'texprior prior' made of the same experiment is taken.
     """
-    session = request.session(fresh=fresh)
+    session = request.session(fresh=fresh, parallel=True)
     if dry_run:
         from texprior.dryrun import measure_stage_two
 
@@ -65,6 +67,8 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
     predictor = train_predictor(session)
     model = train_adapter(session, folder, predictor.folder)
     broken = predictor.broken | model.broken
+    if not session.team.leads:
+        return
     if request.as_json:
         emit({"model": model.folder, "predictor": predictor.folder, "prior": folder, "broken": broken})
     else:
