@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +35,13 @@ class Prepared(NamedTuple):
     inputs: Inputs
 
 
+class Spent(NamedTuple):
+    """What restoring one picture took."""
+
+    calls: int
+    elapsed_s: float
+
+
 @dataclass
 class Evaluated:
     """The scores of an evaluation, pictures for a contact sheet, and what could not be read."""
@@ -41,6 +49,18 @@ class Evaluated:
     scores: Scores
     sheet: list[dict[str, Tensor]]
     broken: dict[str, str] = field(default_factory=dict)
+    spent: list[Spent] = field(default_factory=list)
+    """What the last of the restored rows took, for each picture."""
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """``calls`` of the network and ``latency_s``, the mean time of a picture's sampling without its prediction."""
+        if not self.spent:
+            return {"calls": math.nan, "latency_s": math.nan}
+        return {
+            "calls": float(self.spent[-1].calls),
+            "latency_s": sum(s.elapsed_s for s in self.spent) / len(self.spent),
+        }
 
 
 def build_metrics(session: Session) -> tuple[dict[str, ImageMetric], dict[str, str]]:
@@ -67,6 +87,7 @@ def evaluate(session: Session, model: Model) -> Evaluated:
         raise ConfigError(f"evaluation.choose_by: '{by}' is not measured; the experiment measures {', '.join(better)}")
     scores: list[Score] = []
     sheet: list[dict[str, Tensor]] = []
+    spent: list[Spent] = []
     broken: dict[str, str] = {}
 
     def prepare(key: str) -> Prepared:
@@ -86,7 +107,7 @@ def evaluate(session: Session, model: Model) -> Evaluated:
         session.progress("evaluate", done, len(keys), {})
         try:
             picture = prepare(key)
-            rows, shown = _picture(session, model, picture, metrics)
+            rows, shown, took = _picture(session, model, picture, metrics)
             if choice.controls:
                 rows += _controls(session, model, picture, another(done), metrics)
         except ImageError as error:
@@ -94,32 +115,35 @@ def evaluate(session: Session, model: Model) -> Evaluated:
             log.warning("left out of the evaluation: %s", error)
             continue
         scores += rows
+        spent.append(took)
         if len(sheet) < choice.pictures:
             sheet.append(shown)
     session.progress("evaluate", len(keys), len(keys), {})
     found = Scores(tuple(scores), better)
-    return Evaluated(replace(found, scores=(*found.scores, *at_chosen_strength(found, by))), sheet, broken)
+    everything = replace(found, scores=(*found.scores, *at_chosen_strength(found, by)))
+    return Evaluated(everything, sheet, broken, spent)
 
 
 def _picture(
     session: Session, model: Model, picture: Prepared, metrics: Mapping[str, ImageMetric]
-) -> tuple[list[Score], dict[str, Tensor]]:
-    """The scores of one picture's versions, and the versions that a contact sheet shows."""
+) -> tuple[list[Score], dict[str, Tensor], Spent]:
+    """The scores of one picture's versions, the versions that a contact sheet shows, and what the last row took."""
     experiment, choice = session.experiment, session.experiment.evaluation
     shown = {"degraded": picture.degraded, "predictor": picture.inputs.estimate}
+    spent = Spent(0, 0.0)
     scores = [s for name, image in shown.items() for s in _scores(name, picture, image, metrics)]
     strengths = choice.texture_strengths or [experiment.sampling.texture_strength]
     for steps in choice.steps or [experiment.sampling.steps]:
         settings = experiment.sampling.model_copy(update={"steps": steps})
         restored = restore(model, picture.degraded, picture.key, settings, choice.seed, picture.inputs)
-        shown["restored"] = restored.picture
+        shown["restored"], spent = restored.picture, Spent(restored.calls, restored.elapsed_s)
         for w in strengths:
             name = f"restored {restored.calls} calls" + (f" w {w:g}" if choice.texture_strengths else "")
             image = recompose(model.process, restored.base, restored.layer, w).picture
             scores += _scores(name, picture, image, metrics, restored.calls, w)
     shown["reference"] = picture.reference
     shown["texture layer"] = _visible(decompose(shown["restored"], model.prior.decomposition).texture)
-    return scores, {name: image[0].cpu() for name, image in shown.items()}
+    return scores, {name: image[0].cpu() for name, image in shown.items()}, spent
 
 
 def _controls(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from texprior.schema import Training
 from texprior.session import Session, component_tags
@@ -39,6 +43,28 @@ def is_done(session: Session, weights: Path, settings: Training) -> bool:
     if int(about["images_seen"]) >= settings.budget.images:
         return True
     return limit is not None and float(about.get("stopped_after_s", 0)) >= limit
+
+
+@contextmanager
+def claimed(session: Session, folder: Path) -> Iterator[None]:
+    """Holds a training's folder, so that two workers with one configuration do not train into it at once.
+
+    The second one waits; the operating system frees the claim of a process that dies.
+    """
+    if not session.team.leads:
+        yield
+        return
+    lock = FileLock(session.root / ".locks" / f"{session.experiment.name}-{folder.name}.lock")
+    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        session.say(f"{folder.name} is being trained by another process; waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def furthest(folder: Path, trajectory: str, settings: Training) -> Path | None:

@@ -172,10 +172,20 @@ class Range(Section):
         return self
 
 
+class Confirm(Section):
+    """The best trials are trained again with fresh seeds before one of them is called best."""
+
+    top: Annotated[int, Field(ge=0)] = 3
+    """How many trials; 0 confirms none."""
+    seeds: Annotated[int, Field(ge=1, le=100)] = 2
+    """How many fresh seeds each."""
+
+
 class Sweep(Section):
     """What ``texprior sweep`` searches: path -> choices, or path -> range.
 
-    A choice of a component brings that component's ``Tune`` options, written out when the experiment is resolved.
+    A choice of a component brings that component's ``Tune`` options, written out when the experiment is resolved. Where
+    nothing is given, it is the experiment's own adapter with its options, and the adapter's learning rate.
     """
 
     space: dict[
@@ -186,8 +196,30 @@ class Sweep(Section):
         ],
     ] = {}
     metric: str = "lpips_alex"
+    """The restoration metric on val that is searched by."""
+    also: list[str] = []
+    """Further objectives: metrics, or ``trainable_parameters``, ``calls``, ``latency_s``. The result is a front."""
     trials: Annotated[int, Field(ge=1)] = 8
     seed: Annotated[int, Field(ge=0)] = 0
+    sampler: Ref = Ref(name="auto")
+    """One of Optuna's samplers by name, with its arguments: ``{CmaEsSampler: {n_startup_trials: 8}}``."""
+    pruner: Ref = Ref(name="auto")
+    """One of Optuna's pruners by name, with its arguments; it is asked at each rung. Needs ``rungs``."""
+    rungs: list[Annotated[float, Field(gt=0, lt=1)]] = []
+    """Shares of the adapter's budget at which a trial is judged and may be pruned; none: every trial runs whole."""
+    patience: Annotated[int, Field(ge=1)] = 3
+    """With several objectives, a trial is pruned at a rung where so many are better there and cost no more."""
+    confirm: Confirm = Confirm()
+    retries: Annotated[int, Field(ge=0)] = 1
+    """How often the trial of a worker that died is run again before it counts as failed."""
+
+    @model_validator(mode="after")
+    def _rungs_rise(self) -> Sweep:
+        if self.rungs != sorted(set(self.rungs)):
+            raise ValueError(f"rungs {self.rungs} must rise")
+        if self.metric in self.also or len(set(self.also)) < len(self.also):
+            raise ValueError("an objective is named twice in metric and also")
+        return self
 
 
 class Experiment(Section):
@@ -217,6 +249,12 @@ class Experiment(Section):
     events: Annotated[list[Ref], Kind("events")] = [Ref(name="mlflow")]
     evaluation: Evaluation = Evaluation()
     sweep: Sweep = Sweep()
+
+    @model_validator(mode="after")
+    def _rungs_need_a_constant_rate(self) -> Experiment:
+        if self.sweep.rungs and self.training.adapter.decay != "constant":
+            raise ValueError("sweep.rungs needs training.adapter.decay: constant, as a trial goes on after each rung")
+        return self
 
     def hash(self, *paths: str) -> str:
         """Ten hex digits over the named parts (all, where none is named): equal experiments share their work."""

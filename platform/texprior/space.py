@@ -31,10 +31,14 @@ _SHARED = (
 """Trained once for all trials of a sweep: a trial that changed them would score the same model."""
 
 
+LEARNING_RATES = Range(low=1e-4, high=4e-3, log=True)
+"""Of the adapter, where an experiment does not say what is searched."""
+
+
 def write_out(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> Sweep:
-    """The sweep with every dimension explicit; an empty space is that of the experiment's own adapter."""
+    """The sweep with every dimension explicit; an empty space is the experiment's own adapter and its learning rate."""
     space: dict[str, Dimension] = {}
-    given = experiment.sweep.space or {"adapter": [experiment.adapter.name]}
+    given = experiment.sweep.space or {"adapter": [experiment.adapter.name], "training.adapter.lr": LEARNING_RATES}
     for path, dimension in given.items():
         try:
             info = _find(path, experiment, given, registry)

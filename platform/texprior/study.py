@@ -1,27 +1,25 @@
-"""A sweep's study in Optuna's storage, which is the truth about trials: open, count, pick up, read."""
+"""A sweep's study in Optuna's storage, which is the truth about trials: open, count, read."""
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, BruteForceSampler, RandomSampler, TPESampler
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError
 
 from texprior import space
+from texprior.asking import check_names
 from texprior.errors import ConfigError
 from texprior.schema import Experiment
+from texprior.stale import GRACE_S, HEARTBEAT_S
 from texprior.store import runs_root
 
 Better = Literal["higher", "lower", "one"]
@@ -40,6 +38,8 @@ class TrialRecord:
     state: State
     reason: str = ""
     seconds: float = 0.0
+    run: str = ""
+    """The trial's run where it is tracked, if a tracker said."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,13 @@ class SweepResult:
 
     study: str
     storage: str
-    metric: str
+    objectives: Mapping[str, Better]
+    """What is searched by, the restoration metric first, and the direction of each."""
     trials: list[TrialRecord] = field(default_factory=list)
     best: TrialRecord | None = None
+    """Of the finished trials, the one that is best in the first objective."""
+    front: list[TrialRecord] = field(default_factory=list)
+    """The finished trials that no other is better than in every objective, by the first one."""
 
 
 def default_storage() -> str:
@@ -60,8 +64,9 @@ def default_storage() -> str:
 
 
 def study_name(experiment: Experiment) -> str:
-    """Experiment, space and metric: another space or metric is another study."""
-    return f"{experiment.name}-{space.space_hash(experiment.sweep)}-{experiment.sweep.metric}"
+    """Experiment, space and objectives: another space or objective is another study."""
+    sweep = experiment.sweep
+    return "-".join([experiment.name, space.space_hash(sweep), sweep.metric, *sweep.also])
 
 
 def redacted(storage: str) -> str:
@@ -69,14 +74,21 @@ def redacted(storage: str) -> str:
     return re.sub(r"//([^:/@]*):.*@", r"//\1:***@", storage)
 
 
-def result_of(study: optuna.Study, storage: str, metric: str) -> SweepResult:
+def result_of(study: optuna.Study, storage: str, objectives: Mapping[str, Better]) -> SweepResult:
     """What a study holds by now."""
     ended = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished()]
-    sign = 1 if study.direction == optuna.study.StudyDirection.MINIMIZE else -1
-    finished = [t for t in ended if t.state == TrialState.COMPLETE]
-    best = min(finished, key=lambda t: (sign * t.values[0], t.number), default=None)
-    records = [record_of(t) for t in ended]
-    return SweepResult(study.study_name, redacted(storage), metric, records, record_of(best) if best else None)
+    finished = [t for t in ended if t.state == TrialState.COMPLETE and "duplicate_of" not in t.user_attrs]
+    signs = [1 if d == optuna.study.StudyDirection.MINIMIZE else -1 for d in study.directions]
+    losses = {t.number: [sign * value for sign, value in zip(signs, t.values, strict=True)] for t in finished}
+    ranked = sorted(finished, key=lambda t: (losses[t.number], t.number))
+    front = [t for t in ranked if not any(_dominates(losses[o.number], losses[t.number]) for o in finished)]
+    best = record_of(ranked[0]) if ranked else None
+    shown, records = [record_of(t) for t in front], [record_of(t) for t in ended]
+    return SweepResult(study.study_name, redacted(storage), objectives, records, best, shown)
+
+
+def _dominates(a: list[float], b: list[float]) -> bool:
+    return all(x <= y for x, y in zip(a, b, strict=True)) and a != b
 
 
 def record_of(trial: FrozenTrial) -> TrialRecord:
@@ -90,35 +102,79 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     elif trial.state == TrialState.FAIL:
         state = "failed" if reason else "interrupted"
     seconds = trial.duration.total_seconds() if trial.duration else 0.0
-    return TrialRecord(trial.number, trial.params, attributes.get("values", {}), state, reason, seconds)
+    return TrialRecord(
+        trial.number, trial.params, attributes.get("values", {}), state, reason, seconds, attributes.get("run", "")
+    )
 
 
 def open_study(
-    experiment: Experiment, storage: str, better: Better, shared: Mapping[str, str] | None = None
+    experiment: Experiment,
+    storage: str,
+    objectives: Mapping[str, Better],
+    shared: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = lambda _message: None,
 ) -> optuna.Study:
     """The experiment's study, new or as it was left. Raises ConfigError where it cannot be used.
 
-    ``shared`` is what all its trials stand on, such as the hashes of prior and predictor; another one is refused.
+    ``shared`` is what all its trials stand on, such as the hashes of prior and predictor; another one is refused. Where
+    the experiment has studies of another space here, ``say`` is told that this one is new, and what changed.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    direction = "maximize" if better == "higher" else "minimize"
+    check_names(experiment.sweep)
+    name, directions = study_name(experiment), [_DIRECTIONS[better] for better in objectives.values()]
     for pause_s in (0.5, 1, 2, 4, None):
         try:
-            connected = _connect(storage)
-            name = study_name(experiment)
-            study = optuna.create_study(storage=connected, study_name=name, direction=direction, load_if_exists=True)
+            connected = connect(storage)
+            names = optuna.get_all_study_names(connected)
+            study = optuna.create_study(storage=connected, study_name=name, directions=directions, load_if_exists=True)
             break
         except Exception as error:  # SQLAlchemy's, its drivers' and Optuna's have no common base
             if pause_s is None or not _is_race(error):
                 raise ConfigError(_unusable(storage, error)) from None
             time.sleep(pause_s)
+    if name not in names:
+        _tell_what_changed(experiment, [n for n in names if n.startswith(f"{experiment.name}-")], connected, say)
+        study.set_user_attr("space", experiment.sweep.model_dump(mode="json")["space"])
     _refuse_another(study, experiment, shared or {})
     return study
 
 
-def _connect(storage: str) -> optuna.storages.RDBStorage:
-    timeout = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite:") else None
-    return optuna.storages.RDBStorage(storage, engine_kwargs=timeout)
+_DIRECTIONS: dict[Better, str] = {"higher": "maximize", "lower": "minimize", "one": "minimize"}
+
+
+def connect(storage: str) -> BaseStorage:
+    """Optuna's storage: ``journal:PATH``, SQLite, or a database with heartbeats. Raises whatever its driver raises."""
+    kind, _, path = storage.partition(":")
+    if kind == "journal":
+        return JournalStorage(JournalFileBackend(path.removeprefix("//")))
+    if kind == "sqlite":
+        return RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": 60}})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return RDBStorage(
+            storage, engine_kwargs={"pool_pre_ping": True}, heartbeat_interval=HEARTBEAT_S, grace_period=GRACE_S
+        )
+
+
+def _tell_what_changed(
+    experiment: Experiment, names: list[str], storage: BaseStorage, say: Callable[[str], None]
+) -> None:
+    """Names what differs from the space of the experiment's latest other study."""
+    now = experiment.sweep.model_dump(mode="json")["space"]
+    for name in reversed(names):
+        then = optuna.load_study(study_name=name, storage=storage).user_attrs.get("space")
+        if then is not None and then != now:
+            changed = [p for p in {**then, **now} if then.get(p) != now.get(p)]
+            shown = "; ".join(f"{p}: {_shown(then.get(p))} -> {_shown(now.get(p))}" for p in changed)
+            say(f"the search space is not that of study {name} ({shown}): this is a new study")
+            return
+
+
+def _shown(dimension: Any) -> str:
+    if isinstance(dimension, dict):
+        scale = " by its logarithm" if dimension.get("log") else ""
+        return f"{dimension['low']} to {dimension['high']}{scale}"
+    return "not searched" if dimension is None else ", ".join(map(str, dimension))
 
 
 def _is_race(error: Exception) -> bool:
@@ -130,7 +186,7 @@ def _unusable(storage: str, error: Exception) -> str:
     problem = (str(error).splitlines() or [type(error).__name__])[0]
     return (
         f"Optuna's storage {redacted(storage)} cannot be used: {problem}; give --storage an address such as "
-        "sqlite:///sweep.db or postgresql+psycopg://user@host/database"
+        "sqlite:///sweep.db, journal:sweep.log or postgresql+psycopg://user@host/database"
     )
 
 
@@ -166,77 +222,7 @@ def enqueue_own(study: optuna.Study, experiment: Experiment) -> None:
         study.enqueue_trial(space.params_of(own), skip_if_exists=True)
 
 
-def release_stale(study: optuna.Study) -> None:
-    """Trials of a worker that is no more go back in the queue."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if not _is_alive(trial):
-            study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-            study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
-
-
-def this_worker() -> dict[str, Any]:
-    """Who runs a trial; written beside it, so that a worker's death is seen."""
-    return {"host": socket.gethostname(), "pid": os.getpid()}
-
-
-def _is_alive(trial: FrozenTrial) -> bool:
-    """Whether a running trial's worker may be at it still; another host's is believed to be."""
-    worker = trial.user_attrs.get("worker")
-    if worker is None:
-        return trial.datetime_start is not None and datetime.now() - trial.datetime_start < timedelta(minutes=1)
-    if worker["host"] != socket.gethostname() or os.name != "posix":
-        return True
-    try:
-        os.kill(worker["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return bool(worker["pid"] != os.getpid())
-
-
 def counted(study: optuna.Study) -> int:
     """Trials that ended by themselves, and those that are at work."""
     states = [record_of(t).state for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
     return sum(state not in ("duplicate", "interrupted") for state in states)
-
-
-class Keyed(BaseSampler):  # type: ignore[misc]
-    """A sampler whose random numbers are a function of (seed, trial number): a resumed sweep goes on as it would have.
-
-    ``how`` is ``model`` (TPE; options of different components are modelled in groups), ``untried`` (any configuration
-    that is not in the study; the space must be discrete), or ``random``.
-    """
-
-    def __init__(self, seed: int, how: Literal["model", "untried", "random"]) -> None:
-        self.seed, self.how = seed, how
-        self._sampler: BaseSampler = RandomSampler(seed)
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Makes the sampler of this trial."""
-        seed = int(np.random.SeedSequence([self.seed, trial.number]).generate_state(1)[0])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            if self.how == "model":
-                self._sampler = TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
-            else:
-                self._sampler = (BruteForceSampler if self.how == "untried" else RandomSampler)(seed=seed)
-        self._sampler.before_trial(study, trial)
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Asks the trial's sampler."""
-        found: dict[str, BaseDistribution] = self._sampler.infer_relative_search_space(study, trial)
-        return found
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Asks the trial's sampler."""
-        found: dict[str, Any] = self._sampler.sample_relative(study, trial, search_space)
-        return found
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """Asks the trial's sampler."""
-        return self._sampler.sample_independent(study, trial, param_name, param_distribution)

@@ -4,37 +4,47 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NoReturn
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from texprior import space
+from texprior.asking import hopeless, pruner_for, sampler_for
 from texprior.config import with_overrides
 from texprior.errors import Interrupted, TexpriorError
 from texprior.registry import Registry
 from texprior.schema import Experiment
-from texprior.study import (
-    Better,
-    Keyed,
-    SweepResult,
-    TrialRecord,
-    counted,
-    enqueue_own,
-    open_study,
-    record_of,
-    release_stale,
-    result_of,
-    this_worker,
-)
+from texprior.stale import alive, put_back, release_stale, this_worker
+from texprior.study import Better, SweepResult, TrialRecord, counted, enqueue_own, open_study, record_of, result_of
 
 log = logging.getLogger(__name__)
-Objective = Callable[[int, Experiment], Mapping[str, float]]
-"""(trial number, its resolved experiment) -> the mean of every summary metric."""
 
-_REPEATS = 5
-"""After so many known configurations in a row, an untried one is picked outright."""
+
+@dataclass(frozen=True)
+class Asked:
+    """A trial that Optuna asked for, as the objective sees it."""
+
+    number: int
+    experiment: Experiment
+    """Resolved, with the trial's values in it."""
+    report: Callable[[int, Mapping[str, float]], None] = lambda _images_seen, _values: None
+    """Told the images seen and every summary metric at a rung; raises Pruned where the trial has no hope."""
+    tracked_as: Callable[[str], None] = lambda _run: None
+    """Told the run that tracks the trial."""
+
+
+Objective = Callable[[Asked], Mapping[str, float]]
+"""A trial -> the mean of every summary metric."""
+
+
+class Pruned(TexpriorError):
+    """A trial was stopped at a rung, where others did better."""
+
+    run_status = "pruned"
 
 
 def run_sweep(
@@ -42,25 +52,28 @@ def run_sweep(
     registry: Registry,
     objective: Objective,
     storage: str,
-    better: Better,
+    objectives: Mapping[str, Better],
     on_trial: Callable[[TrialRecord], None],
     trials: int | None = None,
     shared: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = lambda _message: None,
 ) -> SweepResult:
     """Goes on until the study holds ``trials`` ended trials, whoever ran them; the experiment's own values come first.
 
-    A trial that raises has failed, with its reason, and the sweep goes on; Ctrl-C puts its configuration back in the
-    queue and is raised again. A known configuration is not run twice: it keeps its value, and does not count.
-    Raises ConfigError where the storage cannot be used, or holds the trials of another experiment, or trials that stand
-    on another prior or predictor than ``shared`` says.
+    ``objectives`` are what is searched by and their directions, the restoration metric first. A trial that raises has
+    failed, with its reason, and the sweep goes on; Ctrl-C puts its configuration back in the queue and is raised again.
+    A known configuration is not run twice: it keeps its values, and does not count. Raises ConfigError where the
+    storage cannot be used, or holds trials of another experiment, or trials that stand on another prior or predictor
+    than ``shared`` says.
     """
     sweep, repeats = experiment.sweep, 0
     wanted, possible = trials or sweep.trials, space.size(sweep)
-    study = open_study(experiment, storage, better, shared)
-    release_stale(study)
+    study = open_study(experiment, storage, objectives, shared, say)
+    study.pruner = pruner_for(sweep)
+    release_stale(study, sweep.retries)
     enqueue_own(study, experiment)
     while counted(study) < min(wanted, possible or wanted):
-        study.sampler = _sampler(sweep.seed, wanted, possible, repeats)
+        study.sampler = sampler_for(sweep, wanted, possible, repeats)
         trial = study.ask()
         trial.set_user_attr("worker", this_worker())
         values = space.suggest(trial, sweep)
@@ -69,16 +82,10 @@ def run_sweep(
         if known:
             _reuse(study, trial, known)
         else:
-            _run(study, trial, values, experiment, registry, objective, better)
+            _run(study, trial, values, experiment, registry, objective, objectives)
         on_trial(record_of(_frozen(study, trial)))
-    return result_of(study, storage, sweep.metric)
-
-
-def _sampler(seed: int, wanted: int, possible: int | None, repeats: int) -> Keyed:
-    """TPE; every configuration in turn where the trials suffice for all, or where TPE keeps to the known ones."""
-    if possible is None:
-        return Keyed(seed, "random" if repeats >= _REPEATS else "model")
-    return Keyed(seed, "untried" if possible <= wanted or repeats >= _REPEATS else "model")
+        release_stale(study, sweep.retries)
+    return result_of(study, storage, objectives)
 
 
 def _run(
@@ -88,38 +95,61 @@ def _run(
     experiment: Experiment,
     registry: Registry,
     objective: Objective,
-    better: Better,
+    objectives: Mapping[str, Better],
 ) -> None:
     """One trial, from its values to its end in the storage."""
+
+    def report(images_seen: int, scores: Mapping[str, float]) -> None:
+        _judge(study, trial, images_seen, _targets(scores, objectives), experiment.sweep.patience)
+
     try:
-        scores = objective(trial.number, with_overrides(experiment, values, registry))
+        with alive(study, trial):
+            resolved = with_overrides(experiment, values, registry)
+            scores = objective(Asked(trial.number, resolved, report, partial(trial.set_user_attr, "run")))
         trial.set_user_attr("values", {name: float(score) for name, score in scores.items()})
-        study.tell(trial, _target(scores, experiment.sweep.metric, better))
+        study.tell(trial, _targets(scores, objectives))
     except Exception as error:
         if isinstance(error, Interrupted):
-            _put_back(study, trial)
+            put_back(study, _frozen(study, trial))
             raise
         pruned = isinstance(error, optuna.TrialPruned) or getattr(error, "run_status", "") == "pruned"
         trial.set_user_attr("reason", f"{type(error).__name__}: {error}"[:2000])
         study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
         log.log(logging.INFO if pruned else logging.WARNING, "trial %d ended: %s", trial.number, error)
     except BaseException:  # Ctrl-C, or the process is asked to end
-        _put_back(study, trial)
+        put_back(study, _frozen(study, trial))
         raise
 
 
-def _put_back(study: optuna.Study, trial: optuna.Trial) -> None:
-    study.tell(trial, state=TrialState.FAIL)
-    study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
+def _judge(study: optuna.Study, trial: optuna.Trial, images_seen: int, targets: Sequence[float], patience: int) -> None:
+    """Raises Pruned at a rung: by Optuna's pruner, or with several objectives by the rule of ``hopeless``."""
+    if len(targets) == 1:
+        trial.report(targets[0], images_seen)
+        if trial.should_prune():
+            _prune(images_seen, f"{type(study.pruner).__name__} sees no hope")
+        return
+    signs = [1 if d == optuna.study.StudyDirection.MINIMIZE else -1 for d in study.directions]
+    losses, key = [sign * t for sign, t in zip(signs, targets, strict=True)], f"rung {images_seen}"
+    trial.set_user_attr(key, losses)
+    others = [t.user_attrs[key] for t in study.get_trials(deepcopy=False) if key in t.user_attrs]
+    if hopeless(losses, others, patience):
+        _prune(images_seen, f"{patience} trials or more are better there and cost no more")
 
 
-def _target(scores: Mapping[str, float], metric: str, better: Better) -> float:
+def _prune(images_seen: int, why: str) -> NoReturn:
+    raise Pruned(f"after {images_seen} images: {why}")
+
+
+def _targets(scores: Mapping[str, float], objectives: Mapping[str, Better]) -> list[float]:
     """What Optuna is told; for a metric that is best at 1, the distance from it."""
-    if metric not in scores:
-        raise TexpriorError(f"no score '{metric}' to search by; there are: {', '.join(scores) or 'none'}")
-    if not math.isfinite(scores[metric]):
-        raise TexpriorError(f"score '{metric}' is {scores[metric]}")
-    return abs(scores[metric] - 1) if better == "one" else float(scores[metric])
+    targets = []
+    for metric, better in objectives.items():
+        if metric not in scores:
+            raise TexpriorError(f"no score '{metric}' to search by; there are: {', '.join(scores) or 'none'}")
+        if not math.isfinite(scores[metric]):
+            raise TexpriorError(f"score '{metric}' is {scores[metric]}")
+        targets.append(abs(scores[metric] - 1) if better == "one" else float(scores[metric]))
+    return targets
 
 
 def _known(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial | None:

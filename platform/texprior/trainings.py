@@ -24,6 +24,7 @@ from texprior.folders import (
     PREDICTOR_PARTS,
     PRIOR_PARTS,
     TILING,
+    claimed,
     folder_of,
     furthest,
     is_done,
@@ -52,29 +53,32 @@ def train_prior(session: Session) -> Trained:
     experiment, settings = session.experiment, session.experiment.training.prior
     dataset, keys = session.pictures("train")
     trajectory, folder = _prior_place(session, keys)
-    if is_done(session, folder / models.PRIOR, settings):
-        session.say(f"prior: {folder} is trained already")
-        return Trained(folder, {})
-    prior = models.build_prior(session, 1.0, folder)
-    pool = texture_pool(dataset, keys, prior, settings.patch, experiment.data.cache_mb)
-    scale = layer_scale(pool, "picture", "structure", experiment.seed)
-    loss = LayerLoss(experiment, prior, Process(scale), Patches(pool, settings.patch, experiment.seed), settings.amp)
-    trainee = Trainee(prior.network, settings)
+    with claimed(session, folder):
+        if is_done(session, folder / models.PRIOR, settings):
+            session.say(f"prior: {folder} is trained already")
+            return Trained(folder, {})
+        prior = models.build_prior(session, 1.0, folder)
+        pool = texture_pool(dataset, keys, prior, settings.patch, experiment.data.cache_mb)
+        scale = layer_scale(pool, "picture", "structure", experiment.seed)
+        loss = LayerLoss(
+            experiment, prior, Process(scale), Patches(pool, settings.patch, experiment.seed), settings.amp
+        )
+        trainee = Trainee(prior.network, settings)
 
-    def finish(run: Run, done: Finished) -> None:
-        about = {
-            "scale": scale,
-            "images_seen": done.images_seen,
-            **_stop(settings, done),
-            "seed": experiment.seed,
-            **_versions(),
-        }
-        card = cards.prior_card(session, trainee.network, about, done)
-        models.save_prior(folder, experiment, trainee.averaged(), about, card)
-        run.summary["texture_std"] = scale
+        def finish(run: Run, done: Finished) -> None:
+            about = {
+                "scale": scale,
+                "images_seen": done.images_seen,
+                **_stop(settings, done),
+                "seed": experiment.seed,
+                **_versions(),
+            }
+            card = cards.prior_card(session, trainee.network, about, done)
+            models.save_prior(folder, experiment, trainee.averaged(), about, card)
+            run.summary["texture_std"] = scale
 
-    _fit(session, "prior", folder, trajectory, trainee, loss.stage_one, finish)
-    return Trained(folder, pool.broken)
+        _fit(session, "prior", folder, trajectory, trainee, loss.stage_one, finish)
+        return Trained(folder, pool.broken)
 
 
 def prior_folder(session: Session) -> Path:
@@ -94,21 +98,22 @@ def train_predictor(session: Session) -> Trained:
     dataset, keys = session.pictures("train")
     trajectory = trajectory_of(session, PREDICTOR_PARTS, settings, data_digest(experiment.data, keys))
     folder = folder_of(session, "predictor", trajectory, settings)
-    if is_done(session, folder / models.PREDICTOR, settings):
-        session.say(f"predictor: {folder} is trained already")
-        return Trained(folder, {})
-    predictor = models.placed(session.build("predictor"), session.device)
-    pool = pair_pool(session, dataset, keys, settings.patch)
-    patches = Patches(pool, settings.patch, experiment.seed)
-    trainee = Trainee(predictor, settings)
+    with claimed(session, folder):
+        if is_done(session, folder / models.PREDICTOR, settings):
+            session.say(f"predictor: {folder} is trained already")
+            return Trained(folder, {})
+        predictor = models.placed(session.build("predictor"), session.device)
+        pool = pair_pool(session, dataset, keys, settings.patch)
+        patches = Patches(pool, settings.patch, experiment.seed)
+        trainee = Trainee(predictor, settings)
 
-    def finish(_run: Run, done: Finished) -> None:
-        about = {"images_seen": done.images_seen, **_stop(settings, done), "seed": experiment.seed, **_versions()}
-        models.save_predictor(folder, experiment, trainee.averaged(), about)
+        def finish(_run: Run, done: Finished) -> None:
+            about = {"images_seen": done.images_seen, **_stop(settings, done), "seed": experiment.seed, **_versions()}
+            models.save_predictor(folder, experiment, trainee.averaged(), about)
 
-    loss = partial(prediction_loss, predictor, patches, settings.amp)
-    _fit(session, "predictor", folder, trajectory, trainee, loss, finish)
-    return Trained(folder, pool.broken)
+        loss = partial(prediction_loss, predictor, patches, settings.amp)
+        _fit(session, "predictor", folder, trajectory, trainee, loss, finish)
+        return Trained(folder, pool.broken)
 
 
 def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) -> Trained:
@@ -120,37 +125,38 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
     parents = [prior.sha256, sha256(predictor_folder / models.PREDICTOR), data_digest(experiment.data, keys)]
     trajectory = trajectory_of(session, ADAPTER_PARTS, settings, *parents)
     folder = folder_of(session, "model", trajectory, settings)
-    if is_done(session, folder / models.ADAPTER, settings):
-        session.say(f"model: {folder} is trained already")
-        return Trained(folder, {})
-    adapter = models.build_adapter(session, prior)
-    predictor = models.load_predictor(predictor_folder, session)
-    models.require_grid(experiment.sampling, prior.network, predictor)
-    pool = _shared_pool(session, dataset, keys, prior, predictor, parents)
-    measured = layer_scale(pool, "clean", "base", experiment.seed)
-    scale = measured if experiment.process.residual_scale == "measured" else prior.scale
-    session.say(f"residual: standard deviation {measured:.4f}, {measured / prior.scale:.2f} of the prior's texture")
-    patches = Patches(pool, settings.patch, experiment.seed)
-    loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp)
-    trainee = Trainee(adapter, settings)
+    with claimed(session, folder):
+        if is_done(session, folder / models.ADAPTER, settings):
+            session.say(f"model: {folder} is trained already")
+            return Trained(folder, {})
+        adapter = models.build_adapter(session, prior)
+        predictor = models.load_predictor(predictor_folder, session)
+        models.require_grid(experiment.sampling, prior.network, predictor)
+        pool = _shared_pool(session, dataset, keys, prior, predictor, parents)
+        measured = layer_scale(pool, "clean", "base", experiment.seed)
+        scale = measured if experiment.process.residual_scale == "measured" else prior.scale
+        session.say(f"residual: standard deviation {measured:.4f}, {measured / prior.scale:.2f} of the prior's texture")
+        patches = Patches(pool, settings.patch, experiment.seed)
+        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp)
+        trainee = Trainee(adapter, settings)
 
-    def finish(run: Run, done: Finished) -> None:
-        about = {
-            "residual_scale": scale,
-            "residual_std": measured,
-            "prior_sha256": prior.sha256,
-            "prior_path": os.path.relpath(prior.folder.resolve(), folder.resolve()),
-            "images_seen": done.images_seen,
-            **_stop(settings, done),
-            "seed": experiment.seed,
-            **_versions(),
-        }
-        card = cards.model_card(session, adapter, prior, about, done)
-        models.save_model(folder, experiment, trainee.averaged(), predictor_folder, about, card)
-        run.summary |= {"residual_std": measured, "trainable_parameters": cards.count(adapter)}
+        def finish(run: Run, done: Finished) -> None:
+            about = {
+                "residual_scale": scale,
+                "residual_std": measured,
+                "prior_sha256": prior.sha256,
+                "prior_path": os.path.relpath(prior.folder.resolve(), folder.resolve()),
+                "images_seen": done.images_seen,
+                **_stop(settings, done),
+                "seed": experiment.seed,
+                **_versions(),
+            }
+            card = cards.model_card(session, adapter, prior, about, done)
+            models.save_model(folder, experiment, trainee.averaged(), predictor_folder, about, card)
+            run.summary |= {"residual_std": measured, "trainable_parameters": cards.count(adapter)}
 
-    _fit(session, "adapter", folder, trajectory, trainee, partial(loss.stage_two, adapter), finish)
-    return Trained(folder, pool.broken)
+        _fit(session, "adapter", folder, trajectory, trainee, partial(loss.stage_two, adapter), finish)
+        return Trained(folder, pool.broken)
 
 
 def _shared_pool(

@@ -53,8 +53,9 @@ OF_CGA = {
 
 
 def test_an_empty_space_is_the_experiments_own_adapter_with_its_tune_options(registry):
-    assert made(registry).sweep.space == {"adapter": ["cga"], **OF_CGA}
-    assert made(registry, adapter="plain").sweep.space == {"adapter": ["plain"]}
+    rates = {"training.adapter.lr": Range(low=1e-4, high=4e-3, log=True)}
+    assert made(registry).sweep.space == {"adapter": ["cga"], **OF_CGA, **rates}
+    assert made(registry, adapter="plain").sweep.space == {"adapter": ["plain"], **rates}
 
 
 def test_a_float_in_0_to_1_is_a_float_and_an_int_is_an_int(registry):

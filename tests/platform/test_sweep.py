@@ -36,15 +36,15 @@ def made(registry, dimensions, **more):
     return resolve({"name": "study", **more, "sweep": {"space": dimensions, "metric": "score"}}, registry)
 
 
-def distance(number, experiment):
+def distance(asked):
     """0 at texture strength 0.5 and 12 steps."""
-    sampling = experiment.sampling
-    return {"score": (sampling.texture_strength - 0.5) ** 2 + (sampling.steps - 12) ** 2 / 400, "other": number}
+    sampling = asked.experiment.sampling
+    return {"score": (sampling.texture_strength - 0.5) ** 2 + (sampling.steps - 12) ** 2 / 400, "other": asked.number}
 
 
 def swept(experiment, registry, storage, trials, objective=distance, better="lower"):
     told = []
-    result = run_sweep(experiment, registry, objective, storage, better, told.append, trials)
+    result = run_sweep(experiment, registry, objective, storage, {"score": better}, told.append, trials)
     return result, told
 
 
@@ -83,22 +83,22 @@ def test_a_resumed_sweep_goes_on_as_an_unbroken_one(registry, tmp_path):
 def test_the_direction_is_the_metrics(registry, storage, better, best):
     experiment = made(registry, {"sampling.texture_strength": [2.0, 0.25, 1.25]})
     result, _ = swept(
-        experiment, registry, storage, 3, lambda _, e: {"score": e.sampling.texture_strength}, better=better
+        experiment, registry, storage, 3, lambda a: {"score": a.experiment.sampling.texture_strength}, better=better
     )
     assert result.best.values == {"score": best}
 
 
 def test_a_failure_is_an_outcome(registry, storage):
-    def objective(number, experiment):
-        if number == 1:
+    def objective(asked):
+        if asked.number == 1:
             raise TexpriorError("out of memory")
-        if number == 2:
+        if asked.number == 2:
             return {"score": math.nan}
-        if number == 3:
+        if asked.number == 3:
             return {"scores": 1.0}
-        if number == 4:
+        if asked.number == 4:
             raise optuna.TrialPruned("no hope")
-        return distance(number, experiment)
+        return distance(asked)
 
     result, told = swept(made(registry, CURVE), registry, storage, 6, objective)
     assert [t.state for t in told] == ["finished", "failed", "failed", "failed", "pruned", "finished"]
@@ -122,10 +122,10 @@ def test_where_all_fail_there_is_no_best(registry, storage):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), Interrupted("saved")])
 def test_ctrl_c_puts_the_trial_back(registry, storage, error):
-    def objective(number, experiment):
-        if number == 2:
+    def objective(asked):
+        if asked.number == 2:
             raise error
-        return distance(number, experiment)
+        return distance(asked)
 
     experiment = made(registry, CURVE)
     with pytest.raises(type(error)):
@@ -144,7 +144,8 @@ def test_a_killed_sweeps_trial_is_run_again(registry, storage):
     registry = Registry()
     registry.register({str(PLUGIN)!r})
     experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
-    run_sweep(experiment, registry, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), {storage!r}, "lower", print)
+    better = {{"score": "lower"}}
+    run_sweep(experiment, registry, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), {storage!r}, better, print)
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=120)
     assert (killed.returncode, killed.stdout, killed.stderr) == (-signal.SIGKILL, b"", b"")
@@ -162,7 +163,8 @@ def test_two_workers_share_a_study(registry, storage):
     registry = Registry()
     registry.register({str(PLUGIN)!r})
     experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
-    run_sweep(experiment, registry, lambda n, _: time.sleep(0.3) or {{"score": n}}, {storage!r}, "lower", print, 8)
+    slow = lambda a: time.sleep(0.3) or {{"score": a.number}}
+    run_sweep(experiment, registry, slow, {storage!r}, {{"score": "lower"}}, print, 8)
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
@@ -177,7 +179,7 @@ def test_two_workers_share_a_study(registry, storage):
 
 def test_a_discrete_space_no_larger_than_the_trials_is_searched_whole(registry, storage):
     experiment = made(registry, {"adapter": ["plain", "thin"], "adapter.thin.rank": [1, 2, 4], "sampling.rho": [5, 7]})
-    result, told = swept(experiment, registry, storage, 50, lambda n, e: {"score": n})
+    result, told = swept(experiment, registry, storage, 50, lambda a: {"score": a.number})
     assert len(told) == (1 + 3) * 2
     assert len({str(sorted(p.items())) for p in params(told)}) == 8
     assert {t.state for t in told} == {"finished"}
@@ -186,11 +188,14 @@ def test_a_discrete_space_no_larger_than_the_trials_is_searched_whole(registry, 
 
 def test_a_known_configuration_is_not_run_twice_and_does_not_count(registry, storage):
     ran = []
+
+    def steps(asked):
+        ran.append(asked.experiment.sampling.steps)
+        return {"score": ran[-1]}
+
     dimensions = {"sampling.steps": {"low": 1, "high": 12}}
     experiment = made(registry, dimensions, adapter="plain")
-    result, told = swept(
-        experiment, registry, storage, 11, lambda n, e: ran.append(e.sampling.steps) or {"score": e.sampling.steps}
-    )
+    result, told = swept(experiment, registry, storage, 11, steps)
     assert len(ran) == len(set(ran)) == 11
     duplicates = [t for t in told if t.state == "duplicate"]
     assert duplicates
@@ -217,7 +222,9 @@ def test_another_space_is_another_study_and_another_experiment_is_refused(regist
 def test_trials_on_another_prior_are_refused(registry, storage):
     def stood_on(content):
         shared = {"prior's sha256": content}
-        return run_sweep(made(registry, CURVE), registry, distance, storage, "lower", lambda _: None, 2, shared)
+        return run_sweep(
+            made(registry, CURVE), registry, distance, storage, {"score": "lower"}, lambda _: None, 2, shared
+        )
 
     assert len(stood_on("aa").trials) == len(stood_on("aa").trials) == 2
     with pytest.raises(ConfigError, match="another experiment: prior's sha256 was aa and is bb"):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, urlencode
 
 import click
 
@@ -21,18 +24,35 @@ if TYPE_CHECKING:
     "--trials", type=click.IntRange(min=1), metavar="N", help="Of the study in all; sweep.trials if not given."
 )
 @click.option("--prior", metavar="PRIOR", help="The folder of a trained prior; trained or found if not given.")
-@click.option("--storage", metavar="URL", help="Optuna's storage; optuna.db beside the runs if not given.")
+@click.option(
+    "--storage",
+    metavar="URL",
+    help="Optuna's storage; optuna.db beside the runs if not given. PostgreSQL is best for many workers.",
+)
+@click.option("--workers", type=click.IntRange(min=1), default=1, metavar="N", help="How many run trials at once.")
+@click.option("--launcher", type=click.Choice(["local", "ray"]), default="local", help="Processes here, or Ray tasks.")
+@click.option("--ray-address", metavar="ADDRESS", help="A Ray cluster; RAY_ADDRESS or a new local one if not given.")
 @dry_run_option
-def sweep(request: Request, trials: int | None, prior: str | None, storage: str | None, dry_run: bool) -> None:
+def sweep(
+    request: Request,
+    trials: int | None,
+    prior: str | None,
+    storage: str | None,
+    workers: int,
+    launcher: Literal["local", "ray"],
+    ray_address: str | None,
+    dry_run: bool,
+) -> None:
     """Search for the best adapter configuration.
 
     It is the one of EXPERIMENT's sweep space that scores best on the split val. All trials share one prior and one
-    predictor. The same command goes on with a study that was interrupted.
+    predictor. The same command goes on with a study that was interrupted; started several times with one --storage, on
+    one machine or many that share the folder of the runs, it shares the trials.
     """
     session = request.session()
     from texprior import models
     from texprior.store import require_folder
-    from texprior.sweeping import run_study
+    from texprior.sweeping import Crew, run_study
 
     folder = require_folder(Path(prior), "prior", models.CONFIG, models.PRIOR) if prior else None
     if dry_run:
@@ -42,7 +62,7 @@ def sweep(request: Request, trials: int | None, prior: str | None, storage: str 
         show_dry_run(session.experiment, session.device, measured, request.as_json)
         return
     require_runs()
-    done = run_study(session, folder, trials, storage)
+    done = run_study(session, folder, trials, storage, crew=Crew(workers, launcher, ray_address))
     if request.as_json:
         emit(_document(done))
     else:
@@ -51,27 +71,56 @@ def sweep(request: Request, trials: int | None, prior: str | None, storage: str 
 
 
 def _document(done: StudyDone) -> dict[str, object]:
-    shown = ("study", "storage", "metric", "better", "parent_run", "best", "trials", "model", "prior", "predictor")
-    return {**{name: getattr(done, name) for name in shown}, "metrics": done.scores.means(), "broken": done.broken}
+    named = {field.name: getattr(done, field.name) for field in fields(done) if field.name != "scores"}
+    return {**named, "compare": _compare(done), "metrics": done.scores.means()}
+
+
+def _compare(done: StudyDone) -> str:
+    """The page of the UI that compares all finished trials; its address is that of the server in use, or of 'ui'."""
+    runs = [t.run for t in done.trials if t.run and t.state == "finished"]
+    if not runs or "experiment_id" not in done.parent_run:
+        return ""
+    uri = done.parent_run["tracking_uri"]
+    server = uri if uri.startswith("http") else "http://127.0.0.1:5000"
+    page = {"runs": json.dumps(runs), "experiments": json.dumps([done.parent_run["experiment_id"]])}
+    return f"{server}/#/compare-runs?{urlencode(page, quote_via=quote)}"
 
 
 def _show(done: StudyDone) -> None:
     from texprior.summary import ARROWS
 
+    metric = next(iter(done.objectives))
     paths = list(dict.fromkeys(path for trial in done.trials for path in trial.params))
-    metrics = list(dict.fromkeys([done.metric, *(m for trial in done.trials for m in trial.values)]))
-    columns = [f"{m} {ARROWS[done.scores.better[m]]}" if m in done.scores.better else m for m in metrics]
+    names = list(dict.fromkeys([*done.objectives, *(m for trial in done.trials for m in trial.values)]))
+    directions = {**done.scores.better, **done.objectives}
+    marks = {done.best.number: " *"}
+    if len(done.objectives) > 1:
+        marks |= {t.number: f"{marks.get(t.number, '')} front" for t in done.front}
     rows = [
         [
-            f"{trial.number}{' *' if trial.number == done.best.number else ''}",
+            f"{trial.number}{marks.get(trial.number, '')}",
             trial.state,
-            *(str(trial.params.get(path, "")) if path in trial.params else "" for path in paths),
-            *(f"{trial.values[m]:.4g}" if m in trial.values else "" for m in metrics),
+            *(_cell(trial.params[path]) if path in trial.params else "" for path in paths),
+            *(f"{trial.values[m]:.4g}" if m in trial.values else "" for m in names),
             f"{trial.seconds:.0f}",
             trial.reason,
         ]
         for trial in done.trials
     ]
-    table(["trial", "state", *paths, *columns, "s", "reason"], rows, wrap=["reason"])
-    click.echo(f"best by {done.metric} on val: trial {done.best.number}\nmodel: {done.model}")
+    headings = [f"{m} {ARROWS[directions[m]]}" if m in directions else m for m in names]
+    table(["trial", "state", *paths, *headings, "s", "reason"], rows, wrap=["reason"])
+    if done.confirmed:
+        columns = ["trial", "seeds", f"{metric} {ARROWS[directions[metric]]}", "deviation over seeds"]
+        table(columns, [[str(c.trial), str(c.seeds), f"{c.mean:.4g}", f"{c.deviation:.2g}"] for c in done.confirmed])
+    for group, shares in done.importance.items():
+        shown = ", ".join(f"{path} {share:.0%}" for path, share in shares.items())
+        click.echo(f"share of the spread of {metric} ({group}): {shown}")
+    how = "trained again with fresh seeds" if done.confirmed else "one training each, not confirmed with fresh seeds"
+    click.echo(f"best by {metric} on val ({how}): trial {done.best.number}\nmodel: {done.model}")
     click.echo(f"study: {done.study} in {done.storage}")
+    if compare := _compare(done):
+        click.echo(f"compare the trials in the UI ('texprior ui'): {compare}")
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

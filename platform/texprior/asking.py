@@ -1,0 +1,136 @@
+"""What a sweep asks Optuna with: its sampler, its pruner, and the pruning rule of several objectives."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, BruteForceSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial
+
+from texprior.errors import ConfigError
+from texprior.plugin import Ref
+from texprior.schema import Sweep
+
+AUTO = "auto"
+_REPEATS = 5
+"""After so many known configurations in a row, an untried one is picked outright."""
+
+
+def sampler_for(sweep: Sweep, wanted: int, possible: int | None, repeats: int) -> BaseSampler:
+    """The sampler of the next trial; its random numbers are a function of (sweep.seed, trial number).
+
+    ``auto`` is TPE; every configuration in turn where ``wanted`` trials suffice for all ``possible`` ones, or where TPE
+    keeps to the known ones. Raises ConfigError for a name or arguments that Optuna does not have.
+    """
+    if repeats >= _REPEATS:
+        return Keyed(sweep.seed, "random" if possible is None else "untried")
+    if sweep.sampler.name != AUTO:
+        return Keyed(sweep.seed, sweep.sampler)
+    return Keyed(sweep.seed, "untried" if possible is not None and possible <= wanted else "model")
+
+
+def pruner_for(sweep: Sweep) -> BasePruner:
+    """The pruner of a sweep by one objective; ``auto`` is the median rule once four trials have ended."""
+    if not sweep.rungs or sweep.also:  # several objectives have a rule of their own, ``hopeless``
+        return NopPruner()
+    if sweep.pruner.name == AUTO:
+        return MedianPruner(n_startup_trials=4, n_warmup_steps=0)
+    made: BasePruner = _made(optuna.pruners, BasePruner, sweep.pruner, "sweep.pruner", {})
+    return made
+
+
+def check_names(sweep: Sweep) -> None:
+    """Raises ConfigError where Optuna has no such sampler or pruner, or none with such arguments."""
+    pruner_for(sweep)
+    if sweep.sampler.name != AUTO:
+        _sampler(sweep.sampler, 0)
+
+
+def hopeless(values: Sequence[float], others: Sequence[Sequence[float]], patience: int) -> bool:
+    """Whether at least ``patience`` others are better in the first value and no worse in every further one.
+
+    Values are to be minimised: the first is the restoration metric at a share of the budget, the others are costs.
+    """
+    first, costs = values[0], values[1:]
+    better = (o for o in others if o[0] < first and all(a <= b for a, b in zip(o[1:], costs, strict=True)))
+    return sum(1 for _ in better) >= patience
+
+
+def _sampler(ref: Ref, seed: int) -> BaseSampler:
+    made: BaseSampler = _made(optuna.samplers, BaseSampler, ref, "sweep.sampler", {"seed": seed})
+    return made
+
+
+def _made(module: Any, base: type, ref: Ref, path: str, more: Mapping[str, Any]) -> Any:
+    known = sorted(n for n, c in vars(module).items() if inspect.isclass(c) and issubclass(c, base) and c is not base)
+    if ref.name not in known:
+        raise ConfigError(f"{path}: Optuna has no '{ref.name}'; it has {AUTO}, {', '.join(known)}")
+    made = getattr(module, ref.name)
+    takes = inspect.signature(made).parameters
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return made(**{name: value for name, value in more.items() if name in takes}, **ref.options)
+    except (TypeError, ValueError, ImportError) as error:
+        raise ConfigError(f"{path}.{ref.name}: {error}") from None
+
+
+class Keyed(BaseSampler):  # type: ignore[misc]
+    """A sampler whose random numbers are a function of (seed, trial number): a resumed sweep goes on as it would have.
+
+    ``how`` is ``model`` (TPE; options of different components are modelled in groups), ``untried`` (any configuration
+    that is not in the study; the space must be discrete), ``random``, or one of Optuna's samplers with its arguments.
+    """
+
+    def __init__(self, seed: int, how: Literal["model", "untried", "random"] | Ref) -> None:
+        self.seed, self.how = seed, how
+        self._sampler: BaseSampler = RandomSampler(seed)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Makes the sampler of this trial."""
+        seed = int(np.random.SeedSequence([self.seed, trial.number]).generate_state(1)[0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            if isinstance(self.how, Ref):
+                self._sampler = _sampler(self.how, seed)
+            elif self.how == "model":
+                self._sampler = TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+            else:
+                self._sampler = (BruteForceSampler if self.how == "untried" else RandomSampler)(seed=seed)
+        self._sampler.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Asks the trial's sampler."""
+        found: dict[str, BaseDistribution] = self._sampler.infer_relative_search_space(study, trial)
+        return found
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Asks the trial's sampler."""
+        found: dict[str, Any] = self._sampler.sample_relative(study, trial, search_space)
+        return found
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Asks the trial's sampler."""
+        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: optuna.trial.TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Tells the trial's sampler, where it is one of Optuna's own by name and may keep a state."""
+        if isinstance(self.how, Ref):
+            try:
+                self._sampler.after_trial(study, trial, state, values)
+            except RuntimeError as error:
+                if "Study.stop" not in str(error):  # a search of a whole grid ends Optuna's own loop, which is not ours
+                    raise

@@ -1,0 +1,171 @@
+"""A trial of a sweep: an adapter on the shared prior and predictor, trained, judged on val, and told to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from texprior import scores
+from texprior.cards import count
+from texprior.config import with_overrides
+from texprior.dimension import label
+from texprior.documents import get_path
+from texprior.evaluate import Evaluated, evaluate, write
+from texprior.flow.image import load_image
+from texprior.models import PREDICTOR, PRIOR, Model, load_model
+from texprior.schema import Experiment, component_paths
+from texprior.scores import Scores
+from texprior.session import Session
+from texprior.store import sha256, write_atomically
+from texprior.study import Better, TrialRecord
+from texprior.sweep import Asked
+from texprior.trainings import train_adapter
+
+COSTS: dict[str, Better] = {"trainable_parameters": "lower", "calls": "lower", "latency_s": "lower"}
+"""What every trial measures beside the metrics: of the adapter, network calls and seconds a picture (of sampling)."""
+
+
+@dataclass
+class Trials:
+    """A sweep's objective. Trials share a prior and a predictor, and are judged on the split val only."""
+
+    session: Session
+    study: str
+    prior: Path
+    predictor: Path
+    broken: dict[str, str] = field(default_factory=dict)
+    """Photographs that could not be read, and why."""
+
+    @cached_property
+    def shared(self) -> dict[str, str]:
+        """What all trials stand on, by content."""
+        weights = {"prior": self.prior / PRIOR, "predictor": self.predictor / PREDICTOR}
+        return {f"{name}'s sha256": sha256(path) for name, path in weights.items()}
+
+    def __call__(self, asked: Asked) -> Mapping[str, float]:
+        """Trains and judges at each rung and at the end; the run has every value over the images seen."""
+        inner, base = self.session.with_(experiment=asked.experiment), self.session.experiment
+        info = inner.run_info(
+            self.run_id(asked.number), f"trial {asked.number}", "trial", False, **{"texprior.trial": str(asked.number)}
+        )
+        with inner.tracker.run(info) as run:
+            asked.tracked_as(run.where().get("run_id", ""))
+            self.session.say(f"trial {asked.number}: {described(asked.experiment, base)}")
+            below = inner.with_(parent_run=info.id)
+            for images in _rungs(base):
+                values = self._judged(below, _with_budget(asked.experiment, images))[1]
+                run.step(images, **{f"val.{name}": value for name, value in values.items()})
+                asked.report(images, values)
+            evaluated, values = self._judged(below, asked.experiment)
+            run.step(base.training.adapter.budget.images, **{f"val.{name}": value for name, value in values.items()})
+            folder = self.folder(asked.number)
+            write(evaluated, folder)
+            write_atomically(folder / "config.yaml", asked.experiment.to_yaml().encode())
+            run.summary |= values
+            run.artifact(folder)
+            if evaluated.sheet:
+                run.image("sheet", load_image(folder / "sheet.png"))
+        return values
+
+    def again(self, trial: TrialRecord, seed: int) -> Mapping[str, float]:
+        """A trial's configuration trained and judged with a fresh seed, as a run of its own."""
+        experiment = self.experiment_of(trial, seed)
+        inner = self.session.with_(experiment=experiment)
+        name = f"trial {trial.number}, seed {seed}"
+        tags = {"texprior.trial": str(trial.number), "texprior.seed": str(seed)}
+        info = inner.run_info(f"{self.run_id(trial.number)}-seed-{seed}", name, "confirmation", False, **tags)
+        with inner.tracker.run(info) as run:
+            self.session.say(f"trial {trial.number} again, with seed {seed}")
+            evaluated, values = self._judged(inner.with_(parent_run=info.id), experiment)
+            write(evaluated, self.folder(trial.number) / f"seed-{seed}")
+            run.summary |= values
+        return values
+
+    def outcome(self, trial: TrialRecord) -> tuple[Path, Scores]:
+        """A trial's model and scores; what another process made of it is read, or made again where it is missing."""
+        experiment = self.experiment_of(trial)
+        inner, folder = self.session.with_(experiment=experiment, fresh=False), self.folder(trial.number)
+        of_this = folder / "config.yaml"  # another storage numbers its trials from 0 too
+        model = self._trained(inner)
+        if of_this.is_file() and of_this.read_text(encoding="utf-8") == experiment.to_yaml():
+            return model.folder, scores.read(folder / "scores.csv")
+        return model.folder, evaluate(judging(inner), model).scores
+
+    def experiment_of(self, trial: TrialRecord, seed: int | None = None) -> Experiment:
+        """The resolved experiment of a trial, with another seed where one is given."""
+        base = self.session.experiment
+        fresh = {} if seed is None else {"seed": seed}
+        return with_overrides(base, {**values_of(base, trial.params), **fresh}, self.session.registry)
+
+    def run_id(self, number: int) -> str:
+        """The id of a trial's run."""
+        return f"{self.study}-{number}"
+
+    def folder(self, number: int) -> Path:
+        """Where a trial's scores and contact sheet lie."""
+        return self.session.folder / f"sweep-{self.study}" / f"trial-{number}"
+
+    def _judged(self, session: Session, experiment: Experiment) -> tuple[Evaluated, dict[str, float]]:
+        inner = session.with_(experiment=experiment)
+        model = self._trained(inner)
+        evaluated = evaluate(judging(inner), model)
+        self.broken |= evaluated.broken
+        costs = {"trainable_parameters": float(count(model.adapter)), **evaluated.costs}
+        return evaluated, {**restored_means(evaluated.scores), **costs}
+
+    def _trained(self, session: Session) -> Model:
+        trained = train_adapter(session, self.prior, self.predictor)
+        self.broken |= trained.broken
+        return load_model(trained.folder, session.registry, self.prior, session)
+
+
+def values_of(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial's values by dotted path, from its parameters as Optuna holds them."""
+    values = dict(params)
+    for path, dimension in experiment.sweep.space.items():
+        if path in params and isinstance(dimension, list):
+            values[path] = next(choice for choice in dimension if label(choice) == params[path])
+    return values
+
+
+def described(experiment: Experiment, base: Experiment) -> str:
+    """What a trial searched, with the values that it took."""
+    data = experiment.model_dump(mode="json")
+    found = {path: get_path(data, path) for path in base.sweep.space}
+    kinds = component_paths()
+    shown = {path: next(iter(v)) if path in kinds and isinstance(v, dict) else v for path, v in found.items()}
+    return ", ".join(f"{path}={_short(value)}" for path, value in shown.items() if value is not None)
+
+
+def restored_means(found: Scores) -> dict[str, float]:
+    """Metric -> mean of the restored pictures (the last of their rows)."""
+    methods = [m for m in found.methods() if m.startswith("restored")]
+    return found.means()[methods[-1]] if methods else {}
+
+
+def judging(session: Session) -> Session:
+    """The session with an evaluation on val that has one row of restored pictures."""
+    choice = session.experiment.evaluation
+    plain = choice.model_copy(update={"split": "val", "steps": [], "texture_strengths": [], "controls": False})
+    return session.with_(experiment=session.experiment.model_copy(update={"evaluation": plain}))
+
+
+def _rungs(experiment: Experiment) -> list[int]:
+    """The images seen at each rung: whole batches, below the budget."""
+    batch, whole = experiment.training.adapter.batch, experiment.training.adapter.budget.images
+    images = [max(1, round(share * whole / batch)) * batch for share in experiment.sweep.rungs]
+    return [n for n in dict.fromkeys(images) if n < whole]
+
+
+def _with_budget(experiment: Experiment, images: int) -> Experiment:
+    training = experiment.training
+    budget = training.adapter.budget.model_copy(update={"images": images})
+    adapter = training.adapter.model_copy(update={"budget": budget})
+    return experiment.model_copy(update={"training": training.model_copy(update={"adapter": adapter})})
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

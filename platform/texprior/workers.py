@@ -1,0 +1,165 @@
+"""Workers of a sweep beyond this process: local processes with their share of the threads, or tasks of a Ray cluster.
+
+They share Optuna's storage and the folders of the runs; what a worker is given is text, so that any machine can start.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from texprior.config import resolve
+from texprior.errors import ConfigError, TexpriorError
+from texprior.registry import Registry
+from texprior.session import Session
+from texprior.study import Better, TrialRecord
+from texprior.sweep import run_sweep
+from texprior.trial import Trials
+
+Launcher = Literal["local", "ray"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to know of a sweep."""
+
+    experiment: str
+    """The resolved experiment, YAML."""
+    plugins: tuple[str, ...]
+    """Plugins that are single files."""
+    root: str
+    parent_run: str
+    study: str
+    prior: str
+    predictor: str
+    storage: str
+    objectives: dict[str, Better]
+    trials: int
+    threads: int | None = None
+    name: str = "worker"
+
+
+def work(job: Job) -> None:
+    """Runs trials until the study has enough of them; what the trials say goes to stderr, with the worker's name."""
+    import yaml
+
+    os.environ["TEXPRIOR_RUNS"] = job.root
+    registry = Registry.discover(job.plugins)
+    experiment = resolve(yaml.safe_load(job.experiment), registry, source="a worker's experiment")
+    placed = experiment.model_copy(update={"threads": job.threads or experiment.threads})
+
+    def say(message: str) -> None:
+        print(f"{job.name}: {message}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def told(trial: TrialRecord) -> None:
+        say(f"trial {trial.number}: {outcome(trial, job.objectives)}")
+
+    session = Session.start(placed, registry, root=Path(job.root), say=say, parent_run=job.parent_run)
+    trials = Trials(session, job.study, Path(job.prior), Path(job.predictor))
+    run_sweep(placed, registry, trials, job.storage, job.objectives, told, job.trials, trials.shared)
+
+
+def outcome(trial: TrialRecord, objectives: dict[str, Better]) -> str:
+    """A trial's end in words."""
+    values = [f"{m} {trial.values[m]:.4g} ({b} is better)" for m, b in objectives.items() if m in trial.values]
+    return f"{trial.state}, {', '.join(values) or trial.reason}"
+
+
+def run_workers(job: Job, workers: int, launcher: Launcher, address: str | None, say: Callable[[str], None]) -> None:
+    """Starts so many workers and waits for them; one that dies is named, and its trial is the others' to run again."""
+    threads = job.threads or max(1, (os.cpu_count() or 1) // workers if launcher == "local" else 1)
+    jobs = [replace(job, name=f"worker {n + 1}", threads=threads) for n in range(workers)]
+    failures = _local(jobs) if launcher == "local" else _ray(jobs, address)
+    for name, problem in failures.items():
+        say(f"{name} {problem}; its trial goes back in the queue")
+    if len(failures) == workers:
+        raise TexpriorError(f"all {workers} workers of the sweep ended early ({'; '.join(failures.values())})")
+
+
+def _local(jobs: list[Job]) -> dict[str, str]:
+    """Processes of this machine. Ctrl-C reaches them as it reaches this one; they end after saving."""
+    context = multiprocessing.get_context("spawn")
+    processes = {job.name: context.Process(target=_child, args=(job, os.getpid()), name=job.name) for job in jobs}
+    for process in processes.values():
+        process.start()
+    try:
+        for process in processes.values():
+            process.join()
+    except BaseException:
+        for process in processes.values():
+            if process.is_alive():
+                process.terminate()
+        for process in processes.values():
+            process.join(60)
+        raise
+    codes = {name: process.exitcode for name, process in processes.items() if process.exitcode}
+    if codes and set(codes.values()) == {130}:
+        raise KeyboardInterrupt
+    return {name: _ended(code or 0) for name, code in codes.items()}
+
+
+def _ended(code: int) -> str:
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+
+
+def _child(job: Job, parent: int) -> None:
+    """A local worker; it ends with its parent, as nobody would hear of its trials."""
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    _die_with(parent)
+    try:
+        work(job)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except TexpriorError as error:
+        print(f"{job.name}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        sys.exit(error.exit_code)
+
+
+def _as_ctrl_c(_number: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _die_with(parent: int) -> None:
+    """A thread that interrupts this process when the one that started it is gone."""
+    import threading
+    import time
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(2)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def _ray(jobs: list[Job], address: str | None) -> dict[str, str]:
+    """Tasks of a Ray cluster, one CPU a thread. A task whose node dies is started again elsewhere by Ray."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError:
+        raise ConfigError("--launcher ray: Ray is not installed; pip install 'texprior[ray]'") from None
+    started = not ray.is_initialized()
+    if started:
+        ray.init(address=address, log_to_driver=True, configure_logging=False, include_dashboard=False)
+    try:
+        tasks = {
+            job.name: ray.remote(work).options(num_cpus=job.threads or 1, max_retries=3, name=job.name).remote(job)
+            for job in jobs
+        }
+        failures = {}
+        for name, task in tasks.items():
+            try:
+                ray.get(task)
+            except ray.exceptions.RayError as error:
+                failures[name] = f"ended: {str(error).splitlines()[0]}"
+        return failures
+    finally:
+        if started:
+            ray.shutdown()

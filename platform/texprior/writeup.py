@@ -1,0 +1,67 @@
+"""A sweep in words: the note of its run, and every trial as a line of CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from texprior.sweeping import StudyDone
+
+
+def note(done: StudyDone) -> str:
+    """Markdown: the best trial, what was confirmed with fresh seeds, the front, and what mattered."""
+    metric, better = next(iter(done.objectives.items()))
+    best = done.best
+    sections = [
+        f"Best of the sweep by {metric} ({better} is better): trial {best.number}",
+        _table(["parameter", "value"], [[path, value] for path, value in best.params.items()]),
+        _table(["metric", "mean on val"], [[name, value] for name, value in best.values.items()]),
+    ]
+    if done.confirmed:
+        rows = [[c.trial, ", ".join(map(str, c.seeds)), c.mean, c.deviation] for c in done.confirmed]
+        sections += [
+            f"Trained again with fresh seeds, {metric} on val:",
+            _table(["trial", "seeds", "mean", "deviation over seeds"], rows),
+        ]
+    else:
+        sections.append("Not confirmed with fresh seeds: one training each, chosen among all, which flatters the best.")
+    if len(done.objectives) > 1:
+        rows = [[t.number, *(t.values[o] for o in done.objectives)] for t in done.front]
+        sections += ["Front: no trial is better in every objective.", _table(["trial", *done.objectives], rows)]
+    for group, shares in done.importance.items():
+        rows = [[path, share] for path, share in shares.items()]
+        of = "all trials" if group == "all" else f"the trials of {group}"
+        sections += [
+            f"Share of the spread of {metric} over {of} (functional ANOVA):",
+            _table(["parameter", "share"], rows),
+        ]
+    return "\n\n".join(sections)
+
+
+def trials_csv(done: StudyDone) -> str:
+    """Number, state, reason, seconds, every parameter and every value of every trial."""
+    params = list(dict.fromkeys(p for t in done.trials for p in t.params))
+    values = list(dict.fromkeys(v for t in done.trials for v in t.values))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", "state", "reason", "seconds", *params, *values])
+    for t in done.trials:
+        row = [t.number, t.state, t.reason, f"{t.seconds:.1f}"]
+        writer.writerow([*row, *(t.params.get(p, "") for p in params), *(_cell(t.values, v) for v in values)])
+    return text.getvalue()
+
+
+def _cell(values: Mapping[str, float], name: str) -> str:
+    return f"{values[name]:.6g}" if name in values else ""
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [list(columns), ["---"] * len(columns), *([_shown(v) for v in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
