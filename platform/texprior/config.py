@@ -18,6 +18,7 @@ from texprior.errors import PluginError
 from texprior.plugin import Ref
 from texprior.registry import Registry
 from texprior.schema import (
+    NAMED,
     Budget,
     Data,
     Diffusion,
@@ -65,7 +66,7 @@ def load(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) ->
 
     Raises ConfigError whose message names file, line and dotted path of everything that is wrong.
     """
-    data, lines = read(Path(path), component_paths())
+    data, lines = read(Path(path), _one_of())
     return resolve(data, registry, overrides, source=str(path), lines=lines)
 
 
@@ -80,10 +81,10 @@ def resolve(
     from texprior import space
 
     where = dict(lines or {})
-    merged = merge(_defaults(), copy.deepcopy(dict(data)), component_paths())
+    merged = merge(_defaults(), copy.deepcopy(dict(data)), _one_of())
     for override in overrides:
         dotted, value = parse_override(override)
-        merged = merge(merged, nest(dotted, value), component_paths())
+        merged = merge(merged, nest(dotted, value), _one_of())
         where[dotted] = f"--set {override}"
     try:
         experiment = Experiment.model_validate(merged)
@@ -98,6 +99,11 @@ def resolve(
     return resolved
 
 
+def _one_of() -> frozenset[str]:
+    """The paths where another name replaces the one below, with its options."""
+    return NAMED | component_paths().keys()
+
+
 def _defaults() -> dict[str, Any]:
     """What an experiment's file need not say; its name has no default."""
     return Experiment(name="x").model_dump(mode="json", exclude={"name"})
@@ -107,7 +113,7 @@ def with_overrides(experiment: Experiment, values: Mapping[str, Any], registry: 
     """The experiment with dotted paths set, such as a sweep's trial; resolved again, with its own sweep left out."""
     data = experiment.model_dump(mode="json", exclude={"sweep"})
     for dotted, value in values.items():
-        data = merge(data, nest(dotted, value), component_paths())
+        data = merge(data, nest(dotted, value), _one_of())
     return resolve(data, registry, source="trial")
 
 

@@ -280,6 +280,10 @@ def refs_of(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, Re
             yield from refs_of(value, f"{path}.")
 
 
+NAMED = frozenset({"sweep.sampler", "sweep.pruner"})
+"""Paths that hold one name with its arguments, as a component does, but of another library."""
+
+
 @functools.cache
 def component_paths() -> dict[str, str]:
     """Dotted path -> kind of the experiment's single components."""

@@ -1,6 +1,7 @@
 """Sweeps on a real SQLite storage, with an objective whose optimum is known."""
 
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 import optuna
 import pytest
 
+from texprior.asking import hopeless
 from texprior.config import resolve
 from texprior.errors import ConfigError, Interrupted, TexpriorError
+from texprior.importance import importances
 from texprior.registry import Registry
 from texprior.study import default_storage, redacted, study_name
 from texprior.sweep import run_sweep
@@ -33,7 +36,9 @@ def storage(tmp_path):
 
 
 def made(registry, dimensions, **more):
-    return resolve({"name": "study", **more, "sweep": {"space": dimensions, "metric": "score"}}, registry)
+    """An experiment that searches these dimensions; ``sweep_NAME`` are further settings of its sweep."""
+    sweep = {name.removeprefix("sweep_"): more.pop(name) for name in list(more) if name.startswith("sweep_")}
+    return resolve({"name": "study", **more, "sweep": {"space": dimensions, "metric": "score", **sweep}}, registry)
 
 
 def distance(asked):
@@ -257,3 +262,135 @@ def test_the_default_storage_lies_beside_the_runs(registry, tmp_path, monkeypatc
 def test_a_password_is_not_shown():
     assert redacted("postgresql://me:a@b:c@host/x") == "postgresql://me:***@host/x"
     assert redacted("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"
+
+
+def costly(asked):
+    """Better and dearer with every step: score (steps - 20)^2, cost 10 steps; every trial reports at two rungs."""
+    steps = asked.experiment.sampling.steps
+    values = {"score": float((steps - 20) ** 2), "cost": 10.0 * steps}
+    for images in (100, 200):
+        asked.report(images, values)
+    return values
+
+
+def both(experiment, registry, storage, trials, objective=costly):
+    told = []
+    better = {"score": "lower", "cost": "lower"}
+    return run_sweep(experiment, registry, objective, storage, better, told.append, trials), told
+
+
+def test_several_objectives_give_their_front(registry, storage):
+    """Up to 20 steps every trial is on the front; beyond, more steps are worse in both."""
+    dimensions = {"sampling.steps": {"low": 16, "high": 25}}
+    experiment = made(registry, dimensions, sweep_also=["cost"])
+    result, _ = both(experiment, registry, storage, 10)
+    assert [t.params["sampling.steps"] for t in result.front] == [20, 19, 18, 17, 16]
+    assert result.best.params == {"sampling.steps": 20}
+    assert study_name(experiment).endswith("-score-cost")
+
+
+def test_a_trial_is_pruned_where_enough_others_are_better_and_cost_no_more(registry, storage):
+    """Asked for one after the other, 20 to 24 steps are ever worse and dearer: the fourth has three better ones."""
+    numbers = iter([20, 21, 22, 23, 24])
+
+    def rising(asked):
+        steps = next(numbers)
+        values = {"score": float((steps - 20) ** 2), "cost": 10.0 * steps}
+        asked.report(100, values)
+        return values
+
+    experiment = made(registry, CURVE, sweep_also=["cost"], sweep_patience=3)
+    result, told = both(experiment, registry, storage, 5, rising)
+    assert [t.state for t in told] == ["finished"] * 3 + ["pruned"] * 2
+    assert told[3].reason == "Pruned: after 100 images: 3 trials or more are better there and cost no more"
+    assert [t.number for t in result.front] == [0]
+
+
+@pytest.mark.parametrize(
+    ("values", "others", "patience", "expected"),
+    [
+        ([2.0, 5.0], [[1.0, 5.0], [1.5, 4.0]], 2, True),
+        ([2.0, 5.0], [[1.0, 6.0], [1.5, 4.0]], 2, False),  # one of them costs more
+        ([2.0, 5.0], [[2.0, 1.0], [1.5, 4.0]], 2, False),  # one of them is no better
+        ([2.0], [[1.0]], 1, True),
+    ],
+)
+def test_the_rule_of_several_objectives(values, others, patience, expected):
+    assert hopeless(values, others, patience) is expected
+
+
+def test_the_median_rule_prunes_at_a_rung(registry, storage):
+    """Scores rise with the trial's number: from the fifth trial on, each is worse than the median of those before."""
+
+    def worse(asked):
+        asked.report(100, {"score": float(asked.number)})
+        return {"score": float(asked.number)}
+
+    experiment = made(registry, CURVE, sweep_rungs=[0.5])
+    told = swept(experiment, registry, storage, 7, worse)[1]
+    assert [t.state for t in told] == ["finished"] * 4 + ["pruned"] * 3
+    assert told[4].reason == "Pruned: after 100 images: MedianPruner sees no hope"
+
+
+def test_a_sampler_and_a_pruner_of_optuna_by_name(registry, storage):
+    quasi = made(registry, CURVE, sweep_sampler={"QMCSampler": {"qmc_type": "halton"}}, sweep_pruner="HyperbandPruner")
+    result, _ = swept(quasi, registry, storage, 4)
+    halton = [2 * n for n in (0, 1 / 2, 1 / 4)]  # van der Corput's sequence in base 2, on [0, 2]
+    assert [t.params["sampling.texture_strength"] for t in result.trials[1:]] == halton
+    with pytest.raises(ConfigError, match=r"sweep.sampler: Optuna has no 'Tpe'; it has auto, .*TPESampler"):
+        swept(made(registry, CURVE, sweep_sampler="Tpe"), registry, storage, 1)
+    with pytest.raises(ConfigError, match=r"sweep.pruner.MedianPruner: .*unexpected keyword argument 'speed'"):
+        swept(
+            made(registry, CURVE, sweep_rungs=[0.5], sweep_pruner={"MedianPruner": {"speed": 1}}), registry, storage, 1
+        )
+
+
+def test_a_journal_is_a_storage(registry, tmp_path):
+    storage = f"journal:{tmp_path}/sweep.log"
+    first, _ = swept(made(registry, CURVE), registry, storage, 3)
+    again, told = swept(made(registry, CURVE), registry, storage, 4)
+    assert len(told) == 1
+    assert again.trials[:3] == first.trials
+
+
+def test_a_space_that_changed_is_said(registry, storage):
+    swept(made(registry, CURVE), registry, storage, 1)
+    said = []
+    wider = {**CURVE, "sampling.steps": {"low": 1, "high": 40}, "sampling.rho": [5, 7]}
+    run_sweep(made(registry, wider), registry, distance, storage, {"score": "lower"}, print, 1, None, said.append)
+    (sentence,) = said
+    assert "sampling.steps: 1 to 20 -> 1 to 40; sampling.rho: not searched -> 5.0, 7.0" in sentence
+    assert sentence.endswith("this is a new study")
+
+
+def test_a_trial_whose_workers_keep_dying_has_failed(registry, storage):
+    """Run once, and once again; then it counts, with the reason, and the sweep goes on."""
+    script = f"""
+    import os, signal
+    from texprior.config import resolve
+    from texprior.registry import Registry
+    from texprior.sweep import run_sweep
+    registry = Registry()
+    registry.register({str(PLUGIN)!r})
+    experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
+    better = {{"score": "lower"}}
+    run_sweep(experiment, registry, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), {storage!r}, better, print)
+    """
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=120, check=False)
+    result, told = swept(made(registry, CURVE), registry, storage, 2)
+    assert [t.state for t in result.trials] == ["interrupted", "failed", "finished"]
+    assert re.fullmatch(r"its worker died, as 2 in all did: process \d+ on .+", result.trials[1].reason)
+    assert result.trials[0].params == result.trials[1].params != told[0].params
+
+
+def test_fanova_finds_what_matters(registry, storage):
+    """score = 100 s^2 with s the strength; steps have no part in it."""
+    experiment = made(registry, CURVE)
+    result, _ = swept(
+        experiment, registry, storage, 24, lambda a: {"score": 100 * a.experiment.sampling.texture_strength**2}
+    )
+    shares = importances(experiment, storage, result.study)["all"]
+    assert shares["sampling.texture_strength"] > 0.9
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares == importances(experiment, storage, result.study)["all"]
