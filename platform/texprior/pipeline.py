@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from texprior import models
-from texprior.diffusion import sigmas as schedules
 from texprior.diffusion.keys import Key, normal
 from texprior.diffusion.precondition import broadcast
 from texprior.flow.adapt import Features, bytes_of
@@ -20,6 +19,7 @@ from texprior.flow.prior import Guide, prior_denoise, unguided
 from texprior.flow.recompose import recompose
 from texprior.flow.sample import Denoise, sample
 from texprior.flow.tile import Tile, tiles
+from texprior.levels import sigmas_of
 from texprior.models import Model
 from texprior.schema import Sampling
 from texprior.stages import Inputs, inputs_of
@@ -58,7 +58,7 @@ def restore(
     degraded = degraded_BCHW.to(device)
     given = inputs or inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
     sampler = models.sampler_of(model, settings)
-    levels = sigmas_of(settings)
+    levels = sigmas_of(settings, model.experiment.diffusion)
     denoise = _denoiser(model, given, settings, guided)
     layers = []
     for k in range(settings.samples):
@@ -70,13 +70,6 @@ def restore(
     picture, spread = recompose(model.process, given.base, layer, settings.texture_strength)
     calls = sampler.calls(settings.steps) * settings.samples
     return Restored(picture, spread, given.estimate, given.base, layer, calls, time.monotonic() - started)
-
-
-def sigmas_of(settings: Sampling) -> Tensor:
-    """The noise levels that the sampling visits, decreasing to 0, (steps + 1,)."""
-    if settings.schedule == "ddpm-linear":
-        return schedules.ddpm_linear(settings.steps)
-    return schedules.karras(settings.steps, settings.sigma_min, settings.sigma_max, settings.rho)
 
 
 def _noise(like: Tensor, seed: int, key: Key, k: int, step: int) -> Tensor:

@@ -104,15 +104,24 @@ class Trainings(Section):
     adapter: Training = Training(budget=Budget(images=20000))
 
 
+LARGEST_SIGMA = {"ddpm-linear": 157.4, "cosine": 20291.0}
+"""Where the schedules end that were published as a list."""
+
+
 class Sampling(Section):
     """How a layer is sampled."""
 
     sampler: Annotated[Ref, Kind("sampler")] = Ref(name="ddim")
     steps: Annotated[int, Field(ge=1, le=1000)] = 4
-    schedule: Literal["karras", "ddpm-linear"] = "karras"
+    schedule: Literal["karras", "exponential", "ddpm-linear", "cosine", "training-quantiles"] = "karras"
+    """How the steps lie between sigma_max, where the first starts, and sigma_min; the last ends at 0."""
+    spacing: Literal["linspace", "trailing"] | None = None
+    """The last step starts at sigma_min (linspace) or one step above it (trailing: no call where little noise is left).
+    None is the schedule's own: linspace for karras and exponential, else trailing."""
     sigma_min: Annotated[float, Field(gt=0)] = 0.02
     sigma_max: Annotated[float, Field(gt=0)] = 20.0
     rho: Annotated[float, Field(gt=0)] = 7.0
+    """Of karras: 1 spaces sigma evenly, a large one its logarithm."""
     start: Literal["noise", "estimate"] = "noise"
     """``estimate`` is a warm start: the layer of y_eps plus noise of sigma_max."""
     texture_strength: Annotated[float, Field(ge=0, le=2)] = 1.0
@@ -128,6 +137,11 @@ class Sampling(Section):
     def _sigmas_in_order(self) -> Sampling:
         if self.sigma_min >= self.sigma_max:
             raise ValueError(f"sigma_min {self.sigma_min} must be smaller than sigma_max {self.sigma_max}")
+        largest = LARGEST_SIGMA.get(self.schedule)
+        if largest is not None and self.sigma_max > largest:
+            raise ValueError(
+                f"sigma_max {self.sigma_max} is beyond the {self.schedule} schedule, which ends at {largest}"
+            )
         return self
 
 

@@ -1,10 +1,14 @@
-"""First-party samplers: DDIM with eta (Euler and ancestral sampling are its ends) and EDM's Heun with churn."""
+"""First-party samplers.
+
+DDIM with eta also bears the names that its ends have elsewhere: ``euler``, ``euler-ancestral`` and ``ddpm`` are the
+same class with options of their own.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from texprior.plugin import Options, Sampler, Tune, hookimpl
 
@@ -14,6 +18,28 @@ _DDIM = """@inproceedings{song2021ddim,
   booktitle = {International Conference on Learning Representations},
   year = {2021},
   note = {arXiv:2010.02502}
+}"""
+_DDPM = """@inproceedings{ho2020ddpm,
+  title = {Denoising Diffusion Probabilistic Models},
+  author = {Ho, Jonathan and Jain, Ajay and Abbeel, Pieter},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume = {33},
+  year = {2020},
+  note = {arXiv:2006.11239}
+}"""
+_DPMPP = """@article{lu2022dpmpp,
+  title = {{DPM-Solver++}: Fast Solver for Guided Sampling of Diffusion Probabilistic Models},
+  author = {Lu, Cheng and Zhou, Yuhao and Bao, Fan and Chen, Jianfei and Li, Chongxuan and Zhu, Jun},
+  journal = {arXiv preprint arXiv:2211.01095},
+  year = {2022}
+}"""
+_UNIPC = """@inproceedings{zhao2023unipc,
+  title = {{UniPC}: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion Models},
+  author = {Zhao, Wenliang and Bai, Lujia and Rao, Yongming and Zhou, Jie and Lu, Jiwen},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume = {36},
+  year = {2023},
+  note = {arXiv:2302.04867}
 }"""
 _EDM = """@inproceedings{karras2022edm,
   title = {Elucidating the Design Space of Diffusion-Based Generative Models},
@@ -39,6 +65,56 @@ class DdimOptions(Options):
     ] = 0.0
 
 
+class EulerOptions(Options):
+    """``euler`` has no option: it is DDIM at eta 0."""
+
+    eta: ClassVar[float] = 0.0
+
+
+class EulerAncestralOptions(Options):
+    """Options of ``euler-ancestral``."""
+
+    eta: Annotated[
+        float, Field(ge=0, le=1, description="fresh noise per step: 0 is Euler, 1 the whole ancestral noise"), Tune()
+    ] = 1.0
+
+
+class DdpmOptions(Options):
+    """``ddpm`` has no option: it is DDIM at eta 1, the posterior with the small variance."""
+
+    eta: ClassVar[float] = 1.0
+
+
+_Form = Annotated[
+    Literal["midpoint", "heun"],
+    Field(description="how the estimate's change over a step is integrated: as at its middle, or exactly"),
+]
+
+
+class DpmppOptions(Options):
+    """Options of ``dpmpp-2m``."""
+
+    eta: ClassVar[float] = 0.0
+    form: _Form = "midpoint"
+
+
+class DpmppSdeOptions(Options):
+    """Options of ``dpmpp-2m-sde``."""
+
+    eta: Annotated[
+        float, Field(ge=0, le=1, description="fresh noise: 0 is dpmpp-2m, 1 solves the reverse SDE"), Tune()
+    ] = 1.0
+    form: _Form = "midpoint"
+
+
+class UniPcOptions(Options):
+    """Options of ``unipc``."""
+
+    b: Annotated[
+        Literal["bh1", "bh2"], Field(description="B(h), h or exp(h) - 1: bh2 is the authors' choice for few steps")
+    ] = "bh2"
+
+
 class HeunOptions(Options):
     """Options of ``heun``, named as in Karras et al. 2022, algorithm 2."""
 
@@ -50,6 +126,12 @@ class HeunOptions(Options):
     s_min: Annotated[float, Field(ge=0, description="S_min, no churn below this sigma")] = 0.0
     s_max: Annotated[float, Field(ge=0, description="S_max, no churn above this sigma")] = 1e6
     s_noise: Annotated[float, Field(ge=0, le=2, description="S_noise, standard deviation of the added noise")] = 1.0
+
+    @model_validator(mode="after")
+    def _churns_somewhere(self) -> HeunOptions:
+        if self.s_min > self.s_max:
+            raise ValueError(f"s_min {self.s_min} is above s_max {self.s_max}, so that no step would churn")
+        return self
 
 
 @hookimpl
@@ -66,6 +148,33 @@ def texprior_samplers() -> list[Sampler]:
             order=1,
         ),
         Sampler(
+            name="euler",
+            impl="texprior_plugins.sampler.ddim:Ddim",
+            options=EulerOptions,
+            summary="Euler's method for the probability flow: DDIM at eta 0.",
+            tags=("deterministic",),
+            citation=_EDM,
+            order=1,
+        ),
+        Sampler(
+            name="euler-ancestral",
+            impl="texprior_plugins.sampler.ddim:Ddim",
+            options=EulerAncestralOptions,
+            summary="Euler with fresh noise at each step: DDIM at eta 1.",
+            tags=("stochastic",),
+            citation=_DDIM,
+            order=1,
+        ),
+        Sampler(
+            name="ddpm",
+            impl="texprior_plugins.sampler.ddim:Ddim",
+            options=DdpmOptions,
+            summary="DDPM's ancestral sampling with the small variance: DDIM at eta 1.",
+            tags=("stochastic",),
+            citation=_DDPM,
+            order=1,
+        ),
+        Sampler(
             name="heun",
             impl="texprior_plugins.sampler.heun:Heun",
             options=HeunOptions,
@@ -73,5 +182,32 @@ def texprior_samplers() -> list[Sampler]:
             tags=("deterministic", "stochastic"),
             citation=_EDM,
             order=2,
+        ),
+        Sampler(
+            name="dpmpp-2m",
+            impl="texprior_plugins.sampler.dpmpp:Dpmpp2M",
+            options=DpmppOptions,
+            summary="DPM-Solver++ 2M, second order from the last two estimates; one call per step.",
+            tags=("deterministic",),
+            citation=_DPMPP,
+            order=2,
+        ),
+        Sampler(
+            name="dpmpp-2m-sde",
+            impl="texprior_plugins.sampler.dpmpp:Dpmpp2M",
+            options=DpmppSdeOptions,
+            summary="DPM-Solver++ 2M for the reverse SDE: fresh noise at each step; one call per step.",
+            tags=("stochastic",),
+            citation=_DPMPP,
+            order=2,
+        ),
+        Sampler(
+            name="unipc",
+            impl="texprior_plugins.sampler.unipc:UniPc",
+            options=UniPcOptions,
+            summary="UniPC-2: a predictor, and a corrector of third order, from one call per step.",
+            tags=("deterministic",),
+            citation=_UNIPC,
+            order=3,
         ),
     ]

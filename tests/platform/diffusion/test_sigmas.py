@@ -1,10 +1,40 @@
 """Noise levels against their formulas and against diffusers."""
 
+from math import inf, log
+from statistics import NormalDist
+
+import numpy as np
 import pytest
 import torch
-from diffusers.schedulers import DDIMScheduler
+from diffusers.schedulers import DDIMScheduler, EDMEulerScheduler
 
-from texprior.diffusion.sigmas import ddpm_linear, karras, log_normal
+from texprior.diffusion.sigmas import (
+    cosine,
+    cosine_levels,
+    ddpm_linear,
+    ddpm_linear_levels,
+    exponential,
+    karras,
+    linspace,
+    log_normal,
+    trailing,
+    training_quantiles,
+)
+
+IN_DIFFUSERS = {ddpm_linear: "linear", cosine: "squaredcos_cap_v2"}
+
+
+FLOAT32 = 3e-4
+"""Relative error of diffusers' sigmas, whose cumulative products are float32 and close to 1."""
+
+
+def published(schedule, spacing="trailing"):
+    return DDIMScheduler(beta_start=1e-4, beta_end=0.02, beta_schedule=IN_DIFFUSERS[schedule], timestep_spacing=spacing)
+
+
+def levels_of(scheduler):
+    abar = scheduler.alphas_cumprod.double()
+    return ((1 - abar) / abar).sqrt()
 
 
 @pytest.mark.parametrize("steps", [2, 3, 10, 100])
@@ -26,24 +56,99 @@ def test_karras_with_rho_1_is_linear_and_one_step_is_sigma_max():
     assert karras(1, 0.02, 20.0).tolist() == pytest.approx([20, 0])
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 4, 7, 10, 50, 250, 999, 1000])
-def test_ddpm_linear_visits_the_trailing_steps_of_diffusers(steps):
-    scheduler = DDIMScheduler(beta_start=1e-4, beta_end=0.02, beta_schedule="linear", timestep_spacing="trailing")
+def test_trailing_steps_of_karras_leave_sigma_min_out():
+    """The n trailing levels are the first n of n + 1 that end at sigma_min."""
+    assert karras(4, 1.0, 5.0, rho=1.0, spacing=trailing).tolist() == pytest.approx([5, 4, 3, 2, 0])
+    torch.testing.assert_close(karras(6, 0.02, 20, spacing=trailing)[:-1], karras(7, 0.02, 20)[:6])
+
+
+@pytest.mark.parametrize("steps", [2, 5, 40])
+def test_exponential_is_a_geometric_series_and_that_of_diffusers(steps):
+    sigmas = exponential(steps, 0.02, 20)
+    ratio = 1000 ** (-1 / (steps - 1))
+    assert sigmas.tolist() == pytest.approx([*(20 * ratio**i for i in range(steps)), 0], rel=1e-6)
+    scheduler = EDMEulerScheduler(sigma_min=0.02, sigma_max=20.0, sigma_schedule="exponential")
+    scheduler.set_timesteps(steps)
+    torch.testing.assert_close(sigmas, scheduler.sigmas, rtol=1e-5, atol=0)
+
+
+def test_karras_tends_to_exponential_with_rho():
+    torch.testing.assert_close(karras(9, 0.02, 20, rho=1e5), exponential(9, 0.02, 20), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("schedule", IN_DIFFUSERS)
+def test_all_levels_are_the_published_ones(schedule):
+    levels = {ddpm_linear: ddpm_linear_levels, cosine: cosine_levels}[schedule]()
+    torch.testing.assert_close(levels, levels_of(published(schedule)), rtol=FLOAT32, atol=0)
+
+
+def test_the_cosines_levels_are_the_closed_form():
+    """abar(t) = f(t) / f(0), f(t) = cos^2((t / T + .008) / 1.008 * pi / 2), but for the last beta, cut to .999."""
+    f = np.cos((np.arange(1001) / 1000 + 0.008) / 1.008 * np.pi / 2) ** 2
+    abar = np.r_[f[1:1000] / f[0], f[999] / f[0] * 0.001]
+    np.testing.assert_allclose(cosine_levels().numpy(), np.sqrt((1 - abar) / abar), rtol=1e-9)
+
+
+@pytest.mark.parametrize("schedule", IN_DIFFUSERS)
+@pytest.mark.parametrize("steps", [1, 2, 4, 10, 50, 250, 1000])
+def test_trailing_steps_without_bounds_are_those_of_diffusers(schedule, steps):
+    scheduler = published(schedule)
     scheduler.set_timesteps(steps)
     assert scheduler.timesteps[0] == 999
-    abar = scheduler.alphas_cumprod.double()[scheduler.timesteps]
-    sigmas = ddpm_linear(steps)
+    sigmas = schedule(steps)
     assert sigmas.shape == (steps + 1,)
     assert sigmas.dtype is torch.float32
-    torch.testing.assert_close(sigmas[:-1].double(), ((1 - abar) / abar).sqrt(), rtol=2e-4, atol=0)
+    torch.testing.assert_close(sigmas[:-1].double(), levels_of(scheduler)[scheduler.timesteps], rtol=FLOAT32, atol=0)
     assert sigmas[-1] == 0
     assert (sigmas.diff() < 0).all()
+
+
+@pytest.mark.parametrize("schedule", IN_DIFFUSERS)
+@pytest.mark.parametrize("steps", [3, 7, 999])
+def test_where_steps_do_not_divide_1000_the_times_are_not_rounded(schedule, steps):
+    times = 1000 - 1000 * np.arange(steps) / steps - 1
+    expected = np.interp(times, np.arange(1000), levels_of(published(schedule)).numpy())
+    np.testing.assert_allclose(schedule(steps)[:-1].numpy(), expected, rtol=FLOAT32)
+
+
+@pytest.mark.parametrize("schedule", IN_DIFFUSERS)
+@pytest.mark.parametrize(("low", "high"), [(0.02, 20.0), (0.1, 1.0), (0.001, 150.0)])
+def test_the_bounds_are_kept(schedule, low, high):
+    """Equal steps of time from sigma_max to sigma_min, both visited by linspace; trailing stops one step above."""
+    times, levels = np.arange(-1, 1000), np.r_[0, levels_of(published(schedule)).numpy()]
+    ends = np.interp([high, low], levels, times)
+    both = schedule(5, low, high, spacing=linspace)
+    np.testing.assert_allclose(both[:-1], np.interp(np.linspace(*ends, 5), times, levels), rtol=FLOAT32)
+    assert (both[0].item(), both[4].item()) == (pytest.approx(high), pytest.approx(low))
+    torch.testing.assert_close(schedule(4, low, high)[:4], both[:4])
 
 
 def test_ddpm_linear_starts_at_its_smallest_and_ends_at_its_largest_noise():
     sigmas = ddpm_linear(1000)
     assert sigmas[-2].item() == pytest.approx((1e-4 / (1 - 1e-4)) ** 0.5, rel=1e-6)
     assert sigmas[0].item() == pytest.approx(157.4, abs=0.05)
+    torch.testing.assert_close(ddpm_linear(10, 0, 1e9), ddpm_linear(10, 0, inf))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 16])
+def test_each_trailing_step_spans_an_equal_share_of_the_training_noise(steps):
+    ln_sigma = NormalDist(-0.5, 1.2)
+    sigmas = training_quantiles(steps, 0.02, 20, -0.5, 1.2)
+    low, high = ln_sigma.cdf(log(0.02)), ln_sigma.cdf(log(20))
+    shares = [ln_sigma.cdf(log(s)) for s in sigmas[:-1].tolist()]
+    assert shares == pytest.approx([high - i / steps * (high - low) for i in range(steps)], abs=1e-6)
+    assert sigmas[0].item() == pytest.approx(20)
+
+
+def test_the_middle_one_of_two_quantiles_is_the_median_of_training():
+    """The median of ln sigma ~ N(-.5, 1.2^2) is e^-.5 = .607; the range's ends are far out on both sides."""
+    assert training_quantiles(2, 1e-4, 1e3, -0.5, 1.2)[1].item() == pytest.approx(0.6065, abs=1e-3)
+
+
+@pytest.mark.parametrize("range_", [(0.02, 20.0), (5.0, 1e6), (1e-9, 1e-6)])
+def test_quantiles_start_at_sigma_max_wherever_the_range_lies(range_):
+    sigmas = training_quantiles(4, *range_, -0.5, 1.2, spacing=linspace)
+    assert (sigmas[0].item(), sigmas[3].item()) == (pytest.approx(range_[1]), pytest.approx(range_[0]))
 
 
 def test_log_normal_has_the_given_mean_and_deviation_of_the_logarithm():

@@ -2,7 +2,13 @@
 
 import pytest
 import torch
-from diffusers.schedulers import DDIMScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler
+from diffusers.schedulers import (
+    DDIMScheduler,
+    DDPMScheduler,
+    EDMEulerScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+)
 
 from texprior.diffusion.sigmas import ddpm_linear, karras
 from texprior_plugins.sampler import DdimOptions
@@ -20,18 +26,6 @@ def vp_sigmas(scheduler):
     return abar, torch.cat([((1 - abar) / abar).sqrt(), torch.zeros(1).double()])
 
 
-def visited(denoise, sampler, x, sigmas, noise):
-    """The result, then x at every call."""
-    states = []
-
-    def spy(x, sigma):
-        states.append(x)
-        return denoise(x, sigma)
-
-    result = sampler(spy, x, sigmas, noise)
-    return [result, *states]
-
-
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("spacing", ["trailing", "leading"])
 @pytest.mark.parametrize("steps", [1, 4, 10])
@@ -43,7 +37,7 @@ def test_every_step_is_the_one_of_diffusers(kit, eta, spacing, steps):
     abar, sigmas = vp_sigmas(scheduler)
     noises = torch.randn(steps, 2, 3, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * sigmas[0]
-    result, *states = visited(kit.curved, ddim(eta), x, sigmas, lambda i: noises[i])
+    result, *states = kit.visited(kit.curved, ddim(eta), x, sigmas, lambda i: noises[i])
 
     vp = x * abar[0].sqrt()
     for i, t in enumerate(scheduler.timesteps):
@@ -77,7 +71,7 @@ def test_eta_0_is_eulers_method(kit):
     scheduler = EulerDiscreteScheduler(**BETAS, timestep_spacing="trailing")
     scheduler.set_timesteps(10)
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * scheduler.sigmas[0]
-    result, *states = visited(kit.curved, ddim(0.0), x, scheduler.sigmas, kit.no_noise)
+    result, *states = kit.visited(kit.curved, ddim(0.0), x, scheduler.sigmas, kit.no_noise)
     for i, t in enumerate(scheduler.timesteps):
         torch.testing.assert_close(states[i], x, rtol=1e-4, atol=1e-4)
         scheduler.scale_model_input(x, t)
@@ -94,7 +88,7 @@ def test_eta_1_is_euler_ancestral_sampling(kit):
     ours = torch.Generator().manual_seed(1)
     noises = [torch.randn(2, 3, 8, 8, generator=ours) for _ in range(10)]
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * scheduler.sigmas[0]
-    result, *states = visited(kit.curved, ddim(1.0), x, scheduler.sigmas, lambda i: noises[i])
+    result, *states = kit.visited(kit.curved, ddim(1.0), x, scheduler.sigmas, lambda i: noises[i])
     for i, t in enumerate(scheduler.timesteps):
         torch.testing.assert_close(states[i], x, rtol=1e-4, atol=1e-4)
         scheduler.scale_model_input(x, t)
@@ -102,6 +96,52 @@ def test_eta_1_is_euler_ancestral_sampling(kit):
         epsilon = (x - kit.curved(x, scheduler.sigmas[i])) / scheduler.sigmas[i]
         x = scheduler.step(epsilon, t, x, generator=theirs).prev_sample
     torch.testing.assert_close(result, x, rtol=1e-4, atol=1e-4)
+
+
+def test_eta_0_on_karras_sigmas_is_edms_euler(kit):
+    scheduler = EDMEulerScheduler(sigma_min=0.02, sigma_max=20.0)
+    scheduler.set_timesteps(8)
+    sigmas = karras(8, 0.02, 20)
+    torch.testing.assert_close(scheduler.sigmas, sigmas, rtol=1e-5, atol=0)
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 20
+    result, *states = kit.visited(kit.curved, ddim(0.0), x, scheduler.sigmas, kit.no_noise)
+    for ours, sigma, t in zip(states, scheduler.sigmas, scheduler.timesteps, strict=False):
+        torch.testing.assert_close(ours, x, rtol=1e-4, atol=1e-4)
+        x = scheduler.step(torch.zeros_like(x), t, x, pred_original_sample=kit.curved(x, sigma)).prev_sample
+    torch.testing.assert_close(result, x, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("steps", [4, 10, 50])
+def test_eta_1_is_ddpm_with_the_small_variance(kit, steps):
+    scheduler = DDPMScheduler(**BETAS, clip_sample=False, timestep_spacing="trailing", prediction_type="sample")
+    scheduler.alphas_cumprod, scheduler.one = scheduler.alphas_cumprod.double(), scheduler.one.double()
+    scheduler.set_timesteps(steps)
+    abar, sigmas = vp_sigmas(scheduler)
+    drawn = torch.Generator().manual_seed(1)
+    noises = [torch.randn(2, 3, 8, 8, generator=drawn, dtype=torch.float64) for _ in range(steps)]
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * sigmas[0]
+    result, *states = kit.visited(kit.curved, ddim(1.0), x, sigmas, lambda i: noises[i])
+    theirs, vp = torch.Generator().manual_seed(1), x * abar[0].sqrt()
+    for i, t in enumerate(scheduler.timesteps):
+        torch.testing.assert_close(states[i] * abar[i].sqrt(), vp, rtol=1e-8, atol=1e-9)
+        vp = scheduler.step(kit.curved(vp / abar[i].sqrt(), sigmas[i]), t, vp, generator=theirs).prev_sample
+    torch.testing.assert_close(result, vp, rtol=1e-8, atol=1e-9)
+
+
+def test_the_sum_of_diffusers_own_ddpm_test(kit):
+    """sum |x| = 258.9606, mean |x| = .3372: 1000 steps, seed 0, model x t / (t + 1), clipped to [-1, 1]."""
+    sigmas = ddpm_linear(1000)
+    times = iter(range(999, -1, -1))
+    drawn = torch.Generator().manual_seed(0)
+
+    def clipped(x, sigma):
+        t = next(times)
+        return (x - sigma * x / (sigma**2 + 1).sqrt() * t / (t + 1)).clamp(-1, 1)
+
+    start = (torch.arange(768).reshape(3, 8, 8, 4) / 768).permute(3, 0, 1, 2) * (sigmas[0] ** 2 + 1).sqrt()
+    out = ddim(1.0)(clipped, start, sigmas, lambda i: torch.randn(4, 3, 8, 8, generator=drawn))
+    assert out.abs().sum().item() == pytest.approx(258.9606, abs=1e-2)
+    assert out.abs().mean().item() == pytest.approx(0.3372, abs=1e-4)
 
 
 def test_the_gaussians_errors_are_the_known_ones_and_of_order_1(kit):
@@ -135,7 +175,7 @@ def test_a_step_keeps_the_noise_level(kit):
                 return torch.full((1, 1, 1, 1), float(i == source), dtype=torch.float64)
 
             start = torch.full((1, 1, 1, 1), float(source == -1), dtype=torch.float64) * sigmas[0]
-            _, *states = visited(lambda x, sigma: 0 * x, ddim(eta), start, sigmas, noise)
+            _, *states = kit.visited(lambda x, sigma: 0 * x, ddim(eta), start, sigmas, noise)
             weights.append(torch.stack(states).flatten())
         torch.testing.assert_close(torch.stack(weights).square().sum(0).sqrt(), sigmas[:-1])
 

@@ -1,0 +1,38 @@
+"""The noise levels that an experiment's sampling visits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+from texprior.diffusion import sigmas
+from texprior.errors import ConfigError
+from texprior.schema import Diffusion, Sampling
+
+_SPACINGS: Mapping[str, sigmas.Spacing] = {"linspace": sigmas.linspace, "trailing": sigmas.trailing}
+
+
+def sigmas_of(settings: Sampling, training: Diffusion) -> Tensor:
+    """The noise levels that the sampling visits, decreasing to 0, (steps + 1,).
+
+    ``training`` is the noise that the denoiser was trained with. Raises ConfigError where the range is so narrow that
+    steps coincide in float32.
+    """
+    s, given = settings, {"spacing": _SPACINGS[settings.spacing]} if settings.spacing else {}
+    schedules: Mapping[str, Callable[[], Tensor]] = {
+        "karras": lambda: sigmas.karras(s.steps, s.sigma_min, s.sigma_max, s.rho, **given),
+        "exponential": lambda: sigmas.exponential(s.steps, s.sigma_min, s.sigma_max, **given),
+        "ddpm-linear": lambda: sigmas.ddpm_linear(s.steps, s.sigma_min, s.sigma_max, **given),
+        "cosine": lambda: sigmas.cosine(s.steps, s.sigma_min, s.sigma_max, **given),
+        "training-quantiles": lambda: sigmas.training_quantiles(
+            s.steps, s.sigma_min, s.sigma_max, training.noise_mean, training.noise_std, **given
+        ),
+    }
+    levels = schedules[s.schedule]()
+    if not bool((levels.diff() < 0).all()):
+        raise ConfigError(
+            f"sampling: {s.steps} steps of '{s.schedule}' between sigma_min {s.sigma_min} and sigma_max {s.sigma_max} "
+            "do not differ; take fewer steps or a wider range"
+        )
+    return levels
