@@ -90,8 +90,9 @@ def complaint(write, registry):
          "e.yaml:3: sampling.steps: input should be greater than or equal to 1 (got 0)"),
         ("name: x\nadapter:\n  cga: {width: 65}",
          "e.yaml:3: adapter.cga.width: input should be less than or equal to 64 (got 65)"),
-        ("name: x\nsampling: {schedule: cosine}",
-         "e.yaml:2: sampling.schedule: input should be 'karras' or 'ddpm-linear' (got 'cosine')"),
+        ("name: x\nsampling: {schedule: linear}",
+         "e.yaml:2: sampling.schedule: input should be 'karras', 'exponential', 'ddpm-linear', 'cosine' or "
+         "'training-quantiles' (got 'linear')"),
         ("name: x\nsampling: {sigma_max: .inf}",
          "e.yaml:2: sampling.sigma_max: input should be a finite number (got inf)"),
         ("name: x\ndiffusion: {noise_mean: .nan}",
@@ -114,6 +115,8 @@ def test_what_is_wrong_is_said_with_its_line_its_path_and_a_suggestion(complaint
 def test_a_rule_between_two_keys_is_told_at_their_section(complaint):
     said = complaint("name: x\nsampling: {sigma_min: 30}")
     assert said.startswith("e.yaml:2: sampling: sigma_min 30.0 must be smaller than sigma_max 20.0")
+    said = complaint("name: x\nsampling: {schedule: ddpm-linear, sigma_max: 200}")
+    assert "sampling: sigma_max 200.0 is beyond the ddpm-linear schedule, which ends at 157.4" in said
     said = complaint("name: x\ntraining:\n  prior: {microbatch: 3}")
     assert said.startswith("e.yaml:3: training.prior: microbatch 3 does not divide batch 16")
 
