@@ -1,4 +1,4 @@
-"""First-party attention backends: PyTorch's own."""
+"""First-party attention backends: PyTorch's own, xformers' (an extra), and the plain formula."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ _ATTENTION = """@inproceedings{vaswani2017attention,
   volume = {30},
   year = {2017}
 }"""
+_XFORMERS = """@misc{lefaudeux2022xformers,
+  title = {{xFormers}: A modular and hackable Transformer modelling library},
+  author = {Lefaudeux, Benjamin and Massa, Francisco and Liskovich, Diana and Xiong, Wenhan and Caggiano, Vittorio and
+            Naren, Sean and Xu, Min and Hu, Jieru and Tintore, Marta and Zhang, Susan and Labatut, Patrick and
+            Haziza, Daniel and Wehrstedt, Luca and Reizenstein, Jeremy and Sizov, Grigory},
+  howpublished = {https://github.com/facebookresearch/xformers},
+  year = {2022}
+}"""
 
 
 @hookimpl
@@ -23,5 +31,18 @@ def texprior_attentions() -> list[Attention]:
             impl="texprior_plugins.attention.sdpa:Sdpa",
             summary="PyTorch's scaled_dot_product_attention; works on every device.",
             citation=_ATTENTION,
-        )
+        ),
+        Attention(
+            name="xformers",
+            impl="texprior_plugins.attention.xformers:Xformers",
+            summary="xformers' memory_efficient_attention, on CUDA devices; extra 'xformers'.",
+            tags=("extra",),
+            citation=_XFORMERS,
+        ),
+        Attention(
+            name="reference",
+            impl="texprior_plugins.attention.reference:Reference",
+            summary="The plain formula with all weights in memory: what the others are held against.",
+            citation=_ATTENTION,
+        ),
     ]

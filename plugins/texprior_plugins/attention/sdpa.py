@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from texprior_plugins.attention._probe import reason_against
+
 if TYPE_CHECKING:
     from texprior.plugin import Options
 
@@ -20,13 +22,7 @@ class Sdpa:
 
     def available(self, device: torch.device, dtype: torch.dtype) -> str:
         """Empty where a small attention and its gradient run on the device, else the reason in a sentence."""
-        try:
-            tokens = torch.zeros(1, 1, 2, 8, device=device, dtype=dtype, requires_grad=True)
-            torch.autograd.grad(self(tokens, tokens, tokens).sum(), tokens)
-        except (RuntimeError, NotImplementedError, AssertionError) as error:
-            reason = str(error).strip().partition("\n")[0].partition(". ")[0]
-            return f"scaled_dot_product_attention does not run on {device} in {dtype}: {reason}"
-        return ""
+        return reason_against(self, "scaled_dot_product_attention", device, dtype)
 
     def __call__(self, query_BHND: Tensor, key_BHMD: Tensor, value_BHMD: Tensor) -> Tensor:
         """Attention of N queries over M keys, (B, heads, N, D); differentiable."""
