@@ -49,6 +49,8 @@ class Diffusion(Section):
 
     noise_mean: float = -0.5
     noise_std: Annotated[float, Field(gt=0)] = 1.2
+    code_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the training samples, of Stage I and Stage II, whose semantic code is zeros."""
 
 
 class ProcessChoice(Section):

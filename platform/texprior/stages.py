@@ -119,15 +119,26 @@ class LayerLoss:
         self.experiment, self.prior, self.process, self.patches = experiment, prior, process, patches
         self.device = next(prior.network.parameters()).device
         self.amp = amp
+        if experiment.diffusion.code_dropout and not prior.encoder.width:
+            raise ConfigError("diffusion.code_dropout: the encoder gives no code that could be dropped; set it to 0")
 
     def noised(self, numbers: Sequence[int]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Patches, noise (B, 3, P, P) and sigma (B,), each a function of (seed, sample number)."""
         batch = {name: t.to(self.device) for name, t in self.patches.batch(numbers).items()}
+        batch["code"] = self.kept(batch["code"], numbers)
         shape = (3, self.patches.patch, self.patches.patch)
         seed, choice = self.patches.seed, self.experiment.diffusion
         noise = torch.stack([normal(shape, seed, "noise", n) for n in numbers]).to(self.device)
         levels = torch.cat([normal((1,), seed, "sigma", n) for n in numbers])
         return batch, noise, log_normal(levels, choice.noise_mean, choice.noise_std).to(self.device)
+
+    def kept(self, code_BNC: Tensor, numbers: Sequence[int]) -> Tensor:
+        """The codes, but zeros for a share of the samples, a function of (seed, sample number)."""
+        share, seed = self.experiment.diffusion.code_dropout, self.patches.seed
+        if not share:
+            return code_BNC
+        kept = [torch.rand(1, generator=generator(seed, "code dropout", n)) >= share for n in numbers]
+        return code_BNC * torch.cat(kept).to(code_BNC)[:, None, None]
 
     def stage_one(self, numbers: Sequence[int]) -> Tensor:
         """The texture of clean photographs, given their structure."""

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from texprior.errors import ConfigError, TexpriorError
 from texprior.plugin import Weights
@@ -66,12 +66,33 @@ def read(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         import torch
 
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = _innermost(torch.load(path, map_location="cpu", weights_only=True))
         return {k: v.contiguous() for k, v in loaded.items() if isinstance(v, torch.Tensor)}
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
     except Exception as error:  # safetensors and torch raise many kinds for a broken file
         raise TexpriorError(f"{path}: these parameters cannot be read ({error})") from None
+
+
+def _innermost(loaded: Any) -> Any:
+    """The mapping of tensors inside what training frameworks put around it, the averaged weights first."""
+    for name in ("params_ema", "params", "model_ema", "model", "state_dict"):
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(name), Mapping):
+            return _innermost(loaded[name])
+    return loaded
+
+
+def named(name: str) -> Path:
+    """A file that a user names: by its path (~ is home), or by its name in one of the folders.
+
+    Raises ConfigError where there is none.
+    """
+    path = Path(name).expanduser()
+    places = [path] if path.is_absolute() or path.parent != Path() else [path, *(f / path for f in folders())]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise ConfigError(f"there is no file {name}; looked for {', '.join(map(str, places))}")
+    return found
 
 
 def content_hash(tensors: Mapping[str, Tensor]) -> str:

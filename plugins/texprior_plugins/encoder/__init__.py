@@ -44,10 +44,35 @@ class MobileNetV2Options(Options):
     ] = 4
 
 
+class TimmOptions(Options):
+    """Options of timm. The file is read safely; nothing is downloaded."""
+
+    model: Annotated[str, Field(min_length=1, description="any model by its name in timm, such as resnet18")]
+    weights: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="its .safetensors or .pth: a path, or a name in TEXPRIOR_WEIGHTS or the cache",
+        ),
+    ]
+    stage: Annotated[
+        int, Field(ge=-64, le=63, description="which of the model's feature maps, from 0, or from its last, -1")
+    ] = -1
+    grid: Annotated[
+        int, Field(ge=1, le=16, description="the feature map is averaged to grid x grid tokens"), Tune(1, 8)
+    ] = 4
+
+
 _MOBILENET_CITATION = """@inproceedings{sandler2018mobilenetv2,
   title = {{MobileNetV2}: Inverted Residuals and Linear Bottlenecks},
   author = {Sandler, Mark and Howard, Andrew and Zhu, Menglong and Zhmoginov, Andrey and Chen, Liang-Chieh},
   booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition}, pages = {4510--4520}, year = {2018}
+}"""
+
+
+_TIMM_CITATION = """@misc{wightman2019timm,
+  title = {{PyTorch} Image Models}, author = {Wightman, Ross}, year = {2019}, doi = {10.5281/zenodo.4414861},
+  howpublished = {https://github.com/huggingface/pytorch-image-models}
 }"""
 
 
@@ -63,6 +88,14 @@ def texprior_encoders() -> list[Encoder]:
             tags=("pretrained",),
             citation=_MOBILENET_CITATION,
             weights=(MOBILENET_V2_14, MOBILENET_V2_IMAGENET),
+        ),
+        Encoder(
+            "timm",
+            "texprior_plugins.encoder.timm:Timm",
+            TimmOptions,
+            "Any model of PyTorch Image Models with parameters from a local file; extra 'timm'.",
+            tags=("pretrained", "extra"),
+            citation=_TIMM_CITATION,
         ),
         Encoder("none", "texprior_plugins.encoder.none:NoCode", summary="No semantic code: the control without net S."),
     ]

@@ -1,0 +1,102 @@
+"""Any model of PyTorch Image Models (Wightman 2019), frozen, with parameters from a local file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from texprior import weights
+from texprior.errors import ConfigError
+from texprior.flow.prior import SemanticEncoder
+from texprior_plugins.encoder import TimmOptions
+
+_PROBE_PX = 64
+
+
+class Timm(SemanticEncoder):
+    """The chosen feature map, averaged to grid x grid tokens in row-major order; computed in float32.
+
+    Pictures keep their size, but for models that take one size only: to it they are resized, whatever their shape.
+    Raises ConfigError where timm is not installed, does not know the model or its feature maps, or the file's tensors
+    are not the model's (those of a classifier may be in it or not).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, options: TimmOptions) -> None:
+        super().__init__()
+        self.model = _model(options)
+        given = self.model.pretrained_cfg
+        self.size = tuple(given["input_size"][-2:]) if given.get("fixed_input_size") else None
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.tensor(given[name], dtype=torch.float32)[:, None, None], persistent=False)
+        self.stage, self.grid, self.tokens = options.stage, options.grid, options.grid**2
+        self.requires_grad_(False).eval()
+        self.width = self._width(options)
+
+    def train(self, mode: bool = True) -> Timm:
+        """It stays frozen: normalisation by the stored statistics, no dropout."""
+        return super().train(False)
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """The semantic code, (B, grid * grid, width) float32."""
+        with torch.autocast(image_BCHW.device.type, enabled=False):
+            return F.adaptive_avg_pool2d(self._features(image_BCHW.float()), self.grid).flatten(2).transpose(1, 2)
+
+    def _features(self, image_BCHW: Tensor) -> Tensor:
+        if self.size and image_BCHW.shape[-2:] != self.size:
+            image_BCHW = F.interpolate(image_BCHW, self.size, mode="bilinear", antialias=True).clamp(0, 1)
+        features: list[Tensor] = self.model.forward_intermediates(
+            (image_BCHW - self.mean) / self.std, indices=[self.stage], output_fmt="NCHW", intermediates_only=True
+        )
+        return features[0]
+
+    @torch.no_grad()
+    def _width(self, options: TimmOptions) -> int:
+        try:
+            return int(self._features(torch.zeros(1, 3, _PROBE_PX, _PROBE_PX)).shape[1])
+        except (AssertionError, IndexError):
+            raise ConfigError(
+                f"encoder.timm.stage: '{options.model}' has {len(self.model.feature_info)} feature maps, none of them "
+                f"at {options.stage}"
+            ) from None
+
+
+def _model(options: TimmOptions) -> Any:
+    """The model without its classifier, with the file's parameters."""
+    try:
+        import timm
+    except ImportError as error:
+        if error.name == "timm":
+            raise ConfigError("encoder: timm is not installed; pip install 'texprior[timm]'") from None
+        raise ConfigError(f"encoder: timm is installed but cannot be imported: {error}") from None
+    try:
+        model: nn.Module = timm.create_model(options.model, pretrained=False)
+    except RuntimeError as error:
+        raise ConfigError(f"encoder.timm.model: timm cannot make '{options.model}': {error}") from None
+    if not hasattr(model, "forward_intermediates"):
+        raise ConfigError(f"encoder.timm.model: '{options.model}' does not give its feature maps; name another model")
+    model.reset_classifier(0)
+    _load(model, options)
+    return model
+
+
+def _load(model: Any, options: TimmOptions) -> None:
+    path = weights.named(options.weights)
+    try:
+        missing, unexpected = model.load_state_dict(weights.read(path), strict=False)
+    except RuntimeError as error:  # shapes
+        raise ConfigError(f"encoder.timm.weights: {path} is not of '{options.model}': {error}") from None
+    heads = model.pretrained_cfg.get("classifier") or ()
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    foreign = [name for name in unexpected if not name.startswith(tuple(f"{head}." for head in heads))]
+    if missing or foreign:
+        example = (missing or foreign)[0]
+        raise ConfigError(
+            f"encoder.timm.weights: {path} is not of '{options.model}': {len(missing)} tensors are missing and "
+            f"{len(foreign)} are not the model's, such as {example}"
+        )

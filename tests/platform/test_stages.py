@@ -1,0 +1,89 @@
+"""What a training step sees: the semantic code, and the share of samples that go without it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from texprior import config, models
+from texprior.diffusion.process import Process
+from texprior.errors import ConfigError
+from texprior.pool import Patches, Pool
+from texprior.registry import Registry
+from texprior.session import Session
+from texprior.stages import LayerLoss
+
+NUMBERS = list(range(400))
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return Registry.discover()
+
+
+def layer_loss(registry, share, seed=0, encoder="mobilenet_v2"):
+    data = {
+        "name": "x",
+        "events": [],
+        "encoder": encoder,
+        "denoiser": {"unet": {"width": 8, "levels": 1, "blocks": 1}},
+        "diffusion": {"code_dropout": share},
+    }
+    session = Session.start(config.resolve(data, registry), registry)
+    prior = models.build_prior(session, 1.0, Path())
+    patches = Patches(Pool(["a", "b"], pictures, cache_mb=16), 16, seed)
+    return LayerLoss(session.experiment, prior, Process(1.0), patches, amp=False)
+
+
+def pictures(key):
+    g = torch.Generator().manual_seed(ord(key))
+    return {
+        "picture": torch.rand(3, 16, 16, generator=g),
+        "structure": torch.rand(3, 16, 16, generator=g),
+        "code": torch.rand(16, 96, generator=g),
+    }
+
+
+def kept(loss, numbers):
+    """Whether each sample has its code; each has all of it or none."""
+    code = loss.kept(torch.ones(len(numbers), 4, 6), numbers)
+    whole = code.amin((1, 2)).bool()
+    assert torch.equal(whole, code.amax((1, 2)).bool())
+    return whole.tolist()
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_a_share_of_the_samples_has_no_code(registry, share):
+    """Within 4 standard deviations of the binomial distribution."""
+    loss = layer_loss(registry, share)
+    dropped = kept(loss, NUMBERS).count(False)
+    deviation = (len(NUMBERS) * share * (1 - share)) ** 0.5
+    assert abs(dropped - share * len(NUMBERS)) < 4 * deviation
+
+
+def test_who_goes_without_is_a_function_of_seed_and_sample_number(registry):
+    loss, again = layer_loss(registry, 0.5), layer_loss(registry, 0.5)
+    assert kept(loss, NUMBERS) == kept(again, NUMBERS)
+    assert kept(loss, [7, 300, 41]) == [kept(loss, NUMBERS)[n] for n in (7, 300, 41)]
+    assert kept(loss, NUMBERS) != kept(layer_loss(registry, 0.5, seed=1), NUMBERS)
+
+
+def test_a_larger_share_takes_more_of_the_same(registry):
+    few, many = (kept(layer_loss(registry, share), NUMBERS) for share in (0.2, 0.6))
+    assert all(a or not b for a, b in zip(few, many, strict=True))
+
+
+def test_without_dropout_everyone_has_it_and_the_noise_is_as_ever(registry):
+    none, half, numbers = layer_loss(registry, 0.0), layer_loss(registry, 0.5), [3, 4, 5, 6]
+    (plain, *noise), (dropped, *same) = none.noised(numbers), half.noised(numbers)
+    assert torch.equal(plain["code"], none.patches.batch(numbers)["code"])
+    assert all(torch.equal(a, b) for a, b in zip(noise, same, strict=True))
+    shares = [c.abs().sum() / p.abs().sum() for c, p in zip(dropped["code"], plain["code"], strict=True)]
+    assert [bool(share == 1) for share in shares] == kept(half, numbers)
+    assert {float(share) for share in shares} == {0.0, 1.0}
+
+
+def test_dropping_what_is_not_there_is_an_error(registry):
+    with pytest.raises(ConfigError, match=r"diffusion\.code_dropout: the encoder gives no code"):
+        layer_loss(registry, 0.1, encoder="none")
+    layer_loss(registry, 0.0, encoder="none")
