@@ -17,6 +17,7 @@ from texprior import models
 from texprior.cards import count
 from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
+from texprior.flow.predict import InitialPredictor
 from texprior.models import Prior
 from texprior.pool import Patches, Pool, Prepared
 from texprior.schema import Budget, Training
@@ -66,14 +67,16 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
         else models.build_prior(session, 1.0, Path())
     )
     prior.network.requires_grad_(False)
-    predictor = models.placed(session.build("predictor"), session.device)
+    predictor: InitialPredictor = models.placed(session.build("predictor"), session.device)
     of_predictor = partial(prediction_loss, predictor, _patches(prior, trainings.predictor), trainings.predictor.amp)
     adapter = models.build_adapter(session, prior)
     patches = _patches(prior, trainings.adapter)
     of_layer = LayerLoss(experiment, prior, Process(prior.scale), patches, trainings.adapter.amp)
     parts = [adapter, prior.network, prior.encoder, predictor]
     return [
-        _measured(session, "predictor", trainings.predictor, predictor, [predictor], of_predictor),
+        _measured(session, "predictor", trainings.predictor, predictor, [predictor], of_predictor)
+        if predictor.needs_training
+        else Measured("predictor", count(predictor), 0, 0.0, 0, 0.0, None),
         _measured(session, "adapter", trainings.adapter, adapter, parts, partial(of_layer.stage_two, adapter)),
     ]
 

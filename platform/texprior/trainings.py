@@ -102,7 +102,9 @@ def train_predictor(session: Session) -> Trained:
         if is_done(session, folder / models.PREDICTOR, settings):
             session.say(f"predictor: {folder} is trained already")
             return Trained(folder, {})
-        predictor = models.placed(session.build("predictor"), session.device)
+        predictor: InitialPredictor = models.placed(session.build("predictor"), session.device)
+        if not predictor.needs_training:
+            return _as_it_is(session, predictor, folder)
         pool = pair_pool(session, dataset, keys, settings.patch)
         patches = Patches(pool, settings.patch, experiment.seed)
         trainee = Trainee(predictor, settings)
@@ -114,6 +116,15 @@ def train_predictor(session: Session) -> Trained:
         loss = partial(prediction_loss, predictor, patches, settings.amp)
         _fit(session, "predictor", folder, trajectory, trainee, loss, finish)
         return Trained(folder, pool.broken)
+
+
+def _as_it_is(session: Session, predictor: InitialPredictor, folder: Path) -> Trained:
+    """A predictor with nothing to train, written where a trained one would be."""
+    session.say(f"predictor: '{session.experiment.predictor.name}' has nothing to train; it is taken as it is")
+    if session.team.leads:
+        models.save_predictor(folder, session.experiment, predictor.state_dict(), {"images_seen": 0, **_versions()})
+    session.team.wait()
+    return Trained(folder, {})
 
 
 def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) -> Trained:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 class InitialPredictor(nn.Module, ABC):
     """The contract of a predictor: a network with its own loss, for pictures of any size.
 
-    Built as ``Impl(options)``.
+    Built as ``Impl(options)``. One without a trainable parameter is taken as it is: its training is left out.
     """
 
     stride: int = 1
@@ -20,6 +20,11 @@ class InitialPredictor(nn.Module, ABC):
     @abstractmethod
     def forward(self, degraded_BCHW: Tensor) -> Tensor:
         """The estimate y_eps, (B, 3, H, W); pictures in [0, 1], the estimate unclipped."""
+
+    @property
+    def needs_training(self) -> bool:
+        """Whether there is a parameter to train."""
+        return any(p.requires_grad for p in self.parameters())
 
     @abstractmethod
     def loss(self, estimate_BCHW: Tensor, clean_BCHW: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from texprior.flow.predict import InitialPredictor
 from texprior_plugins.predictor import UnetOptions
+from texprior_plugins.predictor._loss import distance
 
 
 class Unet(InitialPredictor):
@@ -20,6 +21,7 @@ class Unet(InitialPredictor):
         o, self.options = options, options
         self.stride = o.unshuffle * 2 ** (o.levels - 1)
         widths = [o.width * (level + 1) for level in range(o.levels)]
+        self.stride = o.unshuffle * 2 ** (o.levels - 1)
         self.enter = nn.Conv2d(3 * o.unshuffle**2, widths[0], 3, padding=1)
         self.encoder = nn.ModuleList(nn.Sequential(*(Residual(w) for _ in range(o.blocks))) for w in widths)
         pairs = list(itertools.pairwise(widths))
@@ -44,15 +46,8 @@ class Unet(InitialPredictor):
         return degraded_BCHW + F.pixel_shuffle(self.leave(h), self.options.unshuffle)[..., :height, :width]
 
     def loss(self, estimate_BCHW: Tensor, clean_BCHW: Tensor) -> Tensor:
-        """The mean distance per image, (B,)."""
-        error = estimate_BCHW - clean_BCHW
-        if self.options.loss == "l1":
-            distance = error.abs()
-        elif self.options.loss == "l2":
-            distance = error.square()
-        else:
-            distance = (error.square() + 1e-6).sqrt()
-        return distance.mean(dim=(1, 2, 3))
+        """The distance per image, (B,)."""
+        return distance(estimate_BCHW, clean_BCHW, self.options)
 
 
 class Residual(nn.Module):

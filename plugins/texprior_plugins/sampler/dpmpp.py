@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Dpmpp2M:
-    """Lu et al. 2022, algorithm 2 (2M) and section 5 (its SDE form), divided by alpha, so that lambda = -ln sigma.
+    """Lu et al. 2022, algorithm 2 (2M) and its SDE form, divided by alpha, so that lambda = -ln sigma.
 
     With D = D(x, sigma), E the estimate of the step before, s the next sigma, h = ln(sigma / s), g = (1 + eta) h and
     r = (h of the step before) / h,

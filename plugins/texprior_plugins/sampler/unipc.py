@@ -21,7 +21,7 @@ class _Known(NamedTuple):
 
 
 class UniPc:
-    """Zhao et al. 2023, algorithms 3 and 4 with data prediction, divided by alpha, so that lambda = -ln sigma.
+    """Zhao et al. 2023, UniP and UniC with data prediction, divided by alpha, so that lambda = -ln sigma.
 
     Each call serves twice: it corrects the step that led to it (UniC-2), then predicts the next one (UniP-2). With
     D_0 and D_1 the estimates at the step's start and end, D_- the one before, s the next sigma, h = ln(sigma / s),
@@ -30,7 +30,7 @@ class UniPc:
     x' = (s / sigma) x + (1 - exp(-h)) D_0 + B (rho_- (D_- - D_0) / r + rho_1 (D_1 - D_0)).
 
     The predictor has (rho_-, rho_1) = (1/2, 0); where there is no D_-, it is of first order and the corrector has
-    (0, 1/2). The corrector makes the whole of third order (theorem 3.1 with p = 2). A step to sigma 0 gives D, so that
+    (0, 1/2). The corrector makes the whole of third order. A step to sigma 0 gives D, so that
     a single step is the posterior mean. It asks for no noise.
     """
 
@@ -69,7 +69,7 @@ class UniPc:
 
 
 def _corrector(h: float, b: float, r: float) -> tuple[float, float]:
-    """(rho_-, rho_1): the solution of rho_- + rho_1 = b_1 and r rho_- + rho_1 = b_2 (eq. 5 with q = 2)."""
+    """(rho_-, rho_1): the solution of rho_- + rho_1 = b_1 and r rho_- + rho_1 = b_2."""
     if r == 0:
         return 0.0, 0.5
     a = 1 + expm1(-h) / h

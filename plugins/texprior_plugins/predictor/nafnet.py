@@ -1,0 +1,123 @@
+"""NAFNet (Chen et al. 2022) with local channel attention, on pixel-unshuffled input."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from texprior.flow.predict import InitialPredictor
+from texprior_plugins.predictor import NafnetOptions
+from texprior_plugins.predictor._loss import distance
+
+
+class Nafnet(InitialPredictor):
+    """y_eps = y_d + f(y_d), with f zero at initialisation: a UNet of ``NafBlock``, its width doubled at each level.
+
+    The paper's channel attention averages over the whole picture, which tiles of a picture do not see. Here it averages
+    over a window around each position, in training as in use (Chu et al. 2022 do the latter), so that a tile with a
+    halo is predicted as within the whole, up to what lies beyond its halo.
+    """
+
+    def __init__(self, options: NafnetOptions) -> None:
+        super().__init__()
+        o, self.options = options, options
+        widths = [o.width * 2**level for level in range(o.levels)]
+        self.stride = o.unshuffle * 2 ** (o.levels - 1)
+
+        def blocks(level: int) -> nn.Sequential:
+            side = 2 * (o.window // (2 * o.unshuffle * 2**level)) + 1
+            return nn.Sequential(*(NafBlock(widths[level], side) for _ in range(o.blocks)))
+
+        self.enter = nn.Conv2d(3 * o.unshuffle**2, widths[0], 3, padding=1)
+        self.encoder = nn.ModuleList(blocks(level) for level in range(o.levels))
+        pairs = list(pairwise(widths))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
+        self.up = nn.ModuleList(nn.Sequential(nn.Conv2d(b, 4 * a, 1, bias=False), nn.PixelShuffle(2)) for a, b in pairs)
+        self.decoder = nn.ModuleList(blocks(level) for level in range(o.levels - 1))
+        self.leave = nn.Conv2d(widths[0], 3 * o.unshuffle**2, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, degraded_BCHW: Tensor) -> Tensor:
+        """The estimate, (B, 3, H, W), of any size."""
+        height, width = degraded_BCHW.shape[-2:]
+        x = F.pad(degraded_BCHW, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
+        h = self.encoder[0](self.enter(F.pixel_unshuffle(2 * x - 1, self.options.unshuffle)))
+        skips = [h]
+        for down, encoder in zip(self.down, self.encoder[1:], strict=True):  # type: ignore[arg-type]
+            h = encoder(down(h))
+            skips.append(h)
+        for k in reversed(range(len(self.decoder))):
+            h = self.decoder[k](self.up[k](h) + skips[k])
+        return degraded_BCHW + F.pixel_shuffle(self.leave(h), self.options.unshuffle)[..., :height, :width]
+
+    def loss(self, estimate_BCHW: Tensor, clean_BCHW: Tensor) -> Tensor:
+        """The distance per image, (B,)."""
+        return distance(estimate_BCHW, clean_BCHW, self.options)
+
+
+class NafBlock(nn.Module):
+    """NAFNet's block (Chen et al. 2022): y = h + beta f(h), then y + gamma g(y), beta and gamma 0 at initialisation.
+
+    f: normalise, 1x1 to 2C, 3x3 of each channel, SimpleGate, attention of channels, 1x1. g: normalise, 1x1 to 2C,
+    SimpleGate, 1x1.
+    """
+
+    def __init__(self, width: int, window: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = ChannelNorm(width), ChannelNorm(width)
+        self.expand = nn.Conv2d(width, 2 * width, 1)
+        self.filter = nn.Conv2d(2 * width, 2 * width, 3, padding=1, groups=2 * width)
+        self.attention = LocalChannelAttention(width, window)
+        self.project = nn.Conv2d(width, width, 1)
+        self.widen, self.narrow = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(width, width, 1)
+        self.beta, self.gamma = (nn.Parameter(torch.zeros(width, 1, 1)) for _ in range(2))
+
+    def forward(self, h_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W)."""
+        f = simple_gate(self.filter(self.expand(self.norm1(h_BCHW))))
+        y: Tensor = h_BCHW + self.beta * self.project(self.attention(f))
+        out: Tensor = y + self.gamma * self.narrow(simple_gate(self.widen(self.norm2(y))))
+        return out
+
+
+def simple_gate(h_BCHW: Tensor) -> Tensor:
+    """The product of the two halves of the channels, (B, C / 2, H, W)."""
+    a, b = h_BCHW.chunk(2, 1)
+    return a * b
+
+
+class LocalChannelAttention(nn.Module):
+    """h times W mean(h), the mean over a window of side x side positions, cut where the picture ends."""
+
+    def __init__(self, width: int, side: int) -> None:
+        super().__init__()
+        self.weigh = nn.Conv2d(width, width, 1)
+        self.side = side
+
+    def forward(self, h_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W)."""
+        weighed: Tensor = h_BCHW * self.weigh(window_mean(h_BCHW, self.side))
+        return weighed
+
+
+def window_mean(h_BCHW: Tensor, side: int) -> Tensor:
+    """The mean over the odd window around each position, over the positions of it that are there, (B, C, H, W)."""
+    rows = F.avg_pool2d(h_BCHW, (side, 1), 1, (side // 2, 0), count_include_pad=False)
+    return F.avg_pool2d(rows, (1, side), 1, (0, side // 2), count_include_pad=False)
+
+
+class ChannelNorm(nn.Module):
+    """Layer normalisation over the channels of each position."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+
+    def forward(self, h_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W)."""
+        h = F.layer_norm(h_BCHW.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, 1e-6)
+        return h.permute(0, 3, 1, 2)
