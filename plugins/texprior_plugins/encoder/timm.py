@@ -87,16 +87,15 @@ def _model(options: TimmOptions) -> Any:
 
 def _load(model: Any, options: TimmOptions) -> None:
     path = weights.named(options.weights)
-    try:
-        missing, unexpected = model.load_state_dict(weights.read(path), strict=False)
-    except RuntimeError as error:  # shapes
-        raise ConfigError(f"encoder.timm.weights: {path} is not of '{options.model}': {error}") from None
+    given, own = weights.read(path), model.state_dict()
     heads = model.pretrained_cfg.get("classifier") or ()
-    heads = (heads,) if isinstance(heads, str) else tuple(heads)
-    foreign = [name for name in unexpected if not name.startswith(tuple(f"{head}." for head in heads))]
+    heads = tuple(f"{head}." for head in ((heads,) if isinstance(heads, str) else heads))
+    given = {name: tensor for name, tensor in given.items() if not name.startswith(heads)}
+    missing = [name for name in own if name not in given and not name.endswith("num_batches_tracked")]
+    foreign = [name for name, tensor in given.items() if name not in own or own[name].shape != tensor.shape]
     if missing or foreign:
-        example = (missing or foreign)[0]
         raise ConfigError(
             f"encoder.timm.weights: {path} is not of '{options.model}': {len(missing)} tensors are missing and "
-            f"{len(foreign)} are not the model's, such as {example}"
+            f"{len(foreign)} are not the model's, such as {(missing or foreign)[0]}"
         )
+    model.load_state_dict(given, strict=False)

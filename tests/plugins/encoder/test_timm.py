@@ -122,8 +122,10 @@ def test_what_is_not_there_or_another_models_is_an_error(build, stored, tmp_path
         build(model=CONV, weights="nowhere.safetensors")
     with pytest.raises(ConfigError, match=r"encoder\.timm\.model: timm cannot make 'resnet17x'"):
         build(model="resnet17x", weights=path)
-    with pytest.raises(ConfigError, match=r"is not of 'resnet18': \d+ tensors are missing"):
+    with pytest.raises(ConfigError, match=r"is not of 'resnet18': \d+ tensors are missing and \d+ are not the model's"):
         build(model="resnet18", weights=path)
+    with pytest.raises(ConfigError, match=r"0 tensors are missing and \d+ are not the model's, such as "):
+        build(model="mobilenetv3_small_075", weights=path)
 
 
 @needs_timm

@@ -95,7 +95,8 @@ def test_with_a_window_over_the_whole_picture_it_is_the_published_network(levels
     from spandrel.architectures.NAFNet.__arch.NAFNet_arch import NAFNet
 
     ours = network(levels=levels, blocks=blocks, unshuffle=1, window=512).double()
-    theirs = NAFNet(3, 8, blocks, [blocks] * (levels - 1), [blocks] * (levels - 1)).double()
+    sides = [blocks] * (levels - 1)
+    theirs = NAFNet(width=8, middle_blk_num=blocks, enc_blk_nums=sides, dec_blk_nums=sides).double()
     theirs.load_state_dict(dict(renamed(ours, levels)))
     image = torch.rand(2, 3, 24, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     with torch.no_grad():

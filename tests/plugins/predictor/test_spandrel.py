@@ -28,7 +28,7 @@ def nafnet():
     from spandrel.architectures.NAFNet.__arch.NAFNet_arch import NAFNet
 
     torch.manual_seed(0)
-    network = NAFNet(3, 8, 1, [1, 1], [1, 1]).eval()
+    network = NAFNet(width=8, middle_blk_num=1, enc_blk_nums=[1, 1], dec_blk_nums=[1, 1]).eval()
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     return network
@@ -115,7 +115,7 @@ def test_what_is_no_restorer_of_colour_pictures_is_an_error(build, stored, tmp_p
         build(weights=str(tmp_path / "other.safetensors"))
     from spandrel.architectures.Compact.__arch.SRVGG import SRVGGNetCompact
 
-    upscaler = SRVGGNetCompact(3, 3, num_feat=8, num_conv=2, upscale=2, act_type="prelu")
+    upscaler = SRVGGNetCompact(num_in_ch=3, num_out_ch=3, num_feat=8, num_conv=2, upscale=2, act_type="prelu")
     torch.save(upscaler.state_dict(), tmp_path / "upscaler.pth")
     with pytest.raises(ConfigError, match=r"from 3 to 3 channels at scale 2; a predictor goes from 3 to 3 at scale 1"):
         build(weights=str(tmp_path / "upscaler.pth"))
