@@ -7,9 +7,11 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from texprior import weights
 from texprior.errors import ConfigError
 from texprior.plugin import Ref
 from texprior.registry import Registry
+from texprior_plugins.encoder import MOBILENET_V2_14
 
 HAS_TIMM = importlib.util.find_spec("timm") is not None
 needs_timm = pytest.mark.skipif(not HAS_TIMM, reason="timm is not installed; pip install 'texprior[timm]'")
@@ -80,6 +82,33 @@ def test_an_earlier_feature_map_by_number(build, stored, pictures):
     assert encoder(pictures).shape == (2, 4, encoder.width)
     with pytest.raises(ConfigError, match=rf"encoder\.timm\.stage: '{CONV}' has \d feature maps, none of them at 40"):
         build(model=CONV, weights=path, stage=40)
+
+
+@needs_timm
+def test_on_the_same_parameters_it_agrees_with_our_own_mobilenet(build, registry, pictures, tmp_path):
+    """timm's mobilenetv2_100 is torchvision's network under other names, in the same order; its fourth feature map is
+    the one after 14 stages."""
+    import timm
+
+    own, theirs = timm.create_model("mobilenetv2_100").state_dict(), weights.load(MOBILENET_V2_14)
+    for name, place in zip(layers(own, list(own)), layers(theirs, sorted(theirs, key=numbered)), strict=False):
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            if f"{name}.{part}" in own:
+                own[f"{name}.{part}"] = theirs[f"{place}.{part}"].float()
+    save_file({n: t.contiguous() for n, t in own.items()}, tmp_path / "same.safetensors")
+    encoder = build(model="mobilenetv2_100", weights=str(tmp_path / "same.safetensors"), stage=3)
+    expected = registry.build("encoder", Ref(name="mobilenet_v2", options={"stages": 14}))(pictures)
+    torch.testing.assert_close(encoder(pictures), expected, rtol=1e-4, atol=1e-4)
+
+
+def layers(tensors, names):
+    """Convolutions and normalisations in order: conv, norm, conv, norm ..."""
+    found = (n.removesuffix(".weight") for n in names if n.endswith(".weight"))
+    return [name for name in found if tensors[f"{name}.weight"].ndim in (1, 4)]
+
+
+def numbered(name):
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in name.split(".")]
 
 
 @needs_timm
