@@ -44,7 +44,8 @@ def test_every_step_is_the_one_of_diffusers(kit, kind, form, last, steps):
         lambda i: noises[i],
         lambda clean, t, vp, i: scheduler.step(clean, t, vp, variance_noise=noises[i].float()).prev_sample,
     )
-    torch.testing.assert_close(ours, theirs, rtol=5e-5, atol=5e-5)
+    tolerance = 5e-5 if kind.startswith("sde") else 1e-5  # the scheduler computes in float32
+    torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
 def test_the_steps_on_karras_sigmas_are_those_of_diffusers_edm_solver(kit):
