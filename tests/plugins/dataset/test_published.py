@@ -1,4 +1,4 @@
-"""Published data sets, on small trees of the published form: splits, pairs, counts, and sentences where they are wrong."""
+"""Published data sets on small trees of their form: splits, pairs, counts, and sentences where they are wrong."""
 
 import logging
 from pathlib import Path
