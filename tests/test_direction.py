@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-LIGHT = ("plugin", "registry", "config", "schema", "documents", "space", "complaints", "errors")
+LIGHT = ("plugin", "refs", "registry", "config", "schema", "documents", "space", "complaints", "errors")
 HEAVY = ("torch", "numpy", "scipy", "mlflow", "optuna", "albumentations", "cv2", "PIL", "skimage", "sklearn")
 
 
@@ -32,11 +33,21 @@ def test_the_engine_imports_torch_and_the_standard_library_alone(repository: Pat
 
 
 def test_an_entry_module_imports_texprior_plugin_and_pydantic_alone(repository: Path) -> None:
-    files = sorted((repository / "plugins" / "texprior_plugins").glob("*/__init__.py"))
+    """So do the modules of its own folder that it imports: options and citations may have files of their own."""
+    root = repository / "plugins" / "texprior_plugins"
     allowed = sys.stdlib_module_names | {"pydantic", "annotated_types"}
-    found = {(f.parent.name, n) for f in files for n in imported(f) if n.split(".")[0] not in allowed}
-    assert files
-    assert {(kind, name) for kind, name in found if name != "texprior.plugin"} == set()
+    entries = sorted(root.glob("*/__init__.py"))
+    assert entries
+    for waiting in ([entry] for entry in entries):
+        for file in waiting:
+            own = f"texprior_plugins.{file.parent.name}"
+            names = {name for name in imported(file) if name.split(".")[0] not in allowed | {"texprior_plugins"}}
+            assert names <= {"texprior.plugin"}, file
+            foreign = {n for n in imported(file) if n.startswith("texprior_plugins") and n.rpartition(".")[0] != own}
+            assert foreign <= {own}, file
+            private = sorted(file.parent.glob("_[a-z]*.py"))
+            text = file.read_text(encoding="utf-8")
+            waiting += [p for p in private if p not in waiting and re.search(rf"\b{p.stem}\b", text)]
 
 
 @pytest.mark.parametrize("module", LIGHT)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from texprior.schema import refs_of
 from texprior.session import Session
 
 if TYPE_CHECKING:
@@ -62,12 +61,13 @@ def _card(title: str, text: str, facts: dict[str, str], session: Session) -> str
 
 def _components(session: Session) -> list[str]:
     lines = []
-    for path, kind, ref in refs_of(session.experiment):
+    for path, kind, ref in session.registry.components_of(session.experiment):
         entry = session.registry.find(kind, ref.name)
         lines.append(f"`{path}`: {entry.qualified} {entry.plugin.version}")
     return lines
 
 
 def _citations(session: Session) -> list[str]:
-    found = (session.registry.find(kind, ref.name).component.citation for _, kind, ref in refs_of(session.experiment))
+    used = session.registry.components_of(session.experiment)
+    found = (session.registry.find(kind, ref.name).component.citation for _, kind, ref in used)
     return [citation for citation in found if citation]

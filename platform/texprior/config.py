@@ -6,16 +6,16 @@ Everything is validated before anything heavy is imported; what is wrong is said
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from texprior.complaints import Complaint, complaints_of, raise_complaints
 from texprior.documents import get_path, merge, nest, parse_override, read
 from texprior.errors import PluginError
-from texprior.plugin import Ref
+from texprior.refs import Kind, Ref, kind_of, kinds_of, refs_of
 from texprior.registry import Registry
 from texprior.schema import (
     NAMED,
@@ -24,7 +24,6 @@ from texprior.schema import (
     Diffusion,
     Evaluation,
     Experiment,
-    Kind,
     ProcessChoice,
     Range,
     Sampling,
@@ -33,7 +32,6 @@ from texprior.schema import (
     Training,
     Trainings,
     component_paths,
-    refs_of,
 )
 
 __all__ = [
@@ -66,7 +64,7 @@ def load(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) ->
 
     Raises ConfigError whose message names file, line and dotted path of everything that is wrong.
     """
-    data, lines = read(Path(path), _one_of())
+    data, lines = read(Path(path), ComponentPaths(registry))
     return resolve(data, registry, overrides, source=str(path), lines=lines)
 
 
@@ -80,11 +78,11 @@ def resolve(
     """Validates a mapping and writes out every component's options and every dimension of the sweep."""
     from texprior import space
 
-    where = dict(lines or {})
-    merged = merge(_defaults(), copy.deepcopy(dict(data)), _one_of())
+    where, components = dict(lines or {}), ComponentPaths(registry)
+    merged = merge(_defaults(), copy.deepcopy(dict(data)), components)
     for override in overrides:
         dotted, value = parse_override(override)
-        merged = merge(merged, nest(dotted, value), _one_of())
+        merged = merge(merged, nest(dotted, value), components)
         where[dotted] = f"--set {override}"
     try:
         experiment = Experiment.model_validate(merged)
@@ -99,9 +97,38 @@ def resolve(
     return resolved
 
 
-def _one_of() -> frozenset[str]:
-    """The paths where another name replaces the one below, with its options."""
-    return NAMED | component_paths().keys()
+class ComponentPaths(Container[str]):
+    """Every dotted path at which an experiment names a component, in the options of other components too.
+
+    There, and at the names of ``NAMED``, another name replaces the one below, with its options.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+
+    def __contains__(self, path: object) -> bool:
+        if path in NAMED:
+            return True
+        model: type[BaseModel] = Experiment
+        rest = str(path)
+        while True:
+            key, _, rest = rest.partition(".")
+            info = model.model_fields.get(key)
+            kind = kind_of(info)
+            if kind and rest.partition(".")[0].isdigit():
+                rest = rest.partition(".")[2]
+            if info is None or not rest:
+                return bool(kind)
+            below = self._options(kind, rest.partition(".")[0]) if kind else info.annotation
+            if not (isinstance(below, type) and issubclass(below, BaseModel)):
+                return False
+            model, rest = below, rest.partition(".")[2] if kind else rest
+
+    def _options(self, kind: str, name: str) -> type[BaseModel] | None:
+        try:
+            return self.registry.find(kind, name).component.options
+        except PluginError:
+            return None
 
 
 def _defaults() -> dict[str, Any]:
@@ -113,35 +140,38 @@ def with_overrides(experiment: Experiment, values: Mapping[str, Any], registry: 
     """The experiment with dotted paths set, such as a sweep's trial; resolved again, with its own sweep left out."""
     data = experiment.model_dump(mode="json", exclude={"sweep"})
     for dotted, value in values.items():
-        data = merge(data, nest(dotted, value), _one_of())
+        data = merge(data, nest(dotted, value), ComponentPaths(registry))
     return resolve(data, registry, source="trial")
 
 
-def _resolve_refs(section: Any, registry: Registry, prefix: str, complaints: list[Complaint]) -> Any:
-    """The section with the options of every component validated and written out."""
-    update: dict[str, Any] = {}
-    for name, info in type(section).model_fields.items():
-        value, path = getattr(section, name), f"{prefix}{name}"
-        kind = next((m.name for m in info.metadata if isinstance(m, Kind)), None)
-        if isinstance(value, Ref) and kind:
-            update[name] = _resolve_ref(value, kind, path, registry, complaints)
-        elif isinstance(value, list) and kind:
-            update[name] = [_resolve_ref(r, kind, f"{path}.{i}", registry, complaints) for i, r in enumerate(value)]
-        elif isinstance(value, Section):
-            update[name] = _resolve_refs(value, registry, f"{path}.", complaints)
-    return section.model_copy(update=update)
-
-
-def _resolve_ref(ref: Ref, kind: str, path: str, registry: Registry, complaints: list[Complaint]) -> Ref:
+def resolve_ref(ref: Ref, kind: str, path: str, registry: Registry, complaints: list[Complaint]) -> Ref:
+    """The component with its options validated and written out, those of the components that it names included."""
     try:
         options = registry.options_of(kind, ref)
-        return Ref(name=ref.name, options=options.model_dump(mode="json"))
+        resolved = _resolve_refs(options, registry, f"{path}.{ref.name}.", complaints)
+        return Ref(name=ref.name, options=resolved.model_dump(mode="json"))
     except PluginError as error:
         complaints.append(Complaint(path, str(error)))
     except ValidationError as error:
         model = registry.find(kind, ref.name).component.options
         complaints.extend(c.below(f"{path}.{ref.name}") for c in complaints_of(error, model))
     return ref
+
+
+def _resolve_refs(section: Any, registry: Registry, prefix: str, complaints: list[Complaint]) -> Any:
+    """A section of the experiment, or a component's options, with every component in it resolved."""
+    kinds, update = kinds_of(type(section)), dict[str, Any]()
+    for name in type(section).model_fields:
+        value, path = getattr(section, name), f"{prefix}{name}"
+        if isinstance(value, list) and name in kinds:
+            update[name] = [
+                resolve_ref(r, kinds[name], f"{path}.{i}", registry, complaints) for i, r in enumerate(value)
+            ]
+        elif isinstance(value, Ref) and name in kinds:
+            update[name] = resolve_ref(value, kinds[name], path, registry, complaints)
+        elif isinstance(value, Section):
+            update[name] = _resolve_refs(value, registry, f"{path}.", complaints)
+    return section.model_copy(update=update)
 
 
 def _check_requirements(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> None:

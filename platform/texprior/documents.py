@@ -12,9 +12,10 @@ from texprior.errors import ConfigError
 
 
 def get_path(data: Any, dotted: str) -> Any:
-    """The value at a dotted path of nested mappings (None where it ends early)."""
+    """The value at a dotted path of nested mappings and lists (None where it ends early)."""
     for key in dotted.split("."):
-        data = data.get(key) if isinstance(data, Mapping) else None
+        items = dict(_items(data)) if isinstance(data, list) else data
+        data = items.get(key) if isinstance(items, Mapping) else None
     return data
 
 
@@ -27,7 +28,7 @@ def nest(dotted: str, value: Any) -> dict[str, Any]:
 
 
 def merge(base: Any, over: Any, components: Container[str], path: str = "") -> Any:
-    """Deep merge of mappings.
+    """Deep merge of mappings; a mapping of numbers over a list replaces the elements that it numbers.
 
     At a path of ``components``, one of another name replaces the one below; of the same name it is merged.
     """
@@ -35,6 +36,8 @@ def merge(base: Any, over: Any, components: Container[str], path: str = "") -> A
         base, over = (({v: {}} if isinstance(v, str) else v) for v in (base, over))
         if isinstance(base, dict) and isinstance(over, dict) and base.keys() != over.keys():
             return over
+    if isinstance(base, list) and isinstance(over, dict) and over and over.keys() <= dict(_items(base)).keys():
+        return [merge(v, over[i], components, f"{path}.{i}") if i in over else v for i, v in _items(base)]
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
     merged = dict(base)
@@ -42,6 +45,11 @@ def merge(base: Any, over: Any, components: Container[str], path: str = "") -> A
         below = f"{path}.{key}" if path else str(key)
         merged[key] = merge(base[key], value, components, below) if key in base else value
     return merged
+
+
+def _items(data: list[Any]) -> Iterator[tuple[str, Any]]:
+    """A list's elements with their numbers, from 0, as a dotted path has them."""
+    return ((str(i), value) for i, value in enumerate(data))
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""The plugin author's whole surface: hookspecs, component records, Options, Tune, Ref, Weights, API.
+"""The plugin author's whole surface: hookspecs, component records, Options, Tune, Ref, Kind, Weights, API.
 
 This module imports no torch, so that listing, validating and ``--help`` stay instant. A plugin's
 entry module imports only this one; its implementations, named by ``impl``, are imported on first use.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import pluggy
-from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict
+
+from texprior.refs import Kind as Kind
+from texprior.refs import Ref as Ref
 
 API = 1
 """The contract's number. A component that asks for a larger one is reported as incompatible."""
@@ -45,37 +48,6 @@ class Tune:
     high: float | None = None
     log: bool = False
     step: float | None = None
-
-
-class Ref(BaseModel):
-    """A component as an experiment names it: ``cga``, or a one-key mapping ``{cga: {width: 32}}``.
-
-    The name may be qualified by its distribution: ``acme-rain/rain``. It is written back in the
-    mapping form, so that ``adapter.cga.width`` is the path of an option everywhere.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str
-    options: dict[str, Any] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name_or_mapping(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"name": value}
-        if isinstance(value, dict) and isinstance(value.get("name"), str) and value.keys() <= {"name", "options"}:
-            return value
-        if isinstance(value, dict) and len(value) == 1:
-            ((name, options),) = value.items()
-            if isinstance(name, str) and isinstance(options, dict | None):
-                return {"name": name, "options": options or {}}
-        if isinstance(value, Ref):
-            return value
-        raise ValueError("expected a component's name, or one name with its options: {name: {option: value}}")
-
-    @model_serializer
-    def _as_mapping(self) -> dict[str, dict[str, Any]]:
-        return {self.name: self.options}
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,11 @@ from types import ModuleType
 from typing import Any, Literal
 
 import pluggy
+from pydantic import BaseModel
 
 from texprior.errors import PluginError
 from texprior.plugin import API, GROUP, HOOK_OF_KIND, Component, Hooks, Options, Ref
+from texprior.refs import fault_of, kinds_of, refs_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
 
@@ -118,20 +120,36 @@ class Registry:
         raise PluginError(f"there is no {kind} '{name}'; {hint}{self._not_loaded()}")
 
     def build(self, kind: str, ref: Ref, *, seed: int = 0, **context: Any) -> Any:
-        """Imports the implementation and makes it, ``Impl(options, **context)``.
+        """Imports the implementation and makes it, ``Impl(options, **context)``; what its options name is built first.
 
         The global random state is forked meanwhile, seeded by (seed, kind): initial weights are a function of keys.
         """
+        return self._build(kind, ref, (seed, "build", kind), context)
+
+    def _build(self, kind: str, ref: Ref, key: tuple[Any, ...], context: dict[str, Any]) -> Any:
         entry = self.find(kind, ref.name)
         options = entry.component.options.model_validate(ref.options)
-        with _forked_random_state(seed, kind):  # a module may draw numbers when it is imported
+        parts: dict[str, Any] = {}
+        for name, of in kinds_of(type(options)).items():
+            named, given = getattr(options, name), context if of == kind else {}
+            if isinstance(named, list):
+                parts[name] = [self._build(of, child, (*key, name, i, of), given) for i, child in enumerate(named)]
+            else:
+                parts[name] = named and self._build(of, named, (*key, name, of), given)
+        with _forked_random_state(*key):  # a module may draw numbers when it is imported
             implementation = load_implementation(entry)
-        with _forked_random_state(seed, kind):
-            return implementation(options, **context)
+        with _forked_random_state(*key):
+            return implementation(options, **{**context, **parts})
 
     def options_of(self, kind: str, ref: Ref) -> Options:
         """The validated options of a component (raises pydantic's ValidationError)."""
         return self.find(kind, ref.name).component.options.model_validate(ref.options)
+
+    def components_of(self, section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, Ref]]:
+        """(dotted path, kind, reference) of every component that a resolved section names, and that these name."""
+        for path, kind, ref in refs_of(section, prefix):
+            yield path, kind, ref
+            yield from self.components_of(self.options_of(kind, ref), f"{path}.{ref.name}.")
 
     def _refuse_failed(self, kind: str, name: str) -> None:
         distribution = canonical(name.split("/", 1)[0])
@@ -216,6 +234,8 @@ def _check(component: Any, record: type[Component], hook: str) -> None:
         raise PluginError(f"'{component.name}': impl must read 'package.module:Class', not '{component.impl}'")
     if not (isinstance(component.options, type) and issubclass(component.options, Options)):
         raise PluginError(f"'{component.name}': options must be a class derived from texprior.plugin.Options")
+    if fault := fault_of(component.options, HOOK_OF_KIND):
+        raise PluginError(f"'{component.name}': {fault}")
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -250,7 +270,7 @@ def _sha256(path: Path) -> str:
 
 
 @contextmanager
-def _forked_random_state(seed: int, kind: str) -> Iterator[None]:
+def _forked_random_state(*key: Any) -> Iterator[None]:
     import numpy as np
     import torch
 
@@ -258,7 +278,7 @@ def _forked_random_state(seed: int, kind: str) -> Iterator[None]:
 
     python_state, numpy_state = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        value = seed_of(seed, "build", kind)
+        value = seed_of(*key)
         torch.manual_seed(value)
         random.seed(value)
         np.random.seed(value % 2**32)

@@ -5,22 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from texprior.documents import get_path
-from texprior.plugin import Ref
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Marks a field as a component of a kind."""
-
-    name: str
+from texprior.refs import Kind, Ref, refs_of
 
 
 class Section(BaseModel):
@@ -281,19 +273,6 @@ class Experiment(Section):
     def to_yaml(self) -> str:
         """The resolved file: enough to run it again."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def refs_of(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, Ref]]:
-    """(dotted path, kind, reference) of every component in a section and below."""
-    for name, info in type(section).model_fields.items():
-        value, path = getattr(section, name), f"{prefix}{name}"
-        kind = next((m.name for m in info.metadata if isinstance(m, Kind)), None)
-        if isinstance(value, Ref) and kind:
-            yield path, kind, value
-        elif isinstance(value, list) and kind:
-            yield from ((f"{path}.{i}", kind, ref) for i, ref in enumerate(value))
-        elif isinstance(value, BaseModel):
-            yield from refs_of(value, f"{path}.")
 
 
 NAMED = frozenset({"sweep.sampler", "sweep.pruner"})

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from texprior.errors import ConfigError
 from texprior.overlap import overlap
 from texprior.parallel import ALONE, Team, join, launched, own_device
+from texprior.refs import refs_of
 from texprior.registry import Registry
-from texprior.schema import Data, Experiment, refs_of
+from texprior.schema import Data, Experiment
 from texprior.store import runs_root
 from texprior.track import RunInfo, Tracker
 
@@ -148,7 +149,7 @@ def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
 def component_tags(experiment: Experiment, registry: Registry) -> dict[str, str]:
     """Dotted path -> ``distribution/name==version (API n)`` of every component that is used."""
     tags = {}
-    for path, kind, ref in refs_of(experiment):
+    for path, kind, ref in registry.components_of(experiment):
         entry = registry.find(kind, ref.name)
         tags[f"texprior.component.{path}"] = f"{entry.qualified}=={entry.plugin.version} (API {entry.component.api})"
     return tags

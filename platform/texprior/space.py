@@ -17,6 +17,7 @@ from texprior.complaints import Complaint
 from texprior.dimension import Dimension, checked, contains, distinct, label, reason_of, size_of, tuned, unwrap
 from texprior.documents import get_path
 from texprior.errors import PluginError
+from texprior.refs import kind_of
 from texprior.registry import Registry
 from texprior.schema import Experiment, Range, Sweep, component_paths
 
@@ -43,7 +44,7 @@ def write_out(experiment: Experiment, registry: Registry, complaints: list[Compl
         try:
             info = _find(path, experiment, given, registry)
             space[path] = _components(path, info, dimension) if path in component_paths() else checked(dimension, info)
-            brought = _brought(path, space[path], registry)
+            brought = _brought(path, space[path], experiment, registry)
             space.update({below: dimension for below, dimension in brought.items() if below not in given})
         except (PluginError, ValueError) as error:
             complaints.append(Complaint(f"sweep.space.{path}", reason_of(error)))
@@ -116,20 +117,27 @@ def _applying(space: Mapping[str, Dimension], values: Mapping[str, Any]) -> Iter
             yield path, dimension
 
 
-def _brought(path: str, dimension: Dimension, registry: Registry) -> dict[str, Dimension]:
-    """The Tune options of the components that a dimension chooses from."""
+def _brought(path: str, dimension: Dimension, experiment: Experiment, registry: Registry) -> dict[str, Dimension]:
+    """The Tune options of the components that a dimension chooses from, and of what the experiment's own one names."""
     kind, found = component_paths().get(path), dict[str, Dimension]()
+    own = get_path(experiment.model_dump(mode="json"), path) or {}
     for name in dimension if kind and isinstance(dimension, list) else []:
         if name is not None:
             options = registry.find(str(kind), name).component.options
-            found.update({f"{path}.{name}.{option}": below for option, below in tuned(options).items()})
+            brought = {f"{path}.{name}": options}
+            if name in own:
+                used = registry.components_of(options.model_validate(own[name]), f"{path}.{name}.")
+                brought |= {f"{p}.{ref.name}": registry.find(k, ref.name).component.options for p, k, ref in used}
+            found.update(
+                {f"{p}.{option}": below for p, model in brought.items() for option, below in tuned(model).items()}
+            )
     return found
 
 
 def _find(path: str, experiment: Experiment, space: Mapping[str, Dimension], registry: Registry) -> FieldInfo:
     """The field at a dotted path. Raises ValueError or PluginError with the reason why it cannot be searched."""
     model: type[BaseModel] = Experiment
-    kinds, walked, rest = component_paths(), "", path
+    walked, rest = "", path
     if path.partition(".")[0] in _FIXED:
         raise ValueError(f"'{path.partition('.')[0]}' cannot be searched")
     if any(path == part or path.startswith(f"{part}.") for part in _SHARED):
@@ -143,11 +151,18 @@ def _find(path: str, experiment: Experiment, space: Mapping[str, Dimension], reg
             raise ValueError(f"there is no '{key}' in '{walked or 'the experiment'}'{_hint(key, model.model_fields)}")
         walked = f"{walked}.{key}" if walked else key
         inner = [t for t in unwrap(info.annotation, [])[0] if isinstance(t, type) and issubclass(t, BaseModel)]
-        if walked in kinds:
-            if not rest:
+        if kind := kind_of(info):
+            if rest.partition(".")[0].isdigit():
+                key, _, rest = rest.partition(".")
+                walked = f"{walked}.{key}"
+            if not rest and walked in component_paths():
                 return info
+            if not rest:
+                raise ValueError(
+                    "this stands in another component's options; search the options of what is named there"
+                )
             name, rest = _chosen(walked, rest, experiment, space)
-            model, walked = registry.find(kinds[walked], name).component.options, f"{walked}.{name}"
+            model, walked = registry.find(kind, name).component.options, f"{walked}.{name}"
         elif inner and rest:
             model = inner[0]
         elif inner:

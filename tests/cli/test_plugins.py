@@ -24,7 +24,7 @@ class HazeOptions(Options):
 
 @hookimpl
 def texprior_degradations():
-    return [Degradation("haze", "acme_haze:Haze", HazeOptions, "Haze.", tags=("air",), citation="@misc{haze}")]
+    return [Degradation("mist", "acme_haze:Haze", HazeOptions, "Haze.", tags=("air",), citation="@misc{haze}")]
 '''
 
 
@@ -50,14 +50,14 @@ def site(tmp_path, monkeypatch):
 def test_the_list_as_json_holds_every_field(texprior, haze):
     answer = texprior("plugins", "list", "--plugin", haze, "--json")
     assert answer.code == 0, answer.err
-    (found,) = [c for c in answer.json if c["name"] == "haze"]
+    (found,) = [c for c in answer.json if c["name"] == "mist"]
     version = found.pop("version")
     assert version.startswith("sha256-")
     options = {o["name"]: o for o in found.pop("options")}
     assert found == {
         "kind": "degradation",
-        "name": "haze",
-        "qualified": "acme-haze/haze",
+        "name": "mist",
+        "qualified": "acme-haze/mist",
         "distribution": "acme-haze",
         "status": "loaded",
         "reason": "",
@@ -123,8 +123,15 @@ def test_a_snippet_can_be_pasted_into_an_experiment(texprior, tmp_path, componen
     assert answer.json["snippet"] in texprior("plugins", "show", component).out
 
 
+def test_options_that_name_components_say_of_which_kind(texprior):
+    answer = texprior("plugins", "show", "degradation/choice", "--json")
+    options = {o["name"]: (o["type"], o["range"], o["required"]) for o in answer.json["options"]}
+    assert options["of"] == ("list of degradations", "length ≥ 1, length ≤ 64", True)
+    assert "of: REQUIRED" in answer.json["snippet"]
+
+
 def test_the_citation_alone(texprior, haze):
-    answer = texprior("plugins", "show", "degradation/haze", "--plugin", haze, "--bibtex")
+    answer = texprior("plugins", "show", "degradation/mist", "--plugin", haze, "--bibtex")
     assert (answer.code, answer.out) == (0, "@misc{haze}\n")
     none = texprior("plugins", "show", "encoder/none", "--bibtex")
     assert (none.code, none.out) == (2, "")

@@ -1,5 +1,6 @@
 """``texprior decompose`` and ``texprior degrade``."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,98 @@ def test_a_number_that_is_none(texprior, pictures, tmp_path, option):
     assert f"{option[1]} is no finite number" in answer.err
     assert not (tmp_path / "out").exists()
 
+
+SEQUENCE = "{sequence: {steps: [rain_haze, {jpeg: {quality_min: 30, quality_max: 90}}]}}"
+
+
+@pytest.mark.parametrize("named", ["raindrop", SEQUENCE, "steady"])
+def test_a_recipe_makes_the_same_pictures_again(texprior, pictures, tmp_path, named):
+    file = tmp_path / "steady_light.py"
+    file.write_text(STEADY, encoding="utf-8")
+    plugin = ["--plugin", file] if named == "steady" else []
+    recipe = tmp_path / "recipes" / "out.json"
+    options = ["--with", named, "--seed", "3", "--recipe", recipe, *plugin]
+    first = texprior("degrade", pictures / "val", *options, "-o", tmp_path / "first", "--json")
+    assert first.code == 0, first.err
+    plain = texprior("degrade", pictures / "val", "--with", named, "--seed", "3", *plugin, "-o", tmp_path / "plain")
+    again = texprior("degrade", pictures / "val", "--replay", recipe, *plugin, "-o", tmp_path / "again", "--json")
+    assert (plain.code, again.code) == (0, 0), plain.err + again.err
+    assert again.json["degradation"] == first.json["degradation"]
+    for name in ("china.png", "chelsea.png"):
+        made = [(tmp_path / run / name).read_bytes() for run in ("first", "plain", "again")]
+        assert made[0] == made[1] == made[2]
+    document = json.loads(recipe.read_text())
+    assert document["degradation"] == first.json["degradation"]
+    assert [p["file"] for p in document["pictures"]] == ["chelsea.png", "china.png"]
+
+
+def test_a_recipe_can_be_read_and_changed(texprior, pictures, tmp_path):
+    """One drop, written by hand, in the middle of a picture: the rest of the picture is as it was."""
+    image, recipe = pictures / "val" / "china.png", tmp_path / "drop.json"
+    height, width = read(image).shape[:2]
+    drop = [width / 2, height / 2, 10.0, 50.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    pictured = {"file": "china.png", "width": width, "height": height, "recipe": {"drops": [drop]}}
+    recipe.write_text(json.dumps({"degradation": "raindrop", "pictures": [pictured]}))
+    answer = texprior("degrade", image, "--replay", recipe, "-o", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    changed = np.abs(read(tmp_path / "out" / "china.png") - read(image)).max(-1) > 1.5 / 255
+    rows, columns = np.nonzero(changed)
+    assert changed.sum() > 200
+    assert np.abs(rows - height / 2).max() <= 14
+    assert np.abs(columns - width / 2).max() <= 14
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "fragment"),
+    [
+        ([], "", "name a degradation with --with, or a file of recipes with --replay, and not both"),
+        (["--with", "rain", "--replay", "R"], "{}", "and not both"),
+        (["--replay", "R", "--seed", "1"], "{}", "--seed: a replay draws nothing; leave it out"),
+        (["--replay", "R"], "{}", "this is no file of recipes; 'texprior degrade --recipe' writes one"),
+        (["--replay", "R"], "no json", "this is no file of recipes"),
+        (["--replay", "nowhere.json"], "", "--replay nowhere.json: the file cannot be read"),
+        (["--replay", "R"], '{"degradation": "rainn", "pictures": []}', "no degradation 'rainn'; did you mean 'rain'?"),
+        (
+            ["--replay", "R"],
+            '{"degradation": {"rain": {"density": 9}}, "pictures": []}',
+            "degradation.rain.density: input should be less than or equal to 0.1",
+        ),
+    ],
+)
+def test_recipes_that_cannot_be_used(texprior, pictures, tmp_path, arguments, text, fragment):
+    (tmp_path / "r.json").write_text(text)
+    given = [tmp_path / "r.json" if a == "R" else a for a in arguments]
+    answer = texprior("degrade", pictures / "val", *given, "-o", tmp_path / "out")
+    assert (answer.code, answer.out) == (2, "")
+    assert fragment in answer.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_pictures_without_a_recipe_are_named(texprior, pictures, tmp_path):
+    other = {"file": "china.png", "width": 3, "height": 2, "recipe": {"seed": 1}}
+    (tmp_path / "r.json").write_text(json.dumps({"degradation": "rain", "pictures": [other]}))
+    answer = texprior("degrade", pictures / "val", "--replay", tmp_path / "r.json", "-o", tmp_path / "out")
+    assert answer.code == 1
+    assert "chelsea.png: there is no recipe for this file name" in answer.err
+    assert "px, but its recipe is for 3 x 2 px" in answer.err
+
+
+STEADY = """
+import torch
+
+from texprior.plugin import Degradation, Options, hookimpl
+
+class Steady:
+    def __init__(self, options):
+        pass
+
+    def __call__(self, image_CHW, rng):
+        return (image_CHW + 0.2 * torch.rand(image_CHW.shape, generator=rng)).clamp(0, 1)
+
+@hookimpl
+def texprior_degradations():
+    return [Degradation("steady", f"{__name__}:Steady", Options, "Noise; it knows no recipes.")]
+"""
 
 FAULTY = """
 from texprior.plugin import Degradation, Options, hookimpl

@@ -119,9 +119,10 @@ def component(registry: Registry, kind: str, text: str, option: str) -> Ref:
     import yaml
     from pydantic import ValidationError
 
-    from texprior.complaints import complaints_of, raise_complaints
+    from texprior.complaints import Complaint, raise_complaints
+    from texprior.config import resolve_ref
     from texprior.errors import ConfigError
-    from texprior.plugin import Options, Ref
+    from texprior.plugin import Ref
 
     example = "'{guided: {eps: 0.02}}'"
     try:
@@ -130,13 +131,10 @@ def component(registry: Registry, kind: str, text: str, option: str) -> Ref:
         raise ConfigError(
             f"{option} {text}: expected a {kind}'s name, or YAML with its options like {example}"
         ) from None
-    model: type[Options] = registry.find(kind, ref.name).component.options
-    try:
-        options = model.model_validate(ref.options)
-    except ValidationError as error:
-        found = [c.below(f"{kind}.{ref.name}") for c in complaints_of(error, model)]
-        raise_complaints(found, f"{option} {text}", {})
-    return Ref(name=ref.name, options=options.model_dump(mode="json"))
+    complaints: list[Complaint] = []
+    resolved = resolve_ref(ref, kind, kind, registry, complaints)
+    raise_complaints(complaints, f"{option} {text}", {})
+    return resolved
 
 
 def can_be_written(path: Path) -> bool:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from texprior.config import Range, component_paths
 from texprior.dimension import Dimension, tuned, unwrap
 from texprior.plugin import Component, Options
+from texprior.refs import kind_of
 from texprior.registry import Entry
 
 
@@ -81,7 +82,7 @@ def _options(model: type[Options], search: dict[str, Dimension], prefix: str = "
         missing = default is PydanticUndefined
         yield Option(
             name=path,
-            type=" or ".join(_type(t) for t in types),
+            type=" or ".join(_type(t, kind_of(info)) for t in types),
             range=_range(constraints),
             default=None if missing else _plain(default),
             required=missing,
@@ -90,20 +91,26 @@ def _options(model: type[Options], search: dict[str, Dimension], prefix: str = "
         )
 
 
-def _type(plain: Any) -> str:
+def _type(plain: Any, kind: str) -> str:
     if plain is NoneType:
         return "null"
+    if kind:
+        return f"list of {kind}s" if typing.get_origin(plain) is list else kind
     if typing.get_origin(plain) is Literal:
         return " | ".join(map(str, typing.get_args(plain)))
     return str(getattr(plain, "__name__", plain)) if typing.get_origin(plain) is None else str(plain)
 
 
 def _range(constraints: list[Any]) -> str:
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "a multiple of", "min_length": "length ≥"}
-    known = (annotated_types.Ge, annotated_types.Gt, annotated_types.Le, annotated_types.Lt, annotated_types.Interval)
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "a multiple of"}
+    signs |= {"min_length": "length ≥", "max_length": "length ≤"}
+    known = (
+        *(annotated_types.Ge, annotated_types.Gt, annotated_types.Le, annotated_types.Lt, annotated_types.Interval),
+        *(annotated_types.MultipleOf, annotated_types.MinLen, annotated_types.MaxLen),
+    )
     found = []
     for constraint in constraints:
-        if isinstance(constraint, (*known, annotated_types.MultipleOf)):
+        if isinstance(constraint, known):
             values = {name: getattr(constraint, name, None) for name in signs}
             found += [f"{signs[name]} {value}" for name, value in values.items() if value is not None]
     return ", ".join(found)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from texprior.cli.common import Command, component, discover, json_option, output_folder, plugin_option
 from texprior.cli.pictures import Source, for_each, sources, target
-from texprior.errors import TexpriorError
+from texprior.errors import ConfigError, TexpriorError
+
+if TYPE_CHECKING:
+    from texprior.cli.recipes import Recipes
+    from texprior.registry import Registry
 
 AMPLIFIED = 4.0
 
@@ -42,9 +49,9 @@ def _blamed(kind: str, name: str, source: Source) -> Iterator[None]:
         ) from error
 
 
-def _with(kind: str) -> Command:
+def _with(kind: str, required: bool = True) -> Command:
     text = f"A {kind}: its name, or YAML with its options, such as '{{name: {{option: value}}}}'."
-    return click.option("--with", "named", metavar="NAME", required=True, help=text)
+    return click.option("--with", "named", metavar="NAME", required=required, help=text)
 
 
 @click.command()
@@ -109,31 +116,68 @@ def decompose(
 
 @click.command()
 @images_argument
-@_with("degradation")
+@_with("degradation", required=False)
 @output_option
-@click.option("--seed", default=0, show_default=True, help="Of what is random, with each picture's file name.")
+@click.option("--seed", type=int, help="Of what is random, with each picture's file name; 0 if not given.")
+@click.option("--recipe", metavar="FILE", help="Write what was drawn for each picture, as JSON.")
+@click.option("--replay", metavar="FILE", help="Degrade as a recipe says, instead of --with.")
 @plugin_option
 @json_option
 def degrade(
-    images: tuple[str, ...], named: str, output: str, seed: int, plugins: tuple[str, ...], as_json: bool
+    images: tuple[str, ...],
+    named: str | None,
+    output: str,
+    seed: int | None,
+    recipe: str | None,
+    replay: str | None,
+    plugins: tuple[str, ...],
+    as_json: bool,
 ) -> None:
-    """Write degraded pictures, NAME.png."""
+    """Write degraded pictures, NAME.png.
+
+    With --recipe also the random values that made them, with which --replay makes the same pictures again.
+    """
     registry = discover(plugins)
-    ref = component(registry, "degradation", named, "--with")
+    recipes = _recipes(registry, named, seed, replay)
     found = sources(images)
     folder = output_folder(output)
     targets = {source: target(folder, source.name, found) for source in found}
-    degradation = registry.build("degradation", ref)
+    degradation = registry.build("degradation", recipes.degradation)
+    used = replace(recipes, drawn={})
 
     def work(source: Source) -> dict[str, object]:
-        from texprior.flow.degrade import degrade as spoil
+        from texprior.flow.degrade import draw, rng_of
+        from texprior.flow.degrade import replay as apply
         from texprior.flow.image import load_image, save_image
 
-        clean = load_image(source.path)[None]
-        with _blamed("degradation", ref.name, source):
-            degraded = spoil(clean, degradation, seed, [(source.path.name,)])
+        clean = load_image(source.path)
+        height, width = clean.shape[-2:]
+        with _blamed("degradation", recipes.degradation.name, source):
+            if replay is None:
+                drawn = draw(degradation, rng_of(seed or 0, (source.path.name,)), (height, width))
+            else:
+                drawn = recipes.of(source.path, width, height)
+            degraded = apply(degradation, clean, drawn)
             rmse = float((degraded - clean).square().mean().sqrt())
-        save_image(degraded[0], targets[source])
+        save_image(degraded, targets[source])
+        used.drawn[source.path.name, width, height] = drawn
         return {"degraded": str(targets[source]), "rmse": rmse}
 
-    for_each(found, work, as_json, degradation=ref.model_dump(), seed=seed)
+    try:
+        for_each(found, work, as_json, degradation=recipes.degradation.model_dump(), seed=seed or 0, recipe=recipe)
+    finally:
+        if recipe is not None:
+            used.write(Path(recipe))
+
+
+def _recipes(registry: Registry, named: str | None, seed: int | None, replay: str | None) -> Recipes:
+    """What the command line asks for. Raises ConfigError where it asks for two things, or for none."""
+    from texprior.cli.recipes import Recipes, read
+
+    if (named is None) == (replay is None):
+        raise ConfigError("name a degradation with --with, or a file of recipes with --replay, and not both")
+    if named is not None:
+        return Recipes(component(registry, "degradation", named, "--with"))
+    if seed is not None:
+        raise ConfigError("--seed: a replay draws nothing; leave it out")
+    return read(Path(str(replay)), registry)

@@ -28,7 +28,12 @@ class Sample:
 
 
 class PictureSet(Protocol):
-    """The contract of a data set. Built as ``Impl(options)``; opens nothing but names until ``load``."""
+    """The contract of a data set. Built as ``Impl(options)``; opens nothing but names until ``load``.
+
+    It may also have ``source(key) -> str``: where a sample's clean picture comes from, its absolute path or, where it
+    is no file of its own, an id such as ``skimage:astronaut``. So pictures that training and test data of different
+    data sets share are found; one without it is compared with nothing but itself.
+    """
 
     def keys(self, split: str) -> Sequence[str]:
         """The sample keys of ``train``, ``val`` or ``test``, in a fixed order; empty where it has no such split.

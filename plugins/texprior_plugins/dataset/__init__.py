@@ -1,136 +1,209 @@
-"""First-party data sets: photographs that come with the dependencies, and folders of the user's own."""
+"""First-party data sets: bundled photographs, folders of the user's own, and published sets as they were published.
+
+Of a published set, test is what papers report on. Val is the published one, or carved out of train, whole scenes at a
+time; its summary says what was published. The files that begin with an underscore hold options, citations, and what
+several data sets share.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
 from texprior.plugin import Dataset, Options, hookimpl
+from texprior_plugins.dataset import _citations as cite
+from texprior_plugins.dataset._options import (
+    BundledOptions,
+    CarvedOptions,
+    FolderOptions,
+    GoproOptions,
+    ListedOptions,
+    PairedOptions,
+    PublishedOptions,
+    RaindropOptions,
+    ResideOptions,
+    SiddOptions,
+    Snow100kOptions,
+    UnionOptions,
+)
+
+__all__ = [
+    "BUNDLED",
+    "BundledOptions",
+    "CarvedOptions",
+    "FolderOptions",
+    "GoproOptions",
+    "ListedOptions",
+    "PairedOptions",
+    "PublishedOptions",
+    "RaindropOptions",
+    "ResideOptions",
+    "SiddOptions",
+    "Snow100kOptions",
+    "UnionOptions",
+]
+
+UNSTATED = "none is stated with the data; used for research"
 
 
-class BundledOptions(Options):
-    """Options of the bundled photographs."""
-
-    max_side: Annotated[
-        int | None,
-        Field(
-            ge=16,
-            le=4096,
-            description="photographs whose longer side is above this many px are scaled down to it (antialiased"
-            " bicubic); null keeps them as they are (the longest side is then 741 px)",
-        ),
-    ] = 512
-    grey: Annotated[
-        bool, Field(description="train on the grey photographs too (their channel repeated); val and test have none")
-    ] = True
+def _one(
+    name: str, impl: str, options: type[Options], summary: str, tags: str, licence: str, citation: str = ""
+) -> Dataset:
+    """The record of the class that ``impl``, file:Class, names."""
+    where = f"texprior_plugins.dataset.{impl}"
+    return Dataset(name, where, options, summary, tuple(tags.split()), citation, licence=licence)
 
 
-class ListedOptions(Options):
-    """What folders have in common."""
-
-    pattern: Annotated[str, Field(min_length=1, description="which names to take, as in a shell: '*.png', 'rain*'")] = (
-        "*"
-    )
-    recursive: Annotated[bool, Field(description="take the pictures of subfolders too")] = True
-    limit: Annotated[
-        int | None, Field(ge=1, description="take only the first so many keys in sorted order; null takes all")
-    ] = None
-    lists: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            description="folder of train.txt, val.txt, test.txt with one key a line; null gives every split the"
-            " whole folder, so that each split should have a folder of its own",
-        ),
-    ] = None
-
-
-class FolderOptions(ListedOptions):
-    """Options of an image folder."""
-
-    path: Annotated[
-        str, Field(min_length=1, description="the folder; relative paths start at the current directory, ~ is home")
-    ]
-
-
-class PairedOptions(ListedOptions):
-    """Options of a pair of folders."""
-
-    degraded: Annotated[
-        str,
-        Field(min_length=1, description="folder of degraded pictures; relative paths start at the current directory"),
-    ]
-    clean: Annotated[
-        str, Field(min_length=1, description="folder of clean pictures; relative paths start at the current directory")
-    ]
-    match: Annotated[
-        Literal["same-name", "prefix"],
-        Field(
-            description="same-name: equal names but for the suffix; prefix: a degraded name is its clean one and an"
-            " underscore and more (1400_3.png of 1400.png), so that several may share a clean picture"
-        ),
-    ] = "same-name"
-
-
-BUNDLED = Dataset(
+BUNDLED = _one(
     "bundled",
-    "texprior_plugins.dataset.bundled:Bundled",
+    "bundled:Bundled",
     BundledOptions,
     "Photographs inside the wheels of scikit-image and scikit-learn: 9 train, 2 val, 3 test; no download.",
-    tags=("clean", "offline"),
-    citation="""@article{vanderwalt2014scikit,
-  author  = {van der Walt, St{\\'e}fan and Sch{\\"o}nberger, Johannes L. and Nunez-Iglesias, Juan and Boulogne,
-             Fran{\\c{c}}ois and Warner, Joshua D. and Yager, Neil and Gouillart, Emmanuelle and Yu, Tony},
-  title   = {scikit-image: image processing in {P}ython},
-  journal = {PeerJ},
-  volume  = {2},
-  pages   = {e453},
-  year    = {2014},
-  doi     = {10.7717/peerj.453}
-}
-@article{pedregosa2011scikit,
-  author  = {Pedregosa, Fabian and Varoquaux, Ga{\\"e}l and Gramfort, Alexandre and others},
-  title   = {Scikit-learn: Machine Learning in {P}ython},
-  journal = {Journal of Machine Learning Research},
-  volume  = {12},
-  pages   = {2825--2830},
-  year    = {2011}
-}
-@inproceedings{scharstein2014high,
-  author    = {Scharstein, Daniel and Hirschm{\\"u}ller, Heiko and Kitajima, York and Krathwohl, Greg and
-               Ne{\\v{s}}i{\\'c}, Nera and Wang, Xi and Westling, Porter},
-  title     = {High-Resolution Stereo Datasets with Subpixel-Accurate Ground Truth},
-  booktitle = {German Conference on Pattern Recognition (GCPR)},
-  pages     = {31--42},
-  year      = {2014},
-  doi       = {10.1007/978-3-319-11752-2_3}
-}""",
-    licence="by picture: public domain or CC0 (astronaut, brick, camera, chelsea, coffee, grass, gravel, rocket);"
+    "clean offline",
+    "by picture: public domain or CC0 (astronaut, brick, camera, chelsea, coffee, grass, gravel, rocket);"
     " no known restrictions (coins, ihc); CC BY 2.0 (china: danielbuechele; flower: vultilion);"
     " Middlebury 2014 benchmark, cite Scharstein 2014 (motorcycle)",
+    cite.BUNDLED,
 )
 
-FOLDER = Dataset(
-    "folder",
-    "texprior_plugins.dataset.folder:Folder",
-    FolderOptions,
-    "Clean pictures of a folder; degraded ones are synthesised.",
-    tags=("clean",),
-    licence="that of the pictures in the folder",
-)
-
-PAIRED = Dataset(
-    "paired",
-    "texprior_plugins.dataset.paired:Paired",
-    PairedOptions,
-    "Degraded and clean pictures in two folders, paired by name.",
-    tags=("paired",),
-    licence="that of the pictures in the folders",
-)
+DATASETS = [
+    BUNDLED,
+    _one(
+        "folder",
+        "folder:Folder",
+        FolderOptions,
+        "Clean pictures of a folder; degraded ones are synthesised.",
+        "clean",
+        "that of the pictures in the folder",
+    ),
+    _one(
+        "paired",
+        "paired:Paired",
+        PairedOptions,
+        "Degraded and clean pictures in two folders, paired by name.",
+        "paired",
+        "that of the pictures in the folders",
+    ),
+    _one(
+        "union",
+        "union:Union",
+        UnionOptions,
+        "Several data sets as one, split by split, such as div2k and flickr2k.",
+        "composition",
+        "those of its data sets",
+    ),
+    _one(
+        "div2k",
+        "df2k:Div2k",
+        CarvedOptions,
+        "DIV2K: 800 train (some carved off as val), 100 test (the published valid).",
+        "clean published",
+        "academic research only",
+        cite.DIV2K,
+    ),
+    _one(
+        "flickr2k",
+        "df2k:Flickr2k",
+        CarvedOptions,
+        "Flickr2K: 2,650 train (some carved off as val), no test.",
+        "clean published",
+        "by photograph, as on Flickr; used for research",
+        cite.FLICKR2K,
+    ),
+    _one(
+        "rain100l",
+        "rain100:Rain100L",
+        CarvedOptions,
+        "Rain100L, light streaks: 200 train and 100 test (first form) or 1,800 and 200; val carved by photograph.",
+        "paired published synthetic",
+        UNSTATED,
+        cite.RAIN100,
+    ),
+    _one(
+        "rain100h",
+        "rain100:Rain100H",
+        CarvedOptions,
+        "Rain100H, heavy streaks: 1,800 train and 100 test (first form) or 1,800 and 200; val carved by photograph,"
+        " photographs of test left out of train.",
+        "paired published synthetic",
+        UNSTATED,
+        cite.RAIN100,
+    ),
+    _one(
+        "outdoor_rain",
+        "outdoor_rain:OutdoorRain",
+        CarvedOptions,
+        "Outdoor-Rain, rain with its veil: 9,000 train, 750 test; val carved by photograph.",
+        "paired published synthetic",
+        UNSTATED,
+        cite.OUTDOOR_RAIN,
+    ),
+    _one(
+        "raindrop",
+        "raindrop:Raindrop",
+        RaindropOptions,
+        "RainDrop, drops on glass: 861 train, 58 (test_a) or 249 (test_b) test; val carved.",
+        "paired published real",
+        UNSTATED,
+        cite.RAINDROP,
+    ),
+    _one(
+        "snow100k",
+        "snow100k:Snow100k",
+        Snow100kOptions,
+        "Snow100K: 50,000 train, 16,611 (S), 16,588 (M) and 16,801 (L) test; val carved.",
+        "paired published synthetic",
+        UNSTATED,
+        cite.SNOW100K,
+    ),
+    _one(
+        "reside",
+        "reside:Reside",
+        ResideOptions,
+        "RESIDE, haze: 13,990 train indoors (ITS) or 72,135 outdoors (OTS), 500 test each (SOTS); val carved by scene"
+        " where it was not published.",
+        "paired published synthetic",
+        UNSTATED,
+        cite.RESIDE,
+    ),
+    _one(
+        "lol",
+        "lol:Lol",
+        CarvedOptions,
+        "LOL, low light: 485 train, 15 test; val carved.",
+        "paired published real",
+        UNSTATED,
+        cite.LOL,
+    ),
+    _one(
+        "gopro",
+        "gopro:Gopro",
+        GoproOptions,
+        "GoPro, motion blur: 2,103 train in 22 sequences, 1,111 test in 11; val carved by sequence.",
+        "paired published synthetic",
+        "CC BY 4.0",
+        cite.GOPRO,
+    ),
+    _one(
+        "dpdd",
+        "dpdd:Dpdd",
+        PublishedOptions,
+        "DPDD, defocus blur: 350 train, 74 val, 76 test, as published.",
+        "paired published real",
+        "MIT (the authors' repository)",
+        cite.DPDD,
+    ),
+    _one(
+        "sidd",
+        "sidd:Sidd",
+        SiddOptions,
+        "SIDD, a phone's noise: 320 (Medium) or 160 (Small) train in ten scenes, val carved by scene; test is the"
+        " 1,280 published validation blocks.",
+        "paired published real",
+        "MIT",
+        cite.SIDD,
+    ),
+]
 
 
 @hookimpl
 def texprior_datasets() -> list[Dataset]:
     """The components."""
-    return [BUNDLED, FOLDER, PAIRED]
+    return DATASETS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -49,6 +50,11 @@ def some(names: list[str]) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
+
+
+def size(shape: Sequence[int]) -> str:
+    """Width and height of a picture's shape."""
+    return f"{shape[-1]} x {shape[-2]}"
 
 
 def chosen(keys: list[str], split: str, options: ListedOptions) -> list[str]:

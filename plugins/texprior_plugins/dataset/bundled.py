@@ -88,6 +88,10 @@ class Bundled:
             raise ImageError(f"bundled photographs: there is none named '{key}'; there are {', '.join(PHOTOGRAPHS)}")
         return Sample(key, fit(load_image(PHOTOGRAPHS[key].path), self.options.max_side))
 
+    def source(self, key: str) -> str:
+        """The absolute path of the photograph in the installed package."""
+        return str(PHOTOGRAPHS[key].path.resolve())
+
 
 def fit(image_CHW: Tensor, max_side: int | None) -> Tensor:
     """The picture, scaled down (antialiased bicubic, clipped to [0, 1]) if its longer side is above ``max_side`` px."""

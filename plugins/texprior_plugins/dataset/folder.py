@@ -23,3 +23,7 @@ class Folder:
     def load(self, key: str) -> Sample:
         """One clean picture, (3, H, W) float32 in [0, 1]. Raises ImageError where it cannot be read."""
         return Sample(key, load_image(Path(self.options.path).expanduser() / key))
+
+    def source(self, key: str) -> str:
+        """The absolute path of the picture."""
+        return str((Path(self.options.path).expanduser() / key).resolve())

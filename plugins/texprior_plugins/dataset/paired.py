@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from texprior.errors import ConfigError, ImageError
 from texprior.flow.image import Sample, load_image
 from texprior_plugins.dataset import PairedOptions
-from texprior_plugins.dataset._listing import chosen, pictures, some
+from texprior_plugins.dataset._listing import chosen, pictures, size, some
 
 
 class Paired:
@@ -31,10 +31,14 @@ class Paired:
         degraded, clean = load_image(degraded_path), load_image(clean_path)
         if degraded.shape != clean.shape:
             raise ImageError(
-                f"{degraded_path} has {_size(degraded.shape)} px and {clean_path} has {_size(clean.shape)} px; "
+                f"{degraded_path} has {size(degraded.shape)} px and {clean_path} has {size(clean.shape)} px; "
                 "a pair must have one size"
             )
         return Sample(key, clean, degraded)
+
+    def source(self, key: str) -> str:
+        """The absolute path of the clean picture."""
+        return str(self._pairs[key][1].resolve())
 
     @cached_property
     def _pairs(self) -> Mapping[str, tuple[Path, Path]]:
@@ -72,7 +76,3 @@ def _by_stem(path: str, names: Iterable[str]) -> dict[str, str]:
     if twins:
         raise ConfigError(f"{path}: names that differ in their suffixes only cannot be paired: {some(twins)}")
     return {stem: same[0] for stem, same in names_of.items()}
-
-
-def _size(shape: Sequence[int]) -> str:
-    return f"{shape[-1]} x {shape[-2]}"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from texprior.flow.degrade import Recipe, Replayable, draw_seed
 from texprior_plugins.degradation import DefocusOptions
 from texprior_plugins.degradation._noise import gaussian, uniform
 
@@ -34,18 +35,22 @@ def disc(radius: float) -> NDArray[np.float64]:
     return psf
 
 
-class Defocus:
+class Defocus(Replayable):
     """Blurs by ``disc`` with mirrored borders, adds noise, clips to [0, 1]."""
 
     def __init__(self, options: DefocusOptions) -> None:
         self.options = options
 
-    def __call__(self, image_CHW: Tensor, rng: torch.Generator) -> Tensor:
-        """The blurred, noisy picture, (3, H, W) float32 in [0, 1]."""
+    def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
+        """The radius, and the seed of the noise."""
         options = self.options
         longest = options.radius if options.radius_max is None else options.radius_max
-        psf = disc(uniform(options.radius, longest, rng))
+        return {"radius": uniform(options.radius, longest, rng), "seed": draw_seed(rng)}
+
+    def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
+        """The blurred, noisy picture, (3, H, W) float32 in [0, 1]."""
+        psf = disc(recipe["radius"])
         # SciPy works on one thread and sums in float64: the result is the same to the bit in any worker.
         blurred = [ndimage.correlate(channel, psf, mode="mirror") for channel in image_CHW.numpy()]
-        noisy = torch.from_numpy(np.stack(blurred)) + gaussian(image_CHW, options.noise, rng)
+        noisy = torch.from_numpy(np.stack(blurred)) + gaussian(image_CHW, self.options.noise, recipe["seed"])
         return noisy.clamp(0, 1)

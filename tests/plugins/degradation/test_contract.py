@@ -1,5 +1,6 @@
 """What every degradation promises."""
 
+import json
 import random
 
 import numpy as np
@@ -7,22 +8,29 @@ import pytest
 import torch
 
 from texprior.diffusion.keys import generator
-from texprior.flow.degrade import degrade
-from texprior_plugins.degradation import DefocusOptions, NoiseJpegOptions, RainOptions
-from texprior_plugins.degradation.defocus import Defocus
-from texprior_plugins.degradation.noise_jpeg import NoiseJpeg
-from texprior_plugins.degradation.rain import Rain
+from texprior.flow.degrade import degrade, draw, replay
+from texprior.plugin import Ref
+from texprior.registry import Registry
+from texprior_plugins.degradation import DEGRADATIONS
 
-MAKE = {
-    "defocus": lambda: Defocus(DefocusOptions(radius=1.0, radius_max=4.0)),
-    "rain": lambda: Rain(RainOptions()),
-    "noise_jpeg": lambda: NoiseJpeg(NoiseJpegOptions()),
+OPTIONS = {
+    "defocus": {"radius": 1.0, "radius_max": 4.0},
+    "albumentations": {"transform": "GaussNoise"},
+    "sequence": {"steps": ["haze", {"jpeg": {"quality_min": 30}}, {"choice": {"of": ["rain", "defocus"]}}]},
+    "choice": {"of": ["defocus", "camera_noise"]},
 }
+NAMES = [component.name for component in DEGRADATIONS]
 
 
-@pytest.fixture(params=MAKE)
-def make(request):
-    return MAKE[request.param]
+@pytest.fixture(scope="module")
+def registry():
+    return Registry.discover()
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def make(request, registry):
+    ref = Ref(name=request.param, options=OPTIONS.get(request.param, {}))
+    return lambda: registry.build("degradation", ref)
 
 
 def test_a_function_of_seed_and_key_at_any_batch_size_and_order(make, photographs):
@@ -33,7 +41,7 @@ def test_a_function_of_seed_and_key_at_any_batch_size_and_order(make, photograph
     assert torch.equal(together, backwards)
     assert torch.equal(together, alone.flip(0))
     assert not torch.equal(together, degrade(batch, make(), 8, keys))
-    assert not torch.equal(degrade(batch[:1], make(), 7, ["b"]), together[:1])
+    assert not torch.equal(together, degrade(batch, make(), 7, ["b", "c", "a"]))
 
 
 def test_the_same_on_any_number_of_threads(make, photographs):
@@ -65,19 +73,63 @@ def test_shape_range_and_dtype(make, size):
     assert torch.isfinite(degraded).all()
     assert degraded.min() >= 0
     assert degraded.max() <= 1
-    assert not torch.equal(degraded, image)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_flat_pictures_stay_finite_and_in_range(make, level):
+    degraded = make()(torch.full((3, 20, 31), level), generator(3))
+    assert torch.isfinite(degraded).all()
+    assert 0 <= degraded.min() <= degraded.max() <= 1
+
+
+def test_real_photographs_are_changed_and_recognisable(make, photographs):
+    """Not the picture itself, and nearer to it than another one is."""
+    for i, image in enumerate(photographs):
+        degraded, other = make()(image, generator(i)), photographs[(i + 1) % 3]
+        assert not torch.equal(degraded, image)
+        image, other, degraded = (x - x.mean((1, 2), keepdim=True) for x in (image, other, degraded))
+        correlation = (image * degraded).sum() / (image.norm() * degraded.norm())
+        assert correlation > (other * degraded).sum() / (other.norm() * degraded.norm())
+
+
+def test_a_recipe_that_went_through_json_makes_the_same_picture(make, photographs):
+    degradation, image = make(), photographs[1]
+    recipe = json.loads(json.dumps(draw(degradation, generator(9), (96, 128))))
+    first = replay(degradation, image, recipe)
+    assert torch.equal(first, degradation(image, generator(9)))
+    assert torch.equal(first, replay(make(), image, recipe))
+    torch.rand(7)  # nothing but the recipe counts
+    assert torch.equal(first, replay(degradation, image, recipe))
 
 
 @pytest.mark.parametrize(
-    ("options", "values"),
+    ("name", "values"),
     [
-        (DefocusOptions, {"radius": 3.0, "radius_max": 2.0}),
-        (RainOptions, {"angle_min": 10.0, "angle_max": -10.0}),
-        (NoiseJpegOptions, {"noise_min": 9.0, "noise_max": 8.0}),
-        (NoiseJpegOptions, {"quality_min": 90, "quality_max": 10}),
+        ("defocus", {"radius": 3.0, "radius_max": 2.0}),
+        ("rain", {"angle_min": 10.0, "angle_max": -10.0}),
+        ("haze", {"beta_min": 2.0, "beta_max": 1.0}),
+        ("haze", {"airlight_min": 0.9, "airlight_max": 0.8}),
+        ("snow", {"angle_min": 40.0, "angle_max": 30.0}),
+        ("raindrop", {"contact_min": 60.0, "contact_max": 50.0}),
+        ("low_light", {"stops_min": 3.0, "stops_max": 2.0}),
+        ("motion_blur", {"length_min": 9.0, "length_max": 8.0}),
+        ("camera_noise", {"shot_min": 0.01, "shot_max": 0.001}),
+        ("jpeg", {"quality_min": 50, "quality_max": 40}),
+        ("downscale", {"factor_min": 3.0, "factor_max": 2.0}),
+        ("real_esrgan", {"quality_min": 90, "quality_max": 80}),
+        ("noise_jpeg", {"noise_min": 9.0, "noise_max": 8.0}),
+        ("noise_jpeg", {"quality_min": 90, "quality_max": 10}),
     ],
 )
-def test_bounds_in_the_wrong_order_are_refused_with_a_sentence(options, values):
+def test_bounds_in_the_wrong_order_are_refused_with_a_sentence(registry, name, values):
     low, high = values
     with pytest.raises(ValueError, match=rf"{high} \(.*\) is below {low} \(.*\)"):
-        options(**values)
+        registry.options_of("degradation", Ref(name=name, options=values))
+
+
+def test_every_degradation_cites_its_model():
+    """All but the two that put others together."""
+    assert [c.name for c in DEGRADATIONS if not c.citation] == ["sequence", "choice"]
+    for component in DEGRADATIONS:
+        assert component.citation.count("{") == component.citation.count("}")
+        assert component.citation.count("@") >= bool(component.citation)

@@ -1,0 +1,70 @@
+"""Recipes of degraded pictures as a file: the degradation with its options, and what was drawn for each picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from texprior.errors import ConfigError, ImageError
+
+if TYPE_CHECKING:
+    from texprior.plugin import Ref
+    from texprior.registry import Registry
+
+Drawn = dict[tuple[str, int, int], Mapping[str, Any]]
+"""(file name, width, height) -> recipe: what a recipe is a function of, beside the degradation and the seed."""
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """A degradation and the recipes that it drew."""
+
+    degradation: Ref
+    drawn: Drawn = field(default_factory=dict)
+
+    def of(self, picture: Path, width: int, height: int) -> Mapping[str, Any]:
+        """A picture's recipe. Raises ImageError where none was drawn for its file name and size."""
+        if (picture.name, width, height) in self.drawn:
+            return self.drawn[picture.name, width, height]
+        sizes = [f"{w} x {h}" for name, w, h in self.drawn if name == picture.name]
+        if sizes:
+            raise ImageError(f"{picture}: it has {width} x {height} px, but its recipe is for {' or '.join(sizes)} px")
+        raise ImageError(f"{picture}: there is no recipe for this file name")
+
+    def write(self, path: Path) -> None:
+        """Writes the file. Raises TexpriorError where that fails."""
+        from texprior.store import write_atomically
+
+        pictures = [
+            {"file": name, "width": width, "height": height, "recipe": recipe}
+            for (name, width, height), recipe in self.drawn.items()
+        ]
+        document = {"degradation": self.degradation.model_dump(mode="json"), "pictures": pictures}
+        write_atomically(path, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read(path: Path, registry: Registry) -> Recipes:
+    """Recipes from a file. Raises ConfigError where it is none, or names a component that is not there."""
+    from pydantic import ValidationError
+
+    from texprior.complaints import Complaint, raise_complaints
+    from texprior.config import resolve_ref
+    from texprior.plugin import Ref
+
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        ref = Ref.model_validate(document["degradation"])
+        drawn = {(str(p["file"]), int(p["width"]), int(p["height"])): dict(p["recipe"]) for p in document["pictures"]}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--replay {path}: the file cannot be read ({error})") from None
+    except (ValueError, KeyError, TypeError, ValidationError):
+        raise ConfigError(
+            f"--replay {path}: this is no file of recipes; 'texprior degrade --recipe' writes one"
+        ) from None
+    complaints: list[Complaint] = []
+    resolved = resolve_ref(ref, "degradation", "degradation", registry, complaints)
+    raise_complaints(complaints, f"--replay {path}", {})
+    return Recipes(resolved, drawn)

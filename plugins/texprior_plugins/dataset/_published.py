@@ -1,0 +1,236 @@
+"""Data sets as they were published: where their splits lie, how pictures pair, how many there should be."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+from torch import Tensor
+
+from texprior.diffusion.keys import seed_of
+from texprior.errors import ConfigError, ImageError
+from texprior.flow.image import SUFFIXES, Sample, load_image
+from texprior_plugins.dataset import PublishedOptions
+from texprior_plugins.dataset._listing import folder, size, some
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Pictures of one split, as they lie below the root.
+
+    ``folders`` are the places where they may be, of which the first that is there counts. ``clean`` and ``degraded``
+    are paths below it without suffix: of a pair, ``degraded`` is a regular expression and ``clean`` its partner, with
+    the groups put in; a part without ``degraded`` holds clean pictures, and ``clean`` is the expression.
+    """
+
+    folders: tuple[str, ...]
+    clean: str
+    degraded: str = ""
+    count: int = 0
+    """Published number of pairs or pictures; 0 where none is known."""
+    looks: str = ""
+    """What the files are called, for messages."""
+    scene: str = ""
+    """The groups that name the scene; empty is the clean picture itself."""
+    in_order: bool = False
+    """Names differ: the pictures that match ``clean`` belong to those that match ``degraded`` in sorted order."""
+
+
+Layout = Mapping[str, tuple[Part, ...]]
+"""Split -> its parts. Without ``val``, val is carved out of train, scene by scene."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A pair, or a clean picture, with the scene that it shows."""
+
+    clean: Path
+    degraded: Path | None
+    scene: str
+
+
+Items = dict[str, Item]
+"""Key -> item. A key is the (degraded) picture's path below the root, with forward slashes and without its suffix."""
+
+
+class Published(ABC):
+    """A published data set, read from the folder that its archives were unpacked into."""
+
+    name: ClassVar[str]
+    crops: ClassVar[bool] = False
+    """Clean pictures have a wider border than degraded ones, which is cut off."""
+
+    def __init__(self, options: PublishedOptions) -> None:
+        self.options = options
+
+    @abstractmethod
+    def layouts(self) -> Sequence[Layout]:
+        """The forms in which it was published; the one of which most folders are there is taken."""
+
+    def keys(self, split: str) -> Sequence[str]:
+        """The keys of a split, sorted; empty where it was not downloaded.
+
+        Raises ConfigError where the folder holds no part of the data set, where a degraded picture has no clean
+        one, and, with ``strict``, where the numbers are not the published ones.
+        """
+        return sorted(self._splits.get(split, {}))[: self.options.limit]
+
+    def load(self, key: str) -> Sample:
+        """One clean picture or one pair, (3, H, W) float32 in [0, 1]. Raises ImageError where that cannot be read."""
+        item = self._item(key)
+        clean = load_image(item.clean)
+        if item.degraded is None:
+            return Sample(key, clean)
+        degraded = load_image(item.degraded)
+        if self.crops:
+            clean = _centre(clean, degraded)
+        if degraded.shape != clean.shape:
+            raise ImageError(
+                f"{item.degraded} has {size(degraded.shape)} px and {item.clean} has {size(clean.shape)} px; "
+                "a pair must have one size"
+            )
+        return Sample(key, clean, degraded)
+
+    def source(self, key: str) -> str:
+        """The absolute path of the clean picture."""
+        return str(self._item(key).clean.resolve())
+
+    def arranged(self, splits: dict[str, Items]) -> dict[str, Items]:
+        """The splits before val is carved out; for sets that need their scenes told apart in another way."""
+        return splits
+
+    def _item(self, key: str) -> Item:
+        for items in self._splits.values():
+            if key in items:
+                return items[key]
+        raise ImageError(f"{self.options.path}: {self.name} has no picture '{key}' here")
+
+    @cached_property
+    def _splits(self) -> dict[str, Items]:
+        root, layouts = folder(self.options.path), self.layouts()
+        present = [sum(bool(_place(root, p)) for parts in form.values() for p in parts) for form in layouts]
+        if not any(present):
+            raise ConfigError(f"{root}: this is no {self.name}. Expected {_expected(layouts)}; found {_entries(root)}")
+        layout = layouts[present.index(max(present))]
+        splits = {split: self._items(root, parts) for split, parts in layout.items()}
+        splits = self.arranged(splits)
+        if "val" not in layout:
+            splits["val"] = carved(splits.get("train", {}), self.name, getattr(self.options, "val_share", 0.0))
+            splits["train"] = {k: item for k, item in splits.get("train", {}).items() if k not in splits["val"]}
+        return splits
+
+    def _items(self, root: Path, parts: Sequence[Part]) -> Items:
+        found: Items = {}
+        for part in parts:
+            place = _place(root, part)
+            if place is not None:
+                items = _paired(root, place, part)
+                self._check_count(place, part, len(items))
+                found |= items
+        return found
+
+    def _check_count(self, place: Path, part: Part, found: int) -> None:
+        if part.count and found != part.count:
+            what = "pairs" if part.degraded else "pictures"
+            sentence = f"{place}: {self.name} was published with {part.count:,} {what} there; found {found:,}"
+            if self.options.strict:
+                raise ConfigError(f"{sentence}; complete it, or leave 'strict' out to use what is there")
+            _warn(sentence)
+
+
+def carved(train: Items, name: str, share: float) -> Items:
+    """So large a share of the scenes of train (at least one of several), chosen by a hash of their names."""
+    scenes = sorted({item.scene for item in train.values()}, key=lambda scene: seed_of("val", name, scene))
+    number = max(1, round(share * len(scenes))) if share and len(scenes) > 1 else 0
+    chosen = set(scenes[:number])
+    return {key: item for key, item in train.items() if item.scene in chosen}
+
+
+def _paired(root: Path, place: Path, part: Part) -> Items:
+    files = dict(_pictures(place))
+    if not part.degraded:
+        matches = {stem: re.fullmatch(part.clean, stem) for stem in files}
+        pairs = [(stem, None, match) for stem, match in matches.items() if match]
+    else:
+        matches = {stem: re.fullmatch(part.degraded, stem) for stem in files}
+        degraded = sorted(stem for stem, match in matches.items() if match)
+        if part.in_order:
+            clean = sorted(stem for stem in files if re.fullmatch(part.clean, stem))
+            if len(clean) != len(degraded):
+                raise ConfigError(
+                    f"{place}: there are {len(degraded)} degraded and {len(clean)} clean pictures, which pair in order"
+                )
+        else:
+            clean = [matches[stem].expand(part.clean) for stem in degraded]  # type: ignore[union-attr]
+        alone = [d for d, c in zip(degraded, clean, strict=True) if c not in files]
+        if alone:
+            raise ConfigError(f"{place}: {len(alone)} pictures have no clean one: {some(alone)}; expected {part.looks}")
+        pairs = [(c, d, matches[d]) for c, d in zip(clean, degraded, strict=True)]
+    if not pairs:
+        raise ConfigError(f"{place}: there is no picture of the form {part.looks} in it; found {_entries(place)}")
+    found: Items = {}
+    for clean_stem, degraded_stem, match in pairs:
+        scene = match.expand(part.scene) if part.scene else clean_stem
+        shown = files[degraded_stem] if degraded_stem else files[clean_stem]
+        key = shown.relative_to(root).with_suffix("").as_posix()
+        degraded_file = files[degraded_stem] if degraded_stem else None
+        found[key] = Item(files[clean_stem], degraded_file, scene)
+    return found
+
+
+def _place(root: Path, part: Part) -> Path | None:
+    return next((root / name for name in part.folders if (root / name).is_dir()), None)
+
+
+def _pictures(place: Path) -> Iterator[tuple[str, Path]]:
+    """(path below the place without suffix, file), of every picture; hidden ones are passed over."""
+    for where, folders, names in os.walk(place, followlinks=True):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in names:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                file = Path(where, name)
+                yield PurePosixPath(file.relative_to(place).with_suffix("").as_posix()).as_posix(), file
+
+
+def _centre(clean: Tensor, degraded: Tensor) -> Tensor:
+    """The middle of a picture, in the size of another one, where both margins are whole."""
+    margins = [a - b for a, b in zip(clean.shape[-2:], degraded.shape[-2:], strict=True)]
+    if min(margins) < 0 or any(m % 2 for m in margins):
+        return clean
+    (top, left), (height, width) = (m // 2 for m in margins), degraded.shape[-2:]
+    return clean[:, top : top + height, left : left + width].contiguous()
+
+
+def _expected(layouts: Sequence[Layout]) -> str:
+    """Folders and file names of all forms, in words."""
+    forms = [
+        ", ".join(f"{p.folders[0]}/ ({split}: {p.looks})" for split, parts in layout.items() for p in parts)
+        for layout in layouts
+    ]
+    return "; or ".join(forms)
+
+
+def _entries(place: Path) -> str:
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in place.iterdir() if not entry.name.startswith("."))
+    return some(names) if names else "an empty folder"
+
+
+@functools.cache
+def _warn(sentence: str) -> None:
+    """Says it once, however often a session makes the data set."""
+    log.warning("%s", sentence)
+
+
+def with_scenes(items: Items, scenes: Mapping[str, str]) -> Items:
+    """The items with other scenes."""
+    return {key: replace(item, scene=scenes[key]) for key, item in items.items()}

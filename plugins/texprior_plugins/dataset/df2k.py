@@ -1,0 +1,32 @@
+"""DIV2K and Flickr2K: clean photographs of about 2K, together called DF2K."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from texprior_plugins.dataset._published import Layout, Part, Published
+
+
+class Div2k(Published):
+    """Test is the published validation set, as papers report it: the published test pictures are not public."""
+
+    name = "DIV2K"
+
+    def layouts(self) -> Sequence[Layout]:
+        """``DIV2K_train_HR/0001.png`` to ``0800.png``, ``DIV2K_valid_HR/0801.png`` to ``0900.png``."""
+        train, test = (
+            Part((f"DIV2K_{part}_HR", f"DIV2K/DIV2K_{part}_HR"), clean=r"\d{4}", count=count, looks=looks)
+            for part, count, looks in (("train", 800, "0001.png"), ("valid", 100, "0801.png"))
+        )
+        return [{"train": (train,), "test": (test,)}]
+
+
+class Flickr2k(Published):
+    """It has no test set; val is carved out of train."""
+
+    name = "Flickr2K"
+
+    def layouts(self) -> Sequence[Layout]:
+        """``Flickr2K/Flickr2K_HR/000001.png`` to ``002650.png``."""
+        folders = ("Flickr2K/Flickr2K_HR", "Flickr2K_HR")
+        return [{"train": (Part(folders, clean=r"\d{6}", count=2650, looks="000001.png"),)}]

@@ -1,0 +1,22 @@
+"""Outdoor-Rain: heavy rain with its veil, 15 versions of each photograph (5 streaks, 3 thicknesses)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from texprior_plugins.dataset._published import Layout, Part, Published
+
+
+class OutdoorRain(Published):
+    """Val is carved out of train, all versions of a photograph together."""
+
+    name = "Outdoor-Rain"
+
+    def layouts(self) -> Sequence[Layout]:
+        """``train/in/im_0001_s80_a04.png`` of ``train/gt/im_0001.png``; test in ``Test1/`` or ``test/data``."""
+        looks = "in/im_0001_s80_a04.png and gt/im_0001.png"
+        pair = {"clean": r"gt/\1", "degraded": r"(?:in|data|input)/(im_\d+)_s\d+_a\d+", "looks": looks}
+        inner = ("CVPR19RainTrain/", "outdoor-rain/", "")
+        trains = tuple(f"{above}train" for above in inner)
+        tests = tuple(f"{above}{name}" for above in inner for name in ("Test1", "test1", "test"))
+        return [{"train": (Part(trains, **pair, count=9000),), "test": (Part(tests, **pair, count=750),)}]

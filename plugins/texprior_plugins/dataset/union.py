@@ -1,0 +1,37 @@
+"""Several data sets as one, such as DIV2K and Flickr2K."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from texprior.errors import ImageError
+from texprior.flow.image import PictureSet, Sample
+from texprior_plugins.dataset import UnionOptions
+
+
+class Union:
+    """A key is the number of its data set, from 0, a slash, and its key there."""
+
+    def __init__(self, options: UnionOptions, of: Sequence[PictureSet]) -> None:
+        self.of = list(of)
+
+    def keys(self, split: str) -> Sequence[str]:
+        """The keys of a split in all of them. Raises ConfigError where one of them does."""
+        return [f"{i}/{key}" for i, dataset in enumerate(self.of) for key in dataset.keys(split)]
+
+    def load(self, key: str) -> Sample:
+        """One sample of the data set that has it. Raises ImageError where it cannot be read."""
+        dataset, inner = self._inner(key)
+        return replace(dataset.load(inner), key=key)
+
+    def source(self, key: str) -> str:
+        """Where the data set that has it says that the picture comes from; else the key."""
+        dataset, inner = self._inner(key)
+        return str(dataset.source(inner)) if hasattr(dataset, "source") else key
+
+    def _inner(self, key: str) -> tuple[PictureSet, str]:
+        number, slash, inner = key.partition("/")
+        if not slash or not number.isdigit() or int(number) >= len(self.of):
+            raise ImageError(f"there is no picture '{key}' in a union of {len(self.of)} data sets")
+        return self.of[int(number)], inner

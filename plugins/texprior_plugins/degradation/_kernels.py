@@ -1,0 +1,71 @@
+"""The blur kernels of Wang et al. (2021, Real-ESRGAN), sec. 3, each of odd size and sum 1."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import j1
+
+from texprior.flow.degrade import Recipe
+from texprior_plugins.degradation._noise import pick, uniform
+
+Kernel = NDArray[np.float64]
+
+_FORMS = ("gaussian", "gaussian", "generalized", "generalized", "plateau", "plateau")
+_ROUND = (True, False, True, False, True, False)
+_SHARES = (0.45, 0.25, 0.12, 0.03, 0.12, 0.03)
+_BETAS = {"gaussian": (1.0, 1.0), "generalized": (0.5, 4.0), "plateau": (1.0, 2.0)}
+_SIGMA_MIN = 0.2
+_SINC = 0.1
+
+
+def draw_kernel(sigma_max: float, rng: torch.Generator) -> Recipe:
+    """A blur: in one of ten cases a sinc filter, else a Gaussian, a generalised one, or a plateau."""
+    size = draw_size(rng)
+    if uniform(0, 1, rng) < _SINC:
+        return draw_sinc(size, math.pi / 3 if size < 13 else math.pi / 5, rng)
+    kind = pick(_SHARES, rng)
+    form, is_round = _FORMS[kind], _ROUND[kind]
+    across, along = (uniform(_SIGMA_MIN, max(sigma_max, _SIGMA_MIN), rng) for _ in range(2))
+    low, high = _BETAS[form]
+    beta = uniform(low, 1, rng) if uniform(0, 1, rng) < 0.5 else uniform(1, high, rng)
+    sigmas = [across, across if is_round else along]
+    return {"form": form, "size": size, "sigmas": sigmas, "angle": uniform(-math.pi, math.pi, rng), "beta": beta}
+
+
+def draw_size(rng: torch.Generator) -> int:
+    """7, 9, ... 21."""
+    return 7 + 2 * int(torch.randint(8, (), generator=rng))
+
+
+def draw_sinc(size: int, cutoff_min: float, rng: torch.Generator) -> Recipe:
+    """A sinc filter with a random cutoff."""
+    return {"form": "sinc", "size": size, "cutoff": uniform(cutoff_min, math.pi, rng)}
+
+
+def kernel_of(recipe: Recipe) -> Kernel:
+    """The kernel that was drawn."""
+    if recipe["form"] == "sinc":
+        return sinc(recipe["size"], recipe["cutoff"])
+    return density(recipe["form"], recipe["size"], recipe["sigmas"], recipe["angle"], recipe["beta"])
+
+
+def density(form: str, size: int, sigmas: tuple[float, float], angle: float, beta: float) -> Kernel:
+    """With q = x' Sigma^-1 x: exp(-q^beta / 2) for a (generalised) Gaussian, and 1 / (1 + q^beta) for a plateau."""
+    y, x = np.mgrid[:size, :size] - size // 2
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    q = (along / sigmas[0]) ** 2 + (across / sigmas[1]) ** 2
+    kernel: Kernel = 1 / (1 + q**beta) if form == "plateau" else np.exp(-(q**beta) / 2)
+    return kernel / kernel.sum()
+
+
+def sinc(size: int, cutoff: float) -> Kernel:
+    """The ideal circular low-pass filter, cut off at the kernel's size: w J1(w r) / (2 pi r)."""
+    y, x = np.mgrid[:size, :size] - size // 2
+    r = np.hypot(x, y)
+    with np.errstate(invalid="ignore"):
+        kernel: Kernel = np.where(r > 0, cutoff * j1(cutoff * r) / (2 * np.pi * r), cutoff**2 / (4 * np.pi))
+    return kernel / kernel.sum()

@@ -1,0 +1,29 @@
+"""Several degradations, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Steps
+
+import torch
+from torch import Tensor
+
+from texprior.flow.degrade import Degrader, Recipe, Replayable, draw, replay, spawn
+from texprior_plugins.degradation import SequenceOptions
+
+
+class Sequence(Replayable):
+    """Each step has random numbers of its own, which do not depend on how many another one draws."""
+
+    def __init__(self, options: SequenceOptions, steps: Steps[Degrader]) -> None:
+        self.steps = list(steps)
+
+    def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
+        """The recipe of each step."""
+        return {"steps": [draw(step, spawn(rng), size) for step in self.steps]}
+
+    def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
+        """The picture after the last step, (3, H, W) float32 in [0, 1]."""
+        image = image_CHW
+        for step, part in zip(self.steps, recipe["steps"], strict=True):
+            image = replay(step, image, part)
+        return image

@@ -1,0 +1,53 @@
+"""Degradations as functions of (seed, key), and their recipes."""
+
+import json
+
+import pytest
+import torch
+
+from texprior.diffusion.keys import generator
+from texprior.flow.degrade import Replayable, degrade, draw, draw_seed, replay, rng_of, seeded, spawn
+
+
+class Shift(Replayable):
+    """Adds a number that it draws, and a field of which it keeps the seed."""
+
+    def draw(self, rng, size):
+        return {
+            "by": float(torch.rand((), generator=rng, dtype=torch.float64)),
+            "size": list(size),
+            "seed": draw_seed(rng),
+        }
+
+    def apply(self, image_CHW, recipe):
+        field = torch.rand(image_CHW.shape, generator=seeded(recipe["seed"]))
+        return ((image_CHW + recipe["by"] + field) / 3).clamp(0, 1)
+
+
+def noise(image_CHW, rng):
+    """A degradation that is a plain function."""
+    return torch.rand(image_CHW.shape, generator=rng)
+
+
+@pytest.mark.parametrize("degradation", [Shift(), noise])
+def test_a_recipe_gives_the_picture_of_the_same_seed_and_key(degradation):
+    image = torch.full((3, 4, 6), 0.5)
+    degraded = degrade(image[None], degradation, 3, ["key"])[0]
+    recipe = json.loads(json.dumps(draw(degradation, rng_of(3, "key"), (4, 6))))
+    assert torch.equal(replay(degradation, image, recipe), degraded)
+    other = draw(degradation, rng_of(4, "key"), (4, 6))
+    assert not torch.equal(replay(degradation, image, other), degraded)
+
+
+def test_a_recipe_says_what_was_drawn():
+    recipe = draw(Shift(), rng_of(0, ("a", 1)), (7, 5))
+    assert (recipe["size"], 0 <= recipe["by"] < 1) == ([7, 5], True)
+    assert 0 <= recipe["seed"] < 2**53
+    assert draw(noise, rng_of(0, "a"), (7, 5)) == {"seed": rng_of(0, "a").initial_seed()}
+
+
+def test_generators_that_are_spawned_differ_and_follow_from_the_first():
+    rng, again = generator(1), generator(1)
+    first, second = spawn(rng), spawn(rng)
+    assert first.initial_seed() != second.initial_seed()
+    assert spawn(again).initial_seed() == first.initial_seed()
