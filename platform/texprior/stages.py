@@ -177,7 +177,7 @@ class LayerLoss:
 
     def disturbed(self, condition_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
         """The condition of every sample with noise of its own, a function of (seed, sample number)."""
-        one, seed = condition_BCHW.split(1), self.patches.seed
+        one, seed = [c[None] for c in condition_BCHW], self.patches.seed
         return torch.cat([noised_condition(c, self.experiment, seed, n) for c, n in zip(one, numbers, strict=True)])
 
 

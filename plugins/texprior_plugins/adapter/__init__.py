@@ -90,7 +90,7 @@ class LoraOptions(Options):
 
     rank: Annotated[int, Field(ge=1, le=256, description="rank of the change of a weight"), Tune(1, 16, log=True)] = 4
     alpha: Annotated[float, Field(gt=0, le=256, description="the change is scaled by alpha / rank")] = 4.0
-    on: Annotated[Literal["all", "convolutions", "attention"], Field(description="which layers")] = "all"
+    layers: Annotated[Literal["all", "convolutions", "attention"], Field(description="which layers")] = "all"
     position: Part = "all"
     dora: Annotated[bool, Field(description="decompose weights into magnitude and direction (DoRA)"), Tune()] = False
 
@@ -98,7 +98,7 @@ class LoraOptions(Options):
 class Ia3Options(Options):
     """Place of the rescaled activations."""
 
-    on: Annotated[
+    activations: Annotated[
         Literal["all", "attention", "blocks"],
         Field(description="keys and values of attention, inner activations of blocks, or whichever there are"),
     ] = "all"

@@ -13,7 +13,7 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def layers_of(
-    denoiser: DenoiserNet, position: Position, on: Literal["all", "convolutions", "attention"]
+    denoiser: DenoiserNet, position: Position, which: Literal["all", "convolutions", "attention"]
 ) -> dict[str, nn.Module]:
     """The layers at a position by path: all, the convolutions outside attention, or the projections of attention."""
     inside = within(denoiser, position)
@@ -23,6 +23,6 @@ def layers_of(
         for path, module in denoiser.named_modules()
         if isinstance(module, (*_CONVOLUTIONS, nn.Linear))
         and inside(path)
-        and (on != "attention" or path.startswith(attention))
-        and (on != "convolutions" or (isinstance(module, _CONVOLUTIONS) and not path.startswith(attention)))
+        and (which != "attention" or path.startswith(attention))
+        and (which != "convolutions" or (isinstance(module, _CONVOLUTIONS) and not path.startswith(attention)))
     }

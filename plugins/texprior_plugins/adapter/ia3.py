@@ -18,20 +18,22 @@ class InnerActivations(WeightAdapter):
 
     A block's inner activation is what enters the layer that closes its residual branch. Since both are linear,
     l * (W x + b) has the weights l W and l b, and W (l * h) the columns of W times l. Raises ConfigError where
-    the denoiser declares neither, or not what ``on`` asks for.
+    the denoiser declares neither, or not what ``activations`` asks for.
     """
 
     def __init__(self, options: Ia3Options, denoiser: DenoiserNet) -> None:
         super().__init__()
         inside = within(denoiser, options.position)
         projections = [path for paths in denoiser.attentions().values() for path in paths if inside(path)]
-        blocks = blocks_at(denoiser, options.position) if options.on != "attention" else {}
-        self.outputs = projections if options.on != "blocks" else []
+        blocks = blocks_at(denoiser, options.position) if options.activations != "attention" else {}
+        self.outputs = projections if options.activations != "blocks" else []
         self.inputs = [f"{name}.{b.closing}" for name, b in blocks.items() if b.closing]
         if not self.outputs + self.inputs:
-            what = {"attention": "no attention", "blocks": "no inner activations"}.get(options.on, "neither of them")
+            what = {"attention": "no attention", "blocks": "no inner activations"}.get(
+                options.activations, "neither of them"
+            )
             raise ConfigError(
-                f"adapter: ia3 on '{options.on}' at '{options.position}': the denoiser declares {what} there"
+                f"adapter: ia3 of '{options.activations}' at '{options.position}': the denoiser declares {what} there"
             )
         layers = {path: denoiser.get_submodule(path) for path in self.outputs + self.inputs}
         self.groups = {path: int(getattr(layers[path], "groups", 1)) for path in self.inputs}

@@ -28,9 +28,11 @@ class LowRank(WeightAdapter):
 
     def __init__(self, options: LoraOptions, denoiser: DenoiserNet) -> None:
         super().__init__()
-        layers = layers_of(denoiser, options.position, options.on)
+        layers = layers_of(denoiser, options.position, options.layers)
         if not layers:
-            raise ConfigError(f"adapter: lora finds no layer on '{options.on}' at '{options.position}' in the denoiser")
+            raise ConfigError(
+                f"adapter: lora finds no layer of '{options.layers}' at '{options.position}' in the denoiser"
+            )
         self.paths = [f"{path}.weight" for path in layers]
         self.scale = options.alpha / options.rank
         shapes = {keyed(path): denoiser.get_parameter(path).shape for path in self.paths}
