@@ -34,11 +34,12 @@ def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done
 
 def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[str, Any], done: Finished) -> str:
     """The card of a restoration model."""
-    e, size = session.experiment, count(adapter)
+    e, size = session.experiment, count(adapter, trainable_only=True)
     facts = {
         "degradation": str(e.degradation.model_dump()) if e.degradation else "as in the data",
         "prior": f"sha256 {about['prior_sha256']}",
-        "adapter": f"{e.adapter.name}, {size:,} parameters, {size / count(prior.network):.1%} of the denoiser's",
+        "adapter": f"{e.adapter.name}; unfrozen beside it: {e.process.unfreeze}",
+        "trainable parameters": f"{size:,}, {size / count(prior.network):.2%} of the denoiser's",
         "residual's standard deviation": f"{about['residual_std']:.5f} (prior's texture {prior.scale:.5f})",
         "images seen": f"{done.images_seen:,}",
         "training time": f"{done.elapsed_s:.0f} s",

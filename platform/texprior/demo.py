@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from texprior import config
+from texprior.checks import require_adapters
 from texprior.flow.image import load_image
 from texprior.judge import judge
 from texprior.models import load_model
@@ -70,6 +71,7 @@ def run_demo(
 ) -> Demo:
     """Runs the whole line under one parent run, and returns where everything is."""
     session = Session.start(experiment(registry, quick, overrides), registry, say=say, progress=progress)
+    require_adapters(session, None)
     info = session.run_info(f"demo-{session.experiment.hash()}", "demo", "demo", resume=True)
     with session.tracker.run(info) as run:
         inner = session.with_(parent_run=info.id)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from texprior import models
 from texprior.cards import count
+from texprior.checks import prior_at, require_adapters
 from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
 from texprior.flow.predict import InitialPredictor
@@ -39,6 +40,7 @@ class Measured:
     """Of all networks that take part, frozen ones too."""
     trainable: int
     images_per_s: float
+    """0 where there is nothing to train."""
     budget_images: int
     expected_s: float
     """Of all times together, without the preparation of photographs and without evaluations."""
@@ -46,6 +48,8 @@ class Measured:
     """Peak of the process while it trains, without the prepared photographs; None where it cannot be measured."""
     times: int = 1
     """How often it is trained, such as once for each trial of a sweep."""
+    share: float | None = None
+    """Of an adapter: its trainable parameters, over the denoiser's parameters."""
 
 
 def measure_prior(session: Session) -> list[Measured]:
@@ -60,29 +64,26 @@ def measure_prior(session: Session) -> list[Measured]:
 def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measured]:
     """The predictor and the adapter, on a trained prior or, where none is given, on one with initial weights."""
     session.pictures("train")
-    experiment, trainings = session.experiment, session.experiment.training
-    prior = (
-        models.load_prior(prior_folder, session.registry, session)
-        if prior_folder
-        else models.build_prior(session, 1.0, Path())
-    )
-    prior.network.requires_grad_(False)
+    trainings, prior = session.experiment.training, prior_at(prior_folder, session)
+    experiment = prior.describe(session.experiment)
     predictor: InitialPredictor = models.placed(session.build("predictor"), session.device)
     of_predictor = partial(prediction_loss, predictor, _patches(prior, trainings.predictor), trainings.predictor.amp)
     adapter = models.build_adapter(session, prior)
     patches = _patches(prior, trainings.adapter)
     of_layer = LayerLoss(experiment, prior, Process(prior.scale), patches, trainings.adapter.amp)
     parts = [adapter, prior.network, prior.encoder, predictor]
+    of_adapter = _measured(session, "adapter", trainings.adapter, adapter, parts, partial(of_layer.stage_two, adapter))
     return [
         _measured(session, "predictor", trainings.predictor, predictor, [predictor], of_predictor)
         if predictor.needs_training
         else Measured("predictor", count(predictor), 0, 0.0, 0, 0.0, None),
-        _measured(session, "adapter", trainings.adapter, adapter, parts, partial(of_layer.stage_two, adapter)),
+        replace(of_adapter, share=of_adapter.trainable / count(prior.network)),
     ]
 
 
 def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> list[Measured]:
     """A sweep: prior (where none is given) and predictor once, and the experiment's own adapter once a trial."""
+    require_adapters(session, prior_folder)
     stage_one = [] if prior_folder else measure_prior(session)
     predictor, adapter = measure_stage_two(session, prior_folder)
     return [*stage_one, predictor, replace(adapter, times=trials, expected_s=trials * adapter.expected_s)]
@@ -112,14 +113,14 @@ def _measured(
         steps = [e for e in islice(events, _WARM_UP + _TIMED) if isinstance(e, Step)][_WARM_UP:]
         events.close()  # type: ignore[attr-defined]
         memory = peak_mb()
-    rate = len(steps) / sum(1 / step.images_per_s for step in steps)
+    rate = len(steps) / sum(1 / step.images_per_s for step in steps) if steps else 0.0
     return Measured(
         stage,
         sum(count(network) for network in networks),
         count(trained, trainable_only=True),
         rate,
-        settings.budget.images,
-        min(settings.budget.images / rate, settings.budget.seconds or float("inf")),
+        settings.budget.images if steps else 0,
+        min(settings.budget.images / rate, settings.budget.seconds or float("inf")) if steps else 0.0,
         memory,
     )
 

@@ -40,7 +40,7 @@ def is_done(session: Session, weights: Path, settings: Training) -> bool:
     if session.fresh or not weights.is_file():
         return False
     about, limit = about_tensors(weights), settings.budget.seconds
-    if int(about["images_seen"]) >= settings.budget.images:
+    if int(about["images_seen"]) >= settings.budget.images or about.get("nothing_to_train"):
         return True
     return limit is not None and float(about.get("stopped_after_s", 0)) >= limit
 

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from texprior.config import resolve
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
-from texprior.flow.adapt import BlockAdapter
+from texprior.flow.adapt import DenoiserAdapter
 from texprior.flow.decompose import Decomposer
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import DenoiserNet, SemanticEncoder
 from texprior.flow.sample import LayerSampler
+from texprior.flow.unfreeze import Unfrozen
 from texprior.registry import Registry
 from texprior.schema import Experiment, Sampling
 from texprior.session import Session
@@ -46,9 +47,11 @@ class Prior:
     sha256: str
 
     def describe(self, experiment: Experiment) -> Experiment:
-        """An experiment of Stage II as it is on this prior: the parts of Stage I are the prior's own."""
-        parts = ("decomposition", "encoder", "denoiser")
-        return experiment.model_copy(update={part: getattr(self.experiment, part) for part in parts})
+        """An experiment of Stage II as it is on this prior: the parts of Stage I are the prior's own, and so are the
+        blur and noise of the condition that it was trained with."""
+        own = {part: getattr(self.experiment, part) for part in ("decomposition", "encoder", "denoiser")}
+        condition = self.experiment.diffusion.model_dump(include={"condition_noise", "condition_blur"})
+        return experiment.model_copy(update={**own, "diffusion": experiment.diffusion.model_copy(update=condition)})
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Model:
     experiment: Experiment
     prior: Prior
     predictor: InitialPredictor
-    adapter: BlockAdapter
+    adapter: DenoiserAdapter
     process: Process
     folder: Path
     registry: Registry
@@ -173,11 +176,11 @@ def load_model(folder: Path, registry: Registry, prior: Path | None = None, sess
     return Model(inner.experiment, loaded, predictor, adapter, process, folder, registry)
 
 
-def build_adapter(session: Session, prior: Prior) -> BlockAdapter:
-    """An adapter with initial weights, attached to the prior's frozen denoiser."""
-    adapter: BlockAdapter = placed(session.build("adapter", blocks=prior.network.blocks()), session.device)
-    adapter.attach(prior.network)
-    return adapter
+def build_adapter(session: Session, prior: Prior) -> DenoiserAdapter:
+    """An adapter with initial weights for the prior's denoiser. Raises ConfigError where they do not go together."""
+    adapter: DenoiserAdapter = session.build("adapter", denoiser=prior.network)
+    unfreeze = session.experiment.process.unfreeze
+    return placed(adapter if unfreeze == "none" else Unfrozen(adapter, prior.network, unfreeze), session.device)  # type: ignore[no-any-return]
 
 
 def sampler_of(model: Model, settings: Sampling) -> LayerSampler:

@@ -15,14 +15,14 @@ from texprior import models
 from texprior.diffusion.keys import Key, normal
 from texprior.diffusion.precondition import broadcast
 from texprior.flow.adapt import Features, bytes_of
-from texprior.flow.prior import Guide, prior_denoise, unguided
+from texprior.flow.prior import Network, prior_denoise
 from texprior.flow.recompose import recompose
 from texprior.flow.sample import Denoise, sample
 from texprior.flow.tile import Tile, tiles
 from texprior.levels import sigmas_of
 from texprior.models import Model
 from texprior.schema import Sampling
-from texprior.stages import Inputs, inputs_of
+from texprior.stages import Inputs, inputs_of, noised_condition
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ def restore(
     device = next(model.prior.network.parameters()).device
     degraded = degraded_BCHW.to(device)
     given = inputs or inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
+    given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key))
     sampler = models.sampler_of(model, settings)
     levels = sigmas_of(settings, model.experiment.diffusion)
     denoise = _denoiser(model, given, settings, guided)
@@ -94,17 +95,18 @@ def _denoiser(model: Model, given: Inputs, settings: Sampling, guided: bool) -> 
             break
         kept[i] = features
 
-    def guide_of(i: int, tile: Tile) -> Guide:
+    def network_of(i: int, tile: Tile) -> Network:
         if not guided:
-            return unguided
-        return adapter.guide(kept[i] if i in kept else adapter.features(tile.cut(given.estimate)))
+            return model.prior.network
+        features = kept[i] if i in kept else adapter.features(tile.cut(given.estimate))
+        return adapter.adapted(model.prior.network, features)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         result = torch.empty_like(x)
         for i, tile in enumerate(pieces):
             part, condition = tile.cut(x), tile.cut(given.condition)
-            level, guide = broadcast(sigma, part), guide_of(i, tile)
-            tile.put(result, prior_denoise(model.prior.network, part, level, condition, given.code, guide))
+            level, network = broadcast(sigma, part), network_of(i, tile)
+            tile.put(result, prior_denoise(network, part, level, condition, given.code))
         return result
 
     return denoise

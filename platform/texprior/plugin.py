@@ -124,7 +124,7 @@ class Predictor(Component):
 
 @dataclass(frozen=True)
 class Adapter(Component):
-    """Steers a frozen denoiser. Contract: ``texprior.flow.adapt.BlockAdapter``.
+    """Steers a frozen denoiser. Contract: ``texprior.flow.adapt.DenoiserAdapter``.
 
     ``identity`` declares what the adapted output is at initialisation: ``bitwise`` the prior's,
     ``close`` to it (1e-6), or ``no`` promise.

@@ -37,12 +37,22 @@ class Data(Section):
 
 
 class Diffusion(Section):
-    """Noise levels of training, ln sigma ~ N(mean, std^2), for a layer of unit standard deviation."""
+    """Noise levels of training, ln sigma ~ N(mean, std^2), for a layer of unit standard deviation; and what is done to
+    the picture that is concatenated.
+
+    The condition's noise and blur belong to the prior: every task on it, in training and in sampling, has the same.
+    """
 
     noise_mean: float = -0.5
     noise_std: Annotated[float, Field(gt=0)] = 1.2
     code_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the training samples, of Stage I and Stage II, whose semantic code is zeros."""
+    condition_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Standard deviation of Gaussian noise on the condition, in units of the picture."""
+    condition_blur: Annotated[float, Field(ge=0, le=16)] = 0.0
+    """Standard deviation of a Gaussian blur of the condition, px; the noise comes after it."""
+    alpha_max: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Stage I is given S + a T and learns the rest of the texture, (1 - a) T, with a uniform below this; 0 is a = 0."""
 
 
 class ProcessChoice(Section):
@@ -54,6 +64,10 @@ class ProcessChoice(Section):
     """The picture beside x_t: S(y_eps) (what Stage I saw), y_eps, or y_d."""
     residual_scale: Literal["prior", "measured"] = "prior"
     """What Stage II's residual is divided by: the texture's standard deviation of Stage I, or its own."""
+    code: Literal["degraded", "estimate", "structure"] = "degraded"
+    """What net S looks at: y_d (the poster), y_eps, or S(y_eps), which is nearest to what it saw in Stage I."""
+    unfreeze: Literal["none", "norms", "last-block"] = "none"
+    """Parts of the prior that are trained beside the adapter, as copies stored with the model."""
 
 
 class Budget(Section):

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from texprior.diffusion.keys import generator, normal
+from texprior.diffusion.keys import Key, generator, normal
 from texprior.diffusion.precondition import loss as denoising_loss
 from texprior.diffusion.process import Process
 from texprior.diffusion.sigmas import log_normal
 from texprior.errors import ConfigError
-from texprior.flow.adapt import BlockAdapter
+from texprior.flow.adapt import DenoiserAdapter
+from texprior.flow.condition import blurred, noised
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import Degrader, degrade
 from texprior.flow.image import PictureSet, Sample
@@ -36,7 +37,7 @@ class Inputs(NamedTuple):
     condition: Tensor
     """What is concatenated to x_t."""
     code: Tensor
-    """The semantic code of y_d, (B, N, width)."""
+    """The semantic code of y_d, or of what ``process.code`` says, (B, N, width)."""
 
 
 @torch.no_grad()
@@ -46,11 +47,24 @@ def inputs_of(
     """Predicts, decomposes and encodes whole pictures, as the experiment's process says."""
     choice, tiling = experiment.process, experiment.sampling
     estimate = in_tiles(lambda tile: predict(tile, predictor), degraded_BCHW, tiling.tile, tiling.halo)
-    needs_structure = choice.base == "estimate-structure" or choice.concat == "initial-structure"
+    needs_structure = {"estimate-structure", "initial-structure", "structure"} & {
+        choice.base,
+        choice.concat,
+        choice.code,
+    }
     structure = decompose(estimate, prior.decomposition).structure if needs_structure else estimate
     base = structure if choice.base == "estimate-structure" else estimate
     condition = {"initial-structure": structure, "initial": estimate, "degraded": degraded_BCHW}[choice.concat]
-    return Inputs(estimate, base, condition, encoder(degraded_BCHW))
+    looked_at = {"degraded": degraded_BCHW, "estimate": estimate, "structure": structure}[choice.code]
+    return Inputs(estimate, base, blurred(condition, experiment.diffusion.condition_blur), encoder(looked_at))
+
+
+def noised_condition(condition_BCHW: Tensor, experiment: Experiment, seed: int, *key: Key) -> Tensor:
+    """The condition of whole pictures with the noise that their prior is used to, a function of (seed, key)."""
+    std = experiment.diffusion.condition_noise
+    if not std:
+        return condition_BCHW
+    return noised(condition_BCHW, std, normal(condition_BCHW.shape, seed, "condition", *key).to(condition_BCHW.device))
 
 
 def degraded_sample(sample: Sample, degradation: Degrader | None, seed: int, *key: int | str) -> Tensor:
@@ -65,15 +79,18 @@ def degraded_sample(sample: Sample, degradation: Degrader | None, seed: int, *ke
 
 
 def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: int, cache_mb: int) -> Pool:
-    """Stage I's photographs: picture, structure, and the code of the structure."""
-    device = next(prior.network.parameters()).device
+    """Stage I's photographs: picture, structure, and the code of the structure; where the condition is blurred, both
+    pictures blurred as well."""
+    device, blur = next(prior.network.parameters()).device, prior.experiment.diffusion.condition_blur
 
     @torch.no_grad()
     def prepare(key: str) -> Prepared:
         picture = dataset.load(key).clean
         require_size(picture, patch, key)
         structure = decompose(picture[None].to(device), prior.decomposition).structure
-        return {"picture": picture, "structure": structure[0].cpu(), "code": prior.encoder(structure)[0].cpu()}
+        own = {"picture": picture, "structure": structure[0].cpu()}
+        own |= {f"blurred {n}": blurred(t[None].to(device), blur)[0].cpu() for n, t in own.items() if blur}
+        return {**own, "code": prior.encoder(structure)[0].cpu()}
 
     return Pool(keys, prepare, cache_mb)
 
@@ -143,21 +160,36 @@ class LayerLoss:
     def stage_one(self, numbers: Sequence[int]) -> Tensor:
         """The texture of clean photographs, given their structure."""
         batch, noise, sigma = self.noised(numbers)
-        layer = self.process.layer(batch["picture"], batch["structure"])
+        base = condition = self.with_some_texture(batch["structure"], batch["picture"], numbers)
+        if self.experiment.diffusion.condition_blur:
+            condition = self.with_some_texture(batch["blurred structure"], batch["blurred picture"], numbers)
+        condition = self.disturbed(condition, numbers)
+        layer = self.process.layer(batch["picture"], base)
         network = self.prior.network
         with autocast(self.device, self.amp):
-            return denoising_loss(lambda x, c: network(x, c, batch["structure"], batch["code"]), layer, noise, sigma)
+            return denoising_loss(lambda x, c: network(x, c, condition, batch["code"]), layer, noise, sigma)
 
-    def stage_two(self, adapter: BlockAdapter, numbers: Sequence[int]) -> Tensor:
+    def stage_two(self, adapter: DenoiserAdapter, numbers: Sequence[int]) -> Tensor:
         """The residual of the estimate, given what Stage II derives from the degraded picture."""
         batch, noise, sigma = self.noised(numbers)
+        condition = self.disturbed(batch["condition"], numbers)
         layer = self.process.layer(batch["clean"], batch["base"])
-        network = self.prior.network
         with autocast(self.device, self.amp):
-            guide = adapter.guide(adapter.features(batch["estimate"]))
-            return denoising_loss(
-                lambda x, c: network(x, c, batch["condition"], batch["code"], guide), layer, noise, sigma
-            )
+            network = adapter.adapted(self.prior.network, adapter.features(batch["estimate"]))
+            return denoising_loss(lambda x, c: network(x, c, condition, batch["code"]), layer, noise, sigma)
+
+    def with_some_texture(self, structure_BCHW: Tensor, picture_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
+        """S + a T, a uniform below ``diffusion.alpha_max``, a function of (seed, sample number)."""
+        largest, seed = self.experiment.diffusion.alpha_max, self.patches.seed
+        if not largest:
+            return structure_BCHW
+        alphas = [largest * torch.rand((1, 1, 1), generator=generator(seed, "alpha", n)) for n in numbers]
+        return torch.lerp(structure_BCHW, picture_BCHW, torch.stack(alphas).to(self.device))
+
+    def disturbed(self, condition_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
+        """The condition of every sample with noise of its own, a function of (seed, sample number)."""
+        one, seed = [c[None] for c in condition_BCHW], self.patches.seed
+        return torch.cat([noised_condition(c, self.experiment, seed, n) for c, n in zip(one, numbers, strict=True)])
 
 
 def prediction_loss(predictor: InitialPredictor, patches: Patches, amp: bool, numbers: Sequence[int]) -> Tensor:

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import cast
 
+from texprior.checks import require_adapters
 from texprior.errors import ConfigError, TexpriorError
 from texprior.evaluate import build_metrics
 from texprior.flow.image import load_image
@@ -88,6 +89,7 @@ def run_study(
     """
     objectives, name = objectives_of(session), study_name(session.experiment)
     place, crew = storage or default_storage(), crew or Crew()
+    require_adapters(session, prior)
     with _parent(session, run, name) as parent:
         inner = session.with_(parent_run=parent.info.id)
         stage_one = None if prior else train_prior(inner)

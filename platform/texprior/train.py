@@ -26,6 +26,7 @@ from texprior.parallel import ALONE, Team
 from texprior.schema import Training
 from texprior.store import load_tensors, save_tensors
 
+NOTHING = "nothing to train"
 Loss = Callable[[Sequence[int]], Tensor]
 """Sample numbers -> loss per image, (B,)."""
 
@@ -56,7 +57,7 @@ class Finished:
     images_seen: int
     elapsed_s: float
     why: str
-    """``budget``, ``seconds`` or ``interrupted``."""
+    """``budget``, ``seconds``, ``interrupted``, or ``nothing to train``."""
 
 
 @dataclass
@@ -73,7 +74,8 @@ class Trainee:
     def __post_init__(self) -> None:
         s = self.settings
         self.ema = Ema(self.parameters(), s.ema_half_life_images, s.ema_rampup)
-        self.optimizer = torch.optim.AdamW(self.parameters().values(), lr=s.lr, weight_decay=s.weight_decay)
+        group = {"params": list(self.parameters().values())}  # a group may be empty, a list of parameters may not
+        self.optimizer = torch.optim.AdamW([group], lr=s.lr, weight_decay=s.weight_decay)
 
     def parameters(self) -> dict[str, nn.Parameter]:
         return {n: p for n, p in self.network.named_parameters() if p.requires_grad}
@@ -114,11 +116,15 @@ def train(
 ) -> Iterator[Step | Saved | Finished]:
     """Trains until the budget is used up. Ctrl-C ends it after the step in progress, with a checkpoint.
 
-    In a team every process takes its share of each batch and all take the same steps; the leader alone saves.
+    In a team every process takes its share of each batch and all take the same steps; the leader alone saves. A network
+    without trainable parameters is finished at once, after no image.
     """
     settings = trainee.settings
     team.require("training.batch", settings.batch)
     team.require("training.microbatch", settings.microbatch or settings.batch)
+    if not trainee.parameters():
+        yield Finished(trainee.images_seen, trainee.elapsed_s, NOTHING)
+        return
     saved_at = time.monotonic()
     with _interruptible() as interrupted:
         why = _spent(trainee, 0.0)

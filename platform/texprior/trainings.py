@@ -37,7 +37,7 @@ from texprior.session import Session, data_digest
 from texprior.stages import LayerLoss, guided_pool, layer_scale, pair_pool, prediction_loss, texture_pool
 from texprior.store import sha256
 from texprior.track import Run
-from texprior.train import Finished, Loss, Saved, Step, Trainee, train
+from texprior.train import NOTHING, Finished, Loss, Saved, Step, Trainee, train
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,9 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
             }
             card = cards.model_card(session, adapter, prior, about, done)
             models.save_model(folder, experiment, trainee.averaged(), predictor_folder, about, card)
-            run.summary |= {"residual_std": measured, "trainable_parameters": cards.count(adapter)}
+            trainable = cards.count(adapter, trainable_only=True)
+            share = trainable / cards.count(prior.network)
+            run.summary |= {"residual_std": measured, "trainable_parameters": trainable, "trainable_share": share}
 
         _fit(session, "adapter", folder, trajectory, trainee, partial(loss.stage_two, adapter), finish)
         return Trained(folder, pool.broken)
@@ -247,7 +249,9 @@ def _summary(stage: str, window: Sequence[Step]) -> dict[str, float]:
 
 
 def _stop(settings: Training, done: Finished) -> dict[str, Any]:
-    """The time limit that stopped a training, if one did (the time itself would make equal weights unequal files)."""
+    """Why a training stopped before its budget, if it did (the time itself would make equal weights unequal files)."""
+    if done.why == NOTHING:
+        return {"nothing_to_train": True}
     return {"stopped_after_s": settings.budget.seconds} if done.why == "seconds" else {}
 
 

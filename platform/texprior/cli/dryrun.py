@@ -33,7 +33,7 @@ def show_dry_run(experiment: Experiment, device: Any, measured: Sequence[Measure
             m.stage,
             str(m.times),
             f"{m.parameters:,}",
-            f"{m.trainable:,}",
+            f"{m.trainable:,}" + (f" ({m.share:.2%} of the denoiser's)" if m.share is not None else ""),
             "not measured" if m.memory_mb is None else f"{m.memory_mb:,.0f} MB",
             f"{m.images_per_s:.1f}",
             f"{m.budget_images:,}",

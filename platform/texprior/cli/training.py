@@ -58,12 +58,14 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
         show_dry_run(session.experiment, session.device, measured, request.as_json)
         return
     from texprior import models
+    from texprior.checks import require_adapters
     from texprior.store import require_folder
     from texprior.trainings import train_adapter, train_predictor
 
     require_runs()
     folder = Path(prior) if prior else own_prior(session, request.path)
     require_folder(folder, "prior", models.CONFIG, models.PRIOR)
+    require_adapters(session, folder)
     predictor = train_predictor(session)
     model = train_adapter(session, folder, predictor.folder)
     broken = predictor.broken | model.broken

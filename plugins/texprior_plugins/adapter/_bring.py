@@ -19,7 +19,19 @@ class Bring(nn.Module):
         return self.conv(F.pixel_unshuffle(2 * estimate_BCHW - 1, self.stride))  # type: ignore[no-any-return]
 
 
-def padded(estimate_BCHW: Tensor, strides: set[int]) -> Tensor:
+def padded(estimate_BCHW: Tensor, multiple: int) -> Tensor:
     """y_eps, repeated at its right and lower borders to a multiple of the largest stride, as the denoiser does."""
-    multiple, (height, width) = max(strides), estimate_BCHW.shape[-2:]
+    height, width = estimate_BCHW.shape[-2:]
     return F.pad(estimate_BCHW, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+
+
+def zeroed(*modules: nn.Module) -> None:
+    """Sets all weights and biases to zero, so that what they feed starts unchanged."""
+    for module in modules:
+        for parameter in module.parameters():
+            nn.init.zeros_(parameter)
+
+
+def named(block: str) -> str:
+    """A block's path as a name within an ``nn.ModuleDict``, where dots are forbidden."""
+    return block.replace(".", "_")

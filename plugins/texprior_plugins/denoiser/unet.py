@@ -22,7 +22,7 @@ class Unet(DenoiserNet):
 
     def __init__(self, options: UnetOptions, code_width: int, attention: AttentionBackend) -> None:
         super().__init__()
-        o, self.options = options, options
+        o, self.options, self.code_width, self.attention = options, options, code_width, attention
         widths = [o.width * (level + 1) for level in range(o.levels)]
         embedding = 4 * o.width
         self.embed = Embedding(o.width, embedding, code_width)
@@ -47,16 +47,31 @@ class Unet(DenoiserNet):
         """Every residual block, in the order of the visit."""
         o = self.options
 
-        def block(level: int, part: str) -> Block:
-            return Block(o.width * (level + 1), o.unshuffle * 2**level, part)
+        def block(level: int, part: str, skip: bool = False) -> Block:
+            return Block(o.width * (level + 1), o.unshuffle * 2**level, part, skip, closing="conv2")
 
-        named = {f"encoder.{k}.{i}": block(k, "encoder") for k in range(o.levels) for i in range(o.blocks)}
+        last = o.blocks - 1
+        named = {f"encoder.{k}.{i}": block(k, "encoder", i == last) for k in range(o.levels) for i in range(o.blocks)}
         named |= {f"middle.{i}": block(o.levels - 1, "middle") for i in range(2)}
         levels = reversed(range(o.levels))
         return named | {f"decoder.{k}.{i}": block(k, "decoder") for k in levels for i in range(o.blocks)}
 
+    def attentions(self) -> dict[str, tuple[str, ...]]:
+        """The attention to the code, where there is one."""
+        return {} if self.look is None else {"look": ("look.key_value",)}
+
+    def fresh(self) -> Unet:
+        """The same network with initial weights."""
+        return Unet(self.options, self.code_width, self.attention)
+
     def forward(
-        self, x_BCHW: Tensor, noise_B: Tensor, condition_BCHW: Tensor, code_BNC: Tensor, guide: Guide = unguided
+        self,
+        x_BCHW: Tensor,
+        noise_B: Tensor,
+        condition_BCHW: Tensor,
+        code_BNC: Tensor,
+        guide: Guide = unguided,
+        skip: Guide = unguided,
     ) -> Tensor:
         """(B, 3, H, W); the picture is padded to a multiple of the coarsest stride within."""
         height, width = x_BCHW.shape[-2:]
@@ -68,7 +83,7 @@ class Unet(DenoiserNet):
         for k, level in enumerate(self.encoder):
             h = self.down[k - 1](h) if k else h
             h = _run(level, f"encoder.{k}", h, e, guide)  # type: ignore[arg-type]
-            skips.append(h)
+            skips.append(skip(f"encoder.{k}.{len(level) - 1}", h))  # type: ignore[arg-type]
         h = guide("middle.0", self.middle[0](h, e))
         h = h if self.look is None else self.look(h, code_BNC)
         h = guide("middle.1", self.middle[1](h, e))

@@ -100,3 +100,44 @@ def test_channel_norm_is_layer_norm_of_each_position():
     h = torch.randn(2, 8, 3, 4)
     expected = torch.nn.LayerNorm(8, eps=1e-6)(h.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     assert torch.allclose(ChannelNorm(8)(h), expected, atol=1e-6)
+
+
+def test_skips_are_visited_once_and_replace_what_the_decoder_sees():
+    """Without what the encoder hands over, a decoder's first block sees zeros in the second half of its channels."""
+    network, seen = unet(levels=2, blocks=2), []
+    inputs = arguments()
+    halves = [
+        network.decoder[k][0].register_forward_pre_hook(lambda _m, x: seen.append(x[0].chunk(2, 1)[1])) for k in (0, 1)
+    ]
+    visited = []
+
+    def nothing(block, h):
+        visited.append(block)
+        return torch.zeros_like(h)
+
+    network(*inputs, skip=nothing)
+    assert visited == ["encoder.0.1", "encoder.1.1"] == [n for n, b in network.blocks().items() if b.skip]
+    assert len(seen) == len(halves)
+    assert not any(s.any() for s in seen)
+
+
+def test_it_declares_what_adapters_ask_for():
+    network = unet(blocks=2)
+    assert network.code_width == 12
+    assert network.attentions() == {"look": ("look.key_value",)}
+    assert unet(code_width=0).attentions() == {}
+    norms = network.norms()
+    assert len(norms) == 2 * len(network.blocks()) + 3
+    assert all(isinstance(m, ChannelNorm | torch.nn.LayerNorm) for m in norms.values())
+    for name, block in network.blocks().items():
+        assert network.get_submodule(name).conv2 is network.get_submodule(f"{name}.{block.closing}")
+
+
+def test_made_again_it_has_the_same_weights_from_the_same_numbers():
+    network = unet(levels=2)
+    torch.manual_seed(3)
+    again = network.fresh().state_dict()
+    torch.manual_seed(3)
+    expected = Unet(UnetOptions(width=8, blocks=1, levels=2), 12, Sdpa(None)).state_dict()
+    assert again.keys() == expected.keys()
+    assert all(torch.equal(t, again[name]) for name, t in expected.items())

@@ -1,0 +1,69 @@
+"""unfreeze: parts of the prior that are trained beside an adapter, as copies of their own."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from texprior.errors import ConfigError
+from texprior.flow.adapt import DenoiserAdapter, Features, keyed
+from texprior.flow.prior import DenoiserNet, Network
+
+
+class Unfrozen(DenoiserAdapter):
+    """An adapter beside trained copies of some of the prior's weights; the prior's own tensors stay as they are.
+
+    It starts as the adapter alone does. ``part`` is ``norms`` (weights and biases of the normalisation layers) or
+    ``last-block`` (all weights of the block that is visited last). Raises ConfigError where there is nothing to
+    unfreeze.
+    """
+
+    def __init__(self, adapter: DenoiserAdapter, denoiser: DenoiserNet, part: str) -> None:
+        super().__init__()
+        if not adapter.runs_prior:
+            raise ConfigError("process.unfreeze: the adapter trains all weights itself; set it to none")
+        weights = dict(denoiser.named_parameters())
+        self.adapter = adapter
+        self.paths = _paths(denoiser, part)
+        self.copies = nn.ParameterDict(
+            {keyed(path): nn.Parameter(weights[path].detach().clone()) for path in self.paths}
+        )
+
+    def features(self, estimate_BCHW: Tensor) -> Features:
+        """The adapter's."""
+        return self.adapter.features(estimate_BCHW)
+
+    def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
+        """The adapter on a denoiser that has the copies in the place of the prior's weights."""
+        steered = _Steered(self.adapter, denoiser, features)
+
+        def network(x: Tensor, c_noise: Tensor, condition: Tensor, code: Tensor) -> Tensor:
+            copies = {f"denoiser.{path}": self.copies[keyed(path)] for path in self.paths}
+            return functional_call(steered, copies, (x, c_noise, condition, code))  # type: ignore[no-any-return]
+
+        return network
+
+
+class _Steered(nn.Module):
+    """An adapted network as a module whose weights are the denoiser's alone, so that they can be replaced in a call."""
+
+    def __init__(self, adapter: DenoiserAdapter, denoiser: DenoiserNet, features: Features) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.network = adapter.adapted(denoiser, features)
+
+    def forward(self, x: Tensor, c_noise: Tensor, condition: Tensor, code: Tensor) -> Tensor:
+        return self.network(x, c_noise, condition, code)
+
+
+def _paths(denoiser: DenoiserNet, part: str) -> list[str]:
+    if part == "norms":
+        inside = tuple(f"{path}." for path in denoiser.norms())
+        missing = "normalisation layer with weights"
+    else:
+        inside = tuple(f"{path}." for path in list(denoiser.blocks())[-1:])
+        missing = "block whose path is that of a module"
+    found = [path for path, _ in denoiser.named_parameters() if path.startswith(inside)]
+    if not found:
+        raise ConfigError(f"process.unfreeze: {part}: the denoiser has no {missing}")
+    return found

@@ -1,0 +1,46 @@
+"""Feature-wise linear modulation (Perez et al. 2018, eq. 1 and 2), as a residual on a frozen denoiser."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from texprior.errors import ConfigError
+from texprior.flow.adapt import BlockAdapter, Features
+from texprior.flow.prior import DenoiserNet, Network
+from texprior_plugins.adapter import FilmOptions
+from texprior_plugins.adapter._bring import zeroed
+
+
+class FeaturewiseModulation(BlockAdapter):
+    """h' = (1 + gamma(c)) h + beta(c), one number a channel, after every basic denoising block of its position.
+
+    c is the mean token of the semantic code, which is of the whole picture. A mean of y_eps would differ from tile to
+    tile; y_eps itself is seen through the concatenated picture alone. Raises ConfigError where there is no code.
+    """
+
+    def __init__(self, options: FilmOptions, denoiser: DenoiserNet) -> None:
+        super().__init__(denoiser, options.position)
+        if not denoiser.code_width:
+            raise ConfigError("adapter: film needs a semantic code, and the encoder gives none")
+        self.sizes = [2 * b.channels for b in self.block_of.values()]
+        self.look = nn.Linear(denoiser.code_width, options.width)
+        self.modulate = nn.Linear(options.width, sum(self.sizes))
+        if options.zero_init:
+            zeroed(self.modulate)
+
+    def modulation(self, code_BNC: Tensor) -> Features:
+        """gamma and beta of every block, stacked, (B, 2 channels, 1, 1)."""
+        stacked = self.modulate(F.gelu(self.look(code_BNC.mean(1))))[..., None, None]
+        return dict(zip(self.block_of, stacked.split(self.sizes, 1), strict=True))
+
+    def after_block(self, block: str, hidden_BCHW: Tensor, features: Features) -> Tensor:
+        """h'."""
+        gamma, beta = features[block].chunk(2, 1)
+        return (1 + gamma) * hidden_BCHW + beta  # type: ignore[no-any-return]
+
+    def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
+        """The denoiser under the guide of the code that each call brings."""
+        return lambda x, c_noise, condition, code: denoiser(
+            x, c_noise, condition, code, self.guide(self.modulation(code))
+        )

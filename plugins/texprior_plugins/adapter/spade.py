@@ -1,0 +1,113 @@
+"""Spatially adaptive normalisation (Park et al. 2019, eq. 1) on the norms of a frozen denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from texprior.errors import ConfigError
+from texprior.flow.adapt import DenoiserAdapter, Features, coarsest_stride, within
+from texprior.flow.prior import DenoiserNet, Network
+from texprior_plugins.adapter import SpadeOptions
+from texprior_plugins.adapter._bring import Bring, named, padded, zeroed
+from texprior_plugins.adapter._probe import small_inputs
+
+
+class SpatiallyAdaptiveNorm(DenoiserAdapter):
+    """(w + gamma(y_eps)) n + b + beta(y_eps): n is a norm of the prior without its affine, and w, b are that affine.
+
+    It acts on every norm whose output is a map of channels by positions. y_eps is unshuffled and convolved once for
+    each stride; the norms of a stride share the result. Raises ConfigError where the denoiser has no such norm.
+    """
+
+    def __init__(self, options: SpadeOptions, denoiser: DenoiserNet) -> None:
+        super().__init__()
+        inside = within(denoiser, options.position)
+        self.norms = {path: norm for path, norm in _norms_over_positions(denoiser).items() if inside(path)}
+        if not self.norms:
+            where = "" if options.position == "all" else f" at the position '{options.position}'"
+            raise ConfigError(
+                f"adapter: spade needs normalisation layers with weights, and the denoiser has none{where}"
+            )
+        self.multiple = coarsest_stride(denoiser)
+        strides = sorted({norm.stride for norm in self.norms.values()})
+        self.bring = nn.ModuleDict({str(s): Bring(s, options.width, options.kernel) for s in strides})
+        self.modulate = nn.ModuleDict(
+            {named(path): nn.Conv2d(options.width, 2 * norm.channels, 1) for path, norm in self.norms.items()}
+        )
+        if options.zero_init:
+            zeroed(self.modulate)
+
+    def features(self, estimate_BCHW: Tensor) -> Features:
+        """gamma and beta of every norm, stacked, (B, 2 channels, H/stride, W/stride)."""
+        y = padded(estimate_BCHW, self.multiple)
+        brought = {stride: F.gelu(bring(y)) for stride, bring in self.bring.items()}
+        return {path: self.modulate[named(path)](brought[str(norm.stride)]) for path, norm in self.norms.items()}
+
+    def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
+        """The denoiser with the affine of its norms taken over."""
+
+        def network(x: Tensor, c_noise: Tensor, condition: Tensor, code: Tensor) -> Tensor:
+            own = dict(denoiser.named_parameters())
+            plain = {f"{path}.weight": torch.ones_like(own[f"{path}.weight"]) for path in self.norms}
+            biases = [f"{path}.bias" for path in self.norms if f"{path}.bias" in own]
+            plain |= {bias: torch.zeros_like(own[bias]) for bias in biases}
+            with _modulated(denoiser, own, {path: features[path] for path in self.norms}):
+                return functional_call(denoiser, plain, (x, c_noise, condition, code))  # type: ignore[no-any-return]
+
+        return network
+
+
+class _Norm(NamedTuple):
+    channels: int
+    stride: int
+
+
+@contextmanager
+def _modulated(denoiser: DenoiserNet, own: Mapping[str, Tensor], modulation: Mapping[str, Tensor]) -> Iterator[None]:
+    """For the length of a call, each norm's output n goes on as (w + gamma) n + b + beta."""
+
+    def hook(path: str, n_BCHW: Tensor) -> Tensor:
+        gamma, beta = modulation[path].chunk(2, 1)
+        out: Tensor = (own[f"{path}.weight"].view(-1, 1, 1) + gamma) * n_BCHW + beta
+        bias = own.get(f"{path}.bias")
+        return out if bias is None else out + bias.view(-1, 1, 1)
+
+    handles = [
+        denoiser.get_submodule(path).register_forward_hook(lambda _module, _inputs, n, path=path: hook(path, n))
+        for path in modulation
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@torch.no_grad()
+def _norms_over_positions(denoiser: DenoiserNet) -> dict[str, _Norm]:
+    """The norms whose output is (B, channels, H/stride, W/stride), found by denoising a small picture."""
+    found: dict[str, _Norm] = {}
+    inputs = small_inputs(denoiser)
+
+    def watch(path: str, norm: nn.Module, output: Tensor) -> None:
+        weight = norm.weight
+        if isinstance(weight, Tensor) and output.ndim == 4 and output.shape[1] == len(weight):
+            found[path] = _Norm(len(weight), inputs[0].shape[-1] // output.shape[-1])
+
+    handles = [
+        norm.register_forward_hook(lambda module, _inputs, output, path=path: watch(path, module, output))
+        for path, norm in denoiser.norms().items()
+    ]
+    try:
+        denoiser(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
