@@ -47,12 +47,13 @@ class MobileNetV2Options(Options):
 class TimmOptions(Options):
     """Options of timm. The file is read safely; nothing is downloaded."""
 
-    model: Annotated[str, Field(min_length=1, description="any model by its name in timm, such as resnet18")]
+    model: Annotated[str, Field(min_length=1, description="any model by its name in timm", examples=["resnet18"])]
     weights: Annotated[
         str,
         Field(
             min_length=1,
             description="its .safetensors or .pth: a path, or a name in TEXPRIOR_WEIGHTS or the cache",
+            examples=["resnet18.safetensors"],
         ),
     ]
     stage: Annotated[

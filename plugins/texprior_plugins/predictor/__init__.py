@@ -51,6 +51,7 @@ class SpandrelOptions(LossOptions):
         Field(
             min_length=1,
             description="the restorer, .safetensors or .pth: a path, or a name in TEXPRIOR_WEIGHTS or the cache",
+            examples=["restorer.safetensors"],
         ),
     ]
     finetune: Annotated[bool, Field(description="train it further on the task; otherwise it is taken as it is")] = False
