@@ -57,7 +57,9 @@ def read(path: Path, registry: Registry) -> Recipes:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         ref = Ref.model_validate(document["degradation"])
-        drawn = {(str(p["file"]), int(p["width"]), int(p["height"])): dict(p["recipe"]) for p in document["pictures"]}
+        drawn: Drawn = {
+            (str(p["file"]), int(p["width"]), int(p["height"])): dict(p["recipe"]) for p in document["pictures"]
+        }
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--replay {path}: the file cannot be read ({error})") from None
     except (ValueError, KeyError, TypeError, ValidationError):

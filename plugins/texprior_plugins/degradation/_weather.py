@@ -114,5 +114,5 @@ class RaindropOptions(Bounded):
     contact_max: Annotated[
         float, Field(ge=5.0, le=85.0, description="angle between water and glass at the rim, at most, degrees")
     ] = 60.0
-    blur: Annotated[float, Field(ge=0.0, le=16.0, description="how far the drops are out of focus, radius in px")] = 1.5
+    blur: Annotated[float, Field(ge=0.0, le=16.0, description="how far the drops are out of focus, radius in px")] = 2.0
     field_of_view: Annotated[float, Field(ge=10.0, le=120.0, description="of the picture's width, degrees")] = 60.0
