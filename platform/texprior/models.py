@@ -47,10 +47,10 @@ class Prior:
     sha256: str
 
     def describe(self, experiment: Experiment) -> Experiment:
-        """An experiment of Stage II as it is on this prior: the parts of Stage I are the prior's own, and so are the
-        blur and noise of the condition that it was trained with."""
+        """An experiment of Stage II as it is on this prior: the parts of Stage I are the prior's own, and so is what
+        was done to the condition that it was trained with."""
         own = {part: getattr(self.experiment, part) for part in ("decomposition", "encoder", "denoiser")}
-        condition = self.experiment.diffusion.model_dump(include={"condition_noise", "condition_blur"})
+        condition = self.experiment.diffusion.model_dump(include={"condition_noise", "condition_blur", "alpha_max"})
         return experiment.model_copy(update={**own, "diffusion": experiment.diffusion.model_copy(update=condition)})
 
 

@@ -28,6 +28,7 @@ _FIXED = frozenset({"name", "sweep", "requires_plugins", "metrics", "events", "s
 _SHARED = (
     *("decomposition", "encoder", "denoiser", "predictor", "degradation", "data"),
     *("training.prior", "training.predictor"),
+    *("diffusion.condition_noise", "diffusion.condition_blur", "diffusion.alpha_max"),
 )
 """Trained once for all trials of a sweep: a trial that changed them would score the same model."""
 

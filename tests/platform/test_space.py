@@ -220,7 +220,10 @@ def test_the_size_counts_configurations(registry):
     assert space.size(made(registry, {"training.adapter.microbatch": [4, None]}).sweep) == 2
 
 
-@pytest.mark.parametrize("path", ["decomposition", "predictor.unet.width", "training.prior.lr", "degradation"])
+@pytest.mark.parametrize(
+    "path",
+    ["decomposition", "predictor.unet.width", "training.prior.lr", "degradation", "diffusion.condition_noise"],
+)
 def test_what_all_trials_share_cannot_be_searched(registry, path):
     with pytest.raises(ConfigError, match=r"belongs to the prior or the predictor, which all trials share"):
         made(registry, {path: [1, 2]})
