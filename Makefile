@@ -1,10 +1,10 @@
-# texprior: make demo | demo-quick | test | lint | clean. Needs Python 3.11 or newer and a network for the first install.
+# texprior: make demo | demo-quick | test | lint | docs | clean. Needs Python 3.11 or newer and a network for the first install.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo demo-quick test lint clean
+.PHONY: demo demo-quick test lint docs clean
 
 # Train, sweep, restore and measure on the bundled photographs: minutes on two cores.
 demo: $(VENV)/installed
@@ -24,6 +24,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# The documentation as a site in site/; a broken link is an error.
+docs: $(VENV)/installed-dev
+	$(BIN)/properdocs build --strict
 
 # Remove the virtual environment and the caches of the tools; texprior-runs/ stays.
 clean:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from texprior.session import Session
+from texprior.session import Session, citations_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,7 +53,7 @@ def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[s
 def _card(title: str, text: str, facts: dict[str, str], session: Session) -> str:
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     components = "\n".join(f"- {line}" for line in _components(session))
-    citations = "\n\n".join(dict.fromkeys(_citations(session)))
+    citations = citations_of(session.experiment, session.registry)
     return (
         f"# {title}\n\n{text}\n\n| | |\n|---|---|\n{table}\n\n## Components\n\n{components}\n\n"
         f"## Citations\n\n```bibtex\n{citations}\n```\n\n"
@@ -64,11 +65,15 @@ def _components(session: Session) -> list[str]:
     lines = []
     for path, kind, ref in session.registry.components_of(session.experiment):
         entry = session.registry.find(kind, ref.name)
-        lines.append(f"`{path}`: {entry.qualified} {entry.plugin.version}")
+        file = f", the single file {Path(entry.plugin.file).name}" if entry.plugin.file else ""
+        lines.append(f"`{path}`: {entry.qualified} {entry.plugin.version}{file}")
+    files = sorted({Path(file).name for file in session.registry.files if _uses(session, file)})
+    if files:
+        lines.append(f"It is restored and evaluated with {' '.join(f'`--plugin {name}`' for name in files)}.")
     return lines
 
 
-def _citations(session: Session) -> list[str]:
+def _uses(session: Session, file: str) -> bool:
+    """Whether a component of a single file is in use."""
     used = session.registry.components_of(session.experiment)
-    found = (session.registry.find(kind, ref.name).component.citation for _, kind, ref in used)
-    return [citation for citation in found if citation]
+    return any(session.registry.find(kind, ref.name).plugin.file == file for _, kind, ref in used)

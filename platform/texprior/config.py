@@ -179,7 +179,7 @@ def _check_requirements(experiment: Experiment, registry: Registry, complaints: 
 
     from texprior.registry import canonical
 
-    loaded = {p.distribution: p for p in registry.plugins if p.status == "loaded"}
+    known = {p.distribution: p for p in registry.plugins}
     for i, text in enumerate(experiment.requires_plugins):
         path = f"requires_plugins.{i}"
         try:
@@ -187,9 +187,11 @@ def _check_requirements(experiment: Experiment, registry: Registry, complaints: 
         except InvalidRequirement:
             complaints.append(Complaint(path, f"'{text}' is no requirement; write it as 'acme-rain>=0.1'"))
             continue
-        plugin, wanted = loaded.get(canonical(requirement.name)), requirement.specifier
+        plugin, wanted = known.get(canonical(requirement.name)), requirement.specifier
         if plugin is None:
             complaints.append(Complaint(path, f"plugin '{requirement.name}' is not loaded; pip install '{text}'"))
+        elif plugin.status != "loaded":
+            complaints.append(Complaint(path, f"plugin '{requirement.name}' is {plugin.status}: {plugin.reason}"))
         elif wanted and not (plugin.installed and wanted.contains(plugin.version, prereleases=True)):
             complaints.append(
                 Complaint(path, f"plugin '{requirement.name}' is {plugin.version}, but '{text}' is required")

@@ -20,23 +20,40 @@ from texprior.schema import Range
 Dimension = Range | list[Any]
 
 
-def tuned(options: type[Options]) -> dict[str, Dimension]:
+def tuned(options: type[Options], faults: dict[str, str] | None = None) -> dict[str, Dimension]:
     """Option -> dimension, for the options marked ``Tune``, nested ones by dotted path.
 
-    Raises ValueError, naming the option, for open bounds, a logarithm from 0, or a type that has no values to list.
+    Raises ValueError, naming the option, for open bounds, a logarithm from 0, or a type that has no values to list;
+    with ``faults`` given, the reason goes there instead.
     """
     found: dict[str, Dimension] = {}
     for name, info in options.model_fields.items():
         types, constraints = unwrap(info.annotation, info.metadata)
         tune = next((c for c in constraints if isinstance(c, Tune)), None)
+        inner = nested(info)
         if tune is not None:
             try:
                 found[name] = checked(_of_tune(tune, types, constraints), info)
             except ValueError as error:
-                raise ValueError(f"option '{name}' is marked Tune, but {reason_of(error)}") from None
-        elif len(types) == 1 and isinstance(types[0], type) and issubclass(types[0], Options):
-            found.update({f"{name}.{below}": dimension for below, dimension in tuned(types[0]).items()})
+                if faults is None:
+                    raise ValueError(f"option '{name}' is marked Tune, but {reason_of(error)}") from None
+                faults[name] = reason_of(error)
+        elif inner is not None:
+            below: dict[str, str] | None = None if faults is None else {}
+            found.update({f"{name}.{path}": dimension for path, dimension in tuned(inner, below).items()})
+            if faults is not None:
+                faults.update({f"{name}.{path}": reason for path, reason in (below or {}).items()})
     return found
+
+
+def nested(info: FieldInfo) -> type[Options] | None:
+    """The options inside of a field: those that it always has, or has where nothing is said."""
+    types = unwrap(info.annotation, info.metadata)[0]
+    inner = [t for t in types if isinstance(t, type) and issubclass(t, Options)]
+    if len(inner) != 1 or set(types) - {NoneType, *inner}:
+        return None
+    always = len(types) == 1 or isinstance(info.get_default(call_default_factory=True), inner[0])
+    return inner[0] if always else None
 
 
 def checked(dimension: Dimension, info: FieldInfo) -> Dimension:
@@ -76,8 +93,14 @@ def _of_tune(tune: Tune, types: Sequence[Any], constraints: Sequence[Any]) -> Di
     """What a Tune mark says, with the bounds of the field where it has none of its own."""
     if not {int, float} & set(types):
         return [value for plain in types for value in _values(plain)]
+    if set(types) - {int, float, NoneType}:
+        raise ValueError("its values are numbers and others; a search of it lists them in sweep.space")
     low = tune.low if tune.low is not None else _bound(constraints, annotated_types.Ge, "ge")
     high = tune.high if tune.high is not None else _bound(constraints, annotated_types.Le, "le")
+    if float not in types:  # of whole numbers, the open bounds have a neighbour
+        above, below = _bound(constraints, annotated_types.Gt, "gt"), _bound(constraints, annotated_types.Lt, "lt")
+        low = above + 1 if low is None and above is not None else low
+        high = below - 1 if high is None and below is not None else high
     if low is None or high is None:
         raise ValueError("has no bounds; give them to Tune, or to its Field as ge and le")
     return Range(low=low, high=high, log=tune.log, step=tune.step)
@@ -152,4 +175,9 @@ def _is_multiple(value: float, unit: float) -> bool:
 
 def reason_of(error: Exception) -> str:
     """An error's one sentence."""
-    return complaints_of(error, Range)[0].message if isinstance(error, ValidationError) else str(error)
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "value_error" and not first["loc"]:  # of the whole range, which says what was given itself
+        return str(first["ctx"]["error"])
+    return complaints_of(error, Range)[0].message

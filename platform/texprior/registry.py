@@ -1,51 +1,29 @@
-"""The registry: discovers plugins, isolates their failures, resolves names, builds components. Imports no torch."""
+"""The registry: the components that are there, resolved by name and built. Imports no torch."""
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
-import importlib.util
 import os
 import random
-import re
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
-import pluggy
 from pydantic import BaseModel
 
 from texprior.errors import PluginError
-from texprior.plugin import API, GROUP, HOOK_OF_KIND, Component, Hooks, Options, Ref
-from texprior.refs import fault_of, kinds_of, refs_of
+from texprior.loading import Plugin, canonical, installed_plugins, of_file, of_module
+from texprior.plugin import Component, Options, Ref
+from texprior.refs import kinds_of, refs_of
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
+__all__ = ["Entry", "Plugin", "Registry", "canonical", "load_implementation"]
 
-
-class _IncompatibleError(PluginError):
-    """The plugin asks for a newer contract."""
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """What a distribution (or a single file) gave, and how loading it went."""
-
-    distribution: str
-    version: str
-    status: Literal["loaded", "failed", "disabled", "incompatible"]
-    reason: str = ""
-    components: tuple[Component, ...] = ()
-
-    @property
-    def installed(self) -> bool:
-        """Whether it is a distribution; a file or module that was registered has no version, but a hash."""
-        return not self.version.startswith("sha256-") and self.version != "unversioned"
+IN_USE: dict[str, tuple[Entry, Any]] = {}
+"""What this process has imported: "kind distribution/name" -> its entry and implementation."""
 
 
 @dataclass(frozen=True)
@@ -69,27 +47,24 @@ class Registry:
     @classmethod
     def discover(cls, files: Iterable[str | Path] = ()) -> Registry:
         """Loads every distribution with entry points in the group, each for itself, then single files."""
-        disabled = {canonical(n) for n in os.environ.get("TEXPRIOR_DISABLE", "").split(",") if n.strip()}
-        registry = cls()
-        for name, (version, points) in sorted(_by_distribution().items()):
-            if name in disabled:
-                plugin = Plugin(name, version, "disabled", "disabled by TEXPRIOR_DISABLE")
-            else:
-                plugin = _load(name, version, lambda points=points: [p.load() for p in points])
-            registry.plugins.append(plugin)
+        registry = cls(installed_plugins(os.environ.get("TEXPRIOR_DISABLE", "").split(",")))
         for file in files:
             registry.register(file)
         return registry
 
+    @property
+    def files(self) -> list[str]:
+        """The single files among the plugins, which another process is given with ``--plugin``."""
+        return [plugin.file for plugin in self.plugins if plugin.file]
+
     def register(self, source: ModuleType | str | Path) -> Plugin:
         """Adds a module, or a file whose content hash becomes its version. Raises PluginError where it fails."""
         if isinstance(source, ModuleType):
-            plugin = _load(canonical(source.__name__), _hash_of(source), lambda: [source])
+            plugin = of_module(source)
+        elif Path(source).is_file():
+            plugin = of_file(Path(source))
         else:
-            path = Path(source)
-            if not path.is_file():
-                raise PluginError(f"plugin file {path}: there is no such file")
-            plugin = _load(canonical(path.stem), _sha256(path), lambda: [_import_file(path.resolve())])
+            raise PluginError(f"plugin file {source}: there is no such file")
         if plugin.status != "loaded":
             raise PluginError(f"plugin {plugin.distribution} {plugin.status}: {plugin.reason}")
         others = [p for p in self.plugins if p.distribution != plugin.distribution or p.installed]
@@ -162,111 +137,18 @@ class Registry:
         return "".join(f"; note that plugin {p.distribution} is {p.status}: {p.reason}" for p in bad)
 
 
-def canonical(name: str) -> str:
-    """A distribution's normalised name (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name.strip()).lower()
-
-
 def load_implementation(entry: Entry) -> Any:
     """Imports ``package.module:Class``. Raises PluginError with the plugin's name where that fails."""
     module, _, attribute = entry.component.impl.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        implementation = getattr(importlib.import_module(module), attribute)
     except Exception as error:
         raise PluginError(
             f"{entry.component.kind} '{entry.qualified}' cannot be loaded from {entry.component.impl}: "
             f"{type(error).__name__}: {error}"
         ) from error
-
-
-def _by_distribution() -> dict[str, tuple[str, list[EntryPoint]]]:
-    """Distribution -> version and entry points in the group; one whose metadata cannot be read is passed over."""
-    found: dict[str, tuple[str, list[EntryPoint]]] = {}
-    for distribution in distributions():
-        try:
-            if points := [p for p in distribution.entry_points if p.group == GROUP]:
-                metadata = distribution.metadata
-                found.setdefault(canonical(metadata["Name"]), (metadata["Version"] or "0", points))
-        except Exception:  # a damaged installation has no name to report it by
-            continue
-    return found
-
-
-def _load(name: str, version: str, modules: Any) -> Plugin:
-    """All of a distribution's components, or none and the reason."""
-    try:
-        manager = pluggy.PluginManager(GROUP)
-        manager.add_hookspecs(Hooks)
-        for module in modules():
-            manager.register(module)
-        manager.check_pending()
-        components = tuple(_collect(manager))
-    except _IncompatibleError as error:
-        return Plugin(name, version, "incompatible", str(error))
-    except (Exception, SystemExit) as error:  # whatever a stranger's module raises must not stop the others
-        return Plugin(name, version, "failed", f"{type(error).__name__}: {error}")
-    return Plugin(name, version, "loaded", components=components)
-
-
-def _collect(manager: pluggy.PluginManager) -> Iterator[Component]:
-    seen: set[tuple[str, str]] = set()
-    for kind, (hook, record) in HOOK_OF_KIND.items():
-        for implementation in getattr(manager.hook, hook).get_hookimpls():
-            given = implementation.function()
-            if not isinstance(given, list | tuple):
-                raise PluginError(f"{hook} must return a list of component records, not {given!r}")
-            for component in given:
-                _check(component, record, hook)
-                if (kind, component.name) in seen:
-                    raise PluginError(f"{hook} gives two components named '{component.name}'")
-                seen.add((kind, component.name))
-                yield component
-
-
-def _check(component: Any, record: type[Component], hook: str) -> None:
-    if not isinstance(component, record):
-        raise PluginError(f"{hook} must return {record.__name__} records, not {component!r}")
-    if component.api > API:
-        raise _IncompatibleError(f"'{component.name}' asks for plugin API {component.api}; this texprior has {API}")
-    if not _NAME.fullmatch(component.name):
-        raise PluginError(f"'{component.name}' is no component name: lower-case letters, digits and _ + -")
-    if ":" not in component.impl:
-        raise PluginError(f"'{component.name}': impl must read 'package.module:Class', not '{component.impl}'")
-    if not (isinstance(component.options, type) and issubclass(component.options, Options)):
-        raise PluginError(f"'{component.name}': options must be a class derived from texprior.plugin.Options")
-    if fault := fault_of(component.options, HOOK_OF_KIND):
-        raise PluginError(f"'{component.name}': {fault}")
-
-
-def _import_file(path: Path) -> ModuleType:
-    name = path.stem
-    if path.suffix != ".py" or not name.isidentifier():
-        raise PluginError("a plugin file is named like a Python module, such as my_idea.py")
-    earlier = sys.modules.get(name)
-    present = earlier.__spec__ if earlier else importlib.util.find_spec(name)
-    if present is not None and Path(present.origin or "").resolve() != path:
-        raise PluginError(f"the file would hide the module '{name}'; rename it")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        sys.modules.update({name: earlier} if earlier else {})
-        raise
-    return module
-
-
-def _hash_of(module: ModuleType) -> str:
-    file: str | None = getattr(module, "__file__", None)  # absent where the module was made in memory
-    return _sha256(Path(file)) if file else "unversioned"
-
-
-def _sha256(path: Path) -> str:
-    return "sha256-" + hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    IN_USE[f"{entry.component.kind} {entry.qualified}"] = (entry, implementation)
+    return implementation
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from texprior.refs import refs_of
 from texprior.registry import Registry
 from texprior.schema import Data, Experiment
 from texprior.store import runs_root
-from texprior.track import RunInfo, Tracker
+from texprior.track import Observer, RunInfo, Tracker
+from texprior.unsent import FOLDER, Unsent
 
 if TYPE_CHECKING:
     import torch
@@ -61,8 +62,8 @@ class Session:
         team = join(cls(experiment, registry).device)
         if not team.leads:
             return cls(experiment, registry, team=team, fresh=bool(how.get("fresh")))
-        observers = {ref.name: registry.build("events", ref) for ref in experiment.events}
-        return cls(experiment, registry, Tracker(observers), team=team, **how)
+        root = how.pop("root", None) or runs_root()
+        return cls(experiment, registry, _tracker(experiment, registry, root), root, team=team, **how)
 
     @property
     def folder(self) -> Path:
@@ -131,7 +132,21 @@ class Session:
             params=flatten(data),
             tags={"texprior.stage": stage, **component_tags(self.experiment, self.registry), **tags},
             resume=resume,
+            citations=citations_of(self.experiment, self.registry),
         )
+
+
+def _tracker(experiment: Experiment, registry: Registry, root: Path) -> Tracker:
+    """The experiment's observers by qualified name, numbered where one is there twice."""
+    observers, unsent = dict[str, Observer](), dict[str, Unsent]()
+    for ref in experiment.events:
+        entry = registry.find("events", ref.name)
+        name = entry.qualified if entry.qualified not in observers else f"{entry.qualified} ({len(observers) + 1})"
+        observers[name] = registry.build("events", ref)
+        if "tracker" in entry.component.tags:
+            component = {entry.qualified: ref.options}
+            unsent[name] = Unsent(root / FOLDER, component, registry.files)
+    return Tracker(observers, unsent)
 
 
 def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
@@ -153,6 +168,13 @@ def component_tags(experiment: Experiment, registry: Registry) -> dict[str, str]
         entry = registry.find(kind, ref.name)
         tags[f"texprior.component.{path}"] = f"{entry.qualified}=={entry.plugin.version} (API {entry.component.api})"
     return tags
+
+
+def citations_of(experiment: Experiment, registry: Registry) -> str:
+    """The BibTeX of every component in use, each entry once."""
+    used = registry.components_of(experiment)
+    found = (registry.find(kind, ref.name).component.citation.strip() for _, kind, ref in used)
+    return "\n\n".join(dict.fromkeys(citation for citation in found if citation))
 
 
 def data_digest(data: Data, keys: list[str]) -> str:

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from texprior import space
 from texprior.asking import hopeless, pruner_for, sampler_for
+from texprior.blame import reason_of
 from texprior.config import with_overrides
 from texprior.errors import Interrupted, TexpriorError
 from texprior.registry import Registry
@@ -113,9 +114,9 @@ def _run(
             put_back(study, _frozen(study, trial))
             raise
         pruned = isinstance(error, optuna.TrialPruned) or getattr(error, "run_status", "") == "pruned"
-        trial.set_user_attr("reason", f"{type(error).__name__}: {error}"[:2000])
+        trial.set_user_attr("reason", reason_of(error)[:2000])
         study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
-        log.log(logging.INFO if pruned else logging.WARNING, "trial %d ended: %s", trial.number, error)
+        log.log(logging.INFO if pruned else logging.WARNING, "trial %d ended: %s", trial.number, reason_of(error))
     except BaseException:  # Ctrl-C, or the process is asked to end
         put_back(study, _frozen(study, trial))
         raise

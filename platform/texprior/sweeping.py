@@ -177,7 +177,7 @@ def objectives_of(session: Session) -> dict[str, Better]:
 def _job(session: Session, trials: Trials, storage: str, objectives: Mapping[str, Better], wanted: int) -> Job:
     return Job(
         session.experiment.to_yaml(),
-        tuple(getattr(session.registry, "files", ())),
+        tuple(session.registry.files),
         str(session.root),
         session.parent_run,
         trials.study,

@@ -1,26 +1,33 @@
-"""track: what happens in a run, told to every observer. The MLflow tracker is one observer among others."""
+"""track: what happens in a run, told to every observer. The MLflow tracker is one observer among others.
+
+An observer that raises never stops the work. What a tracker (tag ``tracker``) could not record is kept on disk.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from texprior.unsent import Unsent
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 log = logging.getLogger(__name__)
 Status = Literal["finished", "failed", "pruned", "interrupted"]
+_REASON_LENGTH = 300
 
 
 @dataclass(frozen=True)
 class RunInfo:
     """A run as it starts. ``id`` is unique in its experiment; ``parent`` is the id of the run above it.
 
-    ``resume`` says that a run of this id may exist already and is to be continued.
+    ``resume`` says that a run of this id may exist already and is to be continued. ``citations`` is the BibTeX of the
+    components in use.
     """
 
     id: str
@@ -31,6 +38,7 @@ class RunInfo:
     params: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     resume: bool = False
+    citations: str = ""
 
 
 class Observer(Protocol):
@@ -57,34 +65,89 @@ class Observer(Protocol):
         ...
 
     def where(self, run_id: str) -> Mapping[str, str]:
-        """Where a person finds the run, such as ``tracking_uri``, ``experiment`` and ``run_id``; may be empty."""
+        """Where a person finds the run, such as ``tracking_uri``, ``experiment`` and ``run_id``; empty if unknown."""
         ...
+
+
+Values = Sequence[tuple[int, Mapping[str, float]]]
+"""(images seen, metric -> value) of several steps."""
+
+
+class Buffering(Observer, Protocol):
+    """The contract of a tracker that holds values back to write many at once."""
+
+    def pending(self, run_id: str) -> Values:
+        """The values of ``step`` that are not in its store yet, those of a call that raised among them.
+
+        Where the tracker fails they are kept on disk.
+        """
+        ...
+
+
+def pending_of(observer: Observer, run_id: str) -> Values:
+    """What an observer holds back of a run; nothing where it writes at once."""
+    pending: Callable[[str], Values] | None = getattr(observer, "pending", None)
+    return pending(run_id) if pending else []
 
 
 @dataclass
 class Tracker:
-    """Tells every observer; one that raises is named in the log and asked no more, and the run goes on."""
+    """Tells every observer. One that raises is named in the log and left out, and the run goes on.
+
+    A tracker, which has an entry in ``unsent`` under its name, is tried again when the next run starts.
+    """
 
     observers: Mapping[str, Observer] = field(default_factory=dict)
+    unsent: Mapping[str, Unsent] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    """Observer -> why it was left out, for the last time."""
+    _open: dict[str, RunInfo] = field(default_factory=dict)
+    _out: dict[str, set[str]] = field(default_factory=dict)
+    """Observer -> the runs that it is told no more of."""
 
     def tell(self, event: str, *arguments: Any) -> list[Any]:
         """Calls one method of every observer; the results of those that did not raise."""
         results = []
+        run_id: str = arguments[0].id if isinstance(arguments[0], RunInfo) else arguments[0]
         for name, observer in self.observers.items():
-            if name in self.broken:
+            if self._is_out(name, run_id):
+                if name in self.unsent and event != "where":
+                    self.unsent[name].keep(event, *arguments)
                 continue
             try:
                 results.append(getattr(observer, event)(*arguments))
             except Exception as error:  # an observer never stops the work
-                self.broken[name] = f"{type(error).__name__}: {error}"
-                log.error("events component '%s' failed in %s and is left out from here on: %s", name, event, error)
+                reason = " ".join(str(error).split())[:_REASON_LENGTH]  # a database's would fill pages
+                self.broken[name] = f"{type(error).__name__}: {reason}"
+                self._out.setdefault(name, set()).add(run_id)
+                log.error("events component '%s' failed in %s and is left out from here on: %s", name, event, reason)
+                self._keep(name, run_id, event, arguments)
         return results
+
+    def _is_out(self, name: str, run_id: str) -> bool:
+        return run_id in self._out.get(name, ()) or (name in self.broken and name not in self.unsent)
+
+    def _keep(self, name: str, run_id: str, event: str, arguments: tuple[Any, ...]) -> None:
+        """Keeps what a tracker has not recorded: the run as one to continue, what it held back, and the event."""
+        if name not in self.unsent:
+            return
+        kept, observer = self.unsent[name], self.observers[name]
+        run = self._open[run_id]
+        try:
+            known, held = bool(observer.where(run_id)), pending_of(observer, run_id)
+        except Exception:
+            known, held = event != "run_started", []
+        kept.keep("run_started", replace(run, resume=run.resume or known))
+        for images_seen, metrics in held:
+            kept.keep("step", run_id, images_seen, metrics)
+        if event not in ("run_started", "where") and not (event == "step" and held):
+            kept.keep(event, *arguments)
 
     @contextmanager
     def run(self, info: RunInfo) -> Iterator[Run]:
         """A run around a block of work; its status is what the block's end says."""
         run = Run(self, info)
+        self._open[info.id] = info
         self.tell("run_started", info)
         try:
             yield run
@@ -92,7 +155,17 @@ class Tracker:
             status: Status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             run.finish(getattr(error, "run_status", status), note=f"{type(error).__name__}: {error}")
             raise
-        run.finish("finished")
+        else:
+            run.finish("finished")
+        finally:
+            self._ended(info.id)
+
+    def _ended(self, run_id: str) -> None:
+        """After the outermost run: what lies on disk instead of in a tracker's store."""
+        del self._open[run_id]
+        for name, kept in self.unsent.items() if not self._open else ():
+            for sentence in kept.sentences():
+                log.error("events component '%s' failed (%s): %s", name, self.broken[name], sentence)
 
 
 @dataclass

@@ -78,6 +78,42 @@ def test_the_list_as_json_holds_every_field(texprior, haze):
     assert (options["depth"]["required"], options["depth"]["default"]) == (True, None)
 
 
+MARKED_WRONG = (
+    PLUGIN.replace("Tune(0.01, 0.3, log=True)", "Tune(log=True)")
+    + """
+
+class Air(Options):
+    \"\"\"Nested.\"\"\"
+
+    thick: Annotated[float, Field(ge=0, le=1), Tune()] = 0.5
+
+
+class NestedOptions(Options):
+    \"\"\"Options.\"\"\"
+
+    air: Air = Air()
+    step: int = 1
+
+
+@hookimpl
+def texprior_decompositions():
+    return [Decomposition("nested", "acme_haze:Nested", NestedOptions)]
+"""
+)
+
+
+def test_a_wrong_tune_mark_is_shown_in_its_place_and_hides_nothing(texprior, haze):
+    haze.write_text(MARKED_WRONG.replace("import Degradation", "import Decomposition, Degradation"), encoding="utf-8")
+    answer = texprior("plugins", "list", "--plugin", haze, "--json")
+    assert answer.code == 0, answer.err
+    (found,) = [c for c in answer.json if c["name"] == "haze"]
+    searches = {o["name"]: o["search"] for o in found["options"]}
+    assert searches == {"density": "wrong: log needs low > 0, not 0", "colour": "white, grey", "depth": ""}
+    shown = texprior("plugins", "show", "decomposition/nested", "--plugin", haze, "--json").json
+    assert [(o["name"], o["search"]) for o in shown["options"]] == [("air.thick", "0.0 to 1.0"), ("step", "")]
+    assert yaml.safe_load(shown["snippet"]) == {"decomposition": {"nested": {"air": {"thick": 0.5}, "step": 1}}}
+
+
 def test_one_kind_alone(texprior):
     kinds = {c["kind"] for c in texprior("plugins", "list", "--kind", "adapter", "--json").json}
     assert kinds == {"adapter"}

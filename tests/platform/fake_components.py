@@ -53,6 +53,26 @@ class TextOptions(Options):
     text: Annotated[str, Tune()] = "x"
 
 
+class NeighbourOptions(Options):
+    """Bounds that are open in the field, and closed in the search."""
+
+    width: Annotated[int, Field(gt=2, lt=9), Tune()] = 4
+    deep: Gate | None = Gate(scale=0.5)
+    absent: Gate | None = None
+
+
+class MixedOptions(Options):
+    size: Annotated[Literal["all"] | Annotated[int, Field(ge=1, le=9)], Tune()] = "all"
+
+
+class OpenRateOptions(Options):
+    rate: Annotated[float, Field(gt=0, le=1), Tune()] = 0.5
+
+
+class OddMultipleOptions(Options):
+    width: Annotated[int, Field(ge=8, le=30, multiple_of=8), Tune()] = 8
+
+
 class DdimOptions(Options):
     eta: Annotated[float, Field(ge=0, le=1), Tune()] = 0.0
 
@@ -66,6 +86,10 @@ def texprior_adapters() -> list[Adapter]:
         Adapter("open", "x:X", OpenOptions),
         Adapter("log-zero", "x:X", LogZeroOptions),
         Adapter("text", "x:X", TextOptions),
+        Adapter("neighbour", "x:X", NeighbourOptions),
+        Adapter("mixed", "x:X", MixedOptions),
+        Adapter("open-rate", "x:X", OpenRateOptions),
+        Adapter("odd-multiple", "x:X", OddMultipleOptions),
     ]
 
 

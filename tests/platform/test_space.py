@@ -180,6 +180,9 @@ def test_log_is_respected(registry):
         ({"adapter": ["open"]}, "option 'width' is marked Tune, but has no bounds"),
         ({"adapter": ["log-zero"]}, "option 'rate' is marked Tune, but log needs low > 0"),
         ({"adapter": ["text"]}, "option 'text' is marked Tune, but its type"),
+        ({"adapter": ["mixed"]}, "option 'size' is marked Tune, but its values are numbers and others"),
+        ({"adapter": ["open-rate"]}, "option 'rate' is marked Tune, but has no bounds"),
+        ({"adapter": ["odd-multiple"]}, "option 'width' is marked Tune, but input should be a multiple of 8 (got 30)"),
     ],
 )
 def test_what_can_not_be_searched_is_refused_with_a_sentence(registry, dimensions, sentence):

@@ -29,6 +29,7 @@ COMMANDS = {
     "degrade": "preview:degrade",
     "plugins": "plugins:plugins",
     "weights": "weights:weights",
+    "runs": "runs:runs",
     "ui": "ui:ui",
     "doctor": "doctor:doctor",
 }
@@ -93,6 +94,12 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("TEXPRIOR_DEBUG"):
             _say(traceback.format_exc())
+        from texprior.blame import blamed
+
+        found = blamed(error)
+        if found:
+            _say(f"error: {found.sentence(error)}; TEXPRIOR_DEBUG=1 shows the traceback")
+            return 1
         _say(
             f"internal error: {type(error).__name__}: {error}; please report it, with the output of the same command "
             "under TEXPRIOR_DEBUG=1, which shows the traceback"

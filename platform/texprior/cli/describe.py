@@ -11,8 +11,9 @@ from typing import Any, Literal
 import annotated_types
 from pydantic_core import PydanticUndefined
 
-from texprior.config import Range, component_paths
-from texprior.dimension import Dimension, tuned, unwrap
+from texprior.config import Experiment, Range, refs_of
+from texprior.dimension import Dimension, nested, tuned, unwrap
+from texprior.documents import merge, nest
 from texprior.plugin import Component, Options
 from texprior.refs import kind_of
 from texprior.registry import Entry
@@ -32,24 +33,23 @@ class Option:
 
 
 def options_of(model: type[Options]) -> list[Option]:
-    """Every option, nested ones by dotted path."""
-    return list(_options(model, tuned(model)))
+    """Every option, nested ones by dotted path. What is wrong with a Tune mark stands where its search would."""
+    faults: dict[str, str] = {}
+    search = {path: _search(dimension) for path, dimension in tuned(model, faults).items()}
+    return list(_options(model, search | {path: f"wrong: {reason}" for path, reason in faults.items()}))
 
 
 def snippet(component: Component) -> str:
     """The YAML that names the component in an experiment, with its defaults; REQUIRED where there is none."""
     import yaml
 
-    values = {
-        o.name: "REQUIRED" if o.required else o.default for o in options_of(component.options) if "." not in o.name
-    }
+    values: dict[str, Any] = {}
+    for option in options_of(component.options):
+        values = merge(values, nest(option.name, "REQUIRED" if option.required else option.default), ())
+    places = [path for path, kind, _ in refs_of(Experiment(name="x")) if kind == component.kind]
+    path, in_list = places[0].removesuffix(".0"), places[0].endswith(".0")
     named: Any = {component.name: values} if values else component.name
-    path = next((p for p, kind in component_paths().items() if kind == component.kind), f"{component.kind}s")
-    path = {"metrics": "metrics", "eventss": "events"}.get(path, path)
-    nested: Any = [named] if path in ("metrics", "events") else named
-    for key in reversed(path.split(".")):
-        nested = {key: nested}
-    text: str = yaml.safe_dump(nested, sort_keys=False, allow_unicode=True)
+    text: str = yaml.safe_dump(nest(path, [named] if in_list else named), sort_keys=False, allow_unicode=True)
     return text
 
 
@@ -71,12 +71,13 @@ def as_json(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _options(model: type[Options], search: dict[str, Dimension], prefix: str = "") -> Iterator[Option]:
+def _options(model: type[Options], search: dict[str, str], prefix: str = "") -> Iterator[Option]:
     for name, info in model.model_fields.items():
         types, constraints = unwrap(info.annotation, info.metadata)
         path = f"{prefix}{name}"
-        if len(types) == 1 and isinstance(types[0], type) and issubclass(types[0], Options):
-            yield from _options(types[0], search, f"{path}.")
+        inner = nested(info)
+        if inner is not None:
+            yield from _options(inner, search, f"{path}.")
             continue
         default = info.get_default(call_default_factory=True)
         missing = default is PydanticUndefined
@@ -86,7 +87,7 @@ def _options(model: type[Options], search: dict[str, Dimension], prefix: str = "
             range=_range(constraints),
             default=None if missing else _plain(default),
             required=missing,
-            search=_search(search[path]) if path in search else "",
+            search=search.get(path, ""),
             description=info.description or "",
         )
 

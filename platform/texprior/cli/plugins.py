@@ -1,20 +1,22 @@
-"""``texprior plugins``: what is installed, and what a component takes."""
+"""``texprior plugins``: what is installed, what a component takes, and a package for a new one."""
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 import click
 
 from texprior.cli.common import discover, json_option, plugin_option
-from texprior.cli.output import emit, table
+from texprior.cli.output import emit, say, table
 from texprior.errors import PluginError
 from texprior.plugin import KINDS
 
 
 @click.group()
 def plugins() -> None:
-    """List components, and show their options."""
+    """List components, show their options, and begin a package of your own."""
 
 
 @plugins.command("list")
@@ -98,6 +100,34 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
     click.echo(f"in an experiment:\n\n{snippet(record)}")
     if record.citation:
         click.echo(record.citation)
+
+
+@plugins.command()
+@click.argument("kind")
+@click.argument("name")
+@click.option("-o", "--output", required=True, metavar="DIR", help="The new package's folder.")
+@json_option
+def new(kind: str, name: str, output: str, as_json: bool) -> None:
+    """Write a package with one component of KIND, called NAME, that works and passes its tests.
+
+    It holds a component that does something small and real, its options with their search space, the entry point by
+    which texprior finds it, and tests that run the conformance kit.
+    """
+    from texprior.scaffold import new_plugin
+
+    made = new_plugin(kind, name, Path(output))
+    others = [e for e in discover(()).entries(kind) if e.component.name == name]
+    if others and others[0].plugin.distribution != made.distribution:
+        say(
+            f"note: the {kind} '{name}' is in {others[0].plugin.distribution} too; where both are there, experiments "
+            f"write {made.distribution}/{name}"
+        )
+    if as_json:
+        emit(made)
+        return
+    click.echo("\n".join(str(made.folder / file) for file in made.files))
+    folder = shlex.quote(str(made.folder))
+    say(f"next: pip install -e {folder}'[tests]', then pytest {folder}, and texprior plugins show {kind}/{name}")
 
 
 def _default(value: Any) -> Any:

@@ -7,13 +7,13 @@ active run belongs to a thread, is not used.
 from __future__ import annotations
 
 import getpass
-import json
 import logging
+import math
 import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,8 @@ from urllib.request import getproxies
 
 from texprior.errors import TexpriorError
 from texprior.store import runs_root
-from texprior.track import RunInfo, Status
+from texprior.track import RunInfo, Status, Values
+from texprior_plugins.events._form import as_key, as_text, chunks, cut, flattened, metrics_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,7 +37,10 @@ RUN_ID, STAGE, STATUS = "texprior.run_id", "texprior.stage", "texprior.status"
 _ENDED: dict[Status, str] = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 # The limits of MLflow's REST interface: of one log_batch, and of a value's characters.
 _METRICS, _PARAMS = 1000, 100
-_PARAM_LENGTH, _TAG_LENGTH, _KEY_LENGTH = 6000, 8000, 250
+_PARAM_LENGTH, _TAG_LENGTH = 6000, 8000
+_LOOK_EVERY_S = 0.5
+_WAIT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
+"""How long a training waits for a server that does not answer, where the user says nothing: about two minutes."""
 
 
 @dataclass
@@ -52,11 +56,12 @@ class _Open:
 
 
 class MlflowEvents:
-    """Contract: ``texprior.track.Observer``. Whatever MLflow raises is raised; the tracker isolates it."""
+    """Contract: ``texprior.track.Buffering``. Whatever MLflow raises is raised; the tracker isolates it."""
 
     def __init__(self, options: MlflowOptions) -> None:
         self.options = options
         self._runs: dict[str, _Open] = {}
+        self._reached = -math.inf
 
     def run_started(self, run: RunInfo) -> None:
         experiment_id = self._experiment_id(run.experiment)
@@ -69,10 +74,13 @@ class MlflowEvents:
         made = self._client.create_run(experiment_id, run_name=run.name, tags=self._tags(run, experiment_id))
         self._runs[run.id] = _Open(made.info.run_id, run.experiment, experiment_id)
         self._log_params(made.info.run_id, run.params)
+        if run.citations:
+            self._client.log_text(made.info.run_id, run.citations, "citations.bib")
 
     def step(self, run_id: str, images_seen: int, metrics: Mapping[str, float]) -> None:
         run = self._runs[run_id]
-        self._collect(run, images_seen, metrics)
+        run.images_seen = images_seen
+        run.pending += metrics_of(images_seen, metrics)
         if len(run.pending) >= _METRICS or time.monotonic() - run.written >= self.options.flush_every_s:
             self._flush(run)
 
@@ -91,14 +99,19 @@ class MlflowEvents:
 
     def run_finished(self, run_id: str, status: Status, summary: Mapping[str, float], note: str) -> None:
         run = self._runs[run_id]
-        self._collect(run, run.images_seen, summary)
         self._flush(run)
+        self._write(run.run_id, metrics_of(run.images_seen, summary))
         self._client.set_tag(run.run_id, STATUS, status)
         if note:
-            self._client.set_tag(run.run_id, "mlflow.note.content", _cut(note, _TAG_LENGTH))
+            self._client.set_tag(run.run_id, "mlflow.note.content", cut(note, _TAG_LENGTH))
         if len(note) > _TAG_LENGTH:
             self._client.log_text(run.run_id, note, "note.md")
         self._client.set_terminated(run.run_id, _ENDED[status])
+
+    def pending(self, run_id: str) -> Values:
+        """Contract: ``texprior.track.Buffering``."""
+        run = self._runs.get(run_id)
+        return [(metric.step, {metric.key: metric.value}) for metric in run.pending] if run else []
 
     def where(self, run_id: str) -> Mapping[str, str]:
         if run_id not in self._runs:
@@ -116,10 +129,17 @@ class MlflowEvents:
         given = self.options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
         return given or f"sqlite:///{runs_root() / 'mlflow.db'}"
 
-    @cached_property
+    @property
     def _client(self) -> MlflowClient:
+        """MLflow's client, after a look whether its server is there: MLflow alone would wait for minutes."""
+        if time.monotonic() - self._reached > _LOOK_EVERY_S:
+            _reach(self._tracking_uri)
+            self._reached = time.monotonic()
+        return self._connected
+
+    @cached_property
+    def _connected(self) -> MlflowClient:
         _set_up_quietly()
-        _reach(self._tracking_uri)
         database = _database(self._tracking_uri)
         if database is not None:
             database.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +172,7 @@ class MlflowEvents:
         return found[0] if found else None
 
     def _tags(self, run: RunInfo, experiment_id: str) -> dict[str, str]:
-        tags = {key: _cut(str(value), _TAG_LENGTH) for key, value in run.tags.items()}
+        tags = {key: cut(str(value), _TAG_LENGTH) for key, value in run.tags.items()}
         tags |= {RUN_ID: run.id, STAGE: run.stage, STATUS: "running"}
         tags |= {"mlflow.source.name": "texprior", "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
         if run.parent:
@@ -167,24 +187,24 @@ class MlflowEvents:
     def _log_params(self, mlflow_id: str, params: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
 
-        flat = [Param(_key(name), _cut(_text(value), _PARAM_LENGTH)) for name, value in _flat(params)]
-        for some in _chunks(flat, _PARAMS):
+        flat = [Param(as_key(name), cut(as_text(value), _PARAM_LENGTH)) for name, value in flattened(params)]
+        for some in chunks(flat, _PARAMS):
             self._client.log_batch(mlflow_id, params=some, synchronous=True)
 
-    def _collect(self, run: _Open, images_seen: int, metrics: Mapping[str, float]) -> None:
-        from mlflow.entities import Metric
-
-        run.images_seen, now_ms = images_seen, int(time.time() * 1000)
-        run.pending += [Metric(_key(name), float(value), now_ms, images_seen) for name, value in metrics.items()]
-
     def _flush(self, run: _Open) -> None:
-        pending, run.pending, run.written = run.pending, [], time.monotonic()
-        for some in _chunks(pending, _METRICS):
-            self._client.log_batch(run.run_id, metrics=some, synchronous=True)
+        """Writes what is pending; it stays so where that fails."""
+        self._write(run.run_id, run.pending)
+        run.pending, run.written = [], time.monotonic()
+
+    def _write(self, mlflow_id: str, metrics: Sequence[Metric]) -> None:
+        for some in chunks(metrics, _METRICS):
+            self._client.log_batch(mlflow_id, metrics=some, synchronous=True)
 
 
 def _set_up_quietly() -> None:
     """No telemetry, and nothing on the terminal but warnings: before MLflow's first import, and after it."""
+    for name, value in _WAIT.items():
+        os.environ.setdefault(name, value)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     if "MLFLOW_LOGGING_LEVEL" not in os.environ:
@@ -194,7 +214,7 @@ def _set_up_quietly() -> None:
 
 
 def _reach(uri: str) -> None:
-    """Raises TexpriorError at once where nothing listens; MLflow alone would retry for minutes."""
+    """Raises TexpriorError at once where nothing listens."""
     address = urlsplit(uri)
     if address.scheme not in ("http", "https") or getproxies():
         return
@@ -212,34 +232,6 @@ def _database(uri: str) -> Path | None:
     """The file of an SQLite store, whose artifacts lie beside it; None for a server, which has a place of its own."""
     scheme, _, path = uri.partition(":///")
     return Path(path).resolve() if scheme == "sqlite" and path else None
-
-
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted path, value) of everything in nested mappings, and in lists of mappings."""
-    if isinstance(value, Mapping) and (value or not prefix):
-        for key, below in value.items():
-            yield from _flat(below, f"{prefix}.{key}" if prefix else str(key))
-    elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
-        for i, item in enumerate(value):
-            yield from _flat(item, f"{prefix}.{i}")
-    else:
-        yield prefix, value
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[^\w\-./: ]", "_", name, flags=re.ASCII)[:_KEY_LENGTH]
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 3]}..."
-
-
-def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (items[i : i + size] for i in range(0, len(items), size))
 
 
 def _user() -> str:

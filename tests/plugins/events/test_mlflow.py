@@ -13,22 +13,7 @@ import torch
 from PIL import Image
 
 from texprior.plugin import Ref
-from texprior.registry import Registry
 from texprior.track import RunInfo, Tracker
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
-
-
-@pytest.fixture
-def registry():
-    import texprior_plugins.events as module
-
-    registry = Registry()
-    registry.register(module)
-    return registry
 
 
 @pytest.fixture
@@ -103,6 +88,12 @@ def test_params_are_flat_dotted_and_cut(observer, client):
     assert data.tags["texprior.run_id"] == "params"
     assert data.tags["texprior.stage"] == "prior"
     assert data.tags["texprior.status"] == "running"
+
+
+def test_the_citations_of_what_is_used_are_a_file_of_the_run(observer, client, tmp_path):
+    mlflow_id = start(observer, "cites", citations="@misc{a}\n\n@misc{b}")
+    kept = Path(client.download_artifacts(mlflow_id, "citations.bib", str(tmp_path)))
+    assert kept.read_text() == "@misc{a}\n\n@misc{b}"
 
 
 def test_steps_are_buffered_and_all_written_at_the_end(observer, client):

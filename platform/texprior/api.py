@@ -1,0 +1,208 @@
+"""What the commands do, from a script or a notebook.
+
+    import texprior
+
+    bench = texprior.load("experiment.yaml", "adapter.cga.width=64")
+    prior = bench.prior()
+    model = bench.adapt(prior)
+    restored = texprior.restore(model, "photograph.png", steps=4)
+
+Everything heavy is imported when it is used: ``load`` is as quick as ``--help``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+from texprior.config import load as load_experiment
+from texprior.config import resolve
+from texprior.registry import Plugin, Registry
+from texprior.schema import Experiment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from texprior.models import Model
+    from texprior.pipeline import Restored
+    from texprior.scores import Scores
+    from texprior.session import Session
+    from texprior.sweeping import StudyDone
+
+log = logging.getLogger(__name__)
+_REGISTRY: list[Registry] = []
+
+
+def registry() -> Registry:
+    """The components that are installed, and those that were registered in this process."""
+    if not _REGISTRY:
+        _REGISTRY.append(Registry.discover())
+    return _REGISTRY[0]
+
+
+def register(source: ModuleType | str | Path) -> Plugin:
+    """Adds a plugin that is not installed: a Python file, or a module. Registering it again replaces it.
+
+    Its version is the hash of its content, which goes into the record of every run that uses it; workers of a sweep
+    get a file, or a module that is one. Raises PluginError with the reason where it does not load.
+    """
+    return registry().register(source)
+
+
+def load(source: str | Path | Mapping[str, Any], *overrides: str, quiet: bool = False) -> Workbench:
+    """An experiment from a file or a mapping, with overrides such as ``"adapter.cga.width=64"``, ready for work.
+
+    ``quiet`` shows no progress. Raises ConfigError with file, line and path of what is wrong.
+    """
+    known = registry()
+    if isinstance(source, Mapping):
+        return Workbench(resolve(source, known, overrides), known, quiet)
+    return Workbench(load_experiment(source, known, overrides), known, quiet)
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A resolved experiment and what can be done with it. Folders and stores are those of the commands."""
+
+    experiment: Experiment
+    registry: Registry
+    quiet: bool = False
+
+    def with_(self, *overrides: str) -> Workbench:
+        """The same with overrides, such as ``"seed=1"``."""
+        data = self.experiment.model_dump(mode="json")
+        return replace(self, experiment=resolve(data, self.registry, overrides))
+
+    def prior(self, fresh: bool = False) -> Path:
+        """Stage I: trains the texture prior, or goes on with it, or finds it trained; its folder.
+
+        ``fresh`` starts over. Photographs that cannot be read are named as a warning, and the rest is used.
+        """
+        from texprior.trainings import train_prior
+
+        with self._session(fresh=fresh) as session:
+            return _folder(train_prior(session))
+
+    def adapt(self, prior: str | Path | None = None, fresh: bool = False) -> Path:
+        """Stage II: trains predictor and adapter on a prior (by default this experiment's own); the model's folder.
+
+        Raises ConfigError where the prior is not trained yet.
+        """
+        from texprior import models
+        from texprior.store import require_folder
+        from texprior.trainings import prior_folder, train_adapter, train_predictor
+
+        with self._session(fresh=fresh) as session:
+            folder = Path(prior) if prior else prior_folder(session)
+            require_folder(folder, "prior", models.CONFIG, models.PRIOR)
+            return _folder(train_adapter(session, folder, _folder(train_predictor(session))))
+
+    def evaluate(
+        self, model: str | Path | Model, split: Literal["val", "test"] | None = None, folder: str | Path | None = None
+    ) -> Scores:
+        """Scores a model on a split (``evaluation.split`` if none) under a run of its own.
+
+        ``scores.csv`` and ``sheet.png`` go to ``folder``, or to ``MODEL/evaluation-SPLIT``; the means also to the card.
+        """
+        from texprior.judge import judge
+
+        bench = self.with_(f"evaluation.split={split}") if split else self
+        with bench._session() as session:
+            loaded = _loaded(model, session)
+            judged = judge(session, loaded, Path(folder) if folder else None)
+            _warn(judged.evaluated.broken)
+            return judged.evaluated.scores
+
+    def sweep(
+        self,
+        trials: int | None = None,
+        prior: str | Path | None = None,
+        storage: str | None = None,
+        workers: int = 1,
+        launcher: Literal["local", "ray"] = "local",
+    ) -> StudyDone:
+        """Searches ``sweep.space`` until the study holds so many trials; the best one, its model, and all the others.
+
+        Workers are processes: in a script, the call stands below ``if __name__ == "__main__":``.
+        """
+        from texprior.sweeping import Crew, run_study
+
+        with self._session() as session:
+            done = run_study(session, Path(prior) if prior else None, trials, storage, crew=Crew(workers, launcher))
+            _warn(done.broken)
+            return done
+
+    @contextmanager
+    def _session(self, **how: Any) -> Iterator[Session]:
+        """A session whose progress goes to stderr while the work lasts."""
+        from texprior.cli.progress import Reporter
+        from texprior.session import Session
+
+        if self.quiet:
+            yield Session.start(self.experiment, self.registry, **how)
+            return
+        with Reporter() as reporter:
+            yield Session.start(self.experiment, self.registry, progress=reporter, say=reporter.say, **how)
+
+
+def load_model(folder: str | Path, prior: str | Path | None = None, device: str = "auto") -> Model:
+    """A trained model, for several calls of ``restore``. ``prior`` is its prior's folder, if that was moved.
+
+    Raises ConfigError where the folder is no model, its prior is missing, or a plugin of it is not registered.
+    """
+    from texprior import models
+    from texprior.session import Session
+    from texprior.store import require_folder
+
+    path = require_folder(Path(folder), "model", models.CONFIG, models.PREDICTOR, models.ADAPTER)
+    experiment = load_experiment(path / models.CONFIG, registry(), [f"device={device}"])
+    session = Session.start(experiment.model_copy(update={"events": []}), registry())
+    return models.load_model(path, registry(), Path(prior) if prior else None, session)
+
+
+def restore(
+    model: str | Path | Model, image: str | Path | Tensor, seed: int | None = None, key: str = "", **sampling: Any
+) -> Restored:
+    """Restores a picture of any size: a file, or a tensor (3, H, W) in [0, 1]. ``.picture`` is (1, 3, H, W) in [0, 1].
+
+    ``sampling`` is what is below ``sampling`` in an experiment: ``steps=4, texture_strength=0.5, samples=8``. The noise
+    is a function of the seed (the model's if none) and the key (the file's name if none). Raises ImageError for a file
+    that is no picture, and ConfigError for a setting that is none.
+    """
+    from texprior.flow.image import load_image
+    from texprior.pipeline import restore as restore_picture
+
+    loaded = _loaded(model)
+    data = loaded.experiment.model_dump(mode="json")
+    experiment = resolve(data | {"sampling": data["sampling"] | sampling}, loaded.registry, source="restore")
+    loaded = replace(loaded, experiment=experiment)  # tiles of the prediction are those of the sampling
+    picture = load_image(image) if isinstance(image, str | Path) else image
+    named = key or (Path(image).name if isinstance(image, str | Path) else "picture")
+    noise_seed = experiment.seed if seed is None else seed
+    return restore_picture(loaded, picture[None], named, experiment.sampling, noise_seed)
+
+
+def _loaded(model: str | Path | Model, session: Session | None = None) -> Model:
+    if not isinstance(model, str | Path):
+        return model
+    if session is None:
+        return load_model(model)
+    from texprior.models import load_model as load_folder
+
+    return load_folder(Path(model), session.registry, session=session)
+
+
+def _folder(trained: Any) -> Path:
+    _warn(trained.broken)
+    folder: Path = trained.folder
+    return folder
+
+
+def _warn(broken: Mapping[str, str]) -> None:
+    for reason in broken.values():
+        log.warning("left out: %s", reason)

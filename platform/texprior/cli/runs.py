@@ -1,0 +1,79 @@
+"""``texprior runs``: what a tracker could not record, listed and sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texprior.cli.common import json_option
+from texprior.cli.output import emit, say, table
+
+if TYPE_CHECKING:
+    from texprior.resend import Kept
+
+
+@click.group()
+def runs() -> None:
+    """List and send what a tracker could not record while runs were going on."""
+
+
+@runs.command()
+@json_option
+def unsent(as_json: bool) -> None:
+    """List the folders of unsent events below the runs."""
+    rows = [(kept, _runs_of(kept)) for kept in _kept(())]
+    if as_json:
+        emit([{"folder": k.folder, "component": k.component, "events": len(k.lines), "runs": r} for k, r in rows])
+        return
+    if not rows:
+        say("nothing is unsent")
+        return
+    shown = [[str(k.folder), ", ".join(k.component), str(len(k.lines)), ", ".join(r)] for k, r in rows]
+    table(["folder", "tracker", "events", "runs"], shown, wrap=["runs"])
+
+
+@runs.command()
+@click.argument("folders", metavar="[FOLDER]...", nargs=-1)
+@json_option
+def resend(folders: tuple[str, ...], as_json: bool) -> None:
+    """Record unsent events: those of FOLDER, or of every folder below the runs.
+
+    They go to the tracker that they were meant for, and the folder is removed. What fails can be sent again.
+    """
+    from texprior.errors import TexpriorError
+    from texprior.plugin import Ref
+    from texprior.registry import Registry
+    from texprior.resend import resend as send
+
+    sent: list[dict[str, Any]] = []
+    failed: list[str] = []
+    for kept in _kept(folders):
+        kept.require_idle()
+        registry = Registry.discover(kept.plugins)
+        observer = registry.build("events", Ref.model_validate(kept.component))
+        try:
+            sent.append({"folder": kept.folder, "events": send(kept, observer), "runs": _runs_of(kept)})
+        except Exception as error:  # what a tracker raises is why its events lie here
+            failed.append(f"{kept.folder}: {', '.join(kept.component)} failed again: {error}")
+    if as_json:
+        emit({"sent": sent, "failed": failed})
+    else:
+        for done in sent:
+            click.echo(f"{done['events']} events recorded: {', '.join(done['runs'])}")
+    if failed:
+        raise TexpriorError("\n".join(failed))
+    if not sent:
+        say("nothing is unsent")
+
+
+def _kept(given: tuple[str, ...]) -> list[Kept]:
+    from texprior.resend import folders, read
+    from texprior.store import runs_root
+
+    return [read(path) for path in ([Path(name) for name in given] or folders(runs_root()))]
+
+
+def _runs_of(kept: Kept) -> list[str]:
+    return [line["run"]["name"] for line in kept.lines if line["event"] == "run_started"]

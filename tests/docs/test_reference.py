@@ -1,0 +1,107 @@
+"""The reference is complete: every hook, argument and contract is documented as it is, and none that is gone."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import re
+
+import pytest
+
+from texprior import plugin
+from texprior.plugin import HOOK_OF_KIND, KINDS, Component, Hooks, Tune, Weights
+
+CONTRACTS = {
+    "dataset": "flow.image:PictureSet",
+    "degradation": "flow.degrade:Degrader",
+    "predictor": "flow.predict:InitialPredictor",
+    "decomposition": "flow.decompose:Decomposer",
+    "encoder": "flow.prior:SemanticEncoder",
+    "denoiser": "flow.prior:DenoiserNet",
+    "attention": "flow.prior:AttentionBackend",
+    "adapter": "flow.adapt:BlockAdapter",
+    "sampler": "flow.sample:LayerSampler",
+    "metric": "flow.measure:ImageMetric",
+    "events": "track:Observer",
+}
+
+
+@pytest.fixture(scope="module")
+def hooks(repository):
+    return (repository / "docs" / "hooks.md").read_text(encoding="utf-8")
+
+
+def rows(page, heading):
+    """The cells of the table below a heading, or below the first header cell of this text."""
+    part = page[page.index(heading) :]
+    lines = re.search(r"\n(\|.*\|\n)+", part).group(0).strip().splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def names(record):
+    return [f.name for f in dataclasses.fields(record)]
+
+
+def test_every_hook_is_documented_with_its_record_and_its_page(hooks):
+    found = {row[0].strip("`"): (row[1].strip("`"), row[2]) for row in rows(hooks, "## One hook for each kind")}
+    real = {hook for hook, _ in inspect.getmembers(Hooks, inspect.isfunction)}
+    assert set(found) == real == {hook for hook, _ in HOOK_OF_KIND.values()}
+    for kind, (hook, record) in HOOK_OF_KIND.items():
+        assert found[hook] == (record.__name__, f"[{kind}](kinds/{kind}.md)")
+
+
+def test_hooks_take_no_argument():
+    for hook, _ in HOOK_OF_KIND.values():
+        assert list(inspect.signature(getattr(Hooks, hook)).parameters) == ["self"]
+
+
+def test_every_argument_of_every_record_is_documented(hooks):
+    shared = [row[0].strip("`") for row in rows(hooks, "## The arguments of every record")]
+    assert shared == names(Component)
+    own = {(row[1].strip("`"), row[0].strip("`")) for row in rows(hooks, "## What some records declare beyond that")}
+    real = {(r.__name__, n) for _, r in HOOK_OF_KIND.values() for n in names(r) if n not in names(Component)}
+    assert own == real
+
+
+@pytest.mark.parametrize(("record", "header"), [(Tune, "argument of `Tune`"), (Weights, "argument of `Weights`")])
+def test_every_argument_of_tune_and_weights_is_documented(hooks, record, header):
+    table = hooks[hooks.index(f"\n| {header}") :]
+    assert [row[0].strip("`") for row in rows(table, "")] == names(record)
+
+
+def test_the_choices_of_an_argument_are_the_real_ones(hooks):
+    own = {(row[1].strip("`"), row[0].strip("`")): row[2] for row in rows(hooks, "declare beyond that")}
+    for (record, name), kind in own.items():
+        annotation = getattr(plugin, record).__annotations__[name]
+        choices = re.findall(r"'(\w+)'", annotation)
+        assert re.findall(r'"(\w+)"', kind) == choices, (record, name)
+
+
+def test_every_kind_has_a_page(repository):
+    folder = repository / "docs" / "kinds"
+    assert {p.stem for p in folder.glob("*.md")} == {*KINDS, "index"}
+    assert set(CONTRACTS) == set(KINDS)
+    index = (folder / "index.md").read_text(encoding="utf-8")
+    assert [kind for kind in KINDS if f"[{kind}]({kind}.md)" not in index] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kinds_contract_is_documented_as_it_is(repository, kind):
+    page = (repository / "docs" / "kinds" / f"{kind}.md").read_text(encoding="utf-8")
+    module, _, name = CONTRACTS[kind].partition(":")
+    assert f"texprior.{module}.{name}" in page
+    (documented,) = ast.parse(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1)).body
+    real = getattr(importlib.import_module(f"texprior.{module}"), name)
+    assert documented.name == name
+    methods = {node.name: node for node in documented.body if isinstance(node, ast.FunctionDef)}
+    own = {n: f for n, f in vars(real).items() if inspect.isfunction(f) and n not in ("__init__", "__subclasshook__")}
+    own = {n: f for n, f in own.items() if not n.startswith("_") or n == "__call__"}
+    assert set(methods) == set(own)
+    for method, node in methods.items():
+        signature = inspect.signature(own[method])
+        assert [a.arg for a in node.args.args] == list(signature.parameters), method
+        documented_types = [ast.unparse(a.annotation) for a in node.args.args[1:]]
+        assert documented_types == [p.annotation for p in list(signature.parameters.values())[1:]], method
+        assert ast.unparse(node.returns) == signature.return_annotation, method
+    attributes = {node.target.id: ast.unparse(node.annotation) for node in documented.body if hasattr(node, "target")}
+    assert attributes == {k: v for k, v in real.__annotations__.items() if not k.startswith("_")}
