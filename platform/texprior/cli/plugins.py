@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from texprior.cli.check import check
 from texprior.cli.common import discover, json_option, plugin_option
 from texprior.cli.output import emit, table
 from texprior.errors import PluginError
@@ -14,7 +15,10 @@ from texprior.plugin import KINDS
 
 @click.group()
 def plugins() -> None:
-    """List components, and show their options."""
+    """List components, show their options, and check them."""
+
+
+plugins.add_command(check)
 
 
 @plugins.command("list")

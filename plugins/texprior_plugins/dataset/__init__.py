@@ -116,7 +116,7 @@ FOLDER = Dataset(
     "texprior_plugins.dataset.folder:Folder",
     FolderOptions,
     "Clean pictures of a folder; degraded ones are synthesised.",
-    tags=("clean",),
+    tags=("clean", "own-pictures"),
     licence="that of the pictures in the folder",
 )
 
@@ -125,7 +125,7 @@ PAIRED = Dataset(
     "texprior_plugins.dataset.paired:Paired",
     PairedOptions,
     "Degraded and clean pictures in two folders, paired by name.",
-    tags=("paired",),
+    tags=("paired", "own-pictures"),
     licence="that of the pictures in the folders",
 )
 
