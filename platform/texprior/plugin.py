@@ -70,7 +70,10 @@ class Weights:
 
 @dataclass(frozen=True)
 class Component:
-    """A component as its plugin declares it. ``impl`` is ``"package.module:Class"``."""
+    """A component as its plugin declares it. ``impl`` is ``"package.module:Class"``.
+
+    ``requires`` names the packages that it imports and texprior does not bring, such as ``timm``.
+    """
 
     kind: ClassVar[str]
     name: str
@@ -81,6 +84,7 @@ class Component:
     citation: str = ""
     api: int = API
     weights: tuple[Weights, ...] = ()
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from texprior.cli.check import check
 from texprior.cli.common import discover, json_option, plugin_option
 from texprior.cli.output import emit, say, table
 from texprior.errors import PluginError
@@ -16,7 +17,10 @@ from texprior.plugin import KINDS
 
 @click.group()
 def plugins() -> None:
-    """List components, show their options, and begin a package of your own."""
+    """List components, show their options, check them, and begin a package of your own."""
+
+
+plugins.add_command(check)
 
 
 @plugins.command("list")

@@ -38,6 +38,7 @@ def texprior_attentions() -> list[Attention]:
             summary="xformers' memory_efficient_attention, on CUDA devices; extra 'xformers'.",
             tags=("extra",),
             citation=_XFORMERS,
+            requires=("xformers",),
         ),
         Attention(
             name="reference",

@@ -70,7 +70,7 @@ DATASETS = [
         "folder:Folder",
         FolderOptions,
         "Clean pictures of a folder; degraded ones are synthesised.",
-        "clean",
+        "clean own-pictures",
         "that of the pictures in the folder",
     ),
     _one(
@@ -78,7 +78,7 @@ DATASETS = [
         "paired:Paired",
         PairedOptions,
         "Degraded and clean pictures in two folders, paired by name.",
-        "paired",
+        "paired own-pictures",
         "that of the pictures in the folders",
     ),
     _one(
@@ -86,7 +86,7 @@ DATASETS = [
         "union:Union",
         UnionOptions,
         "Several data sets as one, split by split, such as div2k and flickr2k.",
-        "composition",
+        "composition own-pictures",
         "those of its data sets",
     ),
     _one(

@@ -97,6 +97,7 @@ def texprior_encoders() -> list[Encoder]:
             "Any model of PyTorch Image Models with parameters from a local file; extra 'timm'.",
             tags=("pretrained", "extra"),
             citation=_TIMM_CITATION,
+            requires=("timm",),
         ),
         Encoder("none", "texprior_plugins.encoder.none:NoCode", summary="No semantic code: the control without net S."),
     ]

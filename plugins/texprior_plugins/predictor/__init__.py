@@ -114,5 +114,6 @@ def texprior_predictors() -> list[Predictor]:
             "Any pretrained restorer that spandrel knows, from a local file; extra 'spandrel'.",
             tags=("pretrained", "extra"),
             citation=_SPANDREL,
+            requires=("spandrel",),
         ),
     ]

@@ -1,0 +1,197 @@
+"""``texprior plugins check``: the conformance kit on a plugin, a component or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texprior.cli.common import component, discover, json_option, plugin_option
+from texprior.cli.output import emit, say, table
+from texprior.errors import ConfigError, PluginError
+from texprior.plugin import KINDS
+
+if TYPE_CHECKING:
+    from texprior.registry import Entry, Registry
+    from texprior.testing import Outcome, Report, Subject
+
+
+@click.command()
+@click.argument("target", metavar="DIST|KIND/NAME|FILE")
+@click.option("--options", metavar="YAML", help="Options of the component; of several, by KIND/NAME.")
+@click.option(
+    "--expect",
+    "expected",
+    multiple=True,
+    metavar="CHECK=REASON",
+    help="A check that fails for a reason, KIND/NAME:CHECK=REASON where there are several components; repeatable. "
+    "If it passes, that is a failure.",
+)
+@click.option("--denoiser", metavar="YAML", help="What adapters are attached to; else the first that is installed.")
+@click.option("--quiet", "-q", is_flag=True, help="Show only the checks that did not pass.")
+@plugin_option
+@json_option
+def check(
+    target: str,
+    options: str | None,
+    expected: tuple[str, ...],
+    denoiser: str | None,
+    quiet: bool,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Hold components to the rules of their kind: all of a distribution, one, or those of a file.
+
+    Exit code 1 if a check fails. docs/conformance.md lists the rules.
+    """
+    file = target if target.endswith(".py") or Path(target).is_file() else None
+    registry = discover([*plugins, *([file] if file else [])])
+    entries = _entries(registry, target, file)
+    given = _by_component(_mapping(options), entries)
+    reasons = _expected(expected, entries)
+    subjects = [_subject(registry, entry, given, denoiser) for entry in entries]
+    reports = [_report(subject, reasons) for subject in subjects]
+    if as_json:
+        emit({"components": [_described(report) for report in reports], **_totals(reports)})
+    else:
+        _show(reports, quiet)
+    if any(report.failed for report in reports):
+        click.get_current_context().exit(1)
+
+
+def _entries(registry: Registry, target: str, file: str | None) -> list[Entry]:
+    from texprior.registry import canonical
+    from texprior.testing import entries_of
+
+    if file:
+        return entries_of(registry, distribution=canonical(Path(file).stem))
+    kind, slash, name = target.partition("/")
+    if slash and kind in KINDS:
+        return entries_of(registry, kind, name)
+    if slash:
+        raise PluginError(f"'{target}' is no KIND/NAME such as adapter/cga; the kinds are: {', '.join(KINDS)}")
+    return entries_of(registry, distribution=target)
+
+
+def _subject(registry: Registry, entry: Entry, given: Mapping[str, Any], denoiser: str | None) -> Subject:
+    from texprior.testing import Subject
+
+    host = component(registry, "denoiser", denoiser, "--denoiser") if denoiser else None
+    subject = Subject(registry, entry, given.get(_name(entry), {}), host)
+    subject.validate()
+    return subject
+
+
+def _report(subject: Subject, reasons: Mapping[str, Any]) -> Report:
+    from texprior.testing import check_component
+
+    name = _name(subject.entry)
+    say(f"checking {name}")
+    return check_component(subject, reasons.get(name, {}))
+
+
+def _name(entry: Entry) -> str:
+    return f"{entry.component.kind}/{entry.component.name}"
+
+
+def _mapping(text: str | None) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text or "{}")
+    except yaml.YAMLError:
+        raise ConfigError(f"--options {text}: this is not valid YAML, such as '{{path: photographs}}'") from None
+
+
+def _by_component(given: Any, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+    """Options by KIND/NAME: as they are given where one component is checked."""
+    names = [_name(entry) for entry in entries]
+    if not isinstance(given, dict):
+        raise ConfigError(f"--options: expected a mapping of options, such as '{{path: photographs}}' (got {given!r})")
+    if len(names) == 1 and not given.keys() & set(names):
+        return {names[0]: given}
+    unknown = sorted(map(str, given.keys() - set(names)))
+    if unknown or not all(isinstance(value, dict) for value in given.values()):
+        example = f"'{{{names[0]}: {{option: value}}}}'"
+        wrong = f"'{unknown[0]}' is none of {', '.join(names)}" if unknown else "a component's options are a mapping"
+        raise ConfigError(f"--options: several components are checked, so give their options like {example}; {wrong}")
+    return given
+
+
+def _expected(texts: Sequence[str], entries: Sequence[Entry]) -> dict[str, dict[str, str]]:
+    from texprior.testing import validated
+
+    names, found = {_name(entry): entry for entry in entries}, dict[str, dict[str, str]]()
+    for text in texts:
+        where, equals, reason = text.partition("=")
+        name, colon, id_ = where.rpartition(":")
+        name = name if colon else next(iter(names))
+        if not equals or (not colon and len(names) > 1) or name not in names:
+            raise ConfigError(
+                f"--expect {text}: expected CHECK=REASON, or KIND/NAME:CHECK=REASON of one of {', '.join(names)}"
+            )
+        found.setdefault(name, {})[id_] = reason
+        validated({id_: reason}, names[name].component)
+    return found
+
+
+def _show(reports: Sequence[Report], quiet: bool) -> None:
+    rows = [
+        [_name(report.subject.entry), outcome.check.id, outcome.status]
+        for report in reports
+        for outcome in report.outcomes
+        if not (quiet and outcome.status == "passed")
+    ]
+    if rows:
+        table(["component", "check", "result"], rows)
+    for report in reports:
+        for outcome in report.outcomes:
+            if outcome.status in ("failed", "expected"):
+                _show_failure(report, outcome)
+    for report in reports:
+        click.echo(report.line())
+        for reason, ids in report.not_run().items():
+            click.echo(f"  not run: {', '.join(ids)} ({reason})")
+    click.echo(", ".join(f"{count} {status}" for status, count in _totals(reports).items()))
+
+
+def _show_failure(report: Report, outcome: Outcome) -> None:
+    """A failure with its rule and what to do."""
+    click.echo(f"{_name(report.subject.entry)} {outcome.check.id} {outcome.status}: {outcome.message}")
+    if outcome.status == "failed":
+        click.echo(f"  rule: {outcome.check.rule}\n  fix: {outcome.check.fix}")
+    click.echo()
+
+
+def _totals(reports: Sequence[Report]) -> dict[str, int]:
+    statuses = [outcome.status for report in reports for outcome in report.outcomes]
+    return {status: statuses.count(status) for status in ("passed", "failed", "expected", "not run")}
+
+
+def _described(report: Report) -> dict[str, Any]:
+    from texprior.testing import FLOOR
+
+    entry = report.subject.entry
+    checks = [
+        {
+            "id": outcome.check.id,
+            "status": outcome.status,
+            "message": outcome.message,
+            "rule": outcome.check.rule,
+            "fix": outcome.check.fix,
+        }
+        for outcome in report.outcomes
+    ]
+    return {
+        "kind": entry.component.kind,
+        "name": entry.component.name,
+        "qualified": entry.qualified,
+        "version": entry.plugin.version,
+        "options": dict(report.subject.options),
+        "run": report.run,
+        "floor": FLOOR[entry.component.kind],
+        "notes": report.subject.notes,
+        "checks": checks,
+    }

@@ -1,0 +1,26 @@
+"""The conformance kit: rules that any component can be held to, by its kind and by what it declares.
+
+In pytest: ``@conformance("degradation", "rain")``; on the command line: ``texprior plugins check``. See
+docs/conformance.md.
+"""
+
+from texprior.testing import kinds
+from texprior.testing.catalogue import CHECKS, FLOOR, Check, checks_of
+from texprior.testing.run import Outcome, Report, check_component, validated
+from texprior.testing.subject import Subject
+from texprior.testing.suite import conformance, entries_of
+
+__all__ = [
+    "CHECKS",
+    "FLOOR",
+    "Check",
+    "Outcome",
+    "Report",
+    "Subject",
+    "check_component",
+    "checks_of",
+    "conformance",
+    "entries_of",
+    "kinds",
+    "validated",
+]

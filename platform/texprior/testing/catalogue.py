@@ -1,0 +1,121 @@
+"""The catalogue of checks: each a rule with a stable id, the components that it applies to, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from texprior.errors import ConfigError
+from texprior.plugin import KINDS, Component
+
+if TYPE_CHECKING:
+    from texprior.testing.subject import Subject
+
+FLOOR = {
+    "degradation": 14,
+    "decomposition": 15,
+    "encoder": 15,
+    "denoiser": 20,
+    "predictor": 14,
+    "adapter": 16,
+    "sampler": 17,
+    "metric": 16,
+    "dataset": 13,
+    "attention": 15,
+    "events": 15,
+}
+"""Checks that must run on every component of a kind, whatever it declares; fewer is a failure of ``any.floor``."""
+
+
+class Broken(AssertionError):
+    """The component breaks the rule; the message says by how much."""
+
+
+class NotRun(Exception):
+    """The rule could not be looked at. ``lacking``: this machine has not what the component declares to need."""
+
+    def __init__(self, reason: str, *, lacking: bool = False) -> None:
+        super().__init__(reason)
+        self.lacking = lacking
+
+
+def require(holds: object, sentence: str) -> None:
+    """Raises Broken with the sentence where the rule does not hold."""
+    if not holds:
+        raise Broken(sentence)
+
+
+@dataclass(frozen=True)
+class When:
+    """Which components of its kinds a check applies to, in words and as a test of the record."""
+
+    words: str
+    test: Callable[[Component], bool]
+
+
+ALWAYS = When("", lambda _record: True)
+
+
+def tagged(tag: str) -> When:
+    """Where the record has a tag."""
+    return When(f"tag `{tag}`", lambda record: tag in record.tags)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule. ``id`` is public: it never changes its meaning."""
+
+    id: str
+    kinds: tuple[str, ...]
+    when: When
+    rule: str
+    fix: str
+    function: Callable[[Subject], None]
+
+    def applies(self, record: Component) -> bool:
+        """Whether it is a rule for this component, by kind and by what the record declares."""
+        return record.kind in self.kinds and self.when.test(record)
+
+
+CHECKS: dict[str, Check] = {}
+"""Every check by id, in the order of the documentation."""
+
+
+def check(
+    id_: str, *kinds: str, when: When = ALWAYS, but: Iterable[str] = ()
+) -> Callable[[Callable[[Subject], None]], Callable[[Subject], None]]:
+    """Registers a function as a check. No kind means every kind, except those in ``but``.
+
+    The docstring is the rule, then ``Fix:`` and what to do.
+    """
+
+    def register(function: Callable[[Subject], None]) -> Callable[[Subject], None]:
+        rule, _, fix = " ".join((function.__doc__ or "").split()).partition(" Fix: ")
+        if not (rule and fix) or id_ in CHECKS:
+            raise ValueError(f"check '{id_}' needs an id of its own, and a docstring with its rule and its fix")
+        fix = fix[:1].upper() + fix[1:]
+        chosen = tuple(kind for kind in kinds or KINDS if kind not in but)
+        CHECKS[id_] = Check(id_, chosen, when, rule, fix, function)
+        return function
+
+    return register
+
+
+def checks_of(record: Component) -> list[Check]:
+    """The checks that apply to a component; ``any.floor`` is the last."""
+    return [c for c in CHECKS.values() if c.applies(record)]
+
+
+def find(id_: str, record: Component) -> Check:
+    """The check of an id. Raises ConfigError where there is none, or where it does not apply to the component."""
+    if id_ not in CHECKS:
+        close = difflib.get_close_matches(id_, CHECKS, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else f"; there are: {', '.join(CHECKS)}"
+        raise ConfigError(f"there is no conformance check '{id_}'{hint}")
+    found = CHECKS[id_]
+    if not found.applies(record):
+        where = f"{', '.join(found.kinds)}{f' with {found.when.words}' if found.when.words else ''}"
+        raise ConfigError(f"check '{id_}' does not apply to {record.kind} '{record.name}', but to: {where}")
+    return found

@@ -1,0 +1,33 @@
+"""The rules, by kind. Importing this fills the catalogue, in the order of the documentation."""
+
+from texprior.testing.kinds import (  # noqa: I001 (the order of the documentation)
+    declared,
+    behaviour,
+    degradation,
+    decomposition,
+    encoder,
+    attention,
+    denoiser,
+    predictor,
+    adapter,
+    sampler,
+    metric,
+    dataset,
+    events,
+)
+
+__all__ = [
+    "adapter",
+    "attention",
+    "behaviour",
+    "dataset",
+    "declared",
+    "decomposition",
+    "degradation",
+    "denoiser",
+    "encoder",
+    "events",
+    "metric",
+    "predictor",
+    "sampler",
+]

@@ -1,0 +1,114 @@
+"""Rules of attention backends, and the plain reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from texprior.testing.catalogue import NotRun, check, require
+from texprior.testing.material import accelerator, gap, gaussian
+from texprior.testing.probe import PROBES, Inputs, Probe, unmoved
+from texprior.testing.subject import Subject
+
+SHAPES = ((8, 8, 16), (7, 13, 8), (1, 9, 8), (33, 1, 8), (65, 17, 32))
+"""Queries, keys, channels of a head."""
+NAMES = ("the output", "the gradient for query", "the gradient for key", "the gradient for value")
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+
+
+class Plain:
+    """softmax(q k^T / sqrt(D)) v (Vaswani et al. 2017, eq. 1), as it is written."""
+
+    def available(self, _device: torch.device, _dtype: torch.dtype) -> str:
+        """It works everywhere."""
+        return ""
+
+    def __call__(self, query_BHND: Tensor, key_BHMD: Tensor, value_BHMD: Tensor) -> Tensor:
+        """(B, heads, N, D)."""
+        logits = query_BHND @ key_BHMD.transpose(-1, -2) / query_BHND.shape[-1] ** 0.5
+        return logits.softmax(-1) @ value_BHMD
+
+
+def _inputs() -> Inputs:
+    return _tokens(7, 13, 8)
+
+
+def _work(backend: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+    query = inputs["query"]
+    reason = backend.available(query.device, query.dtype)
+    if reason:
+        raise NotRun(f"it does not work here: {reason}", lacking=True)
+    return (backend(query, inputs["key"], inputs["value"]),)
+
+
+PROBES["attention"] = Probe(_inputs, _work, methods=("available", "__call__"), move=unmoved)
+
+
+@check("attention.available", "attention")
+def available(subject: Subject) -> None:
+    """``available(device, dtype)`` never raises: empty where the backend works there, else the reason in a sentence.
+
+    Fix: run a small attention with its gradient inside ``try``, and return the error's text; an integer type works
+    nowhere.
+    """
+    backend = subject.build()
+    for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.int32):
+        reason = backend.available(torch.device("cpu"), dtype)
+        require(isinstance(reason, str), f"for {dtype} it returns {reason!r}, no text")
+        require("\n" not in reason, f"the reason for {dtype} has several lines")
+    require(backend.available(torch.device("cpu"), torch.int32), "it says that it works with whole numbers")
+
+
+@check("attention.output", "attention")
+def output(subject: Subject) -> None:
+    """The output is softmax(q k^T / sqrt(D)) v: within 1e-5 in float32 and 1e-10 in float64, at odd lengths too.
+
+    Fix: scale by 1/sqrt(D); take the softmax over keys; pad and mask where a kernel needs multiples.
+    """
+    _compare(subject, gradients=False)
+
+
+@check("attention.gradients", "attention")
+def gradients(subject: Subject) -> None:
+    """The gradients for query, key and value are those of softmax(q k^T / sqrt(D)) v.
+
+    Fix: let autograd differentiate, or correct the backward pass of the custom function; no ``detach``.
+    """
+    _compare(subject, gradients=True)
+
+
+def _compare(subject: Subject, *, gradients: bool) -> None:
+    backend, reasons = subject.build(), list[str]()
+    places = [(torch.device(name), dtype) for name in ("cpu", accelerator()) if name for dtype in TOLERANCE]
+    for device, dtype in places:
+        reasons.append(backend.available(device, dtype))
+        if not reasons[-1]:
+            _compare_on(backend, device, dtype, gradients)
+    if all(reasons):
+        raise NotRun(f"it does not work here: {reasons[0]}", lacking=True)
+
+
+def _compare_on(backend: Any, device: torch.device, dtype: torch.dtype, gradients: bool) -> None:
+    for n, m, d in SHAPES:
+        pairs = zip(
+            NAMES, _results(Plain(), n, m, d, device, dtype), _results(backend, n, m, d, device, dtype), strict=True
+        )
+        for name, expected, found in list(pairs)[1:] if gradients else list(pairs)[:1]:
+            limit = TOLERANCE[dtype] * (10 * max(1.0, float(expected.abs().max())) if gradients else 1)
+            off = gap(found, expected)
+            require(off <= limit, f"{name} of {n} queries and {m} keys is off by {off:.2g} ({dtype}, {device})")
+
+
+def _results(backend: Any, n: int, m: int, d: int, device: torch.device, dtype: torch.dtype) -> list[Tensor]:
+    tokens = [t.to(device, dtype).requires_grad_() for t in _tokens(n, m, d).values()]
+    result: Tensor = backend(*tokens)
+    weight = gaussian(2, 2, n, d, key="weight").to(device, dtype)
+    found = torch.autograd.grad((result * weight).sum(), tokens, allow_unused=True)
+    return [result.detach(), *(torch.zeros_like(t) if g is None else g for t, g in zip(tokens, found, strict=True))]
+
+
+def _tokens(n: int, m: int, d: int) -> Inputs:
+    lengths = {"query": n, "key": m, "value": m}
+    return {name: gaussian(2, 2, length, d, key=name) for name, length in lengths.items()}

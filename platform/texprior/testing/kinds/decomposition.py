@@ -1,0 +1,104 @@
+"""Rules of decompositions."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from texprior.plugin import Component, Decomposition
+from texprior.testing.catalogue import When, check, require, tagged
+from texprior.testing.kinds.reach import FAR, leak
+from texprior.testing.material import drawn, gap, photographs, uniform
+from texprior.testing.probe import PROBES, Inputs, Probe, unmoved
+from texprior.testing.subject import Subject
+from texprior.testing.values import grid
+
+SUM, FLAT = 1.2e-7, 1e-6
+"""Rounding of float32 numbers below 1, and what a filter may leave of a constant."""
+SHAPES = ((1, 3, 33, 47), (2, 1, 8, 9), (1, 4, 40, 3), (1, 3, 1, 1))
+
+
+def _strong(record: Component) -> bool:
+    return isinstance(record, Decomposition) and bool(record.strength)
+
+
+def _inputs() -> Inputs:
+    return {"image": photographs(2, 40, 56)}
+
+
+def _work(decomposition: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+    structure, texture = decomposition(inputs["image"])
+    return structure, texture
+
+
+PROBES["decomposition"] = Probe(_inputs, _work, dtypes=(torch.float32, torch.float64), move=unmoved)
+
+
+@check("decomposition.shape", "decomposition")
+def shape(subject: Subject) -> None:
+    """Structure and texture have the picture's shape and finite values, at any size and number of channels.
+
+    Fix: let windows end at the picture's border; do not assume three channels, even sides or a least size.
+    """
+    decomposition = subject.build()
+    for wanted in SHAPES:
+        for layer in decomposition(uniform(*wanted)):
+            require(tuple(layer.shape) == wanted, f"{wanted} gives a layer of shape {tuple(layer.shape)}")
+            require(torch.isfinite(layer).all(), f"{wanted}: values that are no finite numbers")
+
+
+@check("decomposition.sum", "decomposition")
+def adds_up(subject: Subject) -> None:
+    """Structure plus texture is the picture: max |S + T - x| <= 1.2e-7 in float32.
+
+    Fix: derive from ``StructureFilter``, whose texture is ``x - S``; never clip or rescale a layer.
+    """
+    decomposition = subject.build()
+    for image in (photographs(3, 48, 64), drawn(33, 47), uniform(2, 3, 9, 8)):
+        structure, texture = decomposition(image.clone())
+        worst = gap(structure + texture, image)
+        require(worst <= SUM, f"the parts miss the picture by {worst:.2g}")
+
+
+@check("decomposition.constant", "decomposition")
+def constant(subject: Subject) -> None:
+    """A constant picture has no texture: max |T| <= 1e-6.
+
+    Fix: let the filter's weights sum to 1 at the borders too; pad by repeating or mirroring, never with zeros.
+    """
+    decomposition = subject.build()
+    for value in (0.0, 0.37, 1.0):
+        left = float(decomposition(torch.full((1, 3, 40, 31), value))[1].abs().max())
+        require(left <= FLAT, f"a picture of {value} everywhere has a texture of {left:.2g}")
+
+
+@check("decomposition.strength", "decomposition", when=When("`strength`", _strong))
+def strength(subject: Subject) -> None:
+    """The option that ``strength`` names moves energy from the structure to the texture: over its range, the mean of
+    T² over photographs never falls, and ends above where it began.
+
+    Fix: name the option whose growth smooths more, with a range (``Tune`` or ``ge``/``le``); invert one that does not.
+    """
+    assert isinstance(subject.record, Decomposition)
+    name = subject.record.strength
+    values = grid(subject.model, name, 5)
+    pictures = photographs(3, 56, 72)
+    energy = [float(subject.build({name: value})(pictures.clone())[1].square().mean()) for value in values]
+    shown = ", ".join(f"{e:.3g} at {v:.3g}" for v, e in zip(values, energy, strict=True))
+    steps = pairwise(energy)
+    require(all(b >= a * (1 - 1e-4) for a, b in steps) and energy[-1] > energy[0], f"mean T² is {shown}")
+
+
+@check("decomposition.local", "decomposition", when=tagged("local"))
+def local(subject: Subject) -> None:
+    """What is declared ``local`` sees only its surroundings: a change at one end of a strip of 512 px leaves what is
+    368 px and more away as it was, within 1e-6.
+
+    Fix: leave the tag out where the filter solves for the whole picture at once.
+    """
+    decomposition = subject.build()
+    far = leak(lambda image: torch.cat(tuple(decomposition(image)), 1))
+    require(far <= 1e-6, f"{FAR} px away the layers change by {far:.2g}")

@@ -1,0 +1,190 @@
+"""Rules of denoisers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from texprior.flow.prior import Block, DenoiserNet, unguided
+from texprior.testing.catalogue import check, require, tagged
+from texprior.testing.kinds.attention import Plain
+from texprior.testing.kinds.reach import FAR, leak
+from texprior.testing.material import gap, gaussian, perturbed, photographs
+from texprior.testing.probe import PROBES, Inputs, Probe, moved
+from texprior.testing.subject import Subject
+
+CODE_WIDTH, CODE_TOKENS = 12, 4
+PARTS = ("encoder", "middle", "decoder")
+_FELT = 1e-7
+"""Less than this is no influence."""
+
+
+def arguments(height: int = 16, width: int = 24) -> Inputs:
+    """What a denoiser is given for two pictures."""
+    return {
+        "x": gaussian(2, 3, height, width, key="x"),
+        "noise": torch.tensor([-0.5, 0.3]),
+        "condition": photographs(2, height, width),
+        "code": gaussian(2, CODE_TOKENS, CODE_WIDTH, key="code"),
+    }
+
+
+def call(network: Any, inputs: Inputs, guide: Any = unguided) -> Tensor:
+    """F(x, c_noise; condition, code) with a guide."""
+    output: Tensor = network(inputs["x"], inputs["noise"], inputs["condition"], inputs["code"], guide)
+    return output
+
+
+def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> Any:
+    network: nn.Module = subject.build(changes)
+    return perturbed(network).eval()
+
+
+PROBES["denoiser"] = Probe(
+    arguments,
+    lambda network, inputs: (call(network, inputs),),
+    make=_make,
+    context=lambda _subject: {"code_width": CODE_WIDTH, "attention": Plain()},
+    base=(DenoiserNet,),
+    methods=("forward", "blocks"),
+    move=moved,
+)
+
+
+@check("denoiser.blocks", "denoiser")
+def blocks(subject: Subject) -> None:
+    """Every declared block is visited exactly once, in the declared order, and nothing else is.
+
+    Fix: call ``h = guide(name, block(h))`` after each basic denoising block, under the names of ``blocks()``.
+    """
+    network, visits = subject.build(), list[str]()
+
+    def spy(name: str, hidden: Tensor) -> Tensor:
+        visits.append(name)
+        return hidden
+
+    call(network, arguments(), spy)
+    declared = list(network.blocks())
+    require(declared, "it declares no block: adapters have nowhere to attach")
+    never = [name for name in declared if name not in visits]
+    more = [name for name in dict.fromkeys(visits) if name not in declared or visits.count(name) > 1]
+    require(not never, f"declared but never visited: {', '.join(never)}")
+    require(not more, f"visited more than once, or not declared: {', '.join(more)}")
+    require(visits == declared, f"visited in another order than declared: {', '.join(visits)}")
+
+
+@check("denoiser.block-shape", "denoiser")
+def block_shape(subject: Subject) -> None:
+    """A block's output has the declared channels, and one position for ``stride`` pixels of the padded picture.
+
+    Fix: give ``Block(channels, stride, part)`` as the block's output is; part is encoder, middle or decoder.
+    """
+    network = subject.build()
+    declared: dict[str, Block] = network.blocks()
+    coarsest = max(block.stride for block in declared.values())
+    height, width = 4 * coarsest, 8 * coarsest
+    wrong = list[str]()
+
+    def spy(name: str, hidden: Tensor) -> Tensor:
+        block = declared.get(name)
+        if block is not None:
+            shape = (2, block.channels, height // block.stride, width // block.stride)
+            if tuple(hidden.shape) != shape or block.part not in PARTS:
+                wrong.append(f"{name} gives {tuple(hidden.shape)}, declared is {shape}, part {block.part}")
+        return hidden
+
+    call(network, arguments(height, width), spy)
+    require(not wrong, "; ".join(wrong[:3]))
+
+
+@check("denoiser.guide", "denoiser")
+def guide(subject: Subject) -> None:
+    """What the guide returns goes on: a change after any block reaches the output.
+
+    Fix: use the returned tensor, ``h = guide(name, h)``, in all that follows.
+    """
+    network, inputs = _make(subject), arguments()
+    plain = call(network, inputs)
+
+    def only(block: str) -> Callable[[str, Tensor], Tensor]:
+        return lambda name, hidden: hidden + 0.5 * hidden.abs() + 0.1 if name == block else hidden
+
+    deaf = [name for name in network.blocks() if gap(call(network, inputs, only(name)), plain) <= _FELT]
+    require(not deaf, f"the output does not notice what is returned after {', '.join(deaf)}")
+
+
+@check("denoiser.inputs-matter", "denoiser")
+def inputs_matter(subject: Subject) -> None:
+    """The layer, the noise level, the condition and the semantic code each change the output of a trained network.
+
+    Fix: let the noise level and the code enter every block, and concatenate the condition with the layer.
+    """
+    network = _make(subject)
+    plain = call(network, arguments())
+    for name, tensor in arguments().items():
+        changed = {**arguments(), name: tensor + 0.3 * gaussian(*tensor.shape, key="other")}
+        require(gap(call(network, changed), plain) > _FELT, f"the output does not depend on {name}")
+
+
+@check("denoiser.no-code", "denoiser")
+def no_code(subject: Subject) -> None:
+    """It works without semantic code too: built with ``code_width=0``, given a code of shape (B, 0, 0).
+
+    Fix: leave out the layers that read the code where ``code_width`` is 0.
+    """
+    ref = subject.ref()
+    network = subject.registry.build("denoiser", ref, code_width=0, attention=Plain())
+    output = call(network, {**arguments(), "code": torch.zeros(2, 0, 0)})
+    require(torch.isfinite(output).all(), "values that are no finite numbers")
+
+
+@check("denoiser.sizes", "denoiser")
+def sizes(subject: Subject) -> None:
+    """The output has the shape of x at any even size.
+
+    Fix: pad inside to a multiple of the coarsest stride, and crop the output.
+    """
+    network = _make(subject)
+    for height, width in ((32, 48), (18, 30), (34, 22), (2, 16)):
+        output = call(network, arguments(height, width))
+        require(output.shape == (2, 3, height, width), f"{width}x{height} px come back as {tuple(output.shape)}")
+        require(torch.isfinite(output).all(), f"{width}x{height} px: values that are no finite numbers")
+
+
+@check("denoiser.zero", "denoiser")
+def zero(subject: Subject) -> None:
+    """The output of a new network is zero: D(x, sigma) starts as the best guess that knows no picture.
+
+    Fix: initialise weight and bias of the last layer with zeros.
+    """
+    largest = float(call(subject.build(), arguments()).detach().abs().max())
+    require(largest == 0, f"a new network's output is up to {largest:.2g}")
+
+
+@check("denoiser.gradients", "denoiser")
+def gradients(subject: Subject) -> None:
+    """A gradient reaches every parameter that is trained.
+
+    Fix: remove layers that nothing uses; no ``detach`` or ``no_grad`` on the way.
+    """
+    network = _make(subject)
+    call(network, arguments()).square().mean().backward()  # type: ignore[no-untyped-call]
+    idle = [n for n, p in network.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
+    require(any(p.requires_grad for p in network.parameters()), "it has no parameter to train")
+    require(not idle, f"no gradient reaches {len(idle)} parameters, such as {', '.join(idle[:3])}")
+
+
+@check("denoiser.local", "denoiser", when=tagged("local"))
+def local(subject: Subject) -> None:
+    """What is declared ``local`` sees only its surroundings: a change at one end of a strip of 512 px leaves what is
+    368 px and more away as it was, within 1e-6; so a tile with a halo is denoised as within the whole.
+
+    Fix: normalise over the channels of a position, not over the picture; leave the tag out where positions attend
+    to each other.
+    """
+    network, code = _make(subject), arguments()["code"][:1]
+    far = leak(lambda image: network(image, torch.zeros(1), image, code))
+    require(far <= 1e-6, f"{FAR} px away the output changes by {far:.2g}")

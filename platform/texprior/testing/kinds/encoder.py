@@ -1,0 +1,84 @@
+"""Rules of semantic encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from texprior.flow.prior import SemanticEncoder
+from texprior.testing.catalogue import check, require
+from texprior.testing.material import gap, photographs, same
+from texprior.testing.probe import PROBES, Inputs, Probe, moved
+from texprior.testing.subject import Subject
+
+SIZES = ((64, 96), (33, 47), (24, 24))
+
+
+def _inputs() -> Inputs:
+    return {"image": photographs(2, 64, 96)}
+
+
+def _work(encoder: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+    return (encoder(inputs["image"]),)
+
+
+def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> nn.Module:
+    encoder: nn.Module = subject.build(changes)
+    return encoder.eval()
+
+
+PROBES["encoder"] = Probe(
+    _inputs,
+    _work,
+    make=_make,
+    base=(SemanticEncoder,),
+    methods=("forward",),
+    attributes=("width", "tokens"),
+    move=moved,
+)
+
+
+@check("encoder.frozen", "encoder")
+def frozen(subject: Subject) -> None:
+    """Net S is frozen: it has no trainable parameter, and its code carries no gradient.
+
+    Fix: end ``__init__`` with ``self.requires_grad_(False)``, or keep the parameters as buffers.
+    """
+    encoder = subject.build()
+    trained = [name for name, p in encoder.named_parameters() if p.requires_grad]
+    require(not trained, f"{len(trained)} parameters are trainable, such as {trained[:1]}")
+    require(not encoder(photographs(1, 64, 96)).requires_grad, "its code requires a gradient")
+
+
+@check("encoder.mode", "encoder")
+def mode(subject: Subject) -> None:
+    """Training mode changes nothing: the code is the same after ``.train()``, and no statistics are updated.
+
+    Fix: override ``train`` to stay in evaluation mode, or fold batch normalisation into the convolutions.
+    """
+    encoder, image = _make(subject), photographs(2, 64, 96)
+    before = encoder(image.clone())
+    buffers = {name: buffer.clone() for name, buffer in encoder.named_buffers()}
+    encoder.train()
+    worst = gap(encoder(image.clone()), before)
+    require(worst == 0, f"in training mode the code differs by {worst:.2g}")
+    moving = [name for name, buffer in encoder.named_buffers() if not same(buffer, buffers[name])]
+    require(not moving, f"buffers change in training mode, such as {moving[:1]}")
+
+
+@check("encoder.tokens", "encoder")
+def tokens(subject: Subject) -> None:
+    """The code has the declared shape, (B, tokens, width), and finite values, whatever the picture's size.
+
+    Fix: pool to a fixed grid; set ``self.tokens`` and ``self.width`` from the options; 0 and 0 where there is no code.
+    """
+    encoder = _make(subject)
+    for height, width in SIZES:
+        code = encoder(photographs(2, height, width))
+        declared = (2, encoder.tokens, encoder.width)
+        require(code.shape == declared, f"{width}x{height} px give {tuple(code.shape)}, declared is {declared}")
+        require(torch.isfinite(code).all(), f"{width}x{height} px: values that are no finite numbers")
+    require((encoder.tokens == 0) == (encoder.width == 0), "one of tokens and width is 0, the other is not")

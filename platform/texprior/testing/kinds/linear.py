@@ -1,0 +1,69 @@
+"""Denoisers whose solution is known, and a sampler's exact response to what goes in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log, sqrt
+from typing import Any
+
+import torch
+from torch import Tensor
+
+DATA_MEAN, DATA_STD = 0.25, 0.5
+
+
+def gaussian_denoiser(x: Tensor, sigma: Tensor) -> Tensor:
+    """E[x_0 | x] for data N(DATA_MEAN, DATA_STD^2): affine in x."""
+    return DATA_MEAN + DATA_STD**2 / (DATA_STD**2 + sigma**2) * (x - DATA_MEAN)
+
+
+def curved(x: Tensor, sigma: Tensor) -> Tensor:
+    """E[x_0 | x] for data that are -1 or 1 with equal chances: tanh(x / sigma^2), not linear in anything."""
+    return torch.tanh(x / sigma**2)
+
+
+def exact_gain(sigma: float) -> float:
+    """x_0 - mean over x_sigma - mean on the probability flow of Gaussian data (Karras et al. 2022, eq. 1)."""
+    return DATA_STD / sqrt(DATA_STD**2 + sigma**2)
+
+
+@dataclass(frozen=True)
+class Response:
+    """With an affine denoiser a sampler's output is ``offset + start * x + sum_i noises[i] * n_i``."""
+
+    offset: float
+    start: float
+    noises: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean of the output, for x whose mean is the data's."""
+        return self.offset + self.start * DATA_MEAN
+
+    def std(self, sigma: float) -> float:
+        """The standard deviation of the output, for x with its own distribution at sigma and standard normal noise."""
+        return sqrt(self.start**2 * (DATA_STD**2 + sigma**2) + sum(gain**2 for gain in self.noises))
+
+
+def respond(sampler: Any, sigmas: Tensor) -> Response:
+    """The exact response, from one run on unit impulses in float64: one batch entry for each input."""
+    steps = len(sigmas) - 1
+    x = torch.zeros(steps + 2, 1, 1, 1, dtype=torch.float64)
+    x[steps] = 1
+
+    def impulse(i: int) -> Tensor:
+        noise = torch.zeros_like(x)
+        noise[i] = 1
+        return noise
+
+    out = [float(v) for v in sampler(gaussian_denoiser, x, sigmas.double(), impulse).flatten()]
+    offset = out[steps + 1]
+    return Response(offset, out[steps] - offset, tuple(v - offset for v in out[:steps]))
+
+
+def slope(steps: Sequence[int], errors: Sequence[float]) -> float:
+    """The order at which errors fall with the number of steps: minus the least-squares slope of their logarithms."""
+    x, y = [log(n) for n in steps], [log(e) for e in errors]
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    return -sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum((a - mean_x) ** 2 for a in x)

@@ -1,0 +1,181 @@
+"""Rules of metrics of scope image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from texprior.flow.measure import ImageMetric
+from texprior.plugin import Component, Metric
+from texprior.testing.catalogue import When, check, require
+from texprior.testing.material import gap, gaussian, photographs
+from texprior.testing.probe import PROBES, Inputs, Probe, unmoved
+from texprior.testing.subject import Subject
+from texprior.testing.values import choices, is_tuned, samples
+
+SIZE = (192, 224)
+LEVELS = (0.02, 0.06, 0.2)
+"""Standard deviations of the noise that a metric must find worse and worse."""
+BATCH_TOLERANCE = 1e-5
+
+
+def _record(subject: Subject) -> Metric:
+    assert isinstance(subject.record, Metric)
+    return subject.record
+
+
+def _per_image(record: Component) -> bool:
+    return isinstance(record, Metric) and record.scope == "image"
+
+
+def _full_reference(record: Component) -> bool:
+    return isinstance(record, Metric) and record.reference and record.scope == "image"
+
+
+def _no_reference(record: Component) -> bool:
+    return isinstance(record, Metric) and not record.reference and record.scope == "image"
+
+
+IMAGE = When("`scope` is image", _per_image)
+FULL = When("`scope` is image, `reference` is true", _full_reference)
+NO_REFERENCE = When("`scope` is image, `reference` is false", _no_reference)
+
+
+def noisy(level: float) -> Tensor:
+    """The photographs with white noise of a standard deviation, (2, 3, 192, 224), clipped to [0, 1]."""
+    return (photographs(2, *SIZE) + level * gaussian(2, 3, *SIZE, key="noise")).clamp(0, 1)
+
+
+def _inputs() -> Inputs:
+    return {"image": noisy(0.05), "reference": photographs(2, *SIZE)}
+
+
+def _work(metric: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+    return (metric(inputs["image"], inputs["reference"]),)
+
+
+PROBES["metric"] = Probe(_inputs, _work, attributes=("key",), move=unmoved)
+
+
+def scores(subject: Subject, level: float) -> Tensor:
+    """The scores of the photographs with noise; each level is computed once."""
+    known: dict[float, Tensor] = subject.memory.setdefault("scores", {})
+    if level not in known:
+        metric: ImageMetric = subject.shared()
+        known[level] = metric(noisy(level), photographs(2, *SIZE)).detach().double()
+    return known[level]
+
+
+def badness(record: Metric, found: Tensor) -> Tensor:
+    """Grows as a picture gets worse, by the direction that the record declares."""
+    return {"higher": -found, "lower": found, "one": (found - 1).abs()}[record.better]
+
+
+@check("metric.scores", "metric", when=IMAGE)
+def one_score_per_image(subject: Subject) -> None:
+    """Two pictures get two finite scores, in a floating-point tensor of shape (B,).
+
+    Fix: reduce over a picture's own dimensions, ``.flatten(1).mean(1)``; guard logarithms and divisions.
+    """
+    for level in LEVELS:
+        found = subject.shared()(noisy(level), photographs(2, *SIZE))
+        require(isinstance(found, Tensor) and found.is_floating_point(), f"it returns {type(found).__name__}")
+        require(tuple(found.shape) == (2,), f"two pictures get scores of shape {tuple(found.shape)}")
+        require(torch.isfinite(found).all(), f"noise of {level}: a score is no finite number")
+
+
+@check("metric.batch", "metric", when=IMAGE)
+def batch(subject: Subject) -> None:
+    """A score is a function of its own picture alone: the same in any batch and order, within 1e-5.
+
+    Fix: no statistics over the batch (maximum, mean, normalisation); no state from one call to the next.
+    """
+    metric, image, reference = subject.shared(), noisy(0.05), photographs(2, *SIZE)
+    image[1] = noisy(0.2)[1]
+    together = metric(image, reference)
+    swapped = metric(image.flip(0), reference.flip(0)).flip(0)
+    alone = torch.cat([metric(image[i : i + 1], reference[i : i + 1]) for i in range(2)])
+    limit = BATCH_TOLERANCE * max(1.0, float(together.detach().abs().max()))
+    for name, other in (("alone", alone), ("in another order", swapped)):
+        require(gap(together, other) <= limit, f"{name} the scores differ by {gap(together, other):.2g}")
+
+
+@check("metric.identity", "metric", when=FULL)
+def identity(subject: Subject) -> None:
+    """The reference itself scores best: better than with little noise, blurred, shifted by a pixel, or darker; and 1
+    where ``better`` is ``one``.
+
+    Fix: compare with the reference that is given, by a distance that is 0 for equal pictures.
+    """
+    record, metric, reference = _record(subject), subject.shared(), photographs(2, *SIZE)
+    itself = scores(subject, 0.0)
+    blurred = torch.nn.functional.avg_pool2d(reference, 3, 1, 1, count_include_pad=False)
+    others = {"noise": noisy(0.02), "blur": blurred, "shift": reference.roll(1, -1), "darker": 0.9 * reference}
+    best = badness(record, itself)
+    for name, image in others.items():
+        worse = badness(record, metric(image, reference).detach().double())
+        require((best <= worse).all(), f"the reference scores {_shown(best)}, with {name} {_shown(worse)} (badness)")
+    require(record.better != "one" or gap(itself, torch.ones(2)) <= 1e-6, f"the reference scores {_shown(itself)}")
+
+
+@check("metric.direction", "metric", when=IMAGE)
+def direction(subject: Subject) -> None:
+    """A photograph scores better than the same one with noise of standard deviation 0.2, by the declared ``better``.
+
+    Fix: declare ``better="higher"``, ``"lower"`` or ``"one"`` as the score is, or change its sign.
+    """
+    record = _record(subject)
+    clean, spoilt = scores(subject, 0.0), scores(subject, LEVELS[-1])
+    holds = (badness(record, clean) < badness(record, spoilt)).all()
+    require(holds, f'better="{record.better}", but the photographs score {_shown(clean)}, with noise {_shown(spoilt)}')
+
+
+@check("metric.noise", "metric", when=IMAGE)
+def worsens(subject: Subject) -> None:
+    """More noise moves the score on in one direction: at 0.02, 0.06 and 0.2 it never turns back.
+
+    Fix: look for a clamp, a saturation or a sign in the middle of the formula.
+    """
+    record = _record(subject)
+    levels = [scores(subject, level) for level in LEVELS]
+    values = torch.stack([badness(record, v) if record.better == "one" else v for v in levels])
+    change = values.diff(dim=0)
+    one_way = (change > 0).all() or (change < 0).all()
+    require(one_way, f"noise of {LEVELS} scores {'; '.join(_shown(v) for v in levels)}")
+
+
+@check("metric.reference", "metric", when=NO_REFERENCE)
+def reference_unused(subject: Subject) -> None:
+    """What needs no reference takes None, and ignores a picture that is given.
+
+    Fix: declare ``reference=True`` where one is used.
+    """
+    metric, image = subject.shared(), noisy(0.05)
+    without, with_one = metric(image, None), metric(image, photographs(2, *SIZE))
+    require(gap(without, with_one) == 0, f"a reference changes the scores by {gap(without, with_one):.2g}")
+
+
+@check("metric.key", "metric")
+def key(subject: Subject) -> None:
+    """``key`` names the metric with what its scores depend on: options that change the scores change the key.
+
+    Fix: put the option into the key, such as ``f"psnr_{options.space}"``.
+    """
+    base = subject.shared()
+    require(isinstance(base.key, str) and base.key and " " not in base.key, f"key is {base.key!r}")
+    seen = {base.key: base(noisy(0.05), photographs(2, *SIZE)).detach()} if _per_image(subject.record) else {}
+    if not seen:
+        return
+    for changes in [*(samples(subject.model, 3) if is_tuned(subject.model) else []), *choices(subject.model)]:
+        if not subject.accepts(changes):
+            continue
+        other = subject.build(changes)
+        found = other(noisy(0.05), photographs(2, *SIZE)).detach()
+        known = seen.setdefault(other.key, found)
+        require(gap(known, found) <= 1e-6, f"{changes} changes the scores under the same key '{other.key}'")
+
+
+def _shown(values: Tensor) -> str:
+    return "/".join(f"{v:.4g}" for v in values.tolist())

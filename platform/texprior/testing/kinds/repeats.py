@@ -1,0 +1,66 @@
+"""Work that is done again: operations whose inputs do not change from step to step, but with the picture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+COSTLY = ("conv", "mm", "matmul", "einsum", "linear", "attention", "norm", "interpolate", "pool", "fft", "lstm", "gru")
+"""Parts of the names of PyTorch's functions that cost more than a pass over their input."""
+
+
+class _Recorder(TorchFunctionMode):
+    """Counts costly functions by their name and the content of their tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Counter[tuple[str, str]] = Counter()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = str(getattr(func, "__name__", func)).strip("_")
+        if any(part in name for part in COSTLY):
+            self.seen[name, _content(_tensors((args, kwargs or {})))] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def repeated_work(
+    step: Callable[[], Any], other_step: Callable[[], Any], other_picture: Callable[[], Any]
+) -> list[str]:
+    """Costly functions that are the same in two steps of one picture, and others for another picture.
+
+    Each argument is a network call; it is made once before it is recorded, so that what is kept from then on is kept.
+    """
+    first, second, third = (_recorded(call) for call in (step, other_step, other_picture))
+    names = Counter(name for (name, _), count in ((first & second) - third).items() for _ in range(count))
+    return [f"{count} x {name}" for name, count in sorted(names.items())]
+
+
+def _recorded(call: Callable[[], Any]) -> Counter[tuple[str, str]]:
+    call()
+    with _Recorder() as recorder:
+        call()
+    return recorder.seen
+
+
+def _tensors(value: Any) -> Iterable[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _content(tensors: Iterable[Tensor]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for tensor in tensors:
+        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,204 @@
+"""Rules of samplers, on denoisers whose solution is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from texprior.diffusion.sigmas import karras
+from texprior.plugin import Sampler
+from texprior.testing.catalogue import Broken, NotRun, check, require, tagged
+from texprior.testing.kinds.linear import DATA_MEAN, DATA_STD, curved, exact_gain, respond, slope
+from texprior.testing.material import gaussian
+from texprior.testing.probe import PROBES, Inputs, Probe, unmoved
+from texprior.testing.subject import Subject
+from texprior.testing.values import choices, ends, is_tuned, samples
+
+SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
+STEPS = (50, 100, 200)
+"""Where the slope of the error is fitted."""
+SLACK_BELOW, SLACK_ABOVE = 0.25, 0.75
+_WORK_STEPS = 4
+
+
+def _inputs() -> Inputs:
+    return {"x": 20 * gaussian(2, 3, 8, 8, key="x"), "noise": gaussian(2, _WORK_STEPS, 3, 8, 8, key="noise")}
+
+
+def _work(sampler: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+    sigmas = karras(_WORK_STEPS, 0.02, 20).to(inputs["x"].device)
+    return (sampler(curved, inputs["x"], sigmas, lambda i: inputs["noise"][:, i]),)
+
+
+PROBES["sampler"] = Probe(
+    _inputs, _work, methods=("calls", "__call__"), dtypes=(torch.float32, torch.float64), move=unmoved
+)
+
+
+def settings(subject: Subject) -> Iterator[dict[str, Any]]:
+    """The default options, then one option at a time at its ends and at each value that its type lists."""
+    for changes in ({}, *ends(subject.model), *choices(subject.model)):
+        if subject.accepts(changes):
+            yield changes
+
+
+def _asks_noise(subject: Subject, changes: Mapping[str, Any]) -> bool:
+    asked = []
+
+    def noise(i: int) -> Tensor:
+        asked.append(i)
+        return torch.zeros(1, 1, 1, 1)
+
+    subject.build(changes)(curved, torch.ones(1, 1, 1, 1), karras(10, 0.02, 20), noise)
+    return bool(asked)
+
+
+def _form(subject: Subject, *, stochastic: bool) -> dict[str, Any] | None:
+    """Options under which it does, or does not, ask for noise."""
+    return next((s for s in settings(subject) if _asks_noise(subject, s) == stochastic), None)
+
+
+@check("sampler.gaussian", "sampler")
+def recovers(subject: Subject) -> None:
+    """With the exact denoiser of Gaussian data, samples have the data's mean (within 1e-5) and standard deviation
+    (within 3 % at 200 steps), at the default options and across the search space.
+
+    Fix: hold each step against the method's equations; noise that is added must replace noise that is removed.
+    """
+    sigmas = karras(STEPS[-1], SIGMA_MIN, SIGMA_MAX)
+    for changes in [{}, *(samples(subject.model, 4) if is_tuned(subject.model) else [])]:
+        response = respond(subject.build(changes), sigmas)
+        off = abs(response.mean - DATA_MEAN)
+        where = f"with {changes}" if changes else "with its defaults"
+        require(off <= 1e-5, f"{where} the mean is {response.mean:.6g} instead of {DATA_MEAN}")
+        error = response.std(SIGMA_MAX) / DATA_STD - 1
+        require(abs(error) <= 0.03, f"{where} the standard deviation is off by {100 * error:.2g} %")
+
+
+@check("sampler.order", "sampler")
+def order(subject: Subject) -> None:
+    """The error falls at the declared order: its slope over 50, 100 and 200 steps is ``order``, between 0.25 less and
+    0.75 more. The error is that of the solution in the deterministic form, that of the variance where there is none.
+
+    Fix: declare the global order (local error of order p + 1 is global order p); look for a wrong coefficient, or a
+    first-order step in the middle.
+    """
+    assert isinstance(subject.record, Sampler)
+    declared, changes = subject.record.order, _form(subject, stochastic=False)
+    deterministic = changes is not None
+    errors = []
+    for steps in STEPS:
+        sigmas = karras(steps, SIGMA_MIN, SIGMA_MAX)
+        response = respond(subject.build(changes or {}), sigmas)
+        exact, found = exact_gain(float(sigmas[0])), response.start
+        if not deterministic:
+            exact, found = DATA_STD**2, response.std(float(sigmas[0])) ** 2
+        errors.append(max(abs(found / exact - 1), 1e-12))
+    fitted = slope(STEPS, errors)
+    shown = ", ".join(f"{e:.2g} at {n}" for n, e in zip(STEPS, errors, strict=True))
+    subject.note(f"order {fitted:.2f} fitted, {declared} declared")
+    require(
+        declared - SLACK_BELOW <= fitted <= declared + SLACK_ABOVE,
+        f"order {declared} is declared, the error ({shown}) falls with order {fitted:.2f}",
+    )
+
+
+@check("sampler.calls", "sampler")
+def calls(subject: Subject) -> None:
+    """``calls(steps)`` is the number of network calls that are made.
+
+    Fix: count the calls of ``denoise`` in one run by hand, with the last step to sigma 0.
+    """
+    for changes in settings(subject):
+        sampler = subject.build(changes)
+        for steps in (1, 2, 3, 4, 7, 10):
+            made = len(_seen(sampler, steps))
+            declared = sampler.calls(steps)
+            where = f" with {changes}" if changes else ""
+            require(made == declared, f"{steps} steps{where}: {declared} calls declared, {made} made")
+
+
+@check("sampler.sigma", "sampler")
+def sigma(subject: Subject) -> None:
+    """The denoiser is given one sigma for the batch, a tensor without dimensions, positive and finite.
+
+    Fix: pass ``sigmas[i]``; never call the denoiser at the final sigma 0.
+    """
+    for level in _seen(subject.build(), 7):
+        require(isinstance(level, Tensor) and level.ndim == 0, f"sigma is given as {level!r}")
+        require(torch.isfinite(level) and level > 0, f"the denoiser is called at sigma {float(level)}")
+
+
+@check("sampler.few-steps", "sampler")
+def few_steps(subject: Subject) -> None:
+    """One, two and three steps give finite results of x's shape: few calls are the competitive range.
+
+    Fix: mind divisions by the next sigma where it is 0, and histories that are not there yet.
+    """
+    for steps in (1, 2, 3):
+        x = gaussian(2, 3, 4, 4) * SIGMA_MAX
+        out = subject.build()(curved, x, karras(steps, 0.02, SIGMA_MAX), lambda i: gaussian(2, 3, 4, 4, key=str(i)))
+        require(out.shape == x.shape, f"{steps} steps give shape {tuple(out.shape)} for {tuple(x.shape)}")
+        require(torch.isfinite(out).all(), f"{steps} steps: values that are no finite numbers")
+
+
+@check("sampler.noise", "sampler")
+def noise_source(subject: Subject) -> None:
+    """Noise is asked for by the index of a step, at most once each: the source gives the same numbers for an index.
+
+    Fix: call ``noise(i)`` with i from 0 to steps - 1; split one draw where a step needs two that depend on each other.
+    """
+    changes = _form(subject, stochastic=True)
+    if changes is None:
+        raise NotRun("it asks for no noise at any of its options")
+    for steps in (2, 5):
+        asked = list[int]()
+        _seen(subject.build(changes), steps, asked)
+        outside = [i for i in asked if not 0 <= i < steps]
+        require(not outside, f"{steps} steps: noise is asked for at {outside}")
+        twice = sorted({i for i in asked if asked.count(i) > 1})
+        require(not twice, f"{steps} steps: noise is asked for more than once at {twice}")
+
+
+@check("sampler.deterministic", "sampler", when=tagged("deterministic"))
+def deterministic(subject: Subject) -> None:
+    """What is tagged ``deterministic`` has a form that asks for no noise: at its defaults, or with one option at an end
+    of its range.
+
+    Fix: do not call ``noise`` where its factor is 0; leave out the tag where noise is always used.
+    """
+    require(_form(subject, stochastic=False) is not None, "it asks for noise at all of its options")
+
+
+@check("sampler.stochastic", "sampler", when=tagged("stochastic"))
+def stochastic(subject: Subject) -> None:
+    """What is tagged ``stochastic`` has a form that uses the injected noise: at its defaults, or with one option at an
+    end of its range.
+
+    Fix: draw through ``noise(i)``; leave out the tag where no noise is used.
+    """
+    changes = _form(subject, stochastic=True)
+    require(changes is not None, "it asks for no noise at any of its options")
+    response = respond(subject.build(changes), karras(10, 0.02, 20))
+    if not any(response.noises):
+        raise Broken("it asks for noise, which then changes nothing")
+
+
+def _seen(sampler: Any, steps: int, asked: list[int] | None = None) -> list[Tensor]:
+    """The sigmas that the denoiser is called at; the indices of the noise go to ``asked``."""
+    sigmas, x = list[Tensor](), torch.ones(1, 1, 2, 2)
+
+    def denoise(state: Tensor, level: Tensor) -> Tensor:
+        sigmas.append(level)
+        return curved(state, torch.as_tensor(level))
+
+    def noise(i: int) -> Tensor:
+        if asked is not None:
+            asked.append(i)
+        return gaussian(1, 1, 2, 2, key=str(i))
+
+    sampler(denoise, x, karras(steps, 0.02, 20), noise)
+    return sigmas

@@ -1,0 +1,145 @@
+"""Runs checks: one on a subject, or all that apply, with the failures that were expected."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from texprior.errors import ConfigError
+from texprior.plugin import Component
+from texprior.testing.catalogue import FLOOR, Broken, Check, NotRun, check, checks_of, find
+from texprior.testing.material import seed_globals, undisturbed
+from texprior.testing.subject import Subject
+
+Status = Literal["passed", "failed", "expected", "not run"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found. ``expected``: it failed, as its author said it would."""
+
+    check: Check
+    status: Status
+    message: str = ""
+    lacking: bool = False
+    """Not run because this machine has not what the component declares to need."""
+    details: str = ""
+    """The traceback, where the component raised."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcomes of one component."""
+
+    subject: Subject
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def run(self) -> int:
+        """Checks that ran."""
+        return sum(o.status != "not run" for o in self.outcomes)
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """Those that failed and were not expected to, or passed and were not."""
+        return [o for o in self.outcomes if o.status == "failed"]
+
+    def line(self) -> str:
+        """How many checks ran, and what a reader should know."""
+        return counted(self.subject, self.outcomes)
+
+    def not_run(self) -> dict[str, list[str]]:
+        """Reason -> ids of the checks that did not run for it."""
+        return reasons(self.outcomes)
+
+
+def check_component(subject: Subject, expected_failures: Mapping[str, str] | None = None) -> Report:
+    """Runs every check that applies. Raises ConfigError for an option that cannot be, or an unknown check id."""
+    subject.validate()
+    expected = validated(expected_failures or {}, subject.record)
+    outcomes = [settled(outcome_of(each, subject), expected.get(each.id)) for each in checks_of(subject.record)]
+    return Report(subject, tuple(outcomes))
+
+
+def counted(subject: Subject, outcomes: Collection[Outcome]) -> str:
+    """A sentence of counts."""
+    ran, record = sum(o.status != "not run" for o in outcomes), subject.record
+    counts = f"{ran} checks run, {len(outcomes) - ran} not run, floor {FLOOR[record.kind]}"
+    return f"{record.kind} {subject.entry.qualified}: {counts}{''.join(f'; {note}' for note in subject.notes)}"
+
+
+def reasons(outcomes: Iterable[Outcome]) -> dict[str, list[str]]:
+    """Reason -> ids of the checks that did not run for it."""
+    found: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.status == "not run":
+            found.setdefault(outcome.message, []).append(outcome.check.id)
+    return found
+
+
+def validated(expected_failures: Mapping[str, str], record: Component) -> dict[str, str]:
+    """Expected failures by check id. Raises ConfigError: no such check, not one of this component's, no reason."""
+    for id_, reason in expected_failures.items():
+        find(id_, record)
+        if not (isinstance(reason, str) and reason.strip()):
+            raise ConfigError(f"expected failure '{id_}': say why, in a sentence (got {reason!r})")
+    return dict(expected_failures)
+
+
+def settled(outcome: Outcome, reason: str | None) -> Outcome:
+    """The outcome of a check that is expected to fail, where there is a reason. Passing is then a failure."""
+    if reason is None or outcome.status == "not run":
+        return outcome
+    if outcome.status == "failed":
+        return replace(outcome, status="expected", message=f"{reason} ({outcome.message})")
+    return replace(outcome, status="failed", message=f"expected to fail ({reason}), but it passes: expect it no more")
+
+
+def outcome_of(each: Check, subject: Subject) -> Outcome:
+    """Runs a check, once for a subject; the global random numbers are the same at its start and untouched by it."""
+    known: dict[str, Outcome] = subject.memory.setdefault("outcomes", {})
+    if each.id not in known:
+        with undisturbed():
+            seed_globals(0)
+            known[each.id] = _run(each, subject)
+    return known[each.id]
+
+
+def _run(each: Check, subject: Subject) -> Outcome:
+    try:
+        each.function(subject)
+    except NotRun as reason:
+        return Outcome(each, "not run", str(reason), reason.lacking)
+    except Broken as error:
+        return Outcome(each, "failed", str(error))
+    except Exception as error:
+        missing = subject.missing()
+        if isinstance(error, ConfigError) and missing:
+            return Outcome(each, "not run", str(error), lacking=True)
+        return Outcome(each, "failed", f"{type(error).__name__}: {error}", details=traceback.format_exc())
+    return Outcome(each, "passed")
+
+
+@check("any.floor")
+def floor(subject: Subject) -> None:
+    """Enough checks run: at least as many as the floor of the kind. What is not run has a reason that is printed.
+
+    Fix: hand in what the component cannot do without, such as ``options={"path": ...}`` of a data set; declare the
+    packages and parameters that it needs in its record (``requires``, ``weights``).
+    """
+    outcomes = list(_others(checks_of(subject.record), subject))
+    ran, least = sum(o.status != "not run" for o in outcomes), FLOOR[subject.record.kind]
+    excused = [o for o in outcomes if o.lacking]
+    if ran >= least:
+        return
+    not_run = "; ".join(f"{', '.join(ids)} ({reason})" for reason, ids in reasons(outcomes).items())
+    sentence = f"checks that ran: {ran}, the floor of a {subject.record.kind} is {least}; not run: {not_run}"
+    if ran + len(excused) >= least:
+        raise NotRun(sentence, lacking=True)
+    raise Broken(sentence)
+
+
+def _others(checks: Sequence[Check], subject: Subject) -> Iterator[Outcome]:
+    return (outcome_of(each, subject) for each in checks if each.id != "any.floor")

@@ -1,0 +1,134 @@
+"""Reports: what is expected, what is not run and why, and what one check cannot do to another."""
+
+import random
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from texprior.errors import ConfigError
+from texprior.plugin import Degradation, Options, Weights, hookimpl
+from texprior.registry import Registry
+from texprior.testing import Subject, check_component
+from texprior.testing.material import global_state
+
+
+class Dark:
+    def __init__(self, options):
+        pass
+
+    def __call__(self, image_CHW, rng):
+        return image_CHW * torch.rand((), generator=rng)
+
+
+class Loud(Dark):
+    def __call__(self, image_CHW, rng):
+        return super().__call__(image_CHW, rng) * torch.rand(())
+
+
+class Needy(Dark):
+    def __init__(self, options):
+        raise ConfigError("the parameters 'rain_net' are not here")
+
+
+class PathOptions(Options):
+    path: str
+
+
+MISSING = Weights("rain_net", "0" * 64, "MIT", "nowhere")
+
+
+def subject(implementation, **record):
+    """A component of a module that is registered, as in a notebook."""
+    module = types.ModuleType("noted")
+    module.Impl = implementation
+    module.texprior_degradations = hookimpl(
+        lambda: [Degradation("dark", "noted:Impl", **{"summary": "Dark.", **record})]
+    )
+    registry = Registry()
+    registry.register(module)
+    return Subject(registry, registry.entries()[0])
+
+
+@pytest.fixture(autouse=True)
+def _noted(monkeypatch):
+    import sys
+
+    module = types.ModuleType("noted")
+    monkeypatch.setitem(sys.modules, "noted", module)
+    monkeypatch.setattr(Registry, "register", _registering(Registry.register, module))
+
+
+def _registering(register, importable):
+    def registered(self, module):
+        importable.__dict__.update(module.__dict__)
+        return register(self, module)
+
+    return registered
+
+
+def status(report):
+    return {outcome.check.id: outcome.status for outcome in report.outcomes}
+
+
+def test_a_right_component_passes_what_can_be_run():
+    found = status(check_component(subject(Dark)))
+    assert {id_ for id_, s in found.items() if s != "passed"} == {"any.entry-module"}
+    assert found["any.entry-module"] == "not run"
+
+
+def test_an_expected_failure_is_one_and_a_pass_is_a_failure():
+    report = check_component(subject(Loud), {"any.global-rng": "it is loud"})
+    assert status(report)["any.global-rng"] == "expected"
+    assert report.failed == []
+    (unexpected,) = check_component(subject(Dark), {"any.global-rng": "it is loud"}).failed
+    assert unexpected.check.id == "any.global-rng"
+    assert "expected to fail (it is loud), but it passes" in unexpected.message
+
+
+@pytest.mark.parametrize(
+    ("expected", "reason"),
+    [
+        ({"any.global-rgn": "typo"}, "did you mean 'any.global-rng'"),
+        ({"sampler.order": "another kind's"}, "does not apply to degradation 'dark'"),
+        ({"any.global-rng": " "}, "say why, in a sentence"),
+    ],
+)
+def test_expected_failures_are_checked_before_anything_runs(expected, reason):
+    with pytest.raises(ConfigError, match=reason):
+        check_component(subject(Dark), expected)
+
+
+def test_a_required_option_must_be_handed_in():
+    bare = check_component(subject(Dark, options=PathOptions))
+    assert [o.check.id for o in bare.failed] == ["any.floor"]
+    assert "checks that ran: 1, the floor of a degradation is 14" in bare.failed[0].message
+    assert "any.builds" in bare.not_run()["option 'path' has no default: hand in options, or give its Field examples"]
+    whole = subject(Dark, options=PathOptions)
+    whole.options = {"path": "x"}
+    assert check_component(whole).failed == []
+
+
+def test_what_the_machine_lacks_is_not_run_where_it_is_declared():
+    """Declared, the floor is excused with the same reason; undeclared, it is the component's failure."""
+    declared = status(check_component(subject(Needy, weights=(MISSING,))))
+    assert declared["any.builds"] == declared["degradation.keys"] == declared["any.floor"] == "not run"
+    assert declared["any.json"] == "passed"
+    assert [o.check.id for o in check_component(subject(Needy)).failed] == ["any.builds", "any.floor"]
+    package = check_component(subject(Needy, requires=("no_such_package_anywhere",)))
+    assert package.failed == []
+    assert "any.builds" in package.not_run()["it requires no_such_package_anywhere, which is not installed here"]
+
+
+def test_the_global_random_numbers_go_on_as_if_nothing_had_been_checked():
+    before = global_state()
+    check_component(subject(Loud))
+    assert global_state() == before
+
+
+def test_the_global_state_sees_every_generator():
+    for draw in (random.random, np.random.random, lambda: torch.rand(())):
+        before = global_state()
+        draw()
+        assert global_state() != before

@@ -1,0 +1,147 @@
+"""Adapters: one that is right, and what goes wrong with them."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from texprior.flow.adapt import BlockAdapter
+from texprior.plugin import Adapter, Options, hookimpl
+
+CAUGHT_BY = {
+    "right": [],
+    "not_the_identity": ["adapter.identity"],
+    "nearly_the_identity": ["adapter.identity"],
+    "trains_the_backbone": ["adapter.frozen"],
+    "owns_the_backbone": ["adapter.frozen", "adapter.state", "adapter.detach"],
+    "changes_the_backbone": ["adapter.frozen", "adapter.detach", "adapter.identity"],
+    "leaves_a_hook": ["adapter.detach"],
+    "recomputes_its_features": ["adapter.cacheable"],
+    "idle_layer": ["adapter.gradients"],
+    "does_nothing": ["adapter.acts", "adapter.gradients"],
+    "forgets_its_state": ["adapter.state"],
+}
+WIDTH = 4
+
+
+class Right(BlockAdapter):
+    """h + Out(GELU(In(h)) + Conv(y at the block's resolution)), Out = 0 at first."""
+
+    def __init__(self, options, blocks):
+        super().__init__(blocks)
+        self.conv, self.enter, self.out = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
+        for name, block in blocks.items():
+            self.enter[name.replace(".", "_")] = nn.Conv2d(block.channels, WIDTH, 1)
+            self.conv[name.replace(".", "_")] = nn.Conv2d(3, WIDTH, 3, padding=1)
+            self.out[name.replace(".", "_")] = nn.Conv2d(WIDTH, block.channels, 1)
+        self.out.apply(lambda m: self.start(m) if isinstance(m, nn.Conv2d) else None)
+
+    def start(self, layer):
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+
+    def features(self, estimate_BCHW):
+        coarsest = max(block.stride for block in self.block_of.values())
+        height, width = estimate_BCHW.shape[-2:]
+        y = functional.pad(estimate_BCHW, (0, -width % coarsest, 0, -height % coarsest), mode="replicate")
+        return {name: self.feature(name, y) for name in self.block_of}
+
+    def feature(self, block, y_BCHW):
+        small = functional.avg_pool2d(y_BCHW, self.block_of[block].stride)
+        return self.conv[block.replace(".", "_")](small)
+
+    def after_block(self, block, hidden_BCHW, features):
+        key = block.replace(".", "_")
+        return hidden_BCHW + self.out[key](functional.gelu(self.enter[key](hidden_BCHW)) + features[block])
+
+
+class NotTheIdentity(Right):
+    def start(self, layer):
+        pass
+
+
+class NearlyTheIdentity(Right):
+    def after_block(self, block, hidden_BCHW, features):
+        return super().after_block(block, hidden_BCHW * (1 + 1e-4), features)
+
+
+class TrainsTheBackbone(Right):
+    def attach(self, denoiser):
+        denoiser.requires_grad_(True)
+
+    def detach(self, denoiser):
+        denoiser.requires_grad_(False)
+
+
+class OwnsTheBackbone(Right):
+    def attach(self, denoiser):
+        self.denoiser = denoiser
+
+
+class ChangesTheBackbone(Right):
+    @torch.no_grad()
+    def attach(self, denoiser):
+        for parameter in denoiser.parameters():
+            parameter.mul_(1.01)
+
+    @torch.no_grad()
+    def detach(self, denoiser):
+        for parameter in denoiser.parameters():
+            parameter.div_(1.01)
+
+
+class LeavesAHook(Right):
+    def attach(self, denoiser):
+        denoiser.register_forward_hook(lambda module, inputs, output: output + self.shift())
+
+    def shift(self):
+        return sum(layer.bias.mean() for layer in self.out.values())
+
+
+class RecomputesItsFeatures(Right):
+    def features(self, estimate_BCHW):
+        coarsest = max(block.stride for block in self.block_of.values())
+        height, width = estimate_BCHW.shape[-2:]
+        return {"y": functional.pad(estimate_BCHW, (0, -width % coarsest, 0, -height % coarsest), mode="replicate")}
+
+    def after_block(self, block, hidden_BCHW, features):
+        return super().after_block(block, hidden_BCHW, {block: self.feature(block, features["y"])})
+
+
+class IdleLayer(Right):
+    def __init__(self, options, blocks):
+        super().__init__(options, blocks)
+        self.forgotten = nn.Conv2d(3, 3, 1)
+
+
+class DoesNothing(Right):
+    def after_block(self, block, hidden_BCHW, features):
+        return hidden_BCHW + 0 * super().after_block(block, hidden_BCHW, features)
+
+
+class ForgetsItsState(Right):
+    def __init__(self, options, blocks):
+        super().__init__(options, blocks)
+        self.shift = torch.rand(())
+
+    def features(self, estimate_BCHW):
+        return {name: feature + self.shift for name, feature in super().features(estimate_BCHW).items()}
+
+
+@hookimpl
+def texprior_adapters():
+    classes = (
+        *(Right, NotTheIdentity, NearlyTheIdentity, TrainsTheBackbone, OwnsTheBackbone, ChangesTheBackbone),
+        *(LeavesAHook, RecomputesItsFeatures, IdleLayer, DoesNothing, ForgetsItsState),
+    )
+    identity = {"nearly_the_identity": "close"}
+    return [
+        Adapter(
+            name,
+            f"{__name__}:{c.__name__}",
+            Options,
+            "Adds.",
+            tags=("cacheable",),
+            identity=identity.get(name, "bitwise"),
+        )
+        for name, c in zip(CAUGHT_BY, classes, strict=True)
+    ]

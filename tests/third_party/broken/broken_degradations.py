@@ -1,0 +1,93 @@
+"""Degradations: one that is right, and what goes wrong with them."""
+
+from texprior.plugin import Degradation, Options, hookimpl
+
+CAUGHT_BY = {
+    "right": [],
+    "global_randomness": ["any.global-rng"],
+    "in_place": ["any.inputs"],
+    "out_of_range": ["degradation.picture"],
+    "cropping": ["degradation.picture"],
+    "counting": ["degradation.keys", "degradation.workers"],
+    "worker_seeded": ["degradation.workers"],
+    "one_rain_for_all": ["degradation.random"],
+    "untagged_constant": ["degradation.random"],
+}
+
+
+class Right:
+    """Darkens by a random factor and adds noise."""
+
+    def __init__(self, options):
+        self.options = options
+
+    def __call__(self, image_CHW, rng):
+        import torch
+
+        factor = 0.6 + 0.3 * torch.rand((), generator=rng)
+        return (factor * image_CHW + 0.02 * torch.randn(image_CHW.shape, generator=rng)).clamp(0, 1)
+
+
+class GlobalRandomness(Right):
+    def __call__(self, image_CHW, rng):
+        import numpy
+
+        return super().__call__(image_CHW, rng) * numpy.random.uniform(0.5, 0.9)
+
+
+class InPlace(Right):
+    def __call__(self, image_CHW, rng):
+        degraded = super().__call__(image_CHW, rng)
+        image_CHW *= 0.9
+        return degraded
+
+
+class OutOfRange(Right):
+    def __call__(self, image_CHW, rng):
+        return super().__call__(image_CHW, rng) + 0.5
+
+
+class Cropping(Right):
+    def __call__(self, image_CHW, rng):
+        height, width = image_CHW.shape[-2:]
+        return super().__call__(image_CHW, rng)[:, : height // 2 * 2, : width // 2 * 2]
+
+
+class Counting(Right):
+    calls = 0
+
+    def __call__(self, image_CHW, rng):
+        self.calls += 1
+        return super().__call__(image_CHW, rng) / self.calls
+
+
+class WorkerSeeded(Right):
+    def __call__(self, image_CHW, rng):
+        from torch.utils.data import get_worker_info
+
+        worker = get_worker_info()
+        return super().__call__(image_CHW, rng) * (0.5 if worker and worker.id == 1 else 1)
+
+
+class OneRainForAll(Right):
+    def __call__(self, image_CHW, rng):
+        import torch
+
+        return super().__call__(image_CHW, torch.Generator().manual_seed(0))
+
+
+class UntaggedConstant(Right):
+    def __call__(self, image_CHW, rng):
+        return image_CHW / 2
+
+
+@hookimpl
+def texprior_degradations():
+    classes = (
+        *(Right, GlobalRandomness, InPlace, OutOfRange, Cropping),
+        *(Counting, WorkerSeeded, OneRainForAll, UntaggedConstant),
+    )
+    return [
+        Degradation(name, f"{__name__}:{c.__name__}", Options, "Darkens.")
+        for name, c in zip(CAUGHT_BY, classes, strict=True)
+    ]

@@ -1,0 +1,120 @@
+"""Denoisers: one that is right, and what goes wrong with them."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from texprior.flow.prior import Block, DenoiserNet, unguided
+from texprior.plugin import Denoiser, Options, hookimpl
+
+CAUGHT_BY = {
+    "right": [],
+    "never_visited": ["denoiser.blocks", "denoiser.guide", "denoiser.gradients"],
+    "visited_twice": ["denoiser.blocks"],
+    "deaf": ["denoiser.guide"],
+    "not_zero": ["denoiser.zero"],
+    "blind_to_code": ["denoiser.inputs-matter", "denoiser.gradients"],
+    "multiples_of_4": ["denoiser.sizes"],
+    "misdeclared_channels": ["denoiser.block-shape"],
+    "needs_code": ["denoiser.no-code"],
+    "whole_picture_norm": ["denoiser.local"],
+}
+WIDTH = 8
+
+
+class Right(DenoiserNet):
+    """Two residual blocks at half the resolution."""
+
+    def __init__(self, options, code_width, attention):
+        super().__init__()
+        self.enter, self.leave = nn.Conv2d(6, WIDTH, 2, 2), nn.ConvTranspose2d(WIDTH, 3, 2, 2)
+        self.noise = nn.Linear(1, WIDTH)
+        self.code = nn.Linear(code_width, WIDTH) if code_width else None
+        self.first, self.second = nn.Conv2d(WIDTH, WIDTH, 3, padding=1), nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def blocks(self):
+        return {"first": Block(WIDTH, 2, "encoder"), "second": Block(WIDTH, 2, "decoder")}
+
+    def forward(self, x_BCHW, noise_B, condition_BCHW, code_BNC, guide=unguided):
+        height, width = x_BCHW.shape[-2:]
+        h = self.enter(self.pad(torch.cat([x_BCHW, condition_BCHW], 1)))
+        h = h + self.embed(noise_B, code_BNC)[..., None, None]
+        h = self.normalised(guide("first", h + functional.silu(self.first(h))))
+        h = self.second_block(h, guide)
+        return self.leave(h)[..., :height, :width]
+
+    def pad(self, x_BCHW):
+        height, width = x_BCHW.shape[-2:]
+        return functional.pad(x_BCHW, (0, width % 2, 0, height % 2), mode="replicate")
+
+    def embed(self, noise_B, code_BNC):
+        noise = self.noise(noise_B[:, None])
+        return noise if self.code is None else noise + self.code(code_BNC.mean(1))
+
+    def normalised(self, h_BCHW):
+        return h_BCHW
+
+    def second_block(self, h_BCHW, guide):
+        return guide("second", h_BCHW + functional.silu(self.second(h_BCHW)))
+
+
+class NeverVisited(Right):
+    def second_block(self, h_BCHW, guide):
+        return h_BCHW
+
+
+class VisitedTwice(Right):
+    def second_block(self, h_BCHW, guide):
+        return super().second_block(super().second_block(h_BCHW, guide), guide)
+
+
+class Deaf(Right):
+    def second_block(self, h_BCHW, guide):
+        h = h_BCHW + functional.silu(self.second(h_BCHW))
+        guide("second", h)
+        return h
+
+
+class NotZero(Right):
+    def __init__(self, *arguments, **context):
+        super().__init__(*arguments, **context)
+        nn.init.normal_(self.leave.weight, std=0.01)
+
+
+class BlindToCode(Right):
+    def embed(self, noise_B, code_BNC):
+        return self.noise(noise_B[:, None])
+
+
+class MultiplesOf4(Right):
+    def pad(self, x_BCHW):
+        return functional.pixel_shuffle(functional.pixel_unshuffle(x_BCHW, 4), 4)
+
+
+class MisdeclaredChannels(Right):
+    def blocks(self):
+        return {**super().blocks(), "second": Block(2 * WIDTH, 2, "decoder")}
+
+
+class NeedsCode(Right):
+    def embed(self, noise_B, code_BNC):
+        return self.noise(noise_B[:, None]) + self.code(code_BNC.mean(1))
+
+
+class WholePictureNorm(Right):
+    def normalised(self, h_BCHW):
+        return functional.group_norm(h_BCHW, 1)
+
+
+@hookimpl
+def texprior_denoisers():
+    classes = (
+        *(Right, NeverVisited, VisitedTwice, Deaf, NotZero),
+        *(BlindToCode, MultiplesOf4, MisdeclaredChannels, NeedsCode, WholePictureNorm),
+    )
+    return [
+        Denoiser(name, f"{__name__}:{c.__name__}", Options, "Two blocks.", tags=("local",))
+        for name, c in zip(CAUGHT_BY, classes, strict=True)
+    ]

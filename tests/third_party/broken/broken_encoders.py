@@ -1,0 +1,68 @@
+"""Encoders: one that is right, and what goes wrong with them."""
+
+from torch import nn
+from torch.nn import functional
+
+from texprior.flow.prior import SemanticEncoder
+from texprior.plugin import Encoder, Options, hookimpl
+
+CAUGHT_BY = {
+    "right": [],
+    "trains": ["encoder.frozen"],
+    "drops_out": ["encoder.mode"],
+    "one_token_for_8_px": ["encoder.tokens"],
+    "misdeclared_width": ["encoder.tokens"],
+    "learns_statistics": ["encoder.mode"],
+}
+
+
+class Right(SemanticEncoder):
+    """A strided convolution, averaged to 2 x 2 tokens."""
+
+    def __init__(self, options):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 4, 4).requires_grad_(False)
+        self.width, self.tokens = 6, 4
+
+    def forward(self, image_BCHW):
+        return functional.adaptive_avg_pool2d(self.conv(image_BCHW), 2).flatten(2).mT
+
+
+class Trains(Right):
+    def __init__(self, options):
+        super().__init__(options)
+        self.requires_grad_(True)
+
+
+class DropsOut(Right):
+    def forward(self, image_BCHW):
+        return functional.dropout(super().forward(image_BCHW), 0.5, self.training)
+
+
+class OneTokenFor8Px(Right):
+    def forward(self, image_BCHW):
+        return functional.avg_pool2d(self.conv(image_BCHW), 2).flatten(2).mT
+
+
+class MisdeclaredWidth(Right):
+    def __init__(self, options):
+        super().__init__(options)
+        self.width = 8
+
+
+class LearnsStatistics(Right):
+    def __init__(self, options):
+        super().__init__(options)
+        self.norm = nn.BatchNorm2d(3, affine=False)
+
+    def forward(self, image_BCHW):
+        return super().forward(self.norm(image_BCHW))
+
+
+@hookimpl
+def texprior_encoders():
+    classes = (Right, Trains, DropsOut, OneTokenFor8Px, MisdeclaredWidth, LearnsStatistics)
+    return [
+        Encoder(name, f"{__name__}:{c.__name__}", Options, "Four tokens.")
+        for name, c in zip(CAUGHT_BY, classes, strict=True)
+    ]

@@ -1,0 +1,97 @@
+"""Metrics: one with a reference and one without that are right, and what goes wrong with them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from texprior.plugin import Metric, Options, hookimpl
+
+CAUGHT_BY = {
+    "right": [],
+    "right_without": [],
+    "upside_down": ["metric.identity", "metric.direction"],
+    "batch_mean": ["metric.batch"],
+    "one_for_all": ["metric.scores", "metric.batch"],
+    "vague_key": ["metric.key"],
+    "biased": ["metric.identity"],
+    "saturated": ["metric.noise"],
+    "peeks": ["metric.reference"],
+}
+
+
+class ErrorOptions(Options):
+    power: Annotated[Literal[1, 2], Field(description="of the error")] = 1
+
+
+class Error:
+    """The mean absolute or squared error."""
+
+    def __init__(self, options):
+        self.power = options.power
+        self.key = f"error_{options.power}"
+
+    def __call__(self, image_BCHW, reference_BCHW):
+        return (image_BCHW - reference_BCHW).abs().pow(self.power).flatten(1).mean(1)
+
+
+class Roughness:
+    """The mean absolute difference of neighbours: noise raises it. Needs no reference."""
+
+    key = "roughness"
+
+    def __init__(self, options):
+        pass
+
+    def __call__(self, image_BCHW, reference_BCHW):
+        return image_BCHW.diff(dim=-1).abs().flatten(1).mean(1)
+
+
+class BatchMean(Error):
+    def __call__(self, image_BCHW, reference_BCHW):
+        scores = super().__call__(image_BCHW, reference_BCHW)
+        return scores + 0.5 * scores.mean()
+
+
+class OneForAll(Error):
+    def __call__(self, image_BCHW, reference_BCHW):
+        return super().__call__(image_BCHW, reference_BCHW).mean()[None]
+
+
+class VagueKey(Error):
+    def __init__(self, options):
+        super().__init__(options)
+        self.key = "error"
+
+
+class Biased(Error):
+    """Takes a darker picture for the better one."""
+
+    def __call__(self, image_BCHW, reference_BCHW):
+        return super().__call__(image_BCHW, 0.93 * reference_BCHW)
+
+
+class Saturated(Error):
+    def __call__(self, image_BCHW, reference_BCHW):
+        return super().__call__(image_BCHW, reference_BCHW).clamp_max(0.03)
+
+
+class Peeks(Roughness):
+    def __call__(self, image_BCHW, reference_BCHW):
+        scores = super().__call__(image_BCHW, None)
+        return scores if reference_BCHW is None else scores / super().__call__(reference_BCHW, None)
+
+
+@hookimpl
+def texprior_metrics():
+    classes = (Error, Roughness, Error, BatchMean, OneForAll, VagueKey, Biased, Saturated, Peeks)
+    return [
+        Metric(
+            name,
+            f"{__name__}:{c.__name__}",
+            ErrorOptions if issubclass(c, Error) else Options,
+            "An error.",
+            better="higher" if name == "upside_down" else "lower",
+            reference=issubclass(c, Error),
+        )
+        for name, c in zip(CAUGHT_BY, classes, strict=True)
+    ]

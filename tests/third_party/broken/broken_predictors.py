@@ -1,0 +1,78 @@
+"""Predictors: one that is right, and what goes wrong with them."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from texprior.flow.predict import InitialPredictor
+from texprior.plugin import Options, Predictor, hookimpl
+
+CAUGHT_BY = {
+    "right": [],
+    "even_sizes": ["predictor.sizes"],
+    "idle_layer": ["predictor.gradients"],
+    "mean_loss": ["predictor.loss"],
+    "upside_down_loss": ["predictor.loss"],
+    "batch_norm": ["any.batch"],
+    "global_pool": ["predictor.local"],
+}
+
+
+class Right(InitialPredictor):
+    """y_d + Conv(SiLU(Conv(y_d))), at half the resolution."""
+
+    def __init__(self, options):
+        super().__init__()
+        self.down, self.up = nn.Conv2d(3, 12, 2, 2), nn.ConvTranspose2d(12, 3, 2, 2)
+
+    def forward(self, degraded_BCHW):
+        height, width = degraded_BCHW.shape[-2:]
+        x = functional.pad(degraded_BCHW, (0, width % 2, 0, height % 2), mode="replicate")
+        return degraded_BCHW + self.up(functional.silu(self.hidden(self.down(x))))[..., :height, :width]
+
+    def hidden(self, h_BCHW):
+        return h_BCHW
+
+    def loss(self, estimate_BCHW, clean_BCHW):
+        return (estimate_BCHW - clean_BCHW).abs().mean(dim=(1, 2, 3))
+
+
+class EvenSizes(Right):
+    def forward(self, degraded_BCHW):
+        return degraded_BCHW + self.up(functional.silu(self.down(degraded_BCHW)))
+
+
+class IdleLayer(Right):
+    def __init__(self, options):
+        super().__init__(options)
+        self.forgotten = nn.Conv2d(3, 3, 1)
+
+
+class MeanLoss(Right):
+    def loss(self, estimate_BCHW, clean_BCHW):
+        return (estimate_BCHW - clean_BCHW).abs().mean()
+
+
+class UpsideDownLoss(Right):
+    def loss(self, estimate_BCHW, clean_BCHW):
+        return -super().loss(estimate_BCHW, clean_BCHW)
+
+
+class BatchNorm(Right):
+    def hidden(self, h_BCHW):
+        return functional.batch_norm(h_BCHW, None, None, training=True)
+
+
+class GlobalPool(Right):
+    def hidden(self, h_BCHW):
+        return h_BCHW * torch.sigmoid(h_BCHW.mean((-2, -1), keepdim=True))
+
+
+@hookimpl
+def texprior_predictors():
+    classes = (Right, EvenSizes, IdleLayer, MeanLoss, UpsideDownLoss, BatchNorm, GlobalPool)
+    tags = {"right": ("local",), "global_pool": ("local",)}
+    return [
+        Predictor(name, f"{__name__}:{c.__name__}", Options, "Two layers.", tags=tags.get(name, ()))
+        for name, c in zip(CAUGHT_BY, classes, strict=True)
+    ]
