@@ -26,6 +26,45 @@ NIQE_MODEL = Weights(
     packaged="texprior_plugins.metric:weights/niqe.safetensors",
 )
 
+BRISQUE_MODEL = Weights(
+    name="brisque",
+    tensors_sha256="093eae94aef4967e3c3bfd19dddb2196a046492d25fbc6629c2afd2ce98aa253",
+    licence="the permissive notice of the BRISQUE release (University of Texas at Austin)",
+    origin="allmodel and allrange of the BRISQUE software release for MATLAB "
+    "(live.ece.utexas.edu/research/quality/BRISQUE_release.zip)",
+    packaged="texprior_plugins.metric:weights/brisque.safetensors",
+)
+LPIPS_VGG = Weights(
+    name="lpips_vgg",
+    tensors_sha256="7513f948924a2ff2daae1e95a6e51ce6e3323ea8c650a9ac246d3bd4db0fe371",
+    licence="BSD-2-Clause (LPIPS heads), BSD-3-Clause (VGG16 trunk)",
+    origin="two files, to be imported together: torchvision's vgg16-397923af.pth, and weights/v0.1/vgg.pth of LPIPS "
+    "(github.com/richzhang/PerceptualSimilarity; the package lpips 0.1.4 carries it)",
+    convert="texprior_plugins.metric._vgg:from_official",
+)
+DISTS_HEADS = Weights(
+    name="dists",
+    tensors_sha256="ab0a3bc45e27810214769efc044d22b71314bd7590647a953da3366b317d010e",
+    licence="MIT",
+    origin="DISTS_pytorch/weights.pt of DISTS (github.com/dingkeyan93/DISTS; the package DISTS-pytorch 0.1 carries it)",
+)
+SHIPPED_STAGES = 14
+"""Stages of MobileNetV2 whose parameters ship with the package, as those of the encoder."""
+MOBILENET_V2_14 = Weights(
+    name="mobilenet_v2_14",
+    tensors_sha256="bfe02ede8c40102daed55e20fe69d4dd61e7c209e81524923131abb551d1cbd0",
+    licence="BSD-3-Clause",
+    origin="torchvision's mobilenet_v2 (IMAGENET1K_V1), features.0 to features.13 rounded to float16",
+    packaged="texprior_plugins.encoder:weights/mobilenet_v2_14.safetensors",
+)
+MOBILENET_V2_IMAGENET = Weights(
+    name="mobilenet_v2_imagenet",
+    tensors_sha256="7c87c4ca3480dcfff28963d5bcd6e55b6c98546792c6174b7098020e401e71e2",
+    licence="BSD-3-Clause",
+    origin="torchvision's mobilenet_v2 (IMAGENET1K_V1), the file mobilenet_v2-b0353104.pth",
+    url="https://download.pytorch.org/models/mobilenet_v2-b0353104.pth",
+)
+
 
 class PsnrOptions(Options):
     """Options of psnr."""
@@ -38,7 +77,7 @@ class PsnrOptions(Options):
 
 
 class SsimOptions(Options):
-    """Options of ssim."""
+    """Options of ssim and ms_ssim."""
 
     space: Annotated[
         Literal["rgb", "y", "yiq_rounded"],
@@ -56,6 +95,34 @@ class TextureRatioOptions(Options):
     """Options of texture_ratio."""
 
     sigma: Annotated[float, Field(gt=0, le=16, description="Gaussian low-pass whose residual is the texture, px")] = 2.0
+
+
+class BandPsnrOptions(Options):
+    """Options of band_psnr."""
+
+    band: Annotated[
+        Literal["structure", "texture"], Field(description="what a Gaussian low-pass keeps, or what it takes away")
+    ] = "texture"
+    sigma: Annotated[float, Field(gt=0, le=16, description="of the low-pass, px")] = 2.0
+    space: Annotated[
+        Literal["rgb", "y"], Field(description="rgb: all channels; y: luma of BT.601 in studio swing, unrounded")
+    ] = "rgb"
+
+
+class KernelDistanceOptions(Options):
+    """Options of kernel_distance_mobilenet_v2."""
+
+    stages: Annotated[
+        int, Field(ge=1, le=19, description="stages of MobileNetV2's trunk; above 14 needs the whole file")
+    ] = SHIPPED_STAGES
+
+
+class PyiqaOptions(Options):
+    """Options of pyiqa."""
+
+    name: Annotated[
+        str, Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$", description="the metric's name in pyiqa, such as musiq")
+    ]
 
 
 _PSNR_CITATION = """@article{huynhthu2008psnr,
@@ -77,6 +144,37 @@ _NIQE_CITATION = """@article{mittal2013niqe,
   title = {Making a ``Completely Blind'' Image Quality Analyzer},
   author = {Mittal, Anish and Soundararajan, Rajiv and Bovik, Alan C.},
   journal = {IEEE Signal Processing Letters}, volume = {20}, number = {3}, pages = {209--212}, year = {2013}
+}"""
+
+_MS_SSIM_CITATION = """@inproceedings{wang2003msssim,
+  title = {Multi-Scale Structural Similarity for Image Quality Assessment},
+  author = {Wang, Zhou and Simoncelli, Eero P. and Bovik, Alan C.},
+  booktitle = {Asilomar Conference on Signals, Systems and Computers}, pages = {1398--1402}, year = {2003}
+}"""
+_DISTS_CITATION = """@article{ding2022dists,
+  title = {Image Quality Assessment: Unifying Structure and Texture Similarity},
+  author = {Ding, Keyan and Ma, Kede and Wang, Shiqi and Simoncelli, Eero P.},
+  journal = {IEEE Transactions on Pattern Analysis and Machine Intelligence},
+  volume = {44}, number = {5}, pages = {2567--2581}, year = {2022}
+}"""
+_BRISQUE_CITATION = """@article{mittal2012brisque,
+  title = {No-Reference Image Quality Assessment in the Spatial Domain},
+  author = {Mittal, Anish and Moorthy, Anush Krishna and Bovik, Alan Conrad},
+  journal = {IEEE Transactions on Image Processing}, volume = {21}, number = {12}, pages = {4695--4708}, year = {2012}
+}"""
+_KERNEL_CITATION = """@inproceedings{binkowski2018kid,
+  title = {Demystifying {MMD} {GANs}},
+  author = {Binkowski, Mikolaj and Sutherland, Danica J. and Arbel, Michael and Gretton, Arthur},
+  booktitle = {International Conference on Learning Representations}, year = {2018}
+}
+@article{gretton2012mmd,
+  title = {A Kernel Two-Sample Test},
+  author = {Gretton, Arthur and Borgwardt, Karsten M. and Rasch, Malte J. and Schoelkopf, Bernhard and Smola, Alexander},
+  journal = {Journal of Machine Learning Research}, volume = {13}, pages = {723--773}, year = {2012}
+}"""
+_PYIQA_CITATION = """@misc{chen2022pyiqa,
+  title = {{IQA-PyTorch}: {PyTorch} Toolbox for Image Quality Assessment},
+  author = {Chen, Chaofeng and Mo, Jiadi}, howpublished = {github.com/chaofengc/IQA-PyTorch}, year = {2022}
 }"""
 
 
@@ -101,12 +199,38 @@ def texprior_metrics() -> list[Metric]:
             citation=_SSIM_CITATION,
         ),
         Metric(
+            "ms_ssim",
+            "texprior_plugins.metric.ms_ssim:MsSsim",
+            SsimOptions,
+            "Structural similarity over five scales, at most 1.",
+            tags=("fidelity",),
+            citation=_MS_SSIM_CITATION,
+        ),
+        Metric(
             "lpips_alex",
             "texprior_plugins.metric.lpips:LpipsAlex",
             summary="Learned perceptual distance v0.1 on AlexNet; identical pictures score 0.",
             tags=("perceptual",),
             citation=_LPIPS_CITATION,
             weights=(LPIPS_ALEX,),
+            better="lower",
+        ),
+        Metric(
+            "lpips_vgg",
+            "texprior_plugins.metric.lpips:LpipsVgg",
+            summary="Learned perceptual distance v0.1 on VGG16; identical pictures score 0.",
+            tags=("perceptual",),
+            citation=_LPIPS_CITATION,
+            weights=(LPIPS_VGG,),
+            better="lower",
+        ),
+        Metric(
+            "dists",
+            "texprior_plugins.metric.dists:Dists",
+            summary="Deep structure and texture distance on VGG16; identical pictures score 0.",
+            tags=("perceptual", "texture"),
+            citation=_DISTS_CITATION,
+            weights=(DISTS_HEADS, LPIPS_VGG),
             better="lower",
         ),
         Metric(
@@ -120,11 +244,48 @@ def texprior_metrics() -> list[Metric]:
             reference=False,
         ),
         Metric(
+            "brisque",
+            "texprior_plugins.metric.brisque:Brisque",
+            summary="Distortion without reference, read off natural scene statistics; about 0 to 100.",
+            tags=("no-reference",),
+            citation=_BRISQUE_CITATION,
+            weights=(BRISQUE_MODEL,),
+            better="lower",
+            reference=False,
+        ),
+        Metric(
             "texture_ratio",
             "texprior_plugins.metric.texture_ratio:TextureRatio",
             TextureRatioOptions,
             "Standard deviation of the texture over that of the reference's; below 1 is over-smooth.",
             tags=("texture",),
             better="one",
+        ),
+        Metric(
+            "band_psnr",
+            "texprior_plugins.metric.band_psnr:BandPsnr",
+            BandPsnrOptions,
+            f"Signal-to-noise ratio of the structure or the texture band, dB, at most {CEILING_DB:g}.",
+            tags=("fidelity", "texture"),
+            citation=_PSNR_CITATION,
+        ),
+        Metric(
+            "kernel_distance_mobilenet_v2",
+            "texprior_plugins.metric.kernel_distance:KernelDistance",
+            KernelDistanceOptions,
+            "Kernel distance between restored pictures and references as sets, of MobileNetV2's features; not KID.",
+            tags=("perceptual", "distribution"),
+            citation=_KERNEL_CITATION,
+            weights=(MOBILENET_V2_14, MOBILENET_V2_IMAGENET),
+            better="lower",
+            scope="set",
+        ),
+        Metric(
+            "pyiqa",
+            "texprior_plugins.metric.pyiqa:Pyiqa",
+            PyiqaOptions,
+            "Any metric of the package pyiqa, by its name; the direction is what pyiqa says.",
+            tags=("extra",),
+            citation=_PYIQA_CITATION,
         ),
     ]
