@@ -178,7 +178,9 @@ def install(weights: Weights, sources: Sequence[Path]) -> Path:
         tensors = _converted(weights, tensors)
     if content_hash(tensors) != weights.tensors_sha256:
         names = ", ".join(map(str, sources))
-        raise TexpriorError(f"{names}: its content is not that of '{weights.name}' ({weights.origin}); nothing was kept")
+        raise TexpriorError(
+            f"{names}: its content is not that of '{weights.name}' ({weights.origin}); nothing was kept"
+        )
     target = cache() / f"{weights.name}.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")

@@ -169,7 +169,7 @@ _KERNEL_CITATION = """@inproceedings{binkowski2018kid,
 }
 @article{gretton2012mmd,
   title = {A Kernel Two-Sample Test},
-  author = {Gretton, Arthur and Borgwardt, Karsten M. and Rasch, Malte J. and Schoelkopf, Bernhard and Smola, Alexander},
+  author = {Gretton, Arthur and Borgwardt, Karsten M. and Rasch, Malte J. and Sch{\"o}lkopf, Bernhard and Smola, Alex},
   journal = {Journal of Machine Learning Research}, volume = {13}, pages = {723--773}, year = {2012}
 }"""
 _PYIQA_CITATION = """@misc{chen2022pyiqa,

@@ -44,7 +44,9 @@ class Dists:
         self.alpha, self.beta = self.alpha.to(device), self.beta.to(device)
         with torch.autocast(device.type, enabled=False):
             pairs = zip(self._features(image_BCHW), self._features(reference), strict=True)
-            texture, structure = (torch.cat(parts, dim=1) for parts in zip(*(_loss(x, y) for x, y in pairs), strict=True))
+            texture, structure = (
+                torch.cat(parts, dim=1) for parts in zip(*(_loss(x, y) for x, y in pairs), strict=True)
+            )
             return (self.alpha * texture + self.beta * structure).sum(1)
 
     def _features(self, image_BCHW: Tensor) -> Iterator[Tensor]:

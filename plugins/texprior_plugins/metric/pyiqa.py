@@ -26,7 +26,9 @@ class Pyiqa:
         pyiqa = _package()
         known = pyiqa.list_models()
         if options.name not in known:
-            raise ConfigError(f"metric pyiqa: there is no metric '{options.name}' in pyiqa; known are: {', '.join(known)}")
+            raise ConfigError(
+                f"metric pyiqa: there is no metric '{options.name}' in pyiqa; known are: {', '.join(known)}"
+            )
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 self.metric = pyiqa.create_metric(options.name, device="cpu")

@@ -30,10 +30,7 @@ class Width:
 
 
 class MeanOffset:
-    """The squared difference of mean colours between sets: of a mean, whose pseudo-values are not those of a U-statistic.
-
-    Contributions are the differences of each picture, which need no square to be told apart in the tests.
-    """
+    """How much brighter a set is than its references: a mean, whose pseudo-values are the pictures' own differences."""
 
     key = "mean_offset"
 

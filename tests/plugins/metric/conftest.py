@@ -1,7 +1,6 @@
 """Bundled photographs and the metrics by name."""
 
 import importlib
-
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ def _parameters(tmp_path_factory):
 def build():
     """build(name, **options) -> the metric, as its record says; the test is skipped where its parameters are not."""
 
-    def build_metric(name, **options):
+    def build_metric(name, /, **options):
         record = RECORDS[name]
         missing = [w.name for w in record.weights if not w.packaged and weights.locate(w) is None]
         if name in HEAVY and missing:

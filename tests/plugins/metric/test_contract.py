@@ -14,8 +14,14 @@ from texprior_plugins.metric import CEILING_DB, texprior_metrics
 
 RECORDS = {record.name: record for record in texprior_metrics()}
 BEST = {
-    **{"psnr": CEILING_DB, "band_psnr": CEILING_DB, "ssim": 1.0, "ms_ssim": 1.0},
-    **{"lpips_alex": 0.0, "lpips_vgg": 0.0, "dists": 0.0, "texture_ratio": 1.0},
+    "psnr": CEILING_DB,
+    "band_psnr": CEILING_DB,
+    "ssim": 1.0,
+    "ms_ssim": 1.0,
+    "lpips_alex": 0.0,
+    "lpips_vgg": 0.0,
+    "dists": 0.0,
+    "texture_ratio": 1.0,
 }
 WITHOUT_REFERENCE = ("niqe", "brisque")
 each = pytest.mark.parametrize("name", [*BEST, *WITHOUT_REFERENCE])

@@ -10,8 +10,8 @@ from scipy.stats import gennorm
 
 from texprior import weights
 from texprior_plugins.metric import NIQE_MODEL
-from texprior_plugins.metric._pictures import luma_rounded
 from texprior_plugins.metric._natural import asymmetric_gaussian, half_size, unit_scale
+from texprior_plugins.metric._pictures import luma_rounded
 
 GRID = np.arange(0.2, 10.0005, 0.001)
 RATIO = gamma(2 / GRID) ** 2 / (gamma(1 / GRID) * gamma(3 / GRID))
