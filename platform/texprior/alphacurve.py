@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from texprior.errors import ConfigError, ImageError, blaming
 from texprior.flow.decompose import Decomposer, decompose, with_texture
 from texprior.flow.image import load_image
-from texprior.flow.measure import ImageMetric, direction, measure, needs_reference
+from texprior.flow.measure import measure, needs_reference
+from texprior.metrics import Metrics, build_metrics
 from texprior.plugin import Metric, Ref
 from texprior.scores import Mean, Paired, Score, Scores, mean_of
 from texprior.session import Session, component_tag
@@ -85,24 +86,20 @@ def labels(refs: Sequence[Ref]) -> dict[str, Ref]:
     return named
 
 
-def build_metrics(session: Session) -> tuple[dict[str, ImageMetric], dict[str, str]]:
-    """Metric key -> metric, and metric key -> direction. Raises ConfigError for one that needs a reference."""
-    metrics: dict[str, ImageMetric] = {}
-    better: dict[str, str] = {}
-    for ref in session.experiment.metrics:
-        record = session.registry.find("metric", ref.name).component
-        assert isinstance(record, Metric)
-        metric: ImageMetric = session.registry.build("metric", ref)
-        if record.scope != "image" or needs_reference(metric, record):
-            known = [e.component for e in session.registry.entries("metric")]
-            free = sorted(r.name for r in known if isinstance(r, Metric) and not r.reference and r.scope == "image")
-            raise ConfigError(
-                f"metric '{ref.name}' does not score a picture without a reference; these do: {', '.join(free)}"
-            )
-        if metric.key in metrics:
-            raise ConfigError(f"the metric {metric.key} is named twice")
-        metrics[metric.key], better[metric.key] = metric, direction(metric, record)
-    return metrics, better
+def metrics_without_reference(session: Session) -> Metrics:
+    """The experiment's metrics. Raises ConfigError for one that scores no picture by itself."""
+    metrics = build_metrics(session)
+    records = [session.registry.find("metric", ref.name).component for ref in session.experiment.metrics]
+    known = [entry.component for entry in session.registry.entries("metric")]
+    alone = [r for r in records if isinstance(r, Metric) and r.scope == "image"]
+    unfit = [r.name for r in records if r not in alone]
+    unfit += [r.name for r, m in zip(alone, metrics.images.values(), strict=True) if needs_reference(m, r)]
+    if unfit:
+        free = sorted(r.name for r in known if isinstance(r, Metric) and not r.reference and r.scope == "image")
+        raise ConfigError(
+            f"metric '{unfit[0]}' does not score a picture without a reference; these do: {', '.join(free)}"
+        )
+    return metrics
 
 
 def alpha_curves(
@@ -118,13 +115,13 @@ def alpha_curves(
     """
     from texprior.alphafigure import draw
 
-    metrics, better = build_metrics(session)
+    metrics = metrics_without_reference(session)
     built = {label: session.registry.build("decomposition", ref) for label, ref in decompositions.items()}
     with contextlib.ExitStack() as stack:
         about = {"metrics": [ref.model_dump() for ref in session.experiment.metrics], "alphas": list(alphas)}
         infos = {label: _info(session, label, ref, about, len(pictures)) for label, ref in decompositions.items()}
         runs = {label: stack.enter_context(session.tracker.run(info)) for label, info in infos.items()}
-        curves = _measured(session, pictures, built, alphas, metrics, better)
+        curves = _measured(session, pictures, built, alphas, metrics)
         table, figure = folder / f"{NAME}.csv", folder / f"{NAME}.png"
         write_atomically(table, _csv(curves).encode())
         draw(curves, figure)
@@ -138,8 +135,7 @@ def _measured(
     pictures: Mapping[str, Path],
     decompositions: Mapping[str, Decomposer],
     alphas: Sequence[float],
-    metrics: Mapping[str, ImageMetric],
-    better: Mapping[str, str],
+    metrics: Metrics,
 ) -> Curves:
     scores: list[Score] = []
     strips: dict[str, list[Tensor]] = {}  # of the first picture
@@ -156,7 +152,7 @@ def _measured(
                     layers = decompose(image, decomposition)
                 shown = [_rounded(with_texture(layers, alpha)) for alpha in alphas]
                 for alpha, version in zip(alphas, shown, strict=True):
-                    values = measure(version, None, metrics, str(path))
+                    values = measure(version, None, metrics.images, str(path))
                     found += [Score(_method(label, alpha), picture, key, float(v[0])) for key, v in values.items()]
                 strip[label] = [version[0].cpu() for version in shown]
         except ImageError as error:
@@ -167,7 +163,7 @@ def _measured(
     session.progress(NAME, total, total, {})
     if not scores:
         raise ImageError(f"no picture could be scored: {'; '.join(broken.values())}")
-    return Curves(Scores(tuple(scores), better), tuple(decompositions), tuple(alphas), strips, broken)
+    return Curves(Scores(tuple(scores), metrics.better), tuple(decompositions), tuple(alphas), strips, broken)
 
 
 def _rounded(image: Tensor) -> Tensor:

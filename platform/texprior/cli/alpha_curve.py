@@ -76,11 +76,11 @@ def alpha_curve(
     """
     registry = discover(plugins)
     found, shares = sources(images), _shares(alphas)
-    from texprior.alphacurve import NAME, alpha_curves, build_metrics, labels
+    from texprior.alphacurve import NAME, alpha_curves, labels, metrics_without_reference
 
     decompositions = labels([component(registry, "decomposition", name, "--with") for name in named])
     session = _session(registry, _metrics(registry, metrics), overrides, device)
-    build_metrics(session)
+    metrics_without_reference(session)
     folder = output_folder(output)
     target(folder, NAME, found)
     kept = alpha_curves(session, {source.name: source.path for source in found}, decompositions, shares, folder)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -86,14 +86,6 @@ def measure(
     return scores
 
 
-class SetScores(NamedTuple):
-    """A set metric's contribution of each picture to a method's score, which is their mean."""
-
-    method: str
-    metric: str
-    contributions: dict[str, float]
-
-
 @dataclass
 class Gathered:
     """Features of restored pictures and of their references, gathered picture by picture for metrics of scope ``set``.
@@ -117,13 +109,8 @@ class Gathered:
                 continue
             self.seen.setdefault((method, key), {})[picture] = own, reference
 
-    def scores(self) -> Iterator[SetScores]:
-        """For every method and metric, in the order of their first picture."""
-        for (method, key), rows in self.seen.items():
-            yield SetScores(method, key, self.score(key, rows))
-
     def score(self, key: str, rows: Mapping[str, tuple[Tensor, Tensor | None]]) -> dict[str, float]:
-        """Picture -> contribution, of a set of pictures that were seen."""
+        """Picture -> contribution, of a set of pictures that were seen; the set's score is the mean."""
         own = torch.stack([features for features, _ in rows.values()])
         references = [reference for _, reference in rows.values() if reference is not None]
         reference_NF = torch.stack(references) if len(references) == len(rows) else None

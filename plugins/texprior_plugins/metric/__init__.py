@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+import texprior_plugins.metric._citations as cite
 from texprior.plugin import Metric, Options, Weights, hookimpl
 
 CEILING_DB = 100.0
@@ -125,59 +126,6 @@ class PyiqaOptions(Options):
     ]
 
 
-_PSNR_CITATION = """@article{huynhthu2008psnr,
-  title = {Scope of validity of {PSNR} in image/video quality assessment},
-  author = {Huynh-Thu, Quan and Ghanbari, Mohammed},
-  journal = {Electronics Letters}, volume = {44}, number = {13}, pages = {800--801}, year = {2008}
-}"""
-_SSIM_CITATION = """@article{wang2004ssim,
-  title = {Image quality assessment: from error visibility to structural similarity},
-  author = {Wang, Zhou and Bovik, Alan C. and Sheikh, Hamid R. and Simoncelli, Eero P.},
-  journal = {IEEE Transactions on Image Processing}, volume = {13}, number = {4}, pages = {600--612}, year = {2004}
-}"""
-_LPIPS_CITATION = """@inproceedings{zhang2018lpips,
-  title = {The Unreasonable Effectiveness of Deep Features as a Perceptual Metric},
-  author = {Zhang, Richard and Isola, Phillip and Efros, Alexei A. and Shechtman, Eli and Wang, Oliver},
-  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition}, pages = {586--595}, year = {2018}
-}"""
-_NIQE_CITATION = """@article{mittal2013niqe,
-  title = {Making a ``Completely Blind'' Image Quality Analyzer},
-  author = {Mittal, Anish and Soundararajan, Rajiv and Bovik, Alan C.},
-  journal = {IEEE Signal Processing Letters}, volume = {20}, number = {3}, pages = {209--212}, year = {2013}
-}"""
-
-_MS_SSIM_CITATION = """@inproceedings{wang2003msssim,
-  title = {Multi-Scale Structural Similarity for Image Quality Assessment},
-  author = {Wang, Zhou and Simoncelli, Eero P. and Bovik, Alan C.},
-  booktitle = {Asilomar Conference on Signals, Systems and Computers}, pages = {1398--1402}, year = {2003}
-}"""
-_DISTS_CITATION = """@article{ding2022dists,
-  title = {Image Quality Assessment: Unifying Structure and Texture Similarity},
-  author = {Ding, Keyan and Ma, Kede and Wang, Shiqi and Simoncelli, Eero P.},
-  journal = {IEEE Transactions on Pattern Analysis and Machine Intelligence},
-  volume = {44}, number = {5}, pages = {2567--2581}, year = {2022}
-}"""
-_BRISQUE_CITATION = """@article{mittal2012brisque,
-  title = {No-Reference Image Quality Assessment in the Spatial Domain},
-  author = {Mittal, Anish and Moorthy, Anush Krishna and Bovik, Alan Conrad},
-  journal = {IEEE Transactions on Image Processing}, volume = {21}, number = {12}, pages = {4695--4708}, year = {2012}
-}"""
-_KERNEL_CITATION = """@inproceedings{binkowski2018kid,
-  title = {Demystifying {MMD} {GANs}},
-  author = {Binkowski, Mikolaj and Sutherland, Danica J. and Arbel, Michael and Gretton, Arthur},
-  booktitle = {International Conference on Learning Representations}, year = {2018}
-}
-@article{gretton2012mmd,
-  title = {A Kernel Two-Sample Test},
-  author = {Gretton, Arthur and Borgwardt, Karsten M. and Rasch, Malte J. and Sch{\"o}lkopf, Bernhard and Smola, Alex},
-  journal = {Journal of Machine Learning Research}, volume = {13}, pages = {723--773}, year = {2012}
-}"""
-_PYIQA_CITATION = """@misc{chen2022pyiqa,
-  title = {{IQA-PyTorch}: {PyTorch} Toolbox for Image Quality Assessment},
-  author = {Chen, Chaofeng and Mo, Jiadi}, howpublished = {github.com/chaofengc/IQA-PyTorch}, year = {2022}
-}"""
-
-
 @hookimpl
 def texprior_metrics() -> list[Metric]:
     """The components."""
@@ -188,7 +136,7 @@ def texprior_metrics() -> list[Metric]:
             PsnrOptions,
             f"Peak signal-to-noise ratio, dB; identical pictures score {CEILING_DB:g}.",
             tags=("fidelity",),
-            citation=_PSNR_CITATION,
+            citation=cite.PSNR,
         ),
         Metric(
             "ssim",
@@ -196,7 +144,7 @@ def texprior_metrics() -> list[Metric]:
             SsimOptions,
             "Structural similarity, at most 1.",
             tags=("fidelity",),
-            citation=_SSIM_CITATION,
+            citation=cite.SSIM,
         ),
         Metric(
             "ms_ssim",
@@ -204,14 +152,14 @@ def texprior_metrics() -> list[Metric]:
             SsimOptions,
             "Structural similarity over five scales, at most 1.",
             tags=("fidelity",),
-            citation=_MS_SSIM_CITATION,
+            citation=cite.MS_SSIM,
         ),
         Metric(
             "lpips_alex",
             "texprior_plugins.metric.lpips:LpipsAlex",
             summary="Learned perceptual distance v0.1 on AlexNet; identical pictures score 0.",
             tags=("perceptual",),
-            citation=_LPIPS_CITATION,
+            citation=cite.LPIPS,
             weights=(LPIPS_ALEX,),
             better="lower",
         ),
@@ -220,7 +168,7 @@ def texprior_metrics() -> list[Metric]:
             "texprior_plugins.metric.lpips:LpipsVgg",
             summary="Learned perceptual distance v0.1 on VGG16; identical pictures score 0.",
             tags=("perceptual",),
-            citation=_LPIPS_CITATION,
+            citation=cite.LPIPS,
             weights=(LPIPS_VGG,),
             better="lower",
         ),
@@ -229,7 +177,7 @@ def texprior_metrics() -> list[Metric]:
             "texprior_plugins.metric.dists:Dists",
             summary="Deep structure and texture distance on VGG16; identical pictures score 0.",
             tags=("perceptual", "texture"),
-            citation=_DISTS_CITATION,
+            citation=cite.DISTS,
             weights=(DISTS_HEADS, LPIPS_VGG),
             better="lower",
         ),
@@ -238,7 +186,7 @@ def texprior_metrics() -> list[Metric]:
             "texprior_plugins.metric.niqe:Niqe",
             summary="Naturalness without reference: distance from the statistics of pristine photographs.",
             tags=("no-reference",),
-            citation=_NIQE_CITATION,
+            citation=cite.NIQE,
             weights=(NIQE_MODEL,),
             better="lower",
             reference=False,
@@ -248,7 +196,7 @@ def texprior_metrics() -> list[Metric]:
             "texprior_plugins.metric.brisque:Brisque",
             summary="Distortion without reference, read off natural scene statistics; about 0 to 100.",
             tags=("no-reference",),
-            citation=_BRISQUE_CITATION,
+            citation=cite.BRISQUE,
             weights=(BRISQUE_MODEL,),
             better="lower",
             reference=False,
@@ -267,7 +215,7 @@ def texprior_metrics() -> list[Metric]:
             BandPsnrOptions,
             f"Signal-to-noise ratio of the structure or the texture band, dB, at most {CEILING_DB:g}.",
             tags=("fidelity", "texture"),
-            citation=_PSNR_CITATION,
+            citation=cite.PSNR,
         ),
         Metric(
             "kernel_distance_mobilenet_v2",
@@ -275,7 +223,7 @@ def texprior_metrics() -> list[Metric]:
             KernelDistanceOptions,
             "Kernel distance between restored pictures and references as sets, of MobileNetV2's features; not KID.",
             tags=("perceptual", "distribution"),
-            citation=_KERNEL_CITATION,
+            citation=cite.KERNEL,
             weights=(MOBILENET_V2_14, MOBILENET_V2_IMAGENET),
             better="lower",
             scope="set",
@@ -286,6 +234,6 @@ def texprior_metrics() -> list[Metric]:
             PyiqaOptions,
             "Any metric of the package pyiqa, by its name; the direction is what pyiqa says.",
             tags=("extra",),
-            citation=_PYIQA_CITATION,
+            citation=cite.PYIQA,
         ),
     ]

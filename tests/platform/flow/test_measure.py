@@ -94,8 +94,7 @@ def test_sets_are_gathered_by_method_and_scored_as_wholes(caplog):
         gathered.add("degraded", name, picture(level), picture(0.5))
         gathered.add("restored", name, picture(level + 0.125), picture(0.5))
     gathered.add("degraded", "tiny", picture(0.5, 4), picture(0.5, 4))
-    found = {(s.method, s.metric): s.contributions for s in gathered.scores()}
-    assert found == {
+    assert {place: gathered.score(place[1], rows) for place, rows in gathered.seen.items()} == {
         ("degraded", "mean_offset"): {"a": -0.25, "b": 0.25},
         ("restored", "mean_offset"): {"a": -0.125, "b": 0.375},
     }
@@ -105,4 +104,4 @@ def test_sets_are_gathered_by_method_and_scored_as_wholes(caplog):
 def test_a_set_without_references_is_scored_by_itself():
     gathered = Gathered({"mean_offset": MeanOffset()})
     gathered.add("restored", "a", picture(0.25), None)
-    assert next(gathered.scores()).contributions == {"a": 0.25}
+    assert gathered.score("mean_offset", gathered.seen["restored", "mean_offset"]) == {"a": 0.25}
