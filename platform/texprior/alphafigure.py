@@ -33,7 +33,7 @@ def draw(curves: Curves, path: Path) -> Path:
     strips_in = rows * (cell_in + 0.35) + 0.3
     figure = Figure(figsize=(width_in, strips_in + _CURVE_IN), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)  # draws without a display, whatever backend the user has set
-    above, below = figure.subfigures(2, 1, height_ratios=(strips_in, _CURVE_IN))
+    above, below = figure.subfigures(2, 1, height_ratios=(strips_in, _CURVE_IN), squeeze=False)[:, 0]
     cells = above.subplots(rows, columns, squeeze=False)
     for label, row in zip(curves.labels, cells, strict=True):
         _strip(curves, label, metrics[0], row)

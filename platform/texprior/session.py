@@ -149,7 +149,7 @@ def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
 
 def component_tags(experiment: Experiment, registry: Registry) -> dict[str, str]:
     """Dotted path -> ``distribution/name==version (API n)`` of every component that is used."""
-    tags = {}
+    tags: dict[str, str] = {}
     for path, kind, ref in registry.components_of(experiment):
         tags |= component_tag(registry, path, kind, ref)
     return tags

@@ -41,7 +41,7 @@ LPIPS_VGG = Weights(
     licence="BSD-2-Clause (LPIPS heads), BSD-3-Clause (VGG16 trunk)",
     origin="two files, to be imported together: torchvision's vgg16-397923af.pth, and weights/v0.1/vgg.pth of LPIPS "
     "(github.com/richzhang/PerceptualSimilarity; the package lpips 0.1.4 carries it)",
-    convert="texprior_plugins.metric._vgg:from_official",
+    convert="texprior_plugins.metric.vgg16:from_official",
 )
 DISTS_HEADS = Weights(
     name="dists",
@@ -122,7 +122,8 @@ class PyiqaOptions(Options):
     """Options of pyiqa."""
 
     name: Annotated[
-        str, Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$", description="the metric's name in pyiqa, such as musiq")
+        str,
+        Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$", description="the metric's name in pyiqa", examples=["psnr", "musiq"]),
     ]
 
 

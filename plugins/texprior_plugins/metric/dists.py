@@ -13,7 +13,7 @@ from texprior.plugin import Options
 from texprior_plugins._mobilenet_v2 import imagenet_normalised
 from texprior_plugins.metric import DISTS_HEADS, LPIPS_VGG
 from texprior_plugins.metric._pictures import check_pair
-from texprior_plugins.metric._vgg import MINIMUM_PX, vgg16_stages
+from texprior_plugins.metric.vgg16 import MINIMUM_PX, vgg16_stages
 
 C1 = C2 = 1e-6
 """The stabilising constants of equations 3 and 4."""

@@ -14,7 +14,7 @@ from texprior import weights
 from texprior.plugin import Options, Weights
 from texprior_plugins.metric import LPIPS_ALEX, LPIPS_VGG
 from texprior_plugins.metric._pictures import check_pair
-from texprior_plugins.metric._vgg import MINIMUM_PX, vgg16_stages
+from texprior_plugins.metric.vgg16 import MINIMUM_PX, vgg16_stages
 
 # AlexNet's convolutions by torchvision's names: (name, stride, padding, whether a 3x3/2 max pooling goes before)
 _LAYERS = (
