@@ -30,10 +30,12 @@ def draw(curves: Curves, path: Path) -> Path:
     rows, columns, metrics = len(curves.labels), len(curves.alphas), list(curves.scores.better)
     width_in = max(columns * _CELL_IN[0] + 1.6, 5.0 * len(metrics))
     cell_in = min((width_in - 0.6) / columns - 0.15, _CELL_IN[1])
-    strips_in = rows * (cell_in + 0.35) + 0.3
+    strips_in = rows * (cell_in + 0.35) + 0.6
     figure = Figure(figsize=(width_in, strips_in + _CURVE_IN), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)  # draws without a display, whatever backend the user has set
     above, below = figure.subfigures(2, 1, height_ratios=(strips_in, _CURVE_IN), squeeze=False)[:, 0]
+    picture = curves.scores.scores[0].picture
+    above.suptitle(f"{picture}: a square of {CROP} px, with the {metrics[0]} of the whole picture", fontsize=9)
     cells = above.subplots(rows, columns, squeeze=False)
     for label, row in zip(curves.labels, cells, strict=True):
         _strip(curves, label, metrics[0], row)

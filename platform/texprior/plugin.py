@@ -150,7 +150,7 @@ class Sampler(Component):
 
 @dataclass(frozen=True)
 class Metric(Component):
-    """Scores pictures. Contract: ``texprior.flow.measure.ImageMetric``.
+    """Scores pictures. Contract: ``texprior.flow.measure.ImageMetric``, or ``SetMetric`` there for scope ``set``.
 
     ``better`` is the direction: ``higher``, ``lower``, or ``one`` (closest to 1). ``scope`` is
     ``image`` (a score per image) or ``set`` (one for a set of images).
