@@ -1,5 +1,11 @@
 """Errors that a user may see. Each message is a sentence: what was wrong, where, what to do."""
 
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
 
 class TexpriorError(Exception):
     """The work failed; the command line prints the message and exits with ``exit_code``."""
@@ -26,3 +32,17 @@ class Interrupted(TexpriorError):
 
     exit_code = 130
     run_status = "interrupted"
+
+
+@contextlib.contextmanager
+def blaming(kind: str, name: str, picture: Path) -> Iterator[None]:
+    """What a component raises is its plugin's fault: the message names component and picture."""
+    try:
+        yield
+    except TexpriorError:
+        raise
+    except Exception as error:
+        raise TexpriorError(
+            f"{kind} '{name}' failed on {picture}: {type(error).__name__}: {error}; "
+            "TEXPRIOR_DEBUG=1 shows the traceback"
+        ) from error

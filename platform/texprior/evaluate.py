@@ -15,8 +15,9 @@ from torch import Tensor
 
 from texprior.errors import ConfigError, ImageError
 from texprior.flow.decompose import decompose
-from texprior.flow.measure import ImageMetric, measure
+from texprior.flow.measure import Gathered, ImageMetric, measure
 from texprior.flow.recompose import recompose
+from texprior.metrics import build_metrics, scored_as_sets
 from texprior.models import Model
 from texprior.pipeline import restore
 from texprior.scores import Score, Scores, at_chosen_strength
@@ -33,6 +34,13 @@ class Prepared(NamedTuple):
     reference: Tensor
     degraded: Tensor
     inputs: Inputs
+
+
+class Meters(NamedTuple):
+    """What scores pictures, and what gathers them for the metrics that score sets."""
+
+    images: Mapping[str, ImageMetric]
+    gathered: Gathered
 
 
 class Spent(NamedTuple):
@@ -63,17 +71,6 @@ class Evaluated:
         }
 
 
-def build_metrics(session: Session) -> tuple[dict[str, ImageMetric], dict[str, str]]:
-    """Metric key -> metric, and metric key -> direction."""
-    metrics: dict[str, ImageMetric] = {}
-    better: dict[str, str] = {}
-    for ref in session.experiment.metrics:
-        metric: ImageMetric = session.registry.build("metric", ref)
-        metrics[metric.key] = metric
-        better[metric.key] = session.registry.find("metric", ref.name).component.better  # type: ignore[attr-defined]
-    return metrics, better
-
-
 def evaluate(session: Session, model: Model) -> Evaluated:
     """Scores the experiment's evaluation split. A picture that cannot be read is named, the rest are done."""
     experiment = session.experiment
@@ -81,7 +78,8 @@ def evaluate(session: Session, model: Model) -> Evaluated:
     dataset, keys = session.pictures(choice.split)
     keys = keys[: choice.limit]
     degradation = session.build("degradation") if experiment.degradation else None
-    metrics, better = build_metrics(session)
+    images, sets, better = build_metrics(session)
+    metrics = Meters(images, Gathered(sets))
     by = choice.choose_by or experiment.sweep.metric
     if len(choice.texture_strengths) > 1 and by not in better:
         raise ConfigError(f"evaluation.choose_by: '{by}' is not measured; the experiment measures {', '.join(better)}")
@@ -119,13 +117,17 @@ def evaluate(session: Session, model: Model) -> Evaluated:
         if len(sheet) < choice.pictures:
             sheet.append(shown)
     session.progress("evaluate", len(keys), len(keys), {})
-    found = Scores(tuple(scores), better)
-    everything = replace(found, scores=(*found.scores, *at_chosen_strength(found, by)))
+    found = Scores(tuple(scored_as_sets(scores, metrics.gathered)), better)
+    gathered_as = {(s.calls, s.texture_strength): s.method for s in scores if s.method.startswith("restored")}
+    chosen = scored_as_sets(
+        at_chosen_strength(found, by), metrics.gathered, lambda s: gathered_as[s.calls, s.texture_strength]
+    )
+    everything = replace(found, scores=(*found.scores, *chosen))
     return Evaluated(everything, sheet, broken, spent)
 
 
 def _picture(
-    session: Session, model: Model, picture: Prepared, metrics: Mapping[str, ImageMetric]
+    session: Session, model: Model, picture: Prepared, metrics: Meters
 ) -> tuple[list[Score], dict[str, Tensor], Spent]:
     """The scores of one picture's versions, the versions that a contact sheet shows, and what the last row took."""
     experiment, choice = session.experiment, session.experiment.evaluation
@@ -146,9 +148,7 @@ def _picture(
     return scores, {name: image[0].cpu() for name, image in shown.items()}, spent
 
 
-def _controls(
-    session: Session, model: Model, picture: Prepared, other: Inputs, metrics: Mapping[str, ImageMetric]
-) -> list[Score]:
+def _controls(session: Session, model: Model, picture: Prepared, other: Inputs, metrics: Meters) -> list[Score]:
     """A sampling that has a row of its own, with the adapter off, or with another picture's code or estimate in it."""
     experiment, own = session.experiment, picture.inputs
     choice = experiment.evaluation
@@ -174,12 +174,15 @@ def _scores(
     method: str,
     picture: Prepared,
     image: Tensor,
-    metrics: Mapping[str, ImageMetric],
+    metrics: Meters,
     calls: int = 0,
     strength: float = 0.0,
 ) -> list[Score]:
-    values = measure(image, picture.reference, metrics)
-    return [Score(method, picture.key, metric, float(v[0]), calls, strength) for metric, v in values.items()]
+    """Scores of set metrics have no value before all pictures have been seen."""
+    values = {key: float(v[0]) for key, v in measure(image, picture.reference, metrics.images, picture.key).items()}
+    metrics.gathered.add(method, picture.key, image, picture.reference)
+    values |= dict.fromkeys(metrics.gathered.metrics, math.nan)
+    return [Score(method, picture.key, metric, value, calls, strength) for metric, value in values.items()]
 
 
 def _visible(texture: Tensor) -> Tensor:

@@ -56,7 +56,9 @@ class Weights:
 
     ``tensors_sha256`` is the hash of the tensors themselves (see ``texprior.weights``), so that a
     file may change its container but not its content. ``packaged`` is a path inside the plugin's
-    package (``package:relative/path``) where the file ships with it.
+    package (``package:relative/path``) where the file ships with it. ``convert``
+    (``package.module:function``, name -> tensor to the same) makes what is kept of the official
+    files' tensors, where they differ.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Weights:
     packaged: str = ""
     url: str = ""
     url_sha256: str = ""
+    convert: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class Sampler(Component):
 
 @dataclass(frozen=True)
 class Metric(Component):
-    """Scores pictures. Contract: ``texprior.flow.measure.ImageMetric``.
+    """Scores pictures. Contract: ``texprior.flow.measure.ImageMetric``, or ``SetMetric`` there for scope ``set``.
 
     ``better`` is the direction: ``higher``, ``lower``, or ``one`` (closest to 1). ``scope`` is
     ``image`` (a score per image) or ``set`` (one for a set of images).

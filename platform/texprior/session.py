@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from texprior.errors import ConfigError
 from texprior.overlap import overlap
 from texprior.parallel import ALONE, Team, join, launched, own_device
+from texprior.plugin import Ref
 from texprior.refs import refs_of
 from texprior.registry import Registry
 from texprior.schema import Data, Experiment
@@ -163,10 +164,9 @@ def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
 
 def component_tags(experiment: Experiment, registry: Registry) -> dict[str, str]:
     """Dotted path -> ``distribution/name==version (API n)`` of every component that is used."""
-    tags = {}
+    tags: dict[str, str] = {}
     for path, kind, ref in registry.components_of(experiment):
-        entry = registry.find(kind, ref.name)
-        tags[f"texprior.component.{path}"] = f"{entry.qualified}=={entry.plugin.version} (API {entry.component.api})"
+        tags |= component_tag(registry, path, kind, ref)
     return tags
 
 
@@ -175,6 +175,12 @@ def citations_of(experiment: Experiment, registry: Registry) -> str:
     used = registry.components_of(experiment)
     found = (registry.find(kind, ref.name).component.citation.strip() for _, kind, ref in used)
     return "\n\n".join(dict.fromkeys(citation for citation in found if citation))
+
+
+def component_tag(registry: Registry, path: str, kind: str, ref: Ref) -> dict[str, str]:
+    """The tag of one component."""
+    entry = registry.find(kind, ref.name)
+    return {f"texprior.component.{path}": f"{entry.qualified}=={entry.plugin.version} (API {entry.component.api})"}
 
 
 def data_digest(data: Data, keys: list[str]) -> str:

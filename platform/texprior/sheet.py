@@ -18,7 +18,7 @@ _LABEL = 22
 def contact_sheet(rows: Sequence[Mapping[str, Tensor]], path: Path, crop: int = 240) -> Path:
     """A PNG with a row for each picture and a column for each of its versions, (3, H, W) in [0, 1].
 
-    The crop is the square with the most detail in the last but one column (the reference), at its own resolution.
+    The crop is the square with the most detail in the reference, or in the first column, at its own resolution.
     """
     names = list(rows[0])
     sheet = Image.new("RGB", (len(names) * (crop + 4) + 4, len(rows) * (crop + 4) + _LABEL + 4), "white")
@@ -26,7 +26,7 @@ def contact_sheet(rows: Sequence[Mapping[str, Tensor]], path: Path, crop: int = 
     for column, name in enumerate(names):
         draw.text((column * (crop + 4) + 8, 3), name, fill="black", font=font)
     for line, row in enumerate(rows):
-        top, left = _detailed(to_uint8(row["reference"] if "reference" in row else row[names[0]]), crop)
+        top, left = most_detailed(to_uint8(row["reference"] if "reference" in row else row[names[0]]), crop)
         for column, name in enumerate(names):
             square = to_uint8(row[name])[top : top + crop, left : left + crop]
             sheet.paste(Image.fromarray(square), (column * (crop + 4) + 4, line * (crop + 4) + _LABEL))
@@ -35,8 +35,8 @@ def contact_sheet(rows: Sequence[Mapping[str, Tensor]], path: Path, crop: int = 
     return path
 
 
-def _detailed(image: npt.NDArray[np.uint8], crop: int) -> tuple[int, int]:
-    """Top left corner of the square with the largest mean gradient."""
+def most_detailed(image: npt.NDArray[np.uint8], crop: int) -> tuple[int, int]:
+    """Top left corner of the square with the largest mean gradient, of (H, W, 3)."""
     grey = image.mean(2)
     gradient = np.abs(np.diff(grey, axis=0, append=grey[-1:])) + np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
     total = np.pad(gradient.cumsum(0).cumsum(1), ((1, 0), (1, 0)))

@@ -17,9 +17,9 @@ from typing import cast
 
 from texprior.checks import require_adapters
 from texprior.errors import ConfigError, TexpriorError
-from texprior.evaluate import build_metrics
 from texprior.flow.image import load_image
 from texprior.importance import importances
+from texprior.metrics import build_metrics
 from texprior.scores import Scores, loss_of
 from texprior.session import Session
 from texprior.store import write_atomically
@@ -164,7 +164,7 @@ def confirm(trials: Trials, result: SweepResult) -> list[Confirmed]:
 
 def objectives_of(session: Session) -> dict[str, Better]:
     """What the sweep searches by, with directions. Raises ConfigError for a metric that is not measured."""
-    sweep, measured = session.experiment.sweep, {**build_metrics(session)[1], **COSTS}
+    sweep, measured = session.experiment.sweep, {**build_metrics(session).better, **COSTS}
     for path, names in {"sweep.metric": [sweep.metric], "sweep.also": sweep.also}.items():
         for name in names:
             if name not in measured:

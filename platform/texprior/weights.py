@@ -6,18 +6,25 @@ by torch's restricted loader while it is imported, and kept as safetensors.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from texprior.errors import ConfigError, TexpriorError
 from texprior.plugin import Weights
+from texprior.store import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+SUFFIXES = (".safetensors", ".pth", ".pt")
+"""Files that are looked into; any other name is passed over."""
 
 
 def folders() -> list[Path]:
@@ -35,10 +42,11 @@ def load(weights: Weights) -> dict[str, Tensor]:
     """The tensors, as stored. Raises ConfigError with a sentence that says where they come from."""
     path = locate(weights)
     if path is None:
+        fetch = f"'texprior weights fetch {weights.name}' or " if weights.url and weights.url_sha256 else ""
         raise ConfigError(
-            f"the parameters '{weights.name}' are not here (content hash {weights.tensors_sha256[:16]}...); they come "
-            f"from {weights.origin}. Get them with 'texprior weights fetch {weights.name}' or "
-            f"'texprior weights import {weights.name} FILE'; looked in {', '.join(map(str, folders()))}"
+            f"the parameters '{weights.name}' are not here (content hash {weights.tensors_sha256}); they come from "
+            f"{weights.origin}. Get them with {fetch}'texprior weights import {weights.name} FILE...'; looked in "
+            f"{', '.join(map(str, folders()))}"
         )
     tensors = read(path)
     if content_hash(tensors) != weights.tensors_sha256:
@@ -47,14 +55,64 @@ def load(weights: Weights) -> dict[str, Tensor]:
 
 
 def locate(weights: Weights) -> Path | None:
-    """The file that should hold the parameters, or None."""
+    """The file that holds the parameters, whatever its name, or None.
+
+    The folders themselves are looked into, not what lies in folders below them.
+    """
     if weights.packaged:
         package, _, relative = weights.packaged.partition(":")
         packaged = Path(str(files(package))) / relative
         if packaged.is_file():
             return packaged
-    candidates = [folder / f"{weights.name}.safetensors" for folder in folders()]
-    return next((path for path in candidates if path.is_file()), None)
+    with _known_hashes() as known:
+        return next((p for p in _candidates(weights.name) if known.of(p) == weights.tensors_sha256), None)
+
+
+def _candidates(name: str) -> Iterator[Path]:
+    """Files that may hold parameters, each folder's namesake first."""
+    for folder in folders():
+        with contextlib.suppress(OSError):
+            found = [p for p in sorted(folder.iterdir()) if p.suffix in SUFFIXES and not p.name.startswith(".")]
+            yield from sorted((p for p in found if p.is_file()), key=lambda p: p.stem != name)
+
+
+class _Hashes:
+    """Content hashes of files by path, size and time of change, so that a file is read once, not at every start."""
+
+    def __init__(self, entries: dict[str, list[int | str]]) -> None:
+        self.entries = entries
+        self.changed = False
+
+    def of(self, path: Path) -> str:
+        """The file's content hash; empty where it cannot be read."""
+        key, status = str(path.resolve()), path.stat()
+        stamp: list[int | str] = [status.st_size, status.st_mtime_ns]
+        entry = self.entries.get(key)
+        if entry is None or entry[:2] != stamp:
+            try:
+                digest = content_hash(read(path))
+            except TexpriorError:
+                digest = ""
+            entry = self.entries[key] = [*stamp, digest]
+            self.changed = True
+        return str(entry[2])
+
+
+@contextlib.contextmanager
+def _known_hashes() -> Iterator[_Hashes]:
+    """The hashes that are known, kept in the cache folder where it can be written. It is an index: losing it costs
+    time alone."""
+    index = cache() / "index.json"
+    try:
+        entries = json.loads(index.read_text(encoding="utf-8"))
+        usable = isinstance(entries, dict) and all(isinstance(e, list) and len(e) == 3 for e in entries.values())
+    except (OSError, ValueError):
+        usable = False
+    known = _Hashes(entries if usable else {})
+    yield known
+    if known.changed:
+        with contextlib.suppress(OSError, TexpriorError):
+            write_atomically(index, json.dumps(known.entries).encode())
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -107,14 +165,21 @@ def content_hash(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def install(weights: Weights, source: Path) -> Path:
-    """Copies parameters into the cache as safetensors if their content is right. Returns the file."""
+def install(weights: Weights, sources: Sequence[Path]) -> Path:
+    """Copies parameters into the cache as safetensors if their content is right. Returns the file.
+
+    Official parameters may come in several files, whose tensors are taken together, and may be of another form than
+    what is kept; the record's ``convert`` then makes the one from the other.
+    """
     from safetensors.torch import save_file
 
-    tensors = read(source)
+    tensors = {name: tensor for source in sources for name, tensor in read(source).items()}
+    if content_hash(tensors) != weights.tensors_sha256 and weights.convert:
+        tensors = _converted(weights, tensors)
     if content_hash(tensors) != weights.tensors_sha256:
+        names = ", ".join(map(str, sources))
         raise TexpriorError(
-            f"{source}: its content is not that of '{weights.name}' ({weights.origin}); nothing was kept"
+            f"{names}: its content is not that of '{weights.name}' ({weights.origin}); nothing was kept"
         )
     target = cache() / f"{weights.name}.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -122,3 +187,9 @@ def install(weights: Weights, source: Path) -> Path:
     save_file(dict(tensors), temporary)
     temporary.replace(target)
     return target
+
+
+def _converted(weights: Weights, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    module, _, function = weights.convert.partition(":")
+    converted: dict[str, Tensor] = getattr(importlib.import_module(module), function)(tensors)
+    return converted

@@ -27,6 +27,7 @@ COMMANDS = {
     "sweep": "sweep:sweep",
     "decompose": "preview:decompose",
     "degrade": "preview:degrade",
+    "alpha-curve": "alpha_curve:alpha_curve",
     "plugins": "plugins:plugins",
     "weights": "weights:weights",
     "runs": "runs:runs",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +11,7 @@ import click
 
 from texprior.cli.common import Command, component, discover, json_option, output_folder, plugin_option
 from texprior.cli.pictures import Source, for_each, sources, target
-from texprior.errors import ConfigError, TexpriorError
+from texprior.errors import ConfigError, blaming
 
 if TYPE_CHECKING:
     from texprior.cli.recipes import Recipes
@@ -33,20 +31,6 @@ class _Number(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is no finite number.", param, ctx)
         return number
-
-
-@contextlib.contextmanager
-def _blamed(kind: str, name: str, source: Source) -> Iterator[None]:
-    """What a component raises is its plugin's fault: the message names component and picture."""
-    try:
-        yield
-    except TexpriorError:
-        raise
-    except Exception as error:
-        raise TexpriorError(
-            f"{kind} '{name}' failed on {source.path}: {type(error).__name__}: {error}; "
-            "TEXPRIOR_DEBUG=1 shows the traceback"
-        ) from error
 
 
 def _with(kind: str, required: bool = True) -> Command:
@@ -93,7 +77,7 @@ def decompose(
         from texprior.flow.image import load_image, save_image
 
         image = load_image(source.path)[None]
-        with _blamed("decomposition", ref.name, source):
+        with blaming("decomposition", ref.name, source.path):
             layers = split(image, decomposition)
         made = {
             "structure": layers.structure[0],
@@ -152,7 +136,7 @@ def degrade(
 
         clean = load_image(source.path)
         height, width = clean.shape[-2:]
-        with _blamed("degradation", recipes.degradation.name, source):
+        with blaming("degradation", recipes.degradation.name, source.path):
             if replay is None:
                 drawn = draw(degradation, rng_of(seed or 0, (source.path.name,)), (height, width))
             else:

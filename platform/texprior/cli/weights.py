@@ -57,16 +57,20 @@ def list_(plugins: tuple[str, ...], as_json: bool) -> None:
 
 @weights.command("import")
 @click.argument("name")
-@click.argument("file")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @plugin_option
 @json_option
-def import_(name: str, file: str, plugins: tuple[str, ...], as_json: bool) -> None:
-    """Import the parameters NAME from an official FILE (.safetensors or .pth), if its content is right."""
+def import_(name: str, files: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
+    """Import the parameters NAME from official files (.safetensors or .pth), if their content is right.
+
+    Where parameters come in several files, such as a trunk and its heads, name all of them.
+    """
     from texprior.weights import install
 
-    if not Path(file).is_file():
-        raise ConfigError(f"{file}: there is no such file")
-    _installed(name, install(_record(discover(plugins), name), Path(file)), as_json)
+    for file in files:
+        if not Path(file).is_file():
+            raise ConfigError(f"{file}: there is no such file")
+    _installed(name, install(_record(discover(plugins), name), [Path(file) for file in files]), as_json)
 
 
 @weights.command()
@@ -96,7 +100,7 @@ def fetch(name: str, plugins: tuple[str, ...], as_json: bool) -> None:
                 f"{record.url}: the file there has sha256 {digest[:16]}..., not {record.url_sha256[:16]}...; "
                 "nothing was kept"
             )
-        _installed(name, install(record, file), as_json)
+        _installed(name, install(record, [file]), as_json)
 
 
 def _installed(name: str, path: Path, as_json: bool) -> None:

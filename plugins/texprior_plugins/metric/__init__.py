@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+import texprior_plugins.metric._citations as cite
 from texprior.plugin import Metric, Options, Weights, hookimpl
 
 CEILING_DB = 100.0
@@ -26,6 +27,45 @@ NIQE_MODEL = Weights(
     packaged="texprior_plugins.metric:weights/niqe.safetensors",
 )
 
+BRISQUE_MODEL = Weights(
+    name="brisque",
+    tensors_sha256="093eae94aef4967e3c3bfd19dddb2196a046492d25fbc6629c2afd2ce98aa253",
+    licence="the permissive notice of the BRISQUE release (University of Texas at Austin)",
+    origin="allmodel and allrange of the BRISQUE software release for MATLAB "
+    "(live.ece.utexas.edu/research/quality/BRISQUE_release.zip)",
+    packaged="texprior_plugins.metric:weights/brisque.safetensors",
+)
+LPIPS_VGG = Weights(
+    name="lpips_vgg",
+    tensors_sha256="7513f948924a2ff2daae1e95a6e51ce6e3323ea8c650a9ac246d3bd4db0fe371",
+    licence="BSD-2-Clause (LPIPS heads), BSD-3-Clause (VGG16 trunk)",
+    origin="two files, to be imported together: torchvision's vgg16-397923af.pth, and weights/v0.1/vgg.pth of LPIPS "
+    "(github.com/richzhang/PerceptualSimilarity; the package lpips 0.1.4 carries it)",
+    convert="texprior_plugins.metric.vgg16:from_official",
+)
+DISTS_HEADS = Weights(
+    name="dists",
+    tensors_sha256="ab0a3bc45e27810214769efc044d22b71314bd7590647a953da3366b317d010e",
+    licence="MIT",
+    origin="DISTS_pytorch/weights.pt of DISTS (github.com/dingkeyan93/DISTS; the package DISTS-pytorch 0.1 carries it)",
+)
+SHIPPED_STAGES = 14
+"""Stages of MobileNetV2 whose parameters ship with the package, as those of the encoder."""
+MOBILENET_V2_14 = Weights(
+    name="mobilenet_v2_14",
+    tensors_sha256="bfe02ede8c40102daed55e20fe69d4dd61e7c209e81524923131abb551d1cbd0",
+    licence="BSD-3-Clause",
+    origin="torchvision's mobilenet_v2 (IMAGENET1K_V1), features.0 to features.13 rounded to float16",
+    packaged="texprior_plugins.encoder:weights/mobilenet_v2_14.safetensors",
+)
+MOBILENET_V2_IMAGENET = Weights(
+    name="mobilenet_v2_imagenet",
+    tensors_sha256="7c87c4ca3480dcfff28963d5bcd6e55b6c98546792c6174b7098020e401e71e2",
+    licence="BSD-3-Clause",
+    origin="torchvision's mobilenet_v2 (IMAGENET1K_V1), the file mobilenet_v2-b0353104.pth",
+    url="https://download.pytorch.org/models/mobilenet_v2-b0353104.pth",
+)
+
 
 class PsnrOptions(Options):
     """Options of psnr."""
@@ -38,7 +78,7 @@ class PsnrOptions(Options):
 
 
 class SsimOptions(Options):
-    """Options of ssim."""
+    """Options of ssim and ms_ssim."""
 
     space: Annotated[
         Literal["rgb", "y", "yiq_rounded"],
@@ -58,26 +98,33 @@ class TextureRatioOptions(Options):
     sigma: Annotated[float, Field(gt=0, le=16, description="Gaussian low-pass whose residual is the texture, px")] = 2.0
 
 
-_PSNR_CITATION = """@article{huynhthu2008psnr,
-  title = {Scope of validity of {PSNR} in image/video quality assessment},
-  author = {Huynh-Thu, Quan and Ghanbari, Mohammed},
-  journal = {Electronics Letters}, volume = {44}, number = {13}, pages = {800--801}, year = {2008}
-}"""
-_SSIM_CITATION = """@article{wang2004ssim,
-  title = {Image quality assessment: from error visibility to structural similarity},
-  author = {Wang, Zhou and Bovik, Alan C. and Sheikh, Hamid R. and Simoncelli, Eero P.},
-  journal = {IEEE Transactions on Image Processing}, volume = {13}, number = {4}, pages = {600--612}, year = {2004}
-}"""
-_LPIPS_CITATION = """@inproceedings{zhang2018lpips,
-  title = {The Unreasonable Effectiveness of Deep Features as a Perceptual Metric},
-  author = {Zhang, Richard and Isola, Phillip and Efros, Alexei A. and Shechtman, Eli and Wang, Oliver},
-  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition}, pages = {586--595}, year = {2018}
-}"""
-_NIQE_CITATION = """@article{mittal2013niqe,
-  title = {Making a ``Completely Blind'' Image Quality Analyzer},
-  author = {Mittal, Anish and Soundararajan, Rajiv and Bovik, Alan C.},
-  journal = {IEEE Signal Processing Letters}, volume = {20}, number = {3}, pages = {209--212}, year = {2013}
-}"""
+class BandPsnrOptions(Options):
+    """Options of band_psnr."""
+
+    band: Annotated[
+        Literal["structure", "texture"], Field(description="what a Gaussian low-pass keeps, or what it takes away")
+    ] = "texture"
+    sigma: Annotated[float, Field(gt=0, le=16, description="of the low-pass, px")] = 2.0
+    space: Annotated[
+        Literal["rgb", "y"], Field(description="rgb: all channels; y: luma of BT.601 in studio swing, unrounded")
+    ] = "rgb"
+
+
+class KernelDistanceOptions(Options):
+    """Options of kernel_distance_mobilenet_v2."""
+
+    stages: Annotated[
+        int, Field(ge=1, le=19, description="stages of MobileNetV2's trunk; above 14 needs the whole file")
+    ] = SHIPPED_STAGES
+
+
+class PyiqaOptions(Options):
+    """Options of pyiqa."""
+
+    name: Annotated[
+        str,
+        Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$", description="the metric's name in pyiqa", examples=["psnr", "musiq"]),
+    ]
 
 
 @hookimpl
@@ -90,7 +137,7 @@ def texprior_metrics() -> list[Metric]:
             PsnrOptions,
             f"Peak signal-to-noise ratio, dB; identical pictures score {CEILING_DB:g}.",
             tags=("fidelity",),
-            citation=_PSNR_CITATION,
+            citation=cite.PSNR,
         ),
         Metric(
             "ssim",
@@ -98,15 +145,41 @@ def texprior_metrics() -> list[Metric]:
             SsimOptions,
             "Structural similarity, at most 1.",
             tags=("fidelity",),
-            citation=_SSIM_CITATION,
+            citation=cite.SSIM,
+        ),
+        Metric(
+            "ms_ssim",
+            "texprior_plugins.metric.ms_ssim:MsSsim",
+            SsimOptions,
+            "Structural similarity over five scales, at most 1.",
+            tags=("fidelity",),
+            citation=cite.MS_SSIM,
         ),
         Metric(
             "lpips_alex",
             "texprior_plugins.metric.lpips:LpipsAlex",
             summary="Learned perceptual distance v0.1 on AlexNet; identical pictures score 0.",
             tags=("perceptual",),
-            citation=_LPIPS_CITATION,
+            citation=cite.LPIPS,
             weights=(LPIPS_ALEX,),
+            better="lower",
+        ),
+        Metric(
+            "lpips_vgg",
+            "texprior_plugins.metric.lpips:LpipsVgg",
+            summary="Learned perceptual distance v0.1 on VGG16; identical pictures score 0.",
+            tags=("perceptual",),
+            citation=cite.LPIPS,
+            weights=(LPIPS_VGG,),
+            better="lower",
+        ),
+        Metric(
+            "dists",
+            "texprior_plugins.metric.dists:Dists",
+            summary="Deep structure and texture distance on VGG16; identical pictures score 0.",
+            tags=("perceptual", "texture"),
+            citation=cite.DISTS,
+            weights=(DISTS_HEADS, LPIPS_VGG),
             better="lower",
         ),
         Metric(
@@ -114,8 +187,18 @@ def texprior_metrics() -> list[Metric]:
             "texprior_plugins.metric.niqe:Niqe",
             summary="Naturalness without reference: distance from the statistics of pristine photographs.",
             tags=("no-reference",),
-            citation=_NIQE_CITATION,
+            citation=cite.NIQE,
             weights=(NIQE_MODEL,),
+            better="lower",
+            reference=False,
+        ),
+        Metric(
+            "brisque",
+            "texprior_plugins.metric.brisque:Brisque",
+            summary="Distortion without reference, read off natural scene statistics; about 0 to 100.",
+            tags=("no-reference",),
+            citation=cite.BRISQUE,
+            weights=(BRISQUE_MODEL,),
             better="lower",
             reference=False,
         ),
@@ -126,5 +209,32 @@ def texprior_metrics() -> list[Metric]:
             "Standard deviation of the texture over that of the reference's; below 1 is over-smooth.",
             tags=("texture",),
             better="one",
+        ),
+        Metric(
+            "band_psnr",
+            "texprior_plugins.metric.band_psnr:BandPsnr",
+            BandPsnrOptions,
+            f"Signal-to-noise ratio of the structure or the texture band, dB, at most {CEILING_DB:g}.",
+            tags=("fidelity", "texture"),
+            citation=cite.PSNR,
+        ),
+        Metric(
+            "kernel_distance_mobilenet_v2",
+            "texprior_plugins.metric.kernel_distance:KernelDistance",
+            KernelDistanceOptions,
+            "Kernel distance between restored pictures and references as sets, of MobileNetV2's features; not KID.",
+            tags=("perceptual", "distribution"),
+            citation=cite.KERNEL,
+            weights=(MOBILENET_V2_14, MOBILENET_V2_IMAGENET),
+            better="lower",
+            scope="set",
+        ),
+        Metric(
+            "pyiqa",
+            "texprior_plugins.metric.pyiqa:Pyiqa",
+            PyiqaOptions,
+            "Any metric of the package pyiqa, by its name; the direction is what pyiqa says.",
+            tags=("extra",),
+            citation=cite.PYIQA,
         ),
     ]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from texprior.errors import ConfigError, ImageError
+from texprior_plugins.metric._precision import working
 
 # BT.601 luma with the digits of MATLAB's rgb2gray and rgb2ntsc (.299, .587, .114): no sum of whole numbers is a tie
 _LUMA = (0.298936021293775, 0.587043074451121, 0.114020904255103)
@@ -35,7 +36,7 @@ def check_pair(key: str, image_BCHW: Tensor, reference_BCHW: Tensor | None, mini
 
 def to_space(image_BCHW: Tensor, space: str) -> Tensor:
     """RGB in [0, 1] to float64 of the space: ``rgb`` (B, 3, H, W); ``y`` or ``yiq_rounded`` (B, 1, H, W)."""
-    image = image_BCHW.double()
+    image = working(image_BCHW)
     if space == "y":
         return luma_studio(image)
     if space == "yiq_rounded":

@@ -25,5 +25,10 @@ class Psnr:
         difference = to_space(image_BCHW, self.space) - to_space(reference, self.space)
         height, width = difference.shape[-2:]
         inner = difference[..., self.crop : height - self.crop, self.crop : width - self.crop]
-        mse = inner.square().flatten(1).mean(1)
-        return -10 * mse.clamp(min=10 ** (-CEILING_DB / 10)).log10()
+        return decibels(inner)
+
+
+def decibels(error_BCHW: Tensor) -> Tensor:
+    """-10 log10 of the mean square of each picture's error, at most ``CEILING_DB``, (B,)."""
+    mse = error_BCHW.square().flatten(1).mean(1)
+    return -10 * mse.clamp(min=10 ** (-CEILING_DB / 10)).log10()

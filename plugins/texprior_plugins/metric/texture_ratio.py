@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from texprior_plugins.metric import TextureRatioOptions
 from texprior_plugins.metric._filters import filter_separable, gaussian_taps
 from texprior_plugins.metric._pictures import check_pair
+from texprior_plugins.metric._precision import working
 
 FLOOR = 1 / (255 * math.sqrt(12))
 """The standard deviation that rounding to 8 bits leaves: what is below it is no texture of a picture."""
@@ -31,7 +32,7 @@ class TextureRatio:
     def __call__(self, image_BCHW: Tensor, reference_BCHW: Tensor | None) -> Tensor:
         """The scores, (B,) float64. Raises ImageError for pictures smaller than the filter's reach."""
         reference = check_pair(self.key, image_BCHW, reference_BCHW, minimum=self.radius + 1)
-        return self._deviation(image_BCHW.double()) / self._deviation(reference.double())
+        return self._deviation(working(image_BCHW)) / self._deviation(working(reference))
 
     def _deviation(self, image_BCHW: Tensor) -> Tensor:
         padded = F.pad(image_BCHW, [self.radius] * 4, mode="reflect")

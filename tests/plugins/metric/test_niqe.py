@@ -10,8 +10,8 @@ from scipy.stats import gennorm
 
 from texprior import weights
 from texprior_plugins.metric import NIQE_MODEL
+from texprior_plugins.metric._natural import asymmetric_gaussian, half_size, unit_scale
 from texprior_plugins.metric._pictures import luma_rounded
-from texprior_plugins.metric.niqe import asymmetric_gaussian, half_size
 
 GRID = np.arange(0.2, 10.0005, 0.001)
 RATIO = gamma(2 / GRID) ** 2 / (gamma(1 / GRID) * gamma(3 / GRID))
@@ -73,8 +73,10 @@ def test_the_fit_recovers_shape_mean_and_scales(alpha):
     magnitudes = [gennorm.ppf(0.5 + 0.5 * (np.arange(k) + 0.5) / k, alpha) for k in (n_left, n - n_left)]
     values = torch.from_numpy(np.concatenate([-left * magnitudes[0], right * magnitudes[1]])).reshape(1, 1, 1, -1)
     mean = (right - left) * gamma(2 / alpha) / gamma(1 / alpha)
-    measured = [float(x) for x in asymmetric_gaussian(values)]
-    assert measured == pytest.approx([alpha, mean, left, right], rel=5e-3)
+    shape, *measured = (float(x) for x in asymmetric_gaussian(values))
+    unit = float(unit_scale(torch.tensor(alpha).double()))
+    assert unit == pytest.approx(np.sqrt(gamma(1 / alpha) / gamma(3 / alpha)), rel=1e-9)
+    assert [shape, *measured] == pytest.approx([alpha, mean, left / unit, right / unit], rel=5e-3)
 
 
 def test_half_size_matches_pillow(photographs):

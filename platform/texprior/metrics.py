@@ -1,0 +1,61 @@
+"""metrics: those that an experiment names, and the scores of sets among the scores of pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from torch import Tensor
+
+from texprior.errors import ConfigError
+from texprior.flow.measure import Gathered, ImageMetric, SetMetric, direction
+from texprior.plugin import Metric
+from texprior.scores import Score
+from texprior.session import Session
+
+
+class Metrics(NamedTuple):
+    """The metrics by their keys: those that score pictures, those that score sets, and the direction of all."""
+
+    images: dict[str, ImageMetric]
+    sets: dict[str, SetMetric]
+    better: dict[str, str]
+
+
+def build_metrics(session: Session) -> Metrics:
+    """The experiment's metrics. Raises ConfigError where two have one key: their scores would be mixed up."""
+    metrics = Metrics({}, {}, {})
+    for number, ref in enumerate(session.experiment.metrics):
+        record = session.registry.find("metric", ref.name).component
+        assert isinstance(record, Metric)
+        metric: ImageMetric | SetMetric = session.registry.build("metric", ref)
+        if metric.key in metrics.better:
+            raise ConfigError(f"metrics.{number}: {metric.key} is named twice; variants of a metric differ in options")
+        among = metrics.sets if record.scope == "set" else metrics.images
+        among[metric.key] = metric  # type: ignore[assignment]
+        metrics.better[metric.key] = direction(metric, record)
+    return metrics
+
+
+def scored_as_sets(
+    scores: Sequence[Score], gathered: Gathered, seen_as: Callable[[Score], str] = lambda score: score.method
+) -> list[Score]:
+    """The scores with the values of set metrics filled in, the pictures of a method being a set.
+
+    The value of a picture is its contribution, of which the set's score is the mean; NaN where the metric could not see
+    the picture. ``seen_as`` says under which method the picture of a score was gathered.
+    """
+    sets: dict[tuple[str, str], dict[str, tuple[Tensor, Tensor | None]]] = {}
+    for s in scores:
+        features = gathered.seen.get((seen_as(s), s.metric), {}).get(s.picture)
+        if features is not None:
+            sets.setdefault((s.method, s.metric), {})[s.picture] = features
+    values = {key: gathered.score(key[1], rows) for key, rows in sets.items()}
+    return [
+        replace(s, value=values.get((s.method, s.metric), {}).get(s.picture, math.nan))
+        if s.metric in gathered.metrics
+        else s
+        for s in scores
+    ]

@@ -1,0 +1,66 @@
+"""Any metric of the package pyiqa, an extra, by its name there (Chen, Mo 2022)."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from texprior.errors import ConfigError
+from texprior_plugins.metric import PyiqaOptions
+from texprior_plugins.metric._pictures import check_pair, check_picture
+
+
+class Pyiqa:
+    """``pyiqa.create_metric(name)``, picture by picture, on the device of the picture and in float32.
+
+    Direction and need of a reference are what pyiqa says of the metric. pyiqa fetches the parameters of the metric that
+    is named by itself, unless they are in its cache already.
+    """
+
+    def __init__(self, options: PyiqaOptions) -> None:
+        self.key = f"pyiqa_{options.name}"
+        pyiqa = _package()
+        known = pyiqa.list_models()
+        if options.name not in known:
+            raise ConfigError(
+                f"metric pyiqa: there is no metric '{options.name}' in pyiqa; known are: {', '.join(known)}"
+            )
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                self.metric = pyiqa.create_metric(options.name, device="cpu")
+        except Exception as error:  # it fetches files and imports packages of its own
+            raise ConfigError(
+                f"metric pyiqa: '{options.name}' cannot be made ({type(error).__name__}: {error}); pyiqa fetches the "
+                "parameters of a metric when it is first used"
+            ) from error
+        if self.metric.metric_mode not in ("FR", "NR"):
+            raise ConfigError(f"metric pyiqa: '{options.name}' does not score single pictures")
+        self.reference = self.metric.metric_mode == "FR"
+        self.better = "lower" if self.metric.lower_better else "higher"
+
+    def __call__(self, image_BCHW: Tensor, reference_BCHW: Tensor | None = None) -> Tensor:
+        """The scores, (B,) float64 on the CPU."""
+        check_picture(self.key, image_BCHW)
+        reference = check_pair(self.key, image_BCHW, reference_BCHW) if self.reference else None
+        metric = self.metric.to(image_BCHW.device)
+        scores = []
+        with torch.autocast(image_BCHW.device.type, enabled=False):
+            for i in range(len(image_BCHW)):
+                pictures = [part[i : i + 1].float().clamp(0, 1) for part in (image_BCHW, reference) if part is not None]
+                scores.append(metric(*pictures).double().cpu().reshape(()))
+        return torch.stack(scores)
+
+
+def _package() -> Any:
+    try:
+        import pyiqa
+    except Exception as error:  # it needs torchvision, whose import fails in many ways beside another torch
+        raise ConfigError(
+            f"metric pyiqa needs the package pyiqa, which cannot be imported ({type(error).__name__}: {error}); "
+            "install texprior[pyiqa] where torchvision fits torch"
+        ) from error
+    return pyiqa
