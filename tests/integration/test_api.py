@@ -13,13 +13,13 @@ from texprior import api
 from texprior.errors import ConfigError, PluginError
 
 PLUGIN = '''
-import os
+from typing import Annotated, Literal
 
+import torch
 from torch import nn
 
 from texprior.flow.adapt import BlockAdapter
 from texprior.plugin import Adapter, Options, Tune, hookimpl
-from typing import Annotated, Literal
 
 
 class ShiftOptions(Options):
@@ -31,13 +31,12 @@ class ShiftOptions(Options):
 class Shift(BlockAdapter):
     """h' = h + b, b a trained number for each channel."""
 
-    def __init__(self, options, blocks):
-        super().__init__(blocks)
-        self.b = nn.ParameterDict({k.replace(".", "_"): nn.Parameter(nn.init.constant_(
-            nn.Parameter(__import__("torch").empty(b.channels)), 0.01 * options.start)) for k, b in blocks.items()})
-
-    def features(self, estimate):
-        return {}
+    def __init__(self, options, denoiser):
+        super().__init__(denoiser)
+        self.b = nn.ParameterDict({
+            name.replace(".", "_"): nn.Parameter(torch.full((block.channels,), 0.01 * options.start))
+            for name, block in self.block_of.items()
+        })
 
     def after_block(self, block, hidden, features):
         return hidden + self.b[block.replace(".", "_")][:, None, None]

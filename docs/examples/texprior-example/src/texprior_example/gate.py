@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from texprior.flow.adapt import BlockAdapter, Features
-from texprior.flow.prior import Block
+from texprior.flow.prior import Block, DenoiserNet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,17 +16,16 @@ class Gate(BlockAdapter):
     The gate depends on y_eps alone, so that it is computed once for an image, whatever the steps.
     """
 
-    def __init__(self, options: GateOptions, blocks: Mapping[str, Block]) -> None:
-        super().__init__(blocks)
-        self.coarsest = max(block.stride for block in blocks.values())
+    def __init__(self, options: GateOptions, denoiser: DenoiserNet) -> None:
+        super().__init__(denoiser)
         self.gates = nn.ModuleDict(
-            {_key(name): _gate(block, options.width, options.kernel) for name, block in blocks.items()}
+            {_key(name): _gate(block, options.width, options.kernel) for name, block in self.block_of.items()}
         )
 
     def features(self, estimate_BCHW: Tensor) -> Features:
         """The gate of each block, (B, channels, H/stride, W/stride), in (0, 2)."""
         height, width = estimate_BCHW.shape[-2:]
-        padding = (0, -width % self.coarsest, 0, -height % self.coarsest)  # as the denoiser pads its input
+        padding = (0, -width % self.multiple, 0, -height % self.multiple)  # as the denoiser pads its input
         y = F.pad(2 * estimate_BCHW - 1, padding, mode="replicate")
         return {
             name: 1 + self.gates[_key(name)](F.pixel_unshuffle(y, block.stride)).tanh()
