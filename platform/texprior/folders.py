@@ -25,7 +25,7 @@ def trajectory_of(session: Session, parts: tuple[str, ...], settings: Training, 
     """What decides every step of a training; with a constant learning rate the budget only says where it ends."""
     irrelevant = {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
     text = json.dumps([session.experiment.hash(*parts), settings.model_dump(mode="json", exclude=irrelevant), parents])
-    files = _files_in_use(session)
+    files = files_in_use(session)
     text += json.dumps(files) if files else ""
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
@@ -78,7 +78,7 @@ def furthest(folder: Path, trajectory: str, settings: Training) -> Path | None:
     return best[1] if best else None
 
 
-def _files_in_use(session: Session) -> list[str]:
+def files_in_use(session: Session) -> list[str]:
     """The components that come from single files, with the hashes of their content: an edit is another training."""
     used = component_tags(session.experiment, session.registry)
     loose = {p.distribution for p in session.registry.plugins if not p.installed}
