@@ -19,11 +19,12 @@ from texprior.arms import Arm, arms_of, baseline_of
 from texprior.cells import Cell, Outcome, cell_of, forget, outcome_of, run_cell, scores_of
 from texprior.claims import claim, is_claimed, turn
 from texprior.complaints import closest
+from texprior.documents import get_path
 from texprior.dryrun import rehearse
 from texprior.errors import ConfigError, TexpriorError
 from texprior.evaluate import build_metrics
 from texprior.results import Results, results_of
-from texprior.session import Session
+from texprior.session import Session, flatten
 from texprior.track import RunInfo
 
 _POLL_S = 1.0
@@ -51,12 +52,13 @@ class Plan:
         return [cell for cell in self.cells if cell.arm == arm]
 
     def arm_run(self, arm: Arm) -> RunInfo:
-        """The run that stands for an arm; its cells' runs lie below it."""
-        experiment = self.of(arm.name)[0].experiment
+        """The run that stands for an arm, with what arms differ in as parameters; its cells' runs lie below it."""
+        inner = self.session.with_(experiment=arm.experiment, parent_run="")
         slug = re.sub(r"[^\w.=-]+", "-", arm.name)
-        inner = self.session.with_(experiment=experiment, parent_run="")
         info = inner.run_info(f"arm-{self.digest}-{slug}", arm.name, "arm", True, **self.tags(arm.name))
-        return replace(info, params={**info.params, "seed": self.session.experiment.ablation.seeds, "arm": arm.name})
+        data = arm.experiment.model_dump(mode="json")
+        paths = dict.fromkeys(path for other in self.arms for path in other.values)
+        return replace(info, params=flatten({path: get_path(data, path) for path in paths}))
 
     def tags(self, arm: str = "") -> dict[str, str]:
         """What finds the runs of this ablation again."""
@@ -101,13 +103,15 @@ def check(plan: Plan) -> None:
     _refuse(complaints)
 
 
-def work(plan: Plan, retry_failed: bool = False) -> list[Outcome]:
+def retry(plan: Plan) -> None:
+    """Lets the cells that have failed be tried again."""
+    for cell in plan.cells:
+        if (outcome := outcome_of(cell)) is not None and not is_finished(outcome):
+            forget(cell)
+
+
+def work(plan: Plan) -> None:
     """Works until every cell has ended, here or in another process. An interruption is raised again, after saving."""
-    if retry_failed:
-        for cell in plan.cells:
-            outcome = outcome_of(cell)
-            if outcome is not None and outcome.status == "failed" and not is_claimed(cell.claim):
-                forget(cell)
     started: dict[str, RunInfo] = {}
     waiting = False
     try:
@@ -123,7 +127,6 @@ def work(plan: Plan, retry_failed: bool = False) -> list[Outcome]:
         for info in started.values():
             plan.session.tracker.tell("run_finished", info.id, "interrupted", {}, "")
         raise
-    return [outcome for cell in plan.cells if (outcome := outcome_of(cell)) is not None]
 
 
 def results(plan: Plan) -> Results:

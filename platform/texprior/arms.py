@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import yaml
 
 from texprior.complaints import closest
 from texprior.config import with_overrides
@@ -28,6 +31,11 @@ class Arm:
     name: str
     values: Mapping[str, Any]
     experiment: Experiment
+
+    @property
+    def sets(self) -> str:
+        """What it sets, in words."""
+        return ", ".join(f"{path}: {_flow(value)}" for path, value in self.values.items()) or "the experiment as it is"
 
 
 def arms_of(experiment: Experiment, registry: Registry) -> list[Arm]:
@@ -119,6 +127,11 @@ def _suffix(path: str, paths: Iterable[str], long: bool) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    return yaml.safe_dump(value, default_flow_style=True, width=math.inf).removesuffix("...\n").strip()
 
 
 def _refuse(values: Mapping[str, Any]) -> None:

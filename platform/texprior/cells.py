@@ -26,6 +26,7 @@ from texprior.evaluate import evaluate, write
 from texprior.flow.image import load_image, save_image
 from texprior.folders import files_in_use
 from texprior.models import load_model
+from texprior.results import restored
 from texprior.schema import Ablation, Experiment, Sweep
 from texprior.scores import Scores, read
 from texprior.session import Session, component_tags, data_digest
@@ -164,7 +165,7 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
     if not evaluated.scores.scores:
         raise TexpriorError(f"none of the pictures to judge by could be read: {'; '.join(evaluated.broken.values())}")
     write(evaluated, cell.folder)
-    run.summary |= evaluated.scores.flat()
+    run.summary |= {name: mean.mean for name, mean in evaluated.scores.summary()[restored(evaluated.scores)].items()}
     run.artifact(cell.folder)
     if evaluated.sheet:
         run.image("sheet", load_image(cell.folder / "sheet.png"))

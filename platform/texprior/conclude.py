@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
+from PIL import Image
+from torch import Tensor
 
 from texprior import verdict
-from texprior.ablate import Plan, commit, is_finished, results
+from texprior.ablate import Plan, is_finished, results
 from texprior.cells import OUTCOME, SCORES, Outcome, outcome_of
 from texprior.claims import turn
-from texprior.crops import Crop
-from texprior.flow.image import from_array, load_image
+from texprior.crops import Crop, Picture
+from texprior.flow.image import from_pil, load_image
 from texprior.report import REPORT, Report, write_report
 from texprior.results import Results
 from texprior.store import write_atomically
@@ -99,17 +101,15 @@ def _write_up(run: Run, plan: Plan, found: Results, report: Report, best: str) -
     run.notes.append(verdict.markdown(found, plan.session.experiment.ablation.split))
     for metric, rows in found.table.items():
         if best in rows:
-            run.summary[f"best/{metric}"] = rows[best].mean
+            run.summary[f"winner/{metric}"] = rows[best].mean
     for picture in report.figures:
         run.image(f"report/{picture.stem}", load_image(picture))
     for crop in report.crops:
-        run.image(f"pictures/{crop.picture}", from_array(crop.versions[best]))
+        run.image(f"pictures/{crop.picture}", _tensor(crop.versions[best]))
     resolved = plan.folder / "ablation.yaml"
     write_atomically(resolved, plan.session.experiment.to_yaml().encode())
     winner = plan.folder / "best.yaml"
-    write_atomically(
-        winner, yaml.safe_dump(plan.of(best)[0].experiment.model_dump(mode="json"), sort_keys=False).encode()
-    )
+    write_atomically(winner, plan.of(best)[0].experiment.to_yaml().encode())
     for path in (report.page, *report.figures, *report.tables, resolved, winner):
         run.artifact(path)
 
@@ -127,7 +127,7 @@ def _close_arm(plan: Plan, found: Results, name: str, crops: list[Crop]) -> None
             run.summary |= _numbers(found, name, metric)
     for crop in crops:
         if name in crop.versions:
-            run.image(f"pictures/{crop.picture}", from_array(crop.versions[name]))
+            run.image(f"pictures/{crop.picture}", _tensor(crop.versions[name]))
     run.finish("failed" if reasons else "finished", "\n\n".join(reasons))
 
 
@@ -139,12 +139,16 @@ def _numbers(found: Results, arm: str, metric: str) -> dict[str, float]:
         mean, low, high = found.shown(row.difference, metric)
         numbers |= {
             f"difference/{metric}": mean,
-            f"interval/{metric} low": low,
-            f"interval/{metric} high": high,
+            f"uncertainty/{metric} low": low,
+            f"uncertainty/{metric} high": high,
             f"p_holm/{metric}": row.difference.p_holm,
             f"wins/{metric}": row.difference.wins,
         }
-    return numbers
+    return {name: value for name, value in numbers.items() if math.isfinite(value)}
+
+
+def _tensor(picture: Picture) -> Tensor:
+    return from_pil(Image.fromarray(picture))
 
 
 def _budget(plan: Plan) -> dict[str, str]:

@@ -57,7 +57,7 @@ def grid(crops: Sequence[Crop], path: Path) -> Path:
         top = line * (cell + _LABEL + _GAP) + _GAP
         for column, name in enumerate(names):
             left = column * (cell + _GAP) + _GAP
-            label = f"{name}  {crop.scores[name]:.4g}" if name in crop.scores else name
+            label = f"{name}  {crop.scores[name]:#.4g}" if name in crop.scores else name
             draw.text((left, top), label[:30], fill="black", font=font)
             image = Image.fromarray(crop.versions[name])
             zoomed = image.resize((image.width * ZOOM, image.height * ZOOM), Image.Resampling.NEAREST)

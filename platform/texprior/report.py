@@ -85,7 +85,7 @@ def _page(
         heads={m: f"{m} {ARROWS[results.better[m]]}" for m in metrics},
         arms=[(arm, {m: verdict.row_of(results, arm, m) for m in metrics}) for arm in results.ranking()],
         references=[
-            (name, {m: verdict.number(row[m], ".4g") for m in metrics}) for name, row in results.references.items()
+            (name, {m: verdict.number(row[m], "#.4g") for m in metrics}) for name, row in results.references.items()
         ],
         drawn=drawn,
         crops=[_shown(crop) for crop in crops],
@@ -112,8 +112,7 @@ def _textures(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
         residual = [o.residual_std for o in done if o.residual_std is not None]
         ratio = f"{np.mean(residual) / np.mean(texture):.2f}" if texture and residual else "-"
         parameters = f"{done[0].trainable_parameters:,}" if done else "-"
-        settings = ", ".join(f"{path}={value}" for path, value in arm.values.items()) or "the experiment as it is"
-        rows.append([arm.name, settings, _spread(texture), _spread(residual), ratio, parameters])
+        rows.append([arm.name, arm.sets, _spread(texture), _spread(residual), ratio, parameters])
     return rows
 
 
@@ -149,7 +148,7 @@ def _shown(crop: Crop) -> dict[str, Any]:
         "whole": _uri(_png(crop.whole), "png"),
         "width": ZOOM * next(iter(crop.versions.values())).shape[1],
         "versions": [
-            (name, _uri(_png(image), "png"), f"{crop.scores[name]:.4g}" if name in crop.scores else "")
+            (name, _uri(_png(image), "png"), f"{crop.scores[name]:#.4g}" if name in crop.scores else "")
             for name, image in crop.versions.items()
         ],
     }

@@ -74,7 +74,7 @@ def results_of(
     """The comparison of arms by the scores of their finished trainings (arm -> one ``Scores`` for each seed)."""
     values, pictures, left_out, table = {}, {}, {}, {}
     for name in better:
-        found = {arm: [_restored(s, name) for s in scores[arm]] for arm in arms if scores.get(arm)}
+        found = {arm: [s.of(restored(s), name) for s in scores[arm]] for arm in arms if scores.get(arm)}
         finite = {arm: rows for arm, rows in found.items() if all(map(_any_finite, rows))}
         seen = list(dict.fromkeys(p for rows in finite.values() for row in rows for p in row))
         pictures[name] = [
@@ -101,17 +101,16 @@ def _rows(values: Mapping[str, Array], baseline: str, better: str) -> dict[str, 
 
 
 def _losses(values: Array, better: str) -> Array:
-    return np.vectorize(lambda value: loss_of(better, value), otypes=[np.float64])(values)
+    return np.array([[loss_of(better, float(value)) for value in row] for row in values], dtype=np.float64)
 
 
 def _mean_loss(values: Array, better: str) -> float:
     return float(_losses(values, better).mean())
 
 
-def _restored(scores: Scores, metric: str) -> dict[str, float]:
-    """Picture -> score of the restored picture."""
-    methods = [method for method in scores.methods() if method.startswith("restored")]
-    return scores.of(methods[-1], metric) if methods else {}
+def restored(scores: Scores) -> str:
+    """The row of the restored pictures in a training's scores."""
+    return next(method for method in reversed(scores.methods()) if method.startswith("restored"))
 
 
 def _any_finite(row: Mapping[str, float]) -> bool:

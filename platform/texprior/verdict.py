@@ -79,17 +79,17 @@ def row_of(results: Results, arm: str, metric: str) -> dict[str, str]:
     if found is None:
         return {}
     texts = {
-        "mean": f"{found.mean:.4g}",
-        "standard_error": number(found.standard_error, ".2g"),
-        "seed_sd": number(found.seed_sd, ".2g"),
+        "mean": f"{found.mean:#.4g}",
+        "standard_error": number(found.standard_error, "#.2g"),
+        "seed_sd": number(found.seed_sd, "#.2g"),
         "trainings": str(found.trainings),
     }
     if found.difference is not None:
         d = found.difference
         mean, low, high = results.shown(d, metric)
         verdict = ("better" if d.better else "worse") if d.separated else "not separated"
-        interval = f"[{low:+.3g}, {high:+.3g}]" if math.isfinite(low) else ""
-        texts |= {"difference": f"{mean:+.3g}", "interval": interval, "p": number(d.p_holm, ".2g")}
+        interval = f"[{low:+#.3g}, {high:+#.3g}]" if math.isfinite(low) else ""
+        texts |= {"difference": f"{mean:+#.3g}", "interval": interval, "p": number(d.p_holm, ".2g")}
         texts |= {"wins": f"{d.wins}/{d.pictures}", "verdict": verdict}
     return texts
 
