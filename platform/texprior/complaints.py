@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,13 @@ def raise_complaints(complaints: Sequence[Complaint], source: str, lines: Mappin
     """Raises ConfigError with a line for each complaint, where there is any."""
     if complaints:
         raise ConfigError("\n".join(dict.fromkeys(_sentence(c, source, lines) for c in complaints)))
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """What a name that is not known may have meant."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(names) or 'none'}"
 
 
 def _sentence(complaint: Complaint, source: str, lines: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from texprior.refs import Kind, Ref, kind_of, kinds_of, refs_of
 from texprior.registry import Registry
 from texprior.schema import (
     NAMED,
+    Ablation,
     Budget,
     Data,
     Diffusion,
@@ -35,6 +36,7 @@ from texprior.schema import (
 )
 
 __all__ = [
+    "Ablation",
     "Budget",
     "Data",
     "Diffusion",
@@ -136,12 +138,15 @@ def _defaults() -> dict[str, Any]:
     return Experiment(name="x").model_dump(mode="json", exclude={"name"})
 
 
-def with_overrides(experiment: Experiment, values: Mapping[str, Any], registry: Registry) -> Experiment:
-    """The experiment with dotted paths set, such as a sweep's trial; resolved again, with its own sweep left out."""
-    data = experiment.model_dump(mode="json", exclude={"sweep"})
+def with_overrides(
+    experiment: Experiment, values: Mapping[str, Any], registry: Registry, source: str = "trial"
+) -> Experiment:
+    """The experiment with dotted paths set, such as a sweep's trial or an ablation's arm; resolved again, without what
+    it searches or compares."""
+    data = experiment.model_dump(mode="json", exclude={"sweep", "ablation"})
     for dotted, value in values.items():
         data = merge(data, nest(dotted, value), ComponentPaths(registry))
-    return resolve(data, registry, source="trial")
+    return resolve(data, registry, source=source)
 
 
 def resolve_ref(ref: Ref, kind: str, path: str, registry: Registry, complaints: list[Complaint]) -> Ref:

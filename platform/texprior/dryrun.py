@@ -18,10 +18,12 @@ from texprior.cards import count
 from texprior.checks import prior_at, require_adapters
 from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
+from texprior.flow.decompose import decompose
 from texprior.flow.predict import InitialPredictor
-from texprior.models import Prior
+from texprior.models import Model, Prior
+from texprior.pipeline import restore
 from texprior.pool import Patches, Pool, Prepared
-from texprior.schema import Budget, Training
+from texprior.schema import Budget, Experiment, Training
 from texprior.session import Session
 from texprior.stages import LayerLoss, prediction_loss
 from texprior.train import Loss, Step, Trainee, train
@@ -57,7 +59,7 @@ def measure_prior(session: Session) -> list[Measured]:
     session.pictures("train")
     experiment, settings = session.experiment, session.experiment.training.prior
     prior = models.build_prior(session, 1.0, Path())
-    loss = LayerLoss(experiment, prior, Process(1.0), _patches(prior, settings), settings.amp)
+    loss = _layer_loss(experiment, prior, settings)
     return [_measured(session, "prior", settings, prior.network, [prior.network, prior.encoder], loss.stage_one)]
 
 
@@ -69,8 +71,7 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
     predictor: InitialPredictor = models.placed(session.build("predictor"), session.device)
     of_predictor = partial(prediction_loss, predictor, _patches(prior, trainings.predictor), trainings.predictor.amp)
     adapter = models.build_adapter(session, prior)
-    patches = _patches(prior, trainings.adapter)
-    of_layer = LayerLoss(experiment, prior, Process(prior.scale), patches, trainings.adapter.amp)
+    of_layer = _layer_loss(experiment, prior, trainings.adapter)
     parts = [adapter, prior.network, prior.encoder, predictor]
     of_adapter = _measured(session, "adapter", trainings.adapter, adapter, parts, partial(of_layer.stage_two, adapter))
     return [
@@ -87,6 +88,38 @@ def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> l
     stage_one = [] if prior_folder else measure_prior(session)
     predictor, adapter = measure_stage_two(session, prior_folder)
     return [*stage_one, predictor, replace(adapter, times=trials, expected_s=trials * adapter.expected_s)]
+
+
+def rehearse(session: Session) -> None:
+    """Builds all that an experiment names and sends one random patch through it, forwards and back; keeps nothing.
+
+    What cannot work raises here, in seconds, instead of hours later.
+    """
+    experiment, trainings = session.experiment, session.experiment.training
+    prior = models.build_prior(session, 1.0, Path())
+    predictor: InitialPredictor = models.placed(session.build("predictor"), session.device)
+    models.require_grid(experiment.sampling, prior.network, predictor)
+    side = trainings.adapter.patch
+    patch = torch.rand(1, 3, side, side, generator=generator(0, "rehearsal"))
+    with torch.random.fork_rng():
+        decompose(patch.to(session.device), prior.decomposition)
+        _backward(_layer_loss(experiment, prior, trainings.prior).stage_one([0]))
+        _backward(prediction_loss(predictor, _patches(prior, trainings.predictor), trainings.predictor.amp, [0]))
+        prior.network.requires_grad_(False)
+        adapter = models.build_adapter(session, prior)
+        _backward(_layer_loss(experiment, prior, trainings.adapter).stage_two(adapter, [0]))
+        restore(
+            Model(experiment, prior, predictor, adapter, Process(1.0), Path(), session.registry), patch, "rehearsal"
+        )
+
+
+def _layer_loss(experiment: Experiment, prior: Prior, settings: Training) -> LayerLoss:
+    return LayerLoss(experiment, prior, Process(prior.scale), _patches(prior, settings), settings.amp)
+
+
+def _backward(loss: Tensor) -> None:
+    if loss.requires_grad:  # an adapter may have nothing to train
+        loss.sum().backward()  # type: ignore[no-untyped-call]
 
 
 def _patches(prior: Prior, settings: Training) -> Patches:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,8 @@ from texprior.session import Session
 from texprior.stages import Inputs, degraded_sample, inputs_of
 
 log = logging.getLogger(__name__)
+Keep = Callable[[int, str, Mapping[str, Tensor]], None]
+"""Called with a picture's place, its key, and its versions, (3, H, W) in [0, 1], such as ``restored``."""
 
 
 class Prepared(NamedTuple):
@@ -71,7 +73,7 @@ class Evaluated:
         }
 
 
-def evaluate(session: Session, model: Model) -> Evaluated:
+def evaluate(session: Session, model: Model, keep: Keep = lambda _number, _key, _versions: None) -> Evaluated:
     """Scores the experiment's evaluation split. A picture that cannot be read is named, the rest are done."""
     experiment = session.experiment
     choice = experiment.evaluation
@@ -112,6 +114,7 @@ def evaluate(session: Session, model: Model) -> Evaluated:
             broken[key] = str(error)
             log.warning("left out of the evaluation: %s", error)
             continue
+        keep(done, key, shown)
         scores += rows
         spent.append(took)
         if len(sheet) < choice.pictures:

@@ -25,7 +25,7 @@ def trajectory_of(session: Session, parts: tuple[str, ...], settings: Training, 
     """What decides every step of a training; with a constant learning rate the budget only says where it ends."""
     irrelevant = {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
     text = json.dumps([session.experiment.hash(*parts), settings.model_dump(mode="json", exclude=irrelevant), parents])
-    files = _files_in_use(session, parts)
+    files = files_in_use(session, parts)
     text += json.dumps(files) if files else ""
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
@@ -78,12 +78,12 @@ def furthest(folder: Path, trajectory: str, settings: Training) -> Path | None:
     return best[1] if best else None
 
 
-def _files_in_use(session: Session, parts: tuple[str, ...]) -> list[str]:
-    """The training's components that come from single files, with the hashes of their content.
+def files_in_use(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:
+    """The components, of a training's parts or of all, that come from single files, with their content's hashes.
 
     An edit is another training, but of nothing that does not use the file.
     """
     used = component_tags(session.experiment, session.registry)
     loose = {p.distribution for p in session.registry.plugins if not p.installed}
-    paths = {f"texprior.component.{path}" for path in (*parts, "data.train", "attention")}
+    paths = used if parts is None else {f"texprior.component.{p}" for p in (*parts, "data.train", "attention")}
     return sorted(tag for path, tag in used.items() if path in paths and tag.partition("/")[0] in loose)

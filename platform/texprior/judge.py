@@ -59,6 +59,7 @@ def judged_experiment(experiment: Experiment, of_model: Experiment) -> Experimen
         "events",
         "evaluation",
         "sweep",
+        "ablation",
         "device",
         "threads",
     )

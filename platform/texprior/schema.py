@@ -244,6 +244,33 @@ class Sweep(Section):
         return self
 
 
+class Ablation(Section):
+    """What ``texprior ablate`` compares: arms, each trained once per seed and judged against ``baseline``."""
+
+    question: str = ""
+    """What is to be answered, in words; the report begins with it."""
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    """Path -> values; every combination is an arm, named by what differs. A path below a component that another path
+    chooses applies where that component is chosen."""
+    arms: dict[Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=80)], dict[str, Any]] = {}
+    """Name -> path -> value, for arms that are no grid; an empty mapping is the experiment as it is."""
+    baseline: str | None = None
+    """The arm that the others are compared with, by name; None is the first."""
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0, 1, 2]
+    """A whole training each, of every arm."""
+    metric: str | None = None
+    """What the arms are ranked by, and the crops chosen by; None is sweep.metric."""
+    split: Literal["val", "test"] = "val"
+    pictures: Annotated[int, Field(ge=0)] = 24
+    """How many restored pictures of each training are kept, from which the report takes its crops."""
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> Ablation:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed is given twice; the same training would count twice")
+        return self
+
+
 class Experiment(Section):
     """The whole of an experiment."""
 
@@ -271,6 +298,7 @@ class Experiment(Section):
     events: Annotated[list[Ref], Kind("events")] = [Ref(name="mlflow")]
     evaluation: Evaluation = Evaluation()
     sweep: Sweep = Sweep()
+    ablation: Ablation = Ablation()
 
     @model_validator(mode="after")
     def _rungs_need_a_constant_rate(self) -> Experiment:

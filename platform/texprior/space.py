@@ -24,7 +24,9 @@ from texprior.schema import Experiment, Range, Sweep, component_paths
 if TYPE_CHECKING:
     import optuna
 
-_FIXED = frozenset({"name", "sweep", "requires_plugins", "metrics", "events", "seed", "evaluation", "device"})
+_FIXED = frozenset(
+    {"name", "sweep", "ablation", "requires_plugins", "metrics", "events", "seed", "evaluation", "device"}
+)
 _SHARED = (
     *("decomposition", "encoder", "denoiser", "predictor", "degradation", "data"),
     *("training.prior", "training.predictor"),

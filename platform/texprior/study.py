@@ -24,7 +24,7 @@ from texprior.store import runs_root
 
 Better = Literal["higher", "lower", "one"]
 State = Literal["finished", "failed", "pruned", "interrupted", "duplicate", "running"]
-_FREE = frozenset({"name", "sweep", "device", "threads", "requires_plugins", "metrics", "events"})
+_FREE = frozenset({"name", "sweep", "ablation", "device", "threads", "requires_plugins", "metrics", "events"})
 """What may differ between two starts of one study."""
 
 

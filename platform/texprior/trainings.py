@@ -96,8 +96,7 @@ def train_predictor(session: Session) -> Trained:
     """Stage II, first part: trains the initial predictor with its own loss; returns its folder."""
     experiment, settings = session.experiment, session.experiment.training.predictor
     dataset, keys = session.pictures("train")
-    trajectory = trajectory_of(session, PREDICTOR_PARTS, settings, data_digest(experiment.data, keys))
-    folder = folder_of(session, "predictor", trajectory, settings)
+    trajectory, folder = _predictor_place(session, keys)
     with claimed(session, folder):
         if is_done(session, folder / models.PREDICTOR, settings):
             session.say(f"predictor: {folder} is trained already")
@@ -125,6 +124,17 @@ def _as_it_is(session: Session, predictor: InitialPredictor, folder: Path) -> Tr
         models.save_predictor(folder, session.experiment, predictor.state_dict(), {"images_seen": 0, **_versions()})
     session.team.wait()
     return Trained(folder, {})
+
+
+def predictor_folder(session: Session) -> Path:
+    """Where Stage II puts the predictor of this experiment, trained or not."""
+    return _predictor_place(session, session.pictures("train")[1])[1]
+
+
+def _predictor_place(session: Session, keys: list[str]) -> tuple[str, Path]:
+    settings = session.experiment.training.predictor
+    trajectory = trajectory_of(session, PREDICTOR_PARTS, settings, data_digest(session.experiment.data, keys))
+    return trajectory, folder_of(session, "predictor", trajectory, settings)
 
 
 def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) -> Trained:

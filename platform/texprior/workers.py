@@ -9,8 +9,9 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,17 +76,22 @@ def run_workers(job: Job, workers: int, launcher: Launcher, address: str | None,
     """Starts so many workers and waits for them; one that dies is named, and its trial is the others' to run again."""
     threads = job.threads or max(1, (os.cpu_count() or 1) // workers if launcher == "local" else 1)
     jobs = [replace(job, name=f"worker {n + 1}", threads=threads) for n in range(workers)]
-    failures = _local(jobs) if launcher == "local" else _ray(jobs, address)
+    failures = run_local({job.name: partial(work, job) for job in jobs}) if launcher == "local" else _ray(jobs, address)
     for name, problem in failures.items():
         say(f"{name} {problem}; its trial goes back in the queue")
     if len(failures) == workers:
         raise TexpriorError(f"all {workers} workers of the sweep ended early ({'; '.join(failures.values())})")
 
 
-def _local(jobs: list[Job]) -> dict[str, str]:
-    """Processes of this machine. Ctrl-C reaches them as it reaches this one; they end after saving."""
+def run_local(works: Mapping[str, Callable[[], None]]) -> dict[str, str]:
+    """Runs each work in a process of this machine, by its name; says how those ended that did not end well.
+
+    An interruption here is passed on to them once, and they end after saving.
+    """
     context = multiprocessing.get_context("spawn")
-    processes = {job.name: context.Process(target=_child, args=(job, os.getpid()), name=job.name) for job in jobs}
+    processes = {
+        name: context.Process(target=_child, args=(work, name, os.getpid()), name=name) for name, work in works.items()
+    }
     for process in processes.values():
         process.start()
     try:
@@ -108,16 +114,18 @@ def _ended(code: int) -> str:
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
 
 
-def _child(job: Job, parent: int) -> None:
-    """A local worker; it ends with its parent, as nobody would hear of its trials."""
+def _child(work: Callable[[], None], name: str, parent: int) -> None:
+    """A local worker; it ends with its parent, as nobody would hear of its work."""
+    if hasattr(os, "setsid"):  # a terminal's Ctrl-C reaches the parent alone, which passes it on: not twice
+        os.setsid()
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     _die_with(parent)
     try:
-        work(job)
+        work()
     except KeyboardInterrupt:
         sys.exit(130)
     except TexpriorError as error:
-        print(f"{job.name}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{name}: {error}", file=sys.stderr, flush=True)  # noqa: T201
         sys.exit(error.exit_code)
 
 

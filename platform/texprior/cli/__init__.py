@@ -25,6 +25,7 @@ COMMANDS = {
     "restore": "restore:restore",
     "evaluate": "evaluate:evaluate",
     "sweep": "sweep:sweep",
+    "ablate": "ablate:ablate",
     "decompose": "preview:decompose",
     "degrade": "preview:degrade",
     "alpha-curve": "alpha_curve:alpha_curve",

@@ -1,0 +1,198 @@
+"""An ablation: arms times seeds, each cell a whole pipeline; work in common is done once; workers may share the cells.
+
+What is done lies in the cells' folders, so that any number of processes, started together or one after the other, work
+on the same ablation: each takes a cell that nobody is at, until all have ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from texprior.arms import Arm, arms_of, baseline_of
+from texprior.cells import Cell, Outcome, cell_of, forget, outcome_of, run_cell, scores_of
+from texprior.claims import claim, is_claimed, turn
+from texprior.complaints import closest
+from texprior.documents import get_path
+from texprior.dryrun import rehearse
+from texprior.errors import ConfigError, TexpriorError
+from texprior.metrics import build_metrics
+from texprior.results import Results, results_of
+from texprior.session import Session, flatten
+from texprior.track import RunInfo
+
+_POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An ablation before anything was trained: its arms, and its cells in the order in which they are worked on."""
+
+    session: Session
+    arms: list[Arm]
+    baseline: Arm
+    cells: list[Cell]
+    metric: str
+    better: dict[str, str]
+    digest: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the report lies."""
+        return self.session.folder / f"ablation-{self.digest}"
+
+    def of(self, arm: str) -> list[Cell]:
+        """An arm's cells."""
+        return [cell for cell in self.cells if cell.arm == arm]
+
+    def arm_run(self, arm: Arm) -> RunInfo:
+        """The run that stands for an arm, with what arms differ in as parameters; its cells' runs lie below it."""
+        inner = self.session.with_(experiment=arm.experiment, parent_run="")
+        slug = re.sub(r"[^\w.=-]+", "-", arm.name)
+        info = inner.run_info(f"arm-{self.digest}-{slug}", arm.name, "arm", True, **self.tags(arm.name))
+        data = arm.experiment.model_dump(mode="json")
+        paths = dict.fromkeys(path for other in self.arms for path in other.values)
+        return replace(info, params=flatten({path: get_path(data, path) for path in paths}))
+
+    def tags(self, arm: str = "") -> dict[str, str]:
+        """What finds the runs of this ablation again."""
+        tags = {"texprior.ablation": self.digest, "texprior.baseline": self.baseline.name}
+        return {**tags, **({"texprior.arm": arm} if arm else {}), **({"texprior.commit": c} if (c := commit()) else {})}
+
+
+def plan_of(session: Session) -> Plan:
+    """The arms and cells of the session's experiment. Raises ConfigError, naming every arm that cannot work."""
+    experiment = session.experiment
+    arms = arms_of(experiment, session.registry)
+    baseline = baseline_of(experiment, arms)
+    better = build_metrics(session).better
+    metric = experiment.ablation.metric or experiment.sweep.metric
+    if metric not in better:
+        raise ConfigError(f"ablation.metric: the experiment does not measure '{metric}'; {closest(metric, better)}")
+    cells, complaints = [], []
+    for seed in experiment.ablation.seeds:  # an arm's first training comes before any arm's second
+        for arm in arms:
+            try:
+                cells.append(cell_of(session, arm, seed))
+            except ConfigError as error:
+                complaints.append(f"arm '{arm.name}': {error}")
+    _refuse(complaints)
+    content = [baseline.name, metric, [[cell.arm, cell.folder.name] for cell in cells]]
+    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]
+    return Plan(session, arms, baseline, cells, metric, better, digest)
+
+
+def check(plan: Plan) -> None:
+    """Builds and tries every arm that is still to be trained. Raises ConfigError, naming each that does not work."""
+    complaints = []
+    for arm in plan.arms:
+        cells = [cell for cell in plan.of(arm.name) if outcome_of(cell) is None]
+        if not cells:
+            continue
+        try:
+            rehearse(plan.session.with_(experiment=cells[0].experiment))
+        except Exception as error:  # whatever a plugin raises is why this arm cannot work
+            said = str(error) if isinstance(error, TexpriorError) else f"{type(error).__name__}: {error}"
+            complaints.append(f"arm '{arm.name}': {said}")
+    _refuse(complaints)
+
+
+def retry(plan: Plan) -> None:
+    """Lets the cells that have failed be tried again."""
+    for cell in plan.cells:
+        if (outcome := outcome_of(cell)) is not None and not is_finished(outcome):
+            forget(cell)
+
+
+def work(plan: Plan) -> None:
+    """Works until every cell has ended, here or in another process. An interruption is raised again, after saving."""
+    started: dict[str, RunInfo] = {}
+    waiting = False
+    try:
+        while pending := [cell for cell in plan.cells if outcome_of(cell) is None]:
+            if any(_try(plan, cell, started) for cell in _preferred(pending)):
+                waiting = False
+                continue
+            if not waiting:
+                plan.session.say(f"waiting for {_count(len(pending), 'cell')} that other processes are at")
+            waiting = True
+            time.sleep(_POLL_S)
+    except BaseException:
+        for info in started.values():
+            plan.session.tracker.tell("run_finished", info.id, "interrupted", {}, "")
+        raise
+
+
+def results(plan: Plan) -> Results:
+    """The comparison of what has finished so far."""
+    scores = {
+        arm.name: [scores_of(cell) for cell in plan.of(arm.name) if is_finished(outcome_of(cell))] for arm in plan.arms
+    }
+    return results_of(scores, [arm.name for arm in plan.arms], plan.baseline.name, plan.metric, plan.better)
+
+
+def is_finished(outcome: Outcome | None) -> bool:
+    """Whether a cell has scores."""
+    return outcome is not None and outcome.status == "finished"
+
+
+def commit() -> str:
+    """The git commit that the command runs in, with ``+`` where files differ from it; empty where there is none."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=10).stdout
+
+    try:
+        dirty = git("status", "--porcelain", "--untracked-files=no").strip()
+        return git("rev-parse", "HEAD").strip() + ("+" if dirty else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _preferred(pending: Sequence[Cell]) -> list[Cell]:
+    """The cells in order, but last those that would wait for a training that another process is at."""
+    busy: set[Path] = set()
+    for cell in pending:
+        if is_claimed(cell.claim):
+            busy |= cell.unfinished()
+    return sorted(pending, key=lambda cell: bool(cell.unfinished() & busy))
+
+
+def _try(plan: Plan, cell: Cell, started: dict[str, RunInfo]) -> bool:
+    """Runs a cell, unless another process is at it or has just ended it."""
+    session = plan.session
+    with claim(cell.claim) as held:
+        if not held or outcome_of(cell) is not None:
+            return False
+        parent = _arm_run(plan, cell.arm, started)
+        done = sum(outcome_of(other) is not None for other in plan.cells)
+        session.say(f"cell {done + 1} of {len(plan.cells)}: {cell.name}")
+        outcome = run_cell(session, cell, parent, {**plan.tags(cell.arm), "texprior.seed": str(cell.seed)})
+        session.say(f"{cell.name}: {outcome.status}" + (f" ({outcome.reason})" if outcome.reason else ""))
+    return True
+
+
+def _arm_run(plan: Plan, name: str, started: dict[str, RunInfo]) -> RunInfo:
+    """The arm's run, begun or found; one process at a time, so that there is one."""
+    if name not in started:
+        arm = next(arm for arm in plan.arms if arm.name == name)
+        with turn(plan.folder / ".runs.lock"):
+            started[name] = plan.arm_run(arm)
+            plan.session.tracker.tell("run_started", started[name])
+    return started[name]
+
+
+def _refuse(complaints: Sequence[str]) -> None:
+    if complaints:
+        unique = dict.fromkeys(complaints)
+        raise ConfigError("\n".join(f"ablation: {complaint}" for complaint in unique) + "\nnothing was started")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -1,0 +1,152 @@
+"""The arms of an ablation: from the grid and the named arms of an experiment to resolved experiments with names."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from texprior.complaints import closest
+from texprior.config import with_overrides
+from texprior.errors import ConfigError
+from texprior.registry import Registry
+from texprior.schema import Experiment, component_paths
+
+_ALIKE = (
+    *("name", "seed", "device", "threads", "requires_plugins", "events", "sweep", "ablation"),
+    *("data.val", "data.test", "metrics", "evaluation"),
+)
+"""What arms cannot differ in: what names and watches the work, and what they are judged by."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What is compared: a name, what it sets (dotted path -> value), and the experiment that results."""
+
+    name: str
+    values: Mapping[str, Any]
+    experiment: Experiment
+
+    @property
+    def sets(self) -> str:
+        """What it sets, in words."""
+        return ", ".join(f"{path}: {_flow(value)}" for path, value in self.values.items()) or "the experiment as it is"
+
+
+def arms_of(experiment: Experiment, registry: Registry) -> list[Arm]:
+    """Every arm, in the order of the grid and then of the named arms. Raises ConfigError naming each that cannot be."""
+    choice = experiment.ablation
+    grid = list(combinations(choice.grid))
+    described = [*zip(_names(grid, choice.grid), grid, strict=True), *choice.arms.items()]
+    if len(described) < 2:
+        found = f"only '{described[0][0]}'" if described else "nothing"
+        raise ConfigError(f"ablation: there is {found} to compare; give two arms or more in ablation.grid or .arms")
+    arms, complaints = [], []
+    for name, values in described:
+        try:
+            _refuse(values)
+            arms.append(Arm(name, values, with_overrides(experiment, values, registry, f"arm '{name}'")))
+        except ConfigError as error:
+            text = str(error)
+            complaints.append(text if text.startswith(f"arm '{name}'") else f"arm '{name}': {text}")
+    complaints += _same(arms)
+    if complaints:
+        raise ConfigError("\n".join(f"ablation: {complaint}" for complaint in complaints))
+    return arms
+
+
+def baseline_of(experiment: Experiment, arms: Sequence[Arm]) -> Arm:
+    """The arm that the others are compared with. Raises ConfigError where there is none of that name."""
+    wanted = experiment.ablation.baseline
+    named = {arm.name: arm for arm in arms}
+    if wanted is None:
+        return arms[0]
+    if wanted not in named:
+        raise ConfigError(f"ablation.baseline: there is no arm '{wanted}'; {closest(wanted, named)}")
+    return named[wanted]
+
+
+def combinations(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Every combination once, components first; a path below a component only where that component is chosen."""
+    kinds = component_paths()
+    paths = sorted(grid, key=lambda path: path not in kinds)
+    seen = set()
+    for chosen in itertools.product(*(grid[path] for path in paths)):
+        values = dict(zip(paths, chosen, strict=True))
+        kept = {path: value for path, value in values.items() if _applies(path, values)}
+        key = json.dumps(kept, sort_keys=True, default=str)
+        if kept and key not in seen:
+            seen.add(key)
+            yield kept
+
+
+def _applies(path: str, values: Mapping[str, Any]) -> bool:
+    owners = (owner for owner in values if owner in component_paths() and path.startswith(f"{owner}."))
+    return all(path.startswith(f"{owner}.{_component(values[owner])}.") for owner in owners)
+
+
+def _component(value: Any) -> Any:
+    """The component's name in ``name`` or ``{name: options}``."""
+    return next(iter(value)) if isinstance(value, Mapping) and len(value) == 1 else value
+
+
+def _names(arms: Sequence[Mapping[str, Any]], grid: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Readable names: a component's own name where that tells the arms apart, and ``option=value``."""
+    telling = [path for path in grid if len(grid[path]) > 1]
+    short = [" ".join(_label(p, v, grid, long=False) for p, v in arm.items() if p in telling) for arm in arms]
+    if len(set(short)) == len(short) and all(short):
+        return short
+    return [" ".join(_label(path, value, grid, long=True) for path, value in arm.items()) for arm in arms]
+
+
+def _label(path: str, value: Any, grid: Mapping[str, Sequence[Any]], long: bool) -> str:
+    if path not in component_paths():
+        return f"{_suffix(path, grid, long)}={_text(value)}"
+    name = _text(_component(value))
+    options = value[name] if isinstance(value, Mapping) and name in value else {}
+    alone = sum(_text(_component(other)) == name for other in grid[path]) == 1
+    shown = {} if alone or not isinstance(options, Mapping) else options
+    label = f"{path}={name}" if long or name == "null" else name
+    return " ".join([label, *(f"{option}={_text(given)}" for option, given in shown.items())])
+
+
+def _suffix(path: str, paths: Iterable[str], long: bool) -> str:
+    """The shortest end of a dotted path that no other of the paths has."""
+    keys = path.split(".")
+    for length in range(1, len(keys) if not long else 0):
+        suffix = ".".join(keys[-length:])
+        if sum(f".{other}".endswith(f".{suffix}") for other in paths) == 1:
+            return suffix
+    return path
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    return yaml.safe_dump(value, default_flow_style=True, width=math.inf).removesuffix("...\n").strip()
+
+
+def _refuse(values: Mapping[str, Any]) -> None:
+    for path in values:
+        for fixed in _ALIKE:
+            if f"{path}.".startswith(f"{fixed}.") or f"{fixed}.".startswith(f"{path}."):
+                raise ConfigError(f"{path}: arms cannot differ in {fixed}, so that they are judged alike")
+
+
+def _same(arms: Sequence[Arm]) -> Iterator[str]:
+    """Complaints about arms of one name, and about arms that are one experiment."""
+    names = [arm.name for arm in arms]
+    yield from (f"there are two arms '{name}'; rename one" for name in dict.fromkeys(names) if names.count(name) > 1)
+    earlier: dict[str, str] = {}
+    for arm in arms:
+        other = earlier.setdefault(arm.experiment.hash(), arm.name)
+        if other != arm.name:
+            yield f"arm '{arm.name}' is the same experiment as arm '{other}'"

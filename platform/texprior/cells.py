@@ -1,0 +1,203 @@
+"""The cells of an ablation: an arm trained under one seed, a whole pipeline from the prior to its scores.
+
+A cell's folder is named by all that decides its scores, so that a cell is found again by whatever ablation holds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+import yaml
+from pydantic import ValidationError
+from torch import Tensor
+
+from texprior import models
+from texprior.arms import Arm
+from texprior.cards import count
+from texprior.errors import Interrupted, TexpriorError
+from texprior.evaluate import evaluate, write
+from texprior.flow.image import load_image, save_image
+from texprior.folders import files_in_use
+from texprior.models import load_model
+from texprior.results import restored
+from texprior.schema import Ablation, Experiment, Sweep
+from texprior.scores import Scores, read
+from texprior.session import Session, component_tags, data_digest
+from texprior.store import about_tensors, write_atomically
+from texprior.track import Run, RunInfo
+from texprior.trainings import predictor_folder, prior_folder, train_adapter, train_predictor, train_prior
+
+CONFIG, SCORES, OUTCOME, PICTURES = "config.yaml", "scores.csv", "cell.json", "restored"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An arm under one seed: its resolved experiment, its folder, and those of the trainings that it stands on."""
+
+    arm: str
+    seed: int
+    experiment: Experiment
+    folder: Path
+    prior: Path
+    predictor: Path
+    pictures: int
+    """How many restored pictures it keeps."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.arm}, seed {self.seed}"
+
+    @property
+    def claim(self) -> Path:
+        """The file whose lock says that somebody is at this cell."""
+        return self.folder.parent.parent / ".locks" / f"{self.experiment.name}-{self.folder.name}.lock"
+
+    def unfinished(self) -> set[Path]:
+        """The trainings before the adapter's that are still to be done."""
+        weights = {self.prior: models.PRIOR, self.predictor: models.PREDICTOR}
+        return {folder for folder, name in weights.items() if not (folder / name).is_file()}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a cell ended, and what a report says of it besides its scores."""
+
+    status: Literal["finished", "failed"]
+    reason: str = ""
+    arm: str = ""
+    seed: int = 0
+    model: str = ""
+    """The model's folder, beside the cell's."""
+    images: Mapping[str, int] = field(default_factory=dict)
+    """Training -> images that it saw."""
+    texture_std: float | None = None
+    """Standard deviation of the texture layer that the prior learned, measured on the training photographs."""
+    residual_std: float | None = None
+    trainable_parameters: int = 0
+    seconds: float = 0.0
+    """What this cell took where it ran; work that it shared with an earlier cell took nothing."""
+    broken: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
+    """A cell of the session's ablation. Raises ConfigError where its pictures are missing."""
+    choice = arm.experiment.evaluation
+    ablation = session.experiment.ablation
+    judged = choice.model_copy(
+        update={"split": ablation.split, "steps": [], "texture_strengths": [], "controls": False, "choose_by": None}
+    )
+    update = {"seed": seed, "evaluation": judged, "sweep": Sweep(), "ablation": Ablation()}
+    inner = session.with_(experiment=arm.experiment.model_copy(update=update))
+    seen = [inner.pictures(split)[1] for split in ("train", ablation.split)]
+    content = [_identity(inner.experiment), data_digest(inner.experiment.data, seen[0]), seen[1], files_in_use(inner)]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
+    folders = (prior_folder(inner), predictor_folder(inner))
+    return Cell(arm.name, seed, inner.experiment, session.folder / f"cell-{digest}", *folders, ablation.pictures)
+
+
+def outcome_of(cell: Cell) -> Outcome | None:
+    """How a cell ended; None where it did not, or where what lies in its folder belongs to another experiment."""
+    try:
+        stored = Experiment.model_validate(yaml.safe_load((cell.folder / CONFIG).read_text(encoding="utf-8")))
+        outcome = Outcome(**json.loads((cell.folder / OUTCOME).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, ValidationError, yaml.YAMLError):
+        return None
+    whole = outcome.status == "failed" or (cell.folder / SCORES).is_file()
+    return outcome if whole and _identity(stored) == _identity(cell.experiment) else None
+
+
+def forget(cell: Cell) -> None:
+    """Lets a cell that has failed be tried again."""
+    (cell.folder / OUTCOME).unlink(missing_ok=True)
+
+
+def scores_of(cell: Cell) -> Scores:
+    """A finished cell's scores."""
+    return read(cell.folder / SCORES)
+
+
+def picture_of(cell: Cell, key: str) -> Path:
+    """The file of a restored picture that the cell kept."""
+    return cell.folder / PICTURES / f"{quote(key, safe='')}.png"
+
+
+def run_cell(session: Session, cell: Cell, parent: RunInfo, tags: Mapping[str, str]) -> Outcome:
+    """Trains, restores and scores a cell, under a run of its own, and writes down how it ended.
+
+    Whatever goes wrong is an outcome with its reason; only an interruption is raised again, after saving.
+    """
+    inner = session.with_(experiment=cell.experiment, parent_run=parent.id)
+    info = inner.run_info(cell.folder.name, cell.name, "cell", True, **tags)
+    write_atomically(cell.folder / CONFIG, cell.experiment.to_yaml().encode())
+    started = time.monotonic()
+    try:
+        with inner.tracker.run(info) as run:
+            outcome = _work(inner.with_(parent_run=info.id), cell, run, started)
+    except Interrupted:
+        raise
+    except Exception as error:  # out of memory, a diverged training, a plugin's mistake: the other cells go on
+        session.memory.clear()
+        reason = f"{type(error).__name__}: {error}"
+        outcome = Outcome("failed", reason, cell.arm, cell.seed, seconds=time.monotonic() - started)
+    write_atomically(cell.folder / OUTCOME, json.dumps(asdict(outcome), indent=2).encode())
+    return outcome
+
+
+def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
+    prior = train_prior(session)
+    predictor = train_predictor(session)
+    trained = train_adapter(session, prior.folder, predictor.folder)
+    model = load_model(trained.folder, session.registry, prior.folder, session)
+
+    def keep(number: int, key: str, versions: Mapping[str, Tensor]) -> None:
+        if number < cell.pictures:
+            save_image(versions["restored"], picture_of(cell, key))
+
+    evaluated = evaluate(session, model, keep)
+    if not evaluated.scores.scores:
+        raise TexpriorError(f"none of the pictures to judge by could be read: {'; '.join(evaluated.broken.values())}")
+    write(evaluated, cell.folder)
+    run.summary |= {name: mean.mean for name, mean in evaluated.scores.summary()[restored(evaluated.scores)].items()}
+    run.artifact(cell.folder)
+    if evaluated.sheet:
+        run.image("sheet", load_image(cell.folder / "sheet.png"))
+    about = about_tensors(trained.folder / models.ADAPTER)
+    weights = {
+        "prior": prior.folder / models.PRIOR,
+        "predictor": predictor.folder / models.PREDICTOR,
+        "adapter": trained.folder / models.ADAPTER,
+    }
+    return Outcome(
+        "finished",
+        arm=cell.arm,
+        seed=cell.seed,
+        model=trained.folder.name,
+        images={name: int(about_tensors(path)["images_seen"]) for name, path in weights.items()},
+        texture_std=model.prior.scale,
+        residual_std=float(about["residual_std"]),
+        trainable_parameters=count(model.adapter),
+        seconds=time.monotonic() - started,
+        broken={**prior.broken, **predictor.broken, **trained.broken, **evaluated.broken},
+        versions={
+            **{name: str(about[name]) for name in ("texprior", "torch")},
+            **component_tags(session.experiment, session.registry),
+        },
+    )
+
+
+def _identity(experiment: Experiment) -> dict[str, Any]:
+    """All of a cell's experiment that can change its scores."""
+    free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation"}
+    data: dict[str, Any] = experiment.model_dump(mode="json", exclude=free)
+    del data["data"]["cache_mb"], data["evaluation"]["pictures"], data["sampling"]["features_mb"]
+    for training in data["training"].values():
+        del training["checkpoint_every_s"], training["log_every_images"]
+    return data

@@ -1,0 +1,182 @@
+"""``texprior ablate``: arms against a baseline, several trainings each."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import click
+
+from texprior.cli.common import Request, require_runs, takes_experiment
+from texprior.cli.dryrun import dry_run_option, show_dry_run
+from texprior.cli.output import emit, name_broken, say, table
+
+if TYPE_CHECKING:
+    from texprior.ablate import Plan
+    from texprior.conclude import Concluded
+
+
+@click.command()
+@takes_experiment
+@click.option("--split", type=click.Choice(["val", "test"]), help="What the arms are judged on, if not ablation.split.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    show_default=True,
+    help="Processes on this machine.",
+)
+@click.option("--retry-failed", is_flag=True, help="Try cells again that have failed; else their failure stands.")
+@click.option(
+    "--report", "report_only", is_flag=True, help="Train nothing: report on the cells that have ended so far."
+)
+@dry_run_option
+def ablate(
+    request: Request, split: str | None, workers: int, retry_failed: bool, report_only: bool, dry_run: bool
+) -> None:
+    """Compare the arms of EXPERIMENT's ablation.
+
+    Each arm is trained once per seed, from the prior to its scores; trainings that arms have in common are done once.
+    The same command goes on with what was interrupted; started several times, on one machine or on many that share the
+    folder of the runs, it shares the cells. The report says which arms are separated from the baseline.
+    """
+    session = request.session(*([f"ablation.split={split}"] if split else []))
+    from texprior.ablate import check, plan_of, retry, work
+    from texprior.conclude import conclude
+    from texprior.hands import work_together
+
+    plan = plan_of(session)
+    if dry_run:
+        check(plan)
+        _show_plan(plan, request.as_json)
+        return
+    require_runs()
+    if not report_only:
+        if retry_failed:
+            retry(plan)
+        check(plan)
+        if workers > 1:
+            work_together(plan, workers, request.plugins)
+        work(plan)
+    done = conclude(plan, shlex.join(["texprior", *sys.argv[1:]]), interim=report_only)
+    if request.as_json:
+        emit(_document(done))
+    else:
+        _show(done)
+    name_broken(done.broken, "read")
+    if done.failed:
+        for outcome in done.failed:
+            say(f"{outcome.arm}, seed {outcome.seed} failed: {outcome.reason}")
+        say("the others are done; --retry-failed tries these again")
+        click.get_current_context().exit(1)
+
+
+def _show_plan(plan: Plan, as_json: bool) -> None:
+    """The arms, their cells, and what the work would take."""
+    from texprior.cells import outcome_of
+    from texprior.cli.progress import clock_time
+    from texprior.planned import measure_ablation
+
+    measured = measure_ablation(plan)
+    cells = [
+        {"arm": cell.arm, "seed": cell.seed, "status": outcome.status if outcome else "pending", "folder": cell.folder}
+        for cell in plan.cells
+        for outcome in [outcome_of(cell)]
+    ]
+    if as_json:
+        document = {
+            "ablation": plan.digest,
+            "arms": {arm.name: arm.values for arm in plan.arms},
+            "baseline": plan.baseline.name,
+            "cells": cells,
+            "stages": [vars(row) for row in measured],
+            "experiment": plan.session.experiment.model_dump(mode="json"),
+            "device": str(plan.session.device),
+        }
+        emit(document)
+        return
+    show_dry_run(plan.session.experiment, plan.session.device, measured, False)
+    seeds = plan.session.experiment.ablation.seeds
+    rows = [
+        [
+            arm.name + " (baseline)" * (arm == plan.baseline),
+            arm.sets,
+            *(_state(cells, arm.name, s) for s in seeds),
+        ]
+        for arm in plan.arms
+    ]
+    table(["arm", "sets", *(f"seed {seed}" for seed in seeds)], rows)
+    total = clock_time(sum(row.expected_s for row in measured))
+    click.echo(f"{len(plan.cells)} cells; about {total} for what is pending, in one process")
+
+
+def _state(cells: list[dict[str, Any]], arm: str, seed: int) -> str:
+    return next(str(cell["status"]) for cell in cells if (cell["arm"], cell["seed"]) == (arm, seed))
+
+
+def _show(done: Concluded) -> None:
+    from texprior import verdict
+    from texprior.summary import ARROWS
+
+    results = done.results
+    heading = f"{results.metric} {ARROWS[results.better[results.metric]]}"
+    columns = ["arm", heading, "seed sd", "difference", "95 % interval", "p (Holm)", "won", "verdict"]
+    table(columns, verdict.table(results))
+    click.echo(verdict.sentence(results))
+    click.echo(verdict.basis(results, done.plan.session.experiment.ablation.split))
+    click.echo(f"report: {done.page}")
+    if link := comparison(done):
+        server = "" if done.run["tracking_uri"].startswith("http") else " (start 'texprior ui')"
+        click.echo(f"compare the arms in MLflow{server}: {link}")
+
+
+def _document(done: Concluded) -> dict[str, Any]:
+    from texprior import verdict
+    from texprior.cells import outcome_of
+
+    plan, results = done.plan, done.results
+    cells = [
+        {"arm": cell.arm, "seed": cell.seed, "folder": cell.folder, **vars(outcome)}
+        for cell in plan.cells
+        if (outcome := outcome_of(cell)) is not None
+    ]
+    return {
+        "ablation": plan.digest,
+        "folder": plan.folder,
+        "report": done.page,
+        "answer": verdict.sentence(results),
+        "metric": results.metric,
+        "baseline": results.baseline,
+        "better": results.better,
+        "arms": {arm.name: arm.values for arm in plan.arms},
+        "ranking": results.ranking(),
+        "table": results.table,
+        "pictures": results.pictures,
+        "cells": cells,
+        "run": done.run,
+        "compare": comparison(done),
+        "broken": done.broken,
+    }
+
+
+def comparison(done: Concluded) -> str:
+    """The page of MLflow's UI that shows the arms beside each other, best first; empty where MLflow does not know them.
+
+    Ordering by a metric shows runs flat; its address is that of the server in use, or of 'texprior ui'.
+    """
+    if "experiment_id" not in done.run:
+        return ""
+    uri, results = done.run["tracking_uri"], done.results
+    server = uri if uri.startswith("http") else "http://127.0.0.1:5000"
+    page = {
+        "workflowType": "machine_learning",
+        "compareRunsMode": "CHART",
+        "searchFilter": f"tags.`texprior.ablation` = '{done.plan.digest}' and tags.`texprior.stage` = 'arm'",
+        "orderByKey": f"metrics.`mean/{results.metric}`",
+        "orderByAsc": str(results.better[results.metric] != "higher").lower(),
+    }
+    query = urlencode(page, quote_via=quote)
+    return f"{server}/#/experiments/{done.run['experiment_id']}/runs?{query}"

@@ -1,0 +1,159 @@
+"""The end of an ablation: its report is written and its runs are closed, once, by whichever process comes first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image
+from torch import Tensor
+
+from texprior import verdict
+from texprior.ablate import Plan, is_finished, results
+from texprior.cells import OUTCOME, SCORES, Outcome, outcome_of
+from texprior.claims import turn
+from texprior.crops import Crop, Picture
+from texprior.flow.image import from_pil, load_image
+from texprior.report import REPORT, Report, write_report
+from texprior.results import Results
+from texprior.store import write_atomically
+from texprior.track import Run
+
+_RECORD = "report.json"
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """An ablation's comparison, its report, and where its runs are shown."""
+
+    plan: Plan
+    results: Results
+    outcomes: list[Outcome]
+    page: Path
+    run: Mapping[str, str]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.status == "failed"]
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """Photographs that could not be read, and why."""
+        return {key: why for outcome in self.outcomes for key, why in outcome.broken.items()}
+
+
+def conclude(plan: Plan, command: str, interim: bool = False) -> Concluded:
+    """The report of what has ended. ``interim`` leaves the runs open: others may be at work still.
+
+    What is there already, of the same outcomes, is not made again.
+    """
+    outcomes = [outcome for cell in plan.cells if (outcome := outcome_of(cell)) is not None]
+    found, digest = results(plan), _digest(plan)
+    with turn(plan.folder / ".report.lock"):
+        known = _known(plan.folder / _RECORD, digest)
+        if known is None:
+            report = write_report(plan, found, command)
+            known = {} if interim else _close(plan, found, outcomes, report)
+            if not interim:
+                write_atomically(plan.folder / _RECORD, json.dumps({"of": digest, "run": known}, indent=2).encode())
+    return Concluded(plan, found, outcomes, plan.folder / REPORT, known)
+
+
+def _digest(plan: Plan) -> str:
+    """What the report is made of, by content."""
+    texts = [
+        path.read_bytes() for cell in plan.cells for name in (OUTCOME, SCORES) if (path := cell.folder / name).is_file()
+    ]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()
+
+
+def _known(record: Path, digest: str) -> dict[str, str] | None:
+    """Where the runs are shown, if the report beside the record is of these outcomes."""
+    if not (record.is_file() and record.with_name(REPORT).is_file()):
+        return None
+    stored = json.loads(record.read_text(encoding="utf-8"))
+    run: dict[str, str] = stored["run"]
+    return run if stored["of"] == digest else None
+
+
+def _close(plan: Plan, found: Results, outcomes: list[Outcome], report: Report) -> dict[str, str]:
+    """Ends the arms' runs, and makes the run of the whole."""
+    for arm in plan.arms:
+        _close_arm(plan, found, arm.name, report.crops)
+    best = found.ranking()[0] if found.ranking() else plan.baseline.name
+    session = plan.session.with_(experiment=plan.of(best)[0].experiment)
+    name = f"ablation: {plan.session.experiment.name}"
+    info = session.run_info(f"ablation-{plan.digest}", name, "ablation", True, **plan.tags(), **_budget(plan))
+    with session.tracker.run(replace(info, params={**info.params, "arm": best})) as run:
+        _write_up(run, plan, found, report, best)
+        failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+        if failed:
+            run.finish("failed", "\n\n".join(f"{o.arm}, seed {o.seed} failed: {o.reason}" for o in failed))
+        return run.where()
+
+
+def _write_up(run: Run, plan: Plan, found: Results, report: Report, best: str) -> None:
+    """The answer on the run of the whole: the note, the winner's numbers, the figures, the files."""
+    run.notes.append(verdict.markdown(found, plan.session.experiment.ablation.split))
+    for metric, rows in found.table.items():
+        if best in rows:
+            run.summary[f"winner/{metric}"] = rows[best].mean
+    for picture in report.figures:
+        run.image(f"report/{picture.stem}", load_image(picture))
+    for crop in report.crops:
+        run.image(f"pictures/{crop.picture}", _tensor(crop.versions[best]))
+    resolved = plan.folder / "ablation.yaml"
+    write_atomically(resolved, plan.session.experiment.to_yaml().encode())
+    winner = plan.folder / "best.yaml"
+    write_atomically(winner, plan.of(best)[0].experiment.to_yaml().encode())
+    for path in (report.page, *report.figures, *report.tables, resolved, winner):
+        run.artifact(path)
+
+
+def _close_arm(plan: Plan, found: Results, name: str, crops: list[Crop]) -> None:
+    """An arm's means, differences and crops on its run; it has failed where one of its cells has."""
+    arm = next(arm for arm in plan.arms if arm.name == name)
+    ended = [outcome for cell in plan.of(name) if (outcome := outcome_of(cell)) is not None]
+    reasons = [f"seed {o.seed}: {o.reason}" for o in ended if not is_finished(o)]
+    info = plan.arm_run(arm)
+    plan.session.tracker.tell("run_started", info)
+    run = Run(plan.session.tracker, info)
+    for metric, rows in found.table.items():
+        if name in rows:
+            run.summary |= _numbers(found, name, metric)
+    for crop in crops:
+        if name in crop.versions:
+            run.image(f"pictures/{crop.picture}", _tensor(crop.versions[name]))
+    run.finish("failed" if reasons else "finished", "\n\n".join(reasons))
+
+
+def _numbers(found: Results, arm: str, metric: str) -> dict[str, float]:
+    """One arm in one metric, by names that MLflow's chart page groups at the slash."""
+    row = found.table[metric][arm]
+    numbers = {f"mean/{metric}": row.mean, f"seed_sd/{metric}": row.seed_sd}
+    if row.difference is not None:
+        mean, low, high = found.shown(row.difference, metric)
+        numbers |= {
+            f"difference/{metric}": mean,
+            f"uncertainty/{metric} low": low,
+            f"uncertainty/{metric} high": high,
+            f"p_holm/{metric}": row.difference.p_holm,
+            f"wins/{metric}": row.difference.wins,
+        }
+    return {name: value for name, value in numbers.items() if math.isfinite(value)}
+
+
+def _tensor(picture: Picture) -> Tensor:
+    return from_pil(Image.fromarray(picture))
+
+
+def _budget(plan: Plan) -> dict[str, str]:
+    training = plan.session.experiment.training
+    return {
+        f"texprior.budget.{stage}": f"{getattr(training, stage).budget.images} images"
+        for stage in type(training).model_fields
+    }

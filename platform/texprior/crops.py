@@ -1,0 +1,108 @@
+"""Crops of an ablation's pictures, where its arms differ most: pictures by their scores, places by their pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from texprior.ablate import Plan, is_finished
+from texprior.cells import Cell, outcome_of, picture_of
+from texprior.flow.image import load_image, to_uint8
+from texprior.results import Results
+from texprior.stages import degraded_sample
+
+Picture = npt.NDArray[np.uint8]
+COUNT, SIDE, ZOOM = 4, 96, 2
+_LABEL, _GAP = 20, 4
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of one picture in all its versions, (SIDE, SIDE, 3), and the whole reference with its place marked."""
+
+    picture: str
+    whole: Picture
+    versions: Mapping[str, Picture]
+    scores: Mapping[str, float]
+    """Arm -> its score of the whole picture, seeds averaged."""
+
+
+def crops_of(plan: Plan, results: Results, count: int = COUNT) -> list[Crop]:
+    """The pictures whose scores differ most between the arms, cropped where their pixels differ most.
+
+    The pictures of an arm are those of its first training that finished.
+    """
+    cells = {arm.name: cell for arm in plan.arms if (cell := _first(plan.of(arm.name))) is not None}
+    shown = {arm: cells[arm] for arm in results.ranking() if arm in cells}
+    keys = results.pictures[results.metric]
+    kept = [key for key in keys if shown and all(picture_of(cell, key).is_file() for cell in shown.values())]
+    spread = {key: float(np.ptp([results.score(arm, key) for arm in shown])) for key in kept}
+    chosen = sorted(kept, key=lambda key: -spread[key])[:count]
+    return [_crop(plan, results, shown, key) for key in chosen]
+
+
+def grid(crops: Sequence[Crop], path: Path) -> Path:
+    """A PNG with a row for each picture and a column for each version."""
+    names = list(crops[0].versions)
+    cell = SIDE * ZOOM
+    size = (len(names) * (cell + _GAP) + _GAP, len(crops) * (cell + _LABEL + _GAP) + _GAP)
+    sheet = Image.new("RGB", size, "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for line, crop in enumerate(crops):
+        top = line * (cell + _LABEL + _GAP) + _GAP
+        for column, name in enumerate(names):
+            left = column * (cell + _GAP) + _GAP
+            label = f"{name}  {crop.scores[name]:#.4g}" if name in crop.scores else name
+            draw.text((left, top), label[:30], fill="black", font=font)
+            image = Image.fromarray(crop.versions[name])
+            zoomed = image.resize((image.width * ZOOM, image.height * ZOOM), Image.Resampling.NEAREST)
+            sheet.paste(zoomed, (left, top + _LABEL))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+    return path
+
+
+def _first(cells: Sequence[Cell]) -> Cell | None:
+    return next((cell for cell in cells if is_finished(outcome_of(cell))), None)
+
+
+def _crop(plan: Plan, results: Results, cells: Mapping[str, Cell], key: str) -> Crop:
+    restored = {arm: to_uint8(load_image(picture_of(cell, key))) for arm, cell in cells.items()}
+    baseline = cells.get(results.baseline) or next(iter(cells.values()))
+    session = plan.session.with_(experiment=baseline.experiment)
+    choice = baseline.experiment.evaluation
+    sample = session.build(f"data.{choice.split}").load(key)
+    degradation = session.build("degradation") if baseline.experiment.degradation else None
+    degraded = to_uint8(degraded_sample(sample, degradation, choice.seed))
+    reference = to_uint8(sample.clean)
+    top, left = place_of(list(restored.values()), SIDE)
+    versions = {"degraded": degraded, **restored, "reference": reference}
+    cut = {name: image[top : top + SIDE, left : left + SIDE] for name, image in versions.items()}
+    return Crop(key, _marked(reference, top, left), cut, {arm: results.score(arm, key) for arm in cells})
+
+
+def place_of(pictures: Sequence[Picture], side: int) -> tuple[int, int]:
+    """Top left corner of the square in which the pictures vary most among each other, all (H, W, 3)."""
+    variance = np.stack(pictures).astype(np.float64).var(0).sum(2)
+    height, width = variance.shape
+    h, w = min(side, height), min(side, width)
+    total = np.pad(variance.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    sums = total[h:, w:] - total[:-h, w:] - total[h:, :-w] + total[:-h, :-w]
+    top, left = np.unravel_index(sums.argmax(), sums.shape)
+    return int(top), int(left)
+
+
+def _marked(picture: Picture, top: int, left: int, longest: int = 288) -> Picture:
+    """The whole picture, made smaller, with a frame around the crop."""
+    image = Image.fromarray(picture)
+    scale = min(1.0, longest / max(image.size))
+    small = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+    box = [round(v * scale) for v in (left, top, left + SIDE, top + SIDE)]
+    for grow, colour in ((1, "black"), (0, "white")):
+        ImageDraw.Draw(small).rectangle([box[0] - grow, box[1] - grow, box[2] + grow, box[3] + grow], outline=colour)
+    return np.asarray(small)

@@ -1,0 +1,119 @@
+"""Figures of an ablation: differences with their intervals, and the pictures behind them."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from texprior.results import Results
+from texprior.summary import ARROWS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BETTER, WORSE, OPEN = "#0072b2", "#d55e00", "#7f7f7f"
+"""Separated and better, separated and worse, not separated: told apart by those who see few colours too."""
+
+_ROW_INCHES, _COLUMNS = 0.34, 3
+
+
+def forest(results: Results) -> Figure:
+    """A panel for each metric: every arm's difference from the baseline with its 95 % interval."""
+    arms = _compared(results)
+    metrics = [results.metric, *(m for m in results.better if m != results.metric)]
+    columns = min(_COLUMNS, len(metrics))
+    lines = math.ceil(len(metrics) / columns)
+    figure = _figure(3.6 * columns, lines * (1.1 + _ROW_INCHES * len(arms)))
+    for place, metric in enumerate(metrics):
+        axes = figure.add_subplot(lines, columns, place + 1)
+        _rows(axes, arms, labels=place % columns == 0)
+        for row, arm in enumerate(arms):
+            _interval(axes, results, arm, metric, row)
+        _zero(axes, results, metric)
+        axes.set_title(f"{metric} {ARROWS[results.better[metric]]}", fontsize=10, loc="left")
+    return figure
+
+
+def strips(results: Results) -> Figure:
+    """The ranking metric: a dot for each picture, its difference from the baseline with seeds averaged."""
+    arms, metric = _compared(results), results.metric
+    figure = _figure(8.4, 1.1 + 1.6 * _ROW_INCHES * len(arms))
+    axes = figure.add_subplot()
+    _rows(axes, arms, labels=True)
+    values, sign = results.values[metric], 1 if results.better[metric] == "higher" else -1
+    for row, arm in enumerate(arms):
+        differences = results.natural(values[arm], metric).mean(0) - results.natural(
+            values[results.baseline], metric
+        ).mean(0)
+        colours = [BETTER if sign * d > 0 else WORSE if d else OPEN for d in differences]
+        offsets = row + 0.25 * np.sin(2.4 * np.arange(differences.size))  # dots beside each other, the same every time
+        axes.scatter(differences, offsets, c=colours, s=12, alpha=0.6, linewidths=0)
+        _interval(axes, results, arm, metric, row, colour="black")
+    _zero(axes, results, metric)
+    return figure
+
+
+def png(figure: Figure, dpi: int = 144) -> bytes:
+    """The figure as a PNG."""
+    return _saved(figure, format="png", dpi=dpi, metadata={"Software": None})
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as an SVG with its letters as shapes, which needs no font."""
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.hashsalt": "texprior"}):
+        return _saved(figure, format="svg", metadata={"Date": None, "Creator": None})
+
+
+def _saved(figure: Figure, **how: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, bbox_inches="tight", **how)
+    return buffer.getvalue()
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, max(height, 1.6)), layout="constrained")
+
+
+def _compared(results: Results) -> list[str]:
+    return [arm for arm in results.ranking() if arm != results.baseline]
+
+
+def _rows(axes: Axes, arms: Sequence[str], labels: bool) -> None:
+    """Rows from the best at the top to the worst."""
+    axes.set_yticks(range(len(arms)), arms if labels else [""] * len(arms), fontsize=9)
+    axes.set_ylim(len(arms) - 0.5, -0.5)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.tick_params(axis="y", length=0)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+
+
+def _interval(axes: Axes, results: Results, arm: str, metric: str, row: int, colour: str = "") -> None:
+    found = results.of(arm, metric)
+    if found is None or found.difference is None:
+        return
+    difference = found.difference
+    mean, low, high = results.shown(difference, metric)
+    colour = colour or ((BETTER if difference.better else WORSE) if difference.separated else OPEN)
+    if math.isfinite(low):
+        axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="butt")
+    axes.plot([mean], [row], marker="D" if difference.separated else "o", markersize=5, color=colour)
+
+
+def _zero(axes: Axes, results: Results, metric: str) -> None:
+    """The baseline's line, and which side of it is better."""
+    axes.axvline(0, color="black", linewidth=0.8)
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, -0.05 * (high - low)), max(high, 0.05 * (high - low)))
+    of = "distance from 1, minus" if results.better[metric] == "one" else "minus"
+    side = "right is better →" if results.better[metric] == "higher" else "← left is better"
+    axes.set_xlabel(f"{of} {results.baseline}; {side}", fontsize=8)

@@ -1,0 +1,128 @@
+"""What an ablation would take here: its trainings that are still to be done, its photographs, its evaluations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from texprior import models
+from texprior.ablate import Plan
+from texprior.cells import Cell, outcome_of
+from texprior.diffusion.process import Process
+from texprior.dryrun import Measured, measure_prior, measure_stage_two
+from texprior.flow.decompose import decompose
+from texprior.flow.measure import measure
+from texprior.folders import ADAPTER_PARTS
+from texprior.metrics import build_metrics
+from texprior.models import Model
+from texprior.pipeline import restore
+from texprior.session import Session
+from texprior.stages import degraded_sample, inputs_of
+
+_NETWORKS = ("denoiser", "encoder", "attention", "process")
+
+
+def measure_ablation(plan: Plan) -> list[Measured]:
+    """A row for each kind of training, then the photographs and the evaluations. Trains nothing.
+
+    An adapter that is trained already is counted, as it cannot be told before its prior is there.
+    """
+    pending = [cell for cell in plan.cells if outcome_of(cell) is None]
+    rows: list[Measured] = []
+    undone = [cell for cell in pending if cell.prior in cell.unfinished()]
+    for group in _alike(undone, lambda c: c.experiment.hash(*_NETWORKS, "training.prior")):
+        (row,) = measure_prior(_of(plan, group[0]))
+        rows.append(_times(row, len({cell.prior for cell in group})))
+    stage_two = ("predictor", "adapter", "training.predictor", "training.adapter")
+    for group in _alike(pending, lambda c: c.experiment.hash(*_NETWORKS, *stage_two)):
+        predictor, adapter = measure_stage_two(_of(plan, group[0]), None)
+        rows.append(_times(predictor, len({c.predictor for c in group if c.predictor in c.unfinished()})))
+        rows.append(_times(adapter, len({_adapter(cell) for cell in group})))
+    done = [row for row in rows if row.times]
+    return _named(done) + ([*_pictures(plan, pending)] if pending else [])
+
+
+def _adapter(cell: Cell) -> tuple[Path, Path, str]:
+    return cell.prior, cell.predictor, cell.experiment.hash(*ADAPTER_PARTS, "training.adapter")
+
+
+def _of(plan: Plan, cell: Cell) -> Session:
+    return plan.session.with_(experiment=cell.experiment)
+
+
+def _alike(cells: Iterable[Cell], key: Callable[[Cell], Any]) -> list[list[Cell]]:
+    groups: dict[Any, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(key(cell), []).append(cell)
+    return list(groups.values())
+
+
+def _times(row: Measured, times: int) -> Measured:
+    return replace(row, times=times, expected_s=row.expected_s * times)
+
+
+def _named(rows: Sequence[Measured]) -> list[Measured]:
+    """Numbers the kinds of one training where there are several."""
+    kinds: dict[str, int] = {}
+    for row in rows:
+        kinds[row.stage] = kinds.get(row.stage, 0) + 1
+    seen: dict[str, int] = {}
+    named = []
+    for row in rows:
+        seen[row.stage] = seen.get(row.stage, 0) + 1
+        named.append(row if kinds[row.stage] == 1 else replace(row, stage=f"{row.stage} {seen[row.stage]}"))
+    return named
+
+
+def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
+    """What the photographs of all cells take: prepared for training, and restored and scored; one of each is timed."""
+    prepared, judged, prepare_s, judge_s = 0, 0, 0.0, 0.0
+    for cells in _alike(pending, lambda cell: cell.arm):
+        session = _of(plan, cells[0])
+        experiment = session.experiment
+        variants = experiment.data.variants if experiment.degradation else 1
+        train = len(session.pictures("train")[1])
+        choice = experiment.evaluation
+        split = len(session.pictures(choice.split)[1][: choice.limit])
+        structure_s, inputs_s, restore_s = _timed(session)
+        trainings = experiment.training
+        first = min(train, trainings.prior.budget.images) * len({c.prior for c in cells if c.prior in c.unfinished()})
+        second = min(train * variants, trainings.adapter.budget.images) * len(cells)
+        prepared, prepare_s = prepared + first + second, prepare_s + first * structure_s + second * inputs_s
+        judged, judge_s = judged + split * len(cells), judge_s + split * len(cells) * restore_s
+    return [
+        Measured("photographs", 0, 0, prepared / prepare_s, prepared, prepare_s, None),
+        Measured("evaluations", 0, 0, judged / judge_s, judged, judge_s, None),
+    ]
+
+
+def _timed(session: Session) -> tuple[float, float, float]:
+    """Seconds for one photograph: its structure and code, what Stage II derives from it, its restoration and scores."""
+    experiment, choice = session.experiment, session.experiment.evaluation
+    prior = models.build_prior(session, 1.0, Path())
+    predictor = models.placed(session.build("predictor"), session.device)
+    adapter = models.build_adapter(session, prior)
+    model = Model(experiment, prior, predictor, adapter, Process(0.05), Path(), session.registry)
+    degradation = session.build("degradation") if experiment.degradation else None
+    metrics = build_metrics(session).images
+    spent = []
+    for split in ("train", choice.split):
+        dataset, keys = session.pictures(split)
+        sample = dataset.load(keys[0])
+        clean = sample.clean[None].to(session.device)
+        with torch.no_grad():
+            started = time.monotonic()
+            prior.encoder(decompose(clean, prior.decomposition).structure)
+            structured = time.monotonic()
+            degraded = degraded_sample(sample, degradation, choice.seed)[None].to(session.device)
+            derived = inputs_of(degraded, experiment, predictor, prior, prior.encoder)
+            known = time.monotonic()
+            restored = restore(model, degraded, keys[0], None, choice.seed, derived)
+            measure(restored.picture, clean, metrics)
+        spent.append((structured - started, known - structured, time.monotonic() - known))
+    return spent[0][0], spent[0][1], spent[1][1] + spent[1][2]

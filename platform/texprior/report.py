@@ -1,0 +1,198 @@
+"""The report of an ablation: one HTML file that needs nothing else, figures as PNG, every score as CSV."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from texprior import figures, verdict
+from texprior.ablate import Plan, commit
+from texprior.cells import Cell, Outcome, outcome_of, scores_of
+from texprior.crops import ZOOM, Crop, crops_of, grid
+from texprior.results import Results
+from texprior.store import write_atomically
+from texprior.summary import ARROWS
+
+REPORT, FIGURES, TABLES = "report.html", ("forest.png", "strips.png", "grid.png"), ("scores.csv", "summary.csv")
+_TEMPLATE = "report.html.j2"
+Outcomes = Sequence[tuple[Cell, Outcome]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The files of a report, and the crops that it shows."""
+
+    page: Path
+    figures: list[Path]
+    tables: list[Path]
+    crops: list[Crop]
+
+
+def write_report(plan: Plan, results: Results, command: str) -> Report:
+    """Writes everything into the ablation's folder."""
+    folder, crops = plan.folder, crops_of(plan, results)
+    pictures, drawn = [], {}
+    if len(results.ranking()) > 1 and results.baseline in results.ranking():
+        for name, draw in (("forest", figures.forest), ("strips", figures.strips)):
+            figure = draw(results)
+            drawn[name] = _uri(figures.svg(figure), "svg+xml")
+            write_atomically(folder / f"{name}.png", figures.png(figure))
+            pictures.append(folder / f"{name}.png")
+    if crops:
+        pictures.append(grid(crops, folder / "grid.png"))
+    outcomes = [(cell, outcome) for cell in plan.cells if (outcome := outcome_of(cell)) is not None]
+    tables = [folder / name for name in TABLES]
+    write_atomically(tables[0], _csv(_score_rows(outcomes)))
+    write_atomically(tables[1], _csv(_summary_rows(results)))
+    page = _page(plan, results, outcomes, crops, drawn, command)
+    write_atomically(folder / REPORT, page.encode())
+    return Report(folder / REPORT, pictures, tables, crops)
+
+
+def _page(
+    plan: Plan,
+    results: Results,
+    outcomes: Outcomes,
+    crops: Sequence[Crop],
+    drawn: Mapping[str, str],
+    command: str,
+) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    experiment = plan.session.experiment
+    split, ablation = experiment.ablation.split, experiment.ablation
+    source = files("texprior").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    metrics = [results.metric, *(m for m in results.better if m != results.metric)]
+    return environment.from_string(source).render(
+        name=experiment.name,
+        question=ablation.question,
+        sentence=verdict.sentence(results),
+        basis=verdict.basis(results, split),
+        caveats=verdict.caveats(results, [arm.experiment for arm in plan.arms], split),
+        how=verdict.HOW,
+        metric=results.metric,
+        baseline=results.baseline,
+        heads={m: f"{m} {ARROWS[results.better[m]]}" for m in metrics},
+        arms=[(arm, {m: verdict.row_of(results, arm, m) for m in metrics}) for arm in results.ranking()],
+        references=[
+            (name, {m: verdict.number(row[m], "#.4g") for m in metrics}) for name, row in results.references.items()
+        ],
+        drawn=drawn,
+        crops=[_shown(crop) for crop in crops],
+        textures=_textures(plan, outcomes),
+        costs=_costs(plan, outcomes),
+        failures=[(cell.name, o.reason) for cell, o in outcomes if o.status == "failed"],
+        unfinished=[cell.name for cell in plan.cells if all(cell is not ended for ended, _ in outcomes)],
+        broken=sorted({f"{key}: {why}" for _, o in outcomes for key, why in o.broken.items()}),
+        command=command,
+        commit=commit(),
+        seeds=", ".join(map(str, ablation.seeds)),
+        split=split,
+        versions=sorted({pair for _, o in outcomes for pair in o.versions.items()}),
+        experiment=experiment.to_yaml(),
+    )
+
+
+def _textures(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
+    """Arm, what it sets, standard deviations of texture and residual, and the adapter's parameters."""
+    rows = []
+    for arm in plan.arms:
+        done = [o for cell, o in outcomes if cell.arm == arm.name and o.status == "finished"]
+        texture = [o.texture_std for o in done if o.texture_std is not None]
+        residual = [o.residual_std for o in done if o.residual_std is not None]
+        ratio = f"{np.mean(residual) / np.mean(texture):.2f}" if texture and residual else "-"
+        parameters = f"{done[0].trainable_parameters:,}" if done else "-"
+        rows.append([arm.name, arm.sets, _spread(texture), _spread(residual), ratio, parameters])
+    return rows
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Mean over trainings, and how far they lie from each other."""
+    if not values:
+        return "-"
+    return f"{np.mean(values):.4f}" + (f" ± {np.std(values, ddof=1):.1g}" if len(values) > 1 else "")
+
+
+def _costs(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
+    """Training, how many there were, images each: what does not depend on the machine."""
+    done = [(cell, o) for cell, o in outcomes if o.status == "finished"]
+    folders = {
+        "prior": {cell.prior: o.images["prior"] for cell, o in done},
+        "predictor": {cell.predictor: o.images["predictor"] for cell, o in done},
+        "adapter": {cell.folder.parent / o.model: o.images["adapter"] for cell, o in done},
+    }
+    rows = []
+    for stage, trainings in folders.items():
+        each = sorted(set(trainings.values()))
+        shown = f"{each[0]:,}" if len(each) == 1 else f"{each[0]:,} to {each[-1]:,}" if each else "-"
+        batch = getattr(plan.session.experiment.training, stage)
+        patch = f"{batch.patch}x{batch.patch}"
+        rows.append([stage, str(len(trainings)), shown, patch, f"{sum(trainings.values()):,}"])
+    return rows
+
+
+def _shown(crop: Crop) -> dict[str, Any]:
+    """A crop as the page shows it."""
+    return {
+        "picture": crop.picture,
+        "whole": _uri(_png(crop.whole), "png"),
+        "width": ZOOM * next(iter(crop.versions.values())).shape[1],
+        "versions": [
+            (name, _uri(_png(image), "png"), f"{crop.scores[name]:#.4g}" if name in crop.scores else "")
+            for name, image in crop.versions.items()
+        ],
+    }
+
+
+def _png(image: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _uri(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _csv(rows: Iterator[list[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _score_rows(outcomes: Outcomes) -> Iterator[list[Any]]:
+    """Every score of every finished cell."""
+    yield ["arm", "seed", "method", "calls", "texture_strength", "picture", "metric", "better", "value"]
+    for cell, outcome in outcomes:
+        if outcome.status == "finished":
+            found = scores_of(cell)
+            for s in found.scores:
+                where = [cell.arm, cell.seed, s.method, s.calls, f"{s.texture_strength:g}", s.picture, s.metric]
+                yield [*where, found.better[s.metric], f"{s.value:.6g}"]
+
+
+def _summary_rows(results: Results) -> Iterator[list[Any]]:
+    """Arm by metric; differences in the metric's own direction, where 1 is best of the distance from 1."""
+    yield [
+        *("arm", "baseline", "metric", "better", "pictures", "trainings", "mean", "standard_error", "seed_sd"),
+        *("difference", "low", "high", "p", "p_holm", "wins", "ties", "separated"),
+    ]
+    for metric, rows in results.table.items():
+        for arm, row in rows.items():
+            numbers = [f"{v:.6g}" for v in (row.mean, row.standard_error, row.seed_sd)]
+            line = [arm, results.baseline, metric, results.better[metric], len(results.pictures[metric]), row.trainings]
+            compared: list[Any] = [""] * 8
+            if (d := row.difference) is not None:
+                compared = [f"{v:.6g}" for v in (*results.shown(d, metric), d.p, d.p_holm)]
+                compared += [d.wins, d.ties, str(d.separated).lower()]
+            yield [*line, *numbers, *compared]

@@ -1,0 +1,130 @@
+"""What an ablation found: every arm's scores over its trainings, and its paired difference from the baseline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from texprior.scores import Scores, loss_of
+from texprior.statistics import Array, Difference, compare, seed_sd, standard_error
+
+
+@dataclass(frozen=True)
+class ArmScore:
+    """One arm in one metric, over the pictures that all arms have a score for."""
+
+    mean: float
+    standard_error: float
+    """Over pictures, seeds averaged first."""
+    seed_sd: float
+    """Over trainings, of their means over pictures."""
+    trainings: int
+    difference: Difference | None = None
+    """From the baseline, as a loss; None for the baseline itself, and where there is no score to compare."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The comparison. ``values`` holds metric -> arm -> scores, (S, N), of the pictures in ``pictures[metric]``."""
+
+    metric: str
+    """The one that ranks the arms."""
+    baseline: str
+    better: Mapping[str, str]
+    arms: Sequence[str]
+    pictures: Mapping[str, list[str]]
+    left_out: Mapping[str, int]
+    """Metric -> pictures that some arm has no finite score for."""
+    values: Mapping[str, Mapping[str, Array]]
+    table: Mapping[str, Mapping[str, ArmScore]]
+    """Metric -> arm -> its row; an arm without a score is missing."""
+    references: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What every arm starts from, ``degraded`` and ``predictor`` of the baseline: metric -> mean."""
+
+    def ranking(self) -> list[str]:
+        """The arms with a score, the best first."""
+        rows = self.table[self.metric]
+        losses = {arm: _mean_loss(self.values[self.metric][arm], self.better[self.metric]) for arm in rows}
+        return sorted(losses, key=lambda arm: losses[arm])
+
+    def of(self, arm: str, metric: str | None = None) -> ArmScore | None:
+        return self.table[metric or self.metric].get(arm)
+
+    def score(self, arm: str, picture: str) -> float:
+        """The ranking metric of one picture, averaged over an arm's trainings."""
+        place = self.pictures[self.metric].index(picture)
+        return float(self.values[self.metric][arm][:, place].mean())
+
+    def natural(self, values: Array, metric: str) -> Array:
+        """Scores in the units that differences are shown in: as they are, or where 1 is best, the distance from 1."""
+        return np.abs(values - 1) if self.better[metric] == "one" else values
+
+    def shown(self, difference: Difference, metric: str) -> tuple[float, float, float]:
+        """(mean, low, high) in the metric's own direction; where 1 is best, of the distance from 1."""
+        mean, low, high = difference.mean, difference.low, difference.high
+        return (-mean, -high, -low) if self.better[metric] == "higher" else (mean, low, high)
+
+
+def results_of(
+    scores: Mapping[str, Sequence[Scores]], arms: Sequence[str], baseline: str, metric: str, better: Mapping[str, str]
+) -> Results:
+    """The comparison of arms by the scores of their finished trainings (arm -> one ``Scores`` for each seed)."""
+    values, pictures, left_out, table = {}, {}, {}, {}
+    for name in better:
+        found = {arm: [s.of(restored(s), name) for s in scores[arm]] for arm in arms if scores.get(arm)}
+        finite = {arm: rows for arm, rows in found.items() if all(map(_any_finite, rows))}
+        seen = list(dict.fromkeys(p for rows in finite.values() for row in rows for p in row))
+        pictures[name] = [
+            p for p in seen if all(math.isfinite(r.get(p, math.nan)) for rs in finite.values() for r in rs)
+        ]
+        left_out[name] = len(seen) - len(pictures[name])
+        values[name] = {
+            arm: np.array([[row[p] for p in pictures[name]] for row in rows], dtype=np.float64)
+            for arm, rows in finite.items()
+            if pictures[name]
+        }
+        table[name] = _rows(values[name], baseline, better[name])
+    references = _references(scores.get(baseline, []), pictures)
+    return Results(metric, baseline, better, arms, pictures, left_out, values, table, references)
+
+
+def _rows(values: Mapping[str, Array], baseline: str, better: str) -> dict[str, ArmScore]:
+    losses = {arm: _losses(scores, better) for arm, scores in values.items()}
+    differences = compare(losses, baseline) if baseline in losses else {}
+    return {
+        arm: ArmScore(float(scores.mean()), standard_error(scores), seed_sd(scores), len(scores), differences.get(arm))
+        for arm, scores in values.items()
+    }
+
+
+def _losses(values: Array, better: str) -> Array:
+    return np.array([[loss_of(better, float(value)) for value in row] for row in values], dtype=np.float64)
+
+
+def _mean_loss(values: Array, better: str) -> float:
+    return float(_losses(values, better).mean())
+
+
+def restored(scores: Scores) -> str:
+    """The row of the restored pictures in a training's scores."""
+    return next(method for method in reversed(scores.methods()) if method.startswith("restored"))
+
+
+def _any_finite(row: Mapping[str, float]) -> bool:
+    return any(map(math.isfinite, row.values()))
+
+
+def _references(trainings: Sequence[Scores], pictures: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
+    """Means over the compared pictures and the baseline's trainings of what is no arm."""
+    methods = [m for m in trainings[0].methods() if not m.startswith("restored")] if trainings else []
+    found: dict[str, dict[str, float]] = {}
+    for method in methods:
+        found[method] = {}
+        for metric, keys in pictures.items():
+            scored = [s.of(method, metric).get(p, math.nan) for s in trainings for p in keys]
+            finite = [value for value in scored if math.isfinite(value)]
+            found[method][metric] = sum(finite) / len(finite) if finite else math.nan
+    return found

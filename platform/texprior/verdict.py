@@ -1,0 +1,129 @@
+"""What an ablation says, in sentences: which arms are separated from the baseline, and what the numbers stand on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from texprior.results import Results
+from texprior.schema import Experiment
+from texprior.summary import ARROWS
+
+_DIRECTION = {"higher": "higher is better", "lower": "lower is better", "one": "closest to 1 is best"}
+
+HOW = (
+    "The unit is the picture. Scores are averaged over an arm's trainings picture by picture, and arms are paired "
+    "with the baseline by picture. Intervals are 95 % two-way bootstrap intervals: pictures are resampled for both "
+    "arms at once, trainings within each arm by itself (crossed design), n - 1 of n, and stretched to Welch's degrees "
+    "of freedom. p is Wilcoxon's signed-rank test on the pictures' differences, corrected by Holm over the arms, "
+    "metric by metric. An arm is called separated where the interval leaves out 0 and the corrected p is below .05; "
+    "arms are compared with the baseline only, not with each other."
+)
+
+
+def sentence(results: Results) -> str:
+    """The answer: by the ranking metric, which arms are separated from the baseline, and which are not."""
+    rows = results.table[results.metric]
+    if results.baseline not in rows:
+        return f"The baseline {results.baseline} has no {results.metric} to compare with: there is no answer."
+    groups: dict[str, list[str]] = {"better": [], "worse": [], "open": []}
+    for arm in results.ranking():
+        difference = rows[arm].difference
+        if difference is not None:
+            side = "better" if difference.better else "worse"
+            groups[side if difference.separated else "open"].append(arm)
+    verb = {name: "is" if len(arms) == 1 else "are" for name, arms in groups.items()}
+    said = [
+        f"{_list(groups[side])} {verb[side]} separated from {results.baseline}, and {side}"
+        for side in ("better", "worse")
+        if groups[side]
+    ]
+    if groups["open"]:
+        said.append(f"{_list(groups['open'])} {verb['open']} not separated from {results.baseline}")
+    return f"By {results.metric} ({_DIRECTION[results.better[results.metric]]}): {'; '.join(said) or 'nothing to say'}."
+
+
+def basis(results: Results, split: str) -> str:
+    """What the answer stands on."""
+    rows, pictures = results.table[results.metric], len(results.pictures[results.metric])
+    counts = sorted({row.trainings for row in rows.values()})
+    trainings = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0] if counts else 0}"
+    text = f"{pictures} picture{'s' * (pictures != 1)} of the split {split}, {trainings} training"
+    text += f"{'s' * (trainings != '1')} of each arm."
+    if counts and counts[0] == 1:
+        text += " Where an arm was trained once, its interval says nothing of the luck of training."
+    left_out = {metric: n for metric, n in results.left_out.items() if n}
+    for metric, n in left_out.items():
+        text += f" {metric} leaves out {n} picture{'s' * (n != 1)} that some training has no score for."
+    return text
+
+
+def caveats(results: Results, arms: Sequence[Experiment], split: str) -> list[str]:
+    """What a reader must know before the answer is used."""
+    found = []
+    rates = {name: {getattr(e.training, name).lr for e in arms} for name in type(arms[0].training).model_fields}
+    if all(len(of_stage) == 1 for of_stage in rates.values()):
+        found.append("All arms were trained with the same learning rates; none was tuned for its arm.")
+    if len({e.degradation.model_dump_json() if e.degradation else "" for e in arms}) > 1:
+        found.append("The arms restore different degradations: a difference may be the task's, not the method's.")
+    if split == "val":
+        found.append("Judged on the split val, on which settings are chosen; the split test was not looked at.")
+    if len(results.pictures[results.metric]) < 6:
+        found.append("With fewer than 6 pictures Wilcoxon's test cannot reach .05, whatever the arms do.")
+    return found
+
+
+def row_of(results: Results, arm: str, metric: str) -> dict[str, str]:
+    """An arm's numbers in one metric as texts; empty where there are none."""
+    found = results.of(arm, metric)
+    if found is None:
+        return {}
+    texts = {
+        "mean": f"{found.mean:#.4g}",
+        "standard_error": number(found.standard_error, "#.2g"),
+        "seed_sd": number(found.seed_sd, "#.2g"),
+        "trainings": str(found.trainings),
+    }
+    if found.difference is not None:
+        d = found.difference
+        mean, low, high = results.shown(d, metric)
+        verdict = ("better" if d.better else "worse") if d.separated else "not separated"
+        interval = f"[{low:+#.3g}, {high:+#.3g}]" if math.isfinite(low) else ""
+        texts |= {"difference": f"{mean:+#.3g}", "interval": interval, "p": number(d.p_holm, ".2g")}
+        texts |= {"wins": f"{d.wins}/{d.pictures}", "verdict": verdict}
+    return texts
+
+
+def markdown(results: Results, split: str) -> str:
+    """Answer and table, for a tracker's note and the terminal."""
+    heads = [
+        "arm",
+        f"{results.metric} {ARROWS[results.better[results.metric]]}",
+        "seed sd",
+        "difference",
+        "95 % interval",
+    ]
+    heads += ["p (Holm)", "won", "verdict"]
+    lines = [heads, ["---"] * len(heads), *table(results)]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"**{sentence(results)}**\n\n{basis(results, split)}\n\n{text}\n\n{HOW}"
+
+
+def table(results: Results) -> list[list[str]]:
+    """The ranking metric: a row for each arm, the best first."""
+    rows = []
+    for arm in results.ranking():
+        of = row_of(results, arm, results.metric)
+        cells = [f"{of['mean']} ± {of['standard_error']}", of["seed_sd"]]
+        cells += [of.get(name, "") for name in ("difference", "interval", "p", "wins")]
+        rows.append([arm, *cells, "baseline" if arm == results.baseline else of.get("verdict", "")])
+    return rows
+
+
+def number(value: float, form: str) -> str:
+    """A number as text; a dash where there is none."""
+    return format(value, form) if math.isfinite(value) else "-"
+
+
+def _list(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
