@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -63,7 +62,7 @@ class Plan:
     def tags(self, arm: str = "") -> dict[str, str]:
         """What finds the runs of this ablation again."""
         tags = {"texprior.ablation": self.digest, "texprior.baseline": self.baseline.name}
-        return {**tags, **({"texprior.arm": arm} if arm else {}), **({"texprior.commit": c} if (c := commit()) else {})}
+        return {**tags, **({"texprior.arm": arm} if arm else {})}
 
 
 def plan_of(session: Session) -> Plan:
@@ -140,19 +139,6 @@ def results(plan: Plan) -> Results:
 def is_finished(outcome: Outcome | None) -> bool:
     """Whether a cell has scores."""
     return outcome is not None and outcome.status == "finished"
-
-
-def commit() -> str:
-    """The git commit that the command runs in, with ``+`` where files differ from it; empty where there is none."""
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=10).stdout
-
-    try:
-        dirty = git("status", "--porcelain", "--untracked-files=no").strip()
-        return git("rev-parse", "HEAD").strip() + ("+" if dirty else "")
-    except (OSError, subprocess.SubprocessError):
-        return ""
 
 
 def _preferred(pending: Sequence[Cell]) -> list[Cell]:

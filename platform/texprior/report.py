@@ -15,9 +15,10 @@ import numpy as np
 from PIL import Image
 
 from texprior import figures, verdict
-from texprior.ablate import Plan, commit
+from texprior.ablate import Plan
 from texprior.cells import Cell, Outcome, outcome_of, scores_of
 from texprior.crops import ZOOM, Crop, crops_of, grid
+from texprior.provenance import commit
 from texprior.results import Results
 from texprior.store import write_atomically
 from texprior.summary import ARROWS

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from texprior.errors import ConfigError
+from texprior.provenance import DataInput
 from texprior.store import load_tensors, write_atomically
 from texprior.track import Observer, RunInfo, pending_of
 from texprior.unsent import EVENTS, FOLDER
@@ -95,6 +96,7 @@ def _call(folder: Path, line: Mapping[str, Any], again: bool) -> tuple[str, tupl
     event = str(line["event"])
     if event == "run_started":
         run = RunInfo(**line["run"])
+        run = replace(run, data=tuple(DataInput(**d) for d in line["run"].get("data", ())))
         return event, (replace(run, resume=True) if again else run,)
     if event == "step":
         return event, (line["run_id"], line["images_seen"], line["metrics"])

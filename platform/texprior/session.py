@@ -11,6 +11,7 @@ from texprior.errors import ConfigError
 from texprior.overlap import overlap
 from texprior.parallel import ALONE, Team, join, launched, own_device
 from texprior.plugin import Ref
+from texprior.provenance import DataInput, data_input, tags_of
 from texprior.refs import refs_of
 from texprior.registry import Registry
 from texprior.schema import Data, Experiment
@@ -121,6 +122,19 @@ class Session:
             what = "1 picture" if len(shared) == 1 else f"{len(shared)} pictures"
             raise ConfigError(f"data.{split}: shares {what} with data.{earlier}, such as {shared[0]}")
 
+    def _data_of(self, stage: str) -> tuple[DataInput, ...]:
+        """The pictures that a run of a stage sees: those of training, those of the evaluation, or both."""
+        judged: str = self.experiment.evaluation.split if stage in ("evaluation", "demo") else "val"
+        trains, judges = stage != "evaluation", stage not in ("prior", "predictor", "adapter")
+        found = []
+        for split in ["train"] * trains + [judged] * judges:
+            ref = getattr(self.experiment.data, split)
+            known = ("keys", split, ref.model_dump_json())
+            if known not in self.memory:
+                self.memory[known] = list(self.build(f"data.{split}").keys(split))
+            found.append(data_input(self.experiment.data, split, self.memory[known]))
+        return tuple(found)
+
     def run_info(self, id_: str, name: str, stage: str, resume: bool = False, **tags: str) -> RunInfo:
         """A run of this session: the resolved experiment as parameters, the components' versions as tags."""
         data = self.experiment.model_dump(mode="json")
@@ -131,9 +145,15 @@ class Session:
             stage=stage,
             parent=self.parent_run,
             params=flatten(data),
-            tags={"texprior.stage": stage, **component_tags(self.experiment, self.registry), **tags},
+            tags={
+                "texprior.stage": stage,
+                **tags_of(self.experiment),
+                **component_tags(self.experiment, self.registry),
+                **tags,
+            },
             resume=resume,
             citations=citations_of(self.experiment, self.registry),
+            data=self._data_of(stage),
         )
 
 

@@ -17,6 +17,8 @@ from texprior.unsent import Unsent
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from texprior.provenance import DataInput
+
 log = logging.getLogger(__name__)
 Status = Literal["finished", "failed", "pruned", "interrupted"]
 _REASON_LENGTH = 300
@@ -27,7 +29,7 @@ class RunInfo:
     """A run as it starts. ``id`` is unique in its experiment; ``parent`` is the id of the run above it.
 
     ``resume`` says that a run of this id may exist already and is to be continued. ``citations`` is the BibTeX of the
-    components in use.
+    components in use, ``data`` the pictures that the run sees.
     """
 
     id: str
@@ -39,6 +41,7 @@ class RunInfo:
     tags: Mapping[str, str] = field(default_factory=dict)
     resume: bool = False
     citations: str = ""
+    data: tuple[DataInput, ...] = ()
 
 
 class Observer(Protocol):
@@ -57,7 +60,7 @@ class Observer(Protocol):
         ...
 
     def artifact(self, run_id: str, path: Path) -> None:
-        """A file or folder to keep with the run."""
+        """A file or folder to keep with the run. A folder with ``config.yaml`` and safetensors is a model."""
         ...
 
     def run_finished(self, run_id: str, status: Status, summary: Mapping[str, float], note: str) -> None:

@@ -75,6 +75,7 @@ def train_prior(session: Session) -> Trained:
             }
             card = cards.prior_card(session, trainee.network, about, done)
             models.save_prior(folder, experiment, trainee.averaged(), about, card)
+            run.artifact(folder)
             run.summary["texture_std"] = scale
 
         _fit(session, "prior", folder, trajectory, trainee, loss.stage_one, finish)
@@ -174,6 +175,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
             }
             card = cards.model_card(session, adapter, prior, about, done)
             models.save_model(folder, experiment, trainee.averaged(), predictor_folder, about, card)
+            run.artifact(folder)
             trainable = cards.count(adapter, trainable_only=True)
             share = trainable / cards.count(prior.network)
             run.summary |= {"residual_std": measured, "trainable_parameters": trainable, "trainable_share": share}

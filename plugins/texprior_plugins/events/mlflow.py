@@ -7,6 +7,7 @@ active run belongs to a thread, is not used.
 from __future__ import annotations
 
 import getpass
+import json
 import logging
 import math
 import os
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
     from torch import Tensor
 
+    from texprior.provenance import DataInput
     from texprior_plugins.events import MlflowOptions
 
+CONFIG, CHECKPOINT = "config.yaml", "checkpoint.safetensors"
 RUN_ID, STAGE, STATUS = "texprior.run_id", "texprior.stage", "texprior.status"
 _ENDED: dict[Status, str] = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 # The limits of MLflow's REST interface: of one log_batch, and of a value's characters.
@@ -74,6 +77,7 @@ class MlflowEvents:
         made = self._client.create_run(experiment_id, run_name=run.name, tags=self._tags(run, experiment_id))
         self._runs[run.id] = _Open(made.info.run_id, run.experiment, experiment_id)
         self._log_params(made.info.run_id, run.params)
+        self._log_data(made.info.run_id, run.data)
         if run.citations:
             self._client.log_text(made.info.run_id, run.citations, "citations.bib")
 
@@ -92,7 +96,9 @@ class MlflowEvents:
 
     def artifact(self, run_id: str, path: Path) -> None:
         run = self._runs[run_id]
-        if path.is_dir():
+        if (path / CONFIG).is_file() and any(path.glob("*.safetensors")):
+            self._log_model(run, path)
+        elif path.is_dir():
             self._client.log_artifacts(run.run_id, str(path), artifact_path=path.name)
         else:
             self._client.log_artifact(run.run_id, str(path))
@@ -107,6 +113,32 @@ class MlflowEvents:
         if len(note) > _TAG_LENGTH:
             self._client.log_text(run.run_id, note, "note.md")
         self._client.set_terminated(run.run_id, _ENDED[status])
+
+    def _log_model(self, run: _Open, folder: Path) -> None:
+        """A trained prior or model as a logged model of its run: all its files but the checkpoint."""
+        from mlflow.entities import LoggedModelOutput
+
+        made = self._client.create_logged_model(
+            run.experiment_id, name=as_key(folder.name), source_run_id=run.run_id, model_type="texprior"
+        )
+        for file in sorted(folder.iterdir()):
+            if file.is_file() and file.name != CHECKPOINT and not file.name.startswith("."):
+                self._client.log_model_artifact(made.model_id, str(file))
+        self._client.finalize_logged_model(made.model_id, "READY")
+        self._client.log_outputs(run.run_id, [LoggedModelOutput(made.model_id, run.images_seen)])
+
+    def _log_data(self, mlflow_id: str, data: Sequence[DataInput]) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        inputs = [
+            DatasetInput(
+                Dataset(d.name, d.digest, "local", d.source, profile=json.dumps({"pictures": d.pictures})),
+                [InputTag("mlflow.data.context", d.context)],
+            )
+            for d in data
+        ]
+        if inputs:
+            self._client.log_inputs(mlflow_id, inputs)
 
     def pending(self, run_id: str) -> Values:
         """Contract: ``texprior.track.Buffering``."""
@@ -174,6 +206,8 @@ class MlflowEvents:
     def _tags(self, run: RunInfo, experiment_id: str) -> dict[str, str]:
         tags = {key: cut(str(value), _TAG_LENGTH) for key, value in run.tags.items()}
         tags |= {RUN_ID: run.id, STAGE: run.stage, STATUS: "running"}
+        if "texprior.commit" in run.tags:
+            tags["mlflow.source.git.commit"] = run.tags["texprior.commit"].rstrip("+")
         tags |= {"mlflow.source.name": "texprior", "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
         if run.parent:
             above = self._runs.get(run.parent) or self._find(run.parent, experiment_id)

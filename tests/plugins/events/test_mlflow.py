@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from texprior.plugin import Ref
+from texprior.provenance import DataInput
 from texprior.track import RunInfo, Tracker
 
 
@@ -38,6 +39,7 @@ def test_mlflow_is_not_imported_before_the_first_run():
     script = """
 import sys
 from texprior.plugin import Ref
+from texprior.provenance import DataInput
 from texprior.registry import Registry
 import texprior_plugins.events as module
 registry = Registry()
@@ -211,6 +213,7 @@ def test_a_server_that_is_not_there_is_said_at_once(registry, caplog):
 def test_the_embedded_store_is_made_in_silence(tmp_path):
     script = """
 from texprior.plugin import Ref
+from texprior.provenance import DataInput
 from texprior.registry import Registry
 from texprior.track import RunInfo
 import texprior_plugins.events as module
@@ -227,3 +230,33 @@ observer.run_finished("x", "finished", {"a": 1.0}, "note")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert [p.name for p in tmp_path.iterdir()] == ["texprior-runs"]
     assert (tmp_path / "texprior-runs" / "mlflow.db").is_file()
+
+
+def test_the_pictures_of_a_run_are_its_inputs(observer, client):
+    seen = (
+        DataInput("training", "bundled train", "0123456789", '{"bundled": {}}', 9),
+        DataInput("evaluation", "bundled val", "9876543210", '{"bundled": {}}', 2),
+    )
+    run = client.get_run(start(observer, "inputs", data=seen, tags={"texprior.commit": "abc+"}))
+    found = {i.dataset.name: (i.dataset.digest, i.tags[0].value) for i in run.inputs.dataset_inputs}
+    assert found == {
+        "bundled train": ("0123456789", "training"),
+        "bundled val": ("9876543210", "evaluation"),
+    }
+    assert run.data.tags["mlflow.source.git.commit"] == "abc"
+
+
+def test_a_trained_folder_is_a_logged_model_without_its_checkpoint(observer, client, tmp_path):
+    folder = tmp_path / "model-0a-64"
+    folder.mkdir()
+    for name in ("config.yaml", "README.md", "adapter.safetensors", "checkpoint.safetensors"):
+        (folder / name).write_text(name)
+    mlflow_id = start(observer, "trained", stage="adapter")
+    observer.step("trained", 64, {"loss": 1.0})
+    observer.artifact("trained", folder)
+    (output,) = client.get_run(mlflow_id).outputs.model_outputs
+    model = client.get_logged_model(output.model_id)
+    assert (model.name, model.source_run_id, output.step) == ("model-0a-64", mlflow_id, 64)
+    assert str(model.status).endswith("READY")
+    stored = Path(model.artifact_location.removeprefix("file://"))
+    assert sorted(p.name for p in stored.iterdir()) == ["README.md", "adapter.safetensors", "config.yaml"]
