@@ -97,6 +97,8 @@ def _type(plain: Any, kind: str) -> str:
         return "null"
     if kind:
         return f"list of {kind}s" if typing.get_origin(plain) is list else kind
+    if typing.get_origin(plain) is list:
+        return f"list of {' or '.join(_type(inner, '') for inner in unwrap(typing.get_args(plain)[0], [])[0])}"
     if typing.get_origin(plain) is Literal:
         return " | ".join(map(str, typing.get_args(plain)))
     return str(getattr(plain, "__name__", plain)) if typing.get_origin(plain) is None else str(plain)
