@@ -1,10 +1,10 @@
-# texprior: make demo | demo-quick | test | lint | docs | clean. Needs Python 3.11 or newer and a network for the first install.
+# texprior: make demo | demo-quick | test | test-extras | lint | docs | clean. Needs Python 3.11 or newer and a network for the first install.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo demo-quick test lint docs clean
+.PHONY: demo demo-quick test test-extras lint docs clean
 
 # Train, sweep, restore and measure on the bundled photographs: minutes on two cores.
 demo: $(VENV)/installed
@@ -17,6 +17,12 @@ demo-quick: $(VENV)/installed
 # All tests; arguments of pytest in ARGS, such as make test ARGS="-k sampler".
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(ARGS)
+
+# The tests of components that need packages of their own (timm, spandrel, pyiqa, xformers), in a second environment of
+# several GB; what a GPU alone can show is skipped without one.
+test-extras: $(VENV)-extras/installed
+	$(VENV)-extras/bin/python -m pytest tests/plugins/attention tests/plugins/encoder tests/plugins/predictor \
+	  tests/plugins/metric/test_pyiqa.py $(ARGS)
 
 # Format, lint, types, and the direction of imports.
 lint: $(VENV)/installed-dev
@@ -31,7 +37,7 @@ docs: $(VENV)/installed-dev
 
 # Remove the virtual environment and the caches of the tools; texprior-runs/ stays.
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-extras .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 # Each install is done once, and again when its requirements change.
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/created
@@ -41,6 +47,12 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/created
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/created
 	$(PIP) -e '.[dev]'
 	@touch $(VENV)/installed $@
+
+$(VENV)-extras/installed: pyproject.toml constraints-extras.txt
+	$(PYTHON) -m venv $(VENV)-extras
+	$(VENV)-extras/bin/python -m pip install --disable-pip-version-check -c constraints-extras.txt \
+	  -e '.[timm,spandrel,pyiqa,xformers]' pytest pytest-timeout
+	@touch $@
 
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("texprior needs Python 3.11 or newer, but $(PYTHON) is %d.%d; name another: make PYTHON=python3.12 $(MAKECMDGOALS)" % v[:2])'
