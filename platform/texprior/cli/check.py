@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     help="A check that fails for a reason, KIND/NAME:CHECK=REASON where there are several components; repeatable. "
     "If it passes, that is a failure.",
 )
-@click.option("--denoiser", metavar="YAML", help="What adapters are attached to; else the first that is installed.")
+@click.option("--denoiser", metavar="YAML", help="What adapters steer; else the first that is installed and fits.")
 @click.option("--quiet", "-q", is_flag=True, help="Show only the checks that did not pass.")
 @plugin_option
 @json_option

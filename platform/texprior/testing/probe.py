@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from texprior.plugin import Component
+
 Inputs = dict[str, Tensor]
 """What a component is given, by name; where a kind works on batches, the first dimension of each is the batch."""
 
@@ -36,8 +38,8 @@ class Probe:
     """What the registry hands to the implementation beside the options."""
     base: tuple[type, ...] = ()
     """What an instance derives from."""
-    methods: tuple[str, ...] = ("__call__",)
-    """What can be called on an instance."""
+    methods: Callable[[Component], tuple[str, ...]] = lambda _record: ("__call__",)
+    """What can be called on an instance of a record."""
     attributes: tuple[str, ...] = ()
     """What an instance has beside."""
     dtypes: tuple[torch.dtype, ...] = (torch.float32,)
@@ -50,6 +52,11 @@ class Probe:
 
 PROBES: dict[str, Probe] = {}
 """Kind -> probe."""
+
+
+def having(*methods: str) -> Callable[[Component], tuple[str, ...]]:
+    """The same methods for every record."""
+    return lambda _record: methods
 
 
 def unmoved(component: Any, _device: torch.device) -> Any:

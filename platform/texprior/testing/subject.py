@@ -14,6 +14,7 @@ from texprior.complaints import complaints_of, raise_complaints
 from texprior.documents import merge, nest
 from texprior.errors import ConfigError
 from texprior.plugin import Component, Options, Ref
+from texprior.refs import kind_of
 from texprior.registry import Entry, Registry, load_implementation
 from texprior.testing.catalogue import NotRun
 from texprior.testing.probe import PROBES, Probe
@@ -27,7 +28,7 @@ class Subject:
     entry: Entry
     options: Mapping[str, Any] = field(default_factory=dict)
     denoiser: Ref | None = None
-    """The denoiser that an adapter is attached to; None tries those that are installed."""
+    """The denoiser that an adapter steers; None tries those that are installed."""
     notes: list[str] = field(default_factory=list)
     """What a reader of the result should know, such as the denoiser that was used."""
     memory: dict[str, Any] = field(default_factory=dict)
@@ -49,19 +50,34 @@ class Subject:
         return PROBES[self.record.kind]
 
     def given(self, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The options as handed in, with changes by dotted path, and a required one's first ``Field(examples=...)``.
+        """The options as handed in, with changes by dotted path. A required one that lacks is its first
+        ``Field(examples=...)``; one that names components, an installed one of that kind.
 
-        Raises NotRun where a required one is still missing.
+        Raises NotRun where one is still missing.
         """
         values: dict[str, Any] = dict(self.options)
         for path, value in (changes or {}).items():
             values = merge(values, nest(path, value), ())
         for name, info in self.model.model_fields.items():
-            if name not in values and info.is_required():
-                if not info.examples:
-                    raise NotRun(f"option '{name}' has no default: hand in options, or give its Field examples")
+            if name in values or not info.is_required():
+                continue
+            if info.examples:
                 values[name] = info.examples[0]
+            elif kind_of(info):
+                values[name] = self._components(name, kind_of(info), isinstance(info.annotation, type(list[Ref])))
+            else:
+                raise NotRun(f"option '{name}' has no default: hand in options, or give its Field examples")
         return values
+
+    def _components(self, option: str, kind: str, several: bool) -> Any:
+        """The first installed component of a kind that needs no options and nothing that is missing."""
+        for entry in self.registry.entries(kind):
+            record = entry.component
+            whole = not any(info.is_required() for info in record.options.model_fields.values())
+            if whole and not record.requires and not record.weights and entry.qualified != self.entry.qualified:
+                self.note(f"option '{option}' is {entry.qualified}")
+                return [entry.qualified] if several else entry.qualified
+        raise NotRun(f"option '{option}' names a {kind}, and none is installed that needs no options", lacking=True)
 
     def validate(self) -> None:
         """Raises ConfigError where what was handed in cannot be: an option, or the denoiser."""
@@ -91,19 +107,24 @@ class Subject:
         """The component as an experiment names it."""
         return Ref(name=self.entry.qualified, options=self.given(changes))
 
-    def construct(self, changes: Mapping[str, Any] | None = None, seed: int = 0) -> Any:
+    def construct(
+        self, changes: Mapping[str, Any] | None = None, seed: int = 0, context: Mapping[str, Any] | None = None
+    ) -> Any:
         """A new instance, built by the registry as for a run; raises whatever building it raises."""
         packages = [name for name in self.record.requires if find_spec(name) is None]
         if packages:
             raise NotRun(f"it requires {', '.join(packages)}, which is not installed here", lacking=True)
         kind, ref = self.record.kind, self.ref(changes)
+        given = PROBES[kind].context(self) if context is None else context
         with PROBES[kind].around():
-            return self.registry.build(kind, ref, seed=seed, **PROBES[kind].context(self))
+            return self.registry.build(kind, ref, seed=seed, **given)
 
-    def build(self, changes: Mapping[str, Any] | None = None, seed: int = 0) -> Any:
+    def build(
+        self, changes: Mapping[str, Any] | None = None, seed: int = 0, context: Mapping[str, Any] | None = None
+    ) -> Any:
         """As ``construct``; raises NotRun where the default options do not build, which ``any.builds`` reports."""
         try:
-            return self.construct(changes, seed)
+            return self.construct(changes, seed, context)
         except NotRun:
             raise
         except ConfigError as error:

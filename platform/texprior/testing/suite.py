@@ -69,7 +69,7 @@ def conformance(
     have such a method, ``options``.
 
     ``expected_failures`` maps check ids to reasons (with ``distribution``: ``"KIND/NAME"`` to such a mapping); one
-    that passes is a failure. ``denoiser`` is what adapters are attached to, as an experiment names it.
+    that passes is a failure. ``denoiser`` is what adapters steer, as an experiment names it.
 
     Raises ConfigError for an unknown check id, PluginError where the component or its plugin cannot be had.
     """

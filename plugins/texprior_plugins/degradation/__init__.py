@@ -101,7 +101,7 @@ DEGRADATIONS = [
         "noise",
         f"{cite.NOISE}\n{cite.UNPROCESSING}",
     ),
-    _one("jpeg", "Jpeg", JpegOptions, "JPEG compression (Pillow).", "compression", cite.JPEG),
+    _one("jpeg", "Jpeg", JpegOptions, "JPEG compression (Pillow).", "compression deterministic", cite.JPEG),
     _one("downscale", "Downscale", DownscaleOptions, "Made smaller and brought back.", "resolution", cite.RESIZE),
     _one(
         "noise_jpeg",

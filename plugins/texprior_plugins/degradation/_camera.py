@@ -44,7 +44,7 @@ class MotionBlurOptions(Bounded):
 
     length_min: Annotated[float, Field(ge=0.0, le=200.0, description="shortest way of the camera, px")] = 8.0
     length_max: Annotated[
-        float, Field(ge=0.0, le=200.0, description="longest way of the camera, px"), Tune(4.0, 60.0)
+        float, Field(ge=0.0, le=200.0, description="longest way of the camera, px"), Tune(8.0, 60.0)
     ] = 30.0
     shake: Annotated[
         float, Field(ge=0.0, le=1.0, description="0 is a straight way, 0.25 a bent one, 1 trembles on the spot"), Tune()
@@ -89,7 +89,7 @@ class DownscaleOptions(Bounded):
 
     factor_min: Annotated[float, Field(ge=1.0, le=32.0, description="least factor between the sizes")] = 2.0
     factor_max: Annotated[
-        float, Field(ge=1.0, le=32.0, description="greatest factor between the sizes"), Tune(1.5, 8.0)
+        float, Field(ge=1.0, le=32.0, description="greatest factor between the sizes"), Tune(2.0, 8.0)
     ] = 4.0
     down: Annotated[
         Literal["nearest", "box", "bilinear", "bicubic", "lanczos"],

@@ -64,7 +64,7 @@ class VeilOptions(HazeOptions):
     """Options of the veil of far rain, which is thicker and darker than haze."""
 
     beta_min: Annotated[float, Field(ge=0.0, le=10.0, description="least thickness")] = 0.8
-    beta_max: Annotated[float, Field(ge=0.0, le=10.0, description="greatest thickness"), Tune(0.6, 4.0)] = 2.0
+    beta_max: Annotated[float, Field(ge=0.0, le=10.0, description="greatest thickness"), Tune(0.8, 4.0)] = 2.0
     airlight_min: Annotated[Share, Field(description="least value of the airlight")] = 0.6
     airlight_max: Annotated[Share, Field(description="greatest value of the airlight")] = 0.9
 

@@ -236,5 +236,6 @@ def texprior_metrics() -> list[Metric]:
             "Any metric of the package pyiqa, by its name; the direction is what pyiqa says.",
             tags=("extra",),
             citation=cite.PYIQA,
+            requires=("pyiqa",),
         ),
     ]

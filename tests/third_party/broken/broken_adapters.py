@@ -12,9 +12,9 @@ CAUGHT_BY = {
     "not_the_identity": ["adapter.identity"],
     "nearly_the_identity": ["adapter.identity"],
     "trains_the_backbone": ["adapter.frozen"],
-    "owns_the_backbone": ["adapter.frozen", "adapter.state", "adapter.detach"],
-    "changes_the_backbone": ["adapter.frozen", "adapter.detach", "adapter.identity"],
-    "leaves_a_hook": ["adapter.detach"],
+    "owns_the_backbone": ["adapter.frozen", "adapter.state", "adapter.leaves-prior"],
+    "writes_to_the_backbone": ["adapter.leaves-prior", "adapter.frozen", "any.batch"],
+    "leaves_a_hook": ["adapter.leaves-prior", "any.batch"],
     "recomputes_its_features": ["adapter.cacheable"],
     "idle_layer": ["adapter.gradients"],
     "does_nothing": ["adapter.acts", "adapter.gradients"],
@@ -26,10 +26,10 @@ WIDTH = 4
 class Right(BlockAdapter):
     """h + Out(GELU(In(h)) + Conv(y at the block's resolution)), Out = 0 at first."""
 
-    def __init__(self, options, blocks):
-        super().__init__(blocks)
+    def __init__(self, options, denoiser):
+        super().__init__(denoiser)
         self.conv, self.enter, self.out = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
-        for name, block in blocks.items():
+        for name, block in self.block_of.items():
             self.enter[name.replace(".", "_")] = nn.Conv2d(block.channels, WIDTH, 1)
             self.conv[name.replace(".", "_")] = nn.Conv2d(3, WIDTH, 3, padding=1)
             self.out[name.replace(".", "_")] = nn.Conv2d(WIDTH, block.channels, 1)
@@ -40,10 +40,12 @@ class Right(BlockAdapter):
         nn.init.zeros_(layer.bias)
 
     def features(self, estimate_BCHW):
-        coarsest = max(block.stride for block in self.block_of.values())
-        height, width = estimate_BCHW.shape[-2:]
-        y = functional.pad(estimate_BCHW, (0, -width % coarsest, 0, -height % coarsest), mode="replicate")
+        y = self.padded(estimate_BCHW)
         return {name: self.feature(name, y) for name in self.block_of}
+
+    def padded(self, estimate_BCHW):
+        height, width = estimate_BCHW.shape[-2:]
+        return functional.pad(estimate_BCHW, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
 
     def feature(self, block, y_BCHW):
         small = functional.avg_pool2d(y_BCHW, self.block_of[block].stride)
@@ -65,33 +67,36 @@ class NearlyTheIdentity(Right):
 
 
 class TrainsTheBackbone(Right):
-    def attach(self, denoiser):
+    def adapted(self, denoiser, features):
         denoiser.requires_grad_(True)
-
-    def detach(self, denoiser):
-        denoiser.requires_grad_(False)
+        return super().adapted(denoiser, features)
 
 
 class OwnsTheBackbone(Right):
-    def attach(self, denoiser):
+    def __init__(self, options, denoiser):
+        super().__init__(options, denoiser)
         self.denoiser = denoiser
 
 
-class ChangesTheBackbone(Right):
-    @torch.no_grad()
-    def attach(self, denoiser):
-        for parameter in denoiser.parameters():
-            parameter.mul_(1.01)
+class WritesToTheBackbone(Right):
+    """Adds its delta to the weights when it is put to work, and forgets to take it away."""
 
-    @torch.no_grad()
-    def detach(self, denoiser):
-        for parameter in denoiser.parameters():
-            parameter.div_(1.01)
+    def __init__(self, options, denoiser):
+        super().__init__(options, denoiser)
+        self.delta = nn.Parameter(torch.zeros(()))
+
+    def adapted(self, denoiser, features):
+        with torch.no_grad():
+            for parameter in denoiser.parameters():
+                parameter.add_(self.delta)
+        network = super().adapted(denoiser, features)
+        return lambda *given: network(*given) + self.delta
 
 
 class LeavesAHook(Right):
-    def attach(self, denoiser):
+    def adapted(self, denoiser, features):
         denoiser.register_forward_hook(lambda module, inputs, output: output + self.shift())
+        return super().adapted(denoiser, features)
 
     def shift(self):
         return sum(layer.bias.mean() for layer in self.out.values())
@@ -99,17 +104,15 @@ class LeavesAHook(Right):
 
 class RecomputesItsFeatures(Right):
     def features(self, estimate_BCHW):
-        coarsest = max(block.stride for block in self.block_of.values())
-        height, width = estimate_BCHW.shape[-2:]
-        return {"y": functional.pad(estimate_BCHW, (0, -width % coarsest, 0, -height % coarsest), mode="replicate")}
+        return {"y": self.padded(estimate_BCHW)}
 
     def after_block(self, block, hidden_BCHW, features):
         return super().after_block(block, hidden_BCHW, {block: self.feature(block, features["y"])})
 
 
 class IdleLayer(Right):
-    def __init__(self, options, blocks):
-        super().__init__(options, blocks)
+    def __init__(self, options, denoiser):
+        super().__init__(options, denoiser)
         self.forgotten = nn.Conv2d(3, 3, 1)
 
 
@@ -119,8 +122,8 @@ class DoesNothing(Right):
 
 
 class ForgetsItsState(Right):
-    def __init__(self, options, blocks):
-        super().__init__(options, blocks)
+    def __init__(self, options, denoiser):
+        super().__init__(options, denoiser)
         self.shift = torch.rand(())
 
     def features(self, estimate_BCHW):
@@ -130,7 +133,7 @@ class ForgetsItsState(Right):
 @hookimpl
 def texprior_adapters():
     classes = (
-        *(Right, NotTheIdentity, NearlyTheIdentity, TrainsTheBackbone, OwnsTheBackbone, ChangesTheBackbone),
+        *(Right, NotTheIdentity, NearlyTheIdentity, TrainsTheBackbone, OwnsTheBackbone, WritesToTheBackbone),
         *(LeavesAHook, RecomputesItsFeatures, IdleLayer, DoesNothing, ForgetsItsState),
     )
     identity = {"nearly_the_identity": "close"}

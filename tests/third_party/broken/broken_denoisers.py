@@ -12,12 +12,15 @@ CAUGHT_BY = {
     "never_visited": ["denoiser.blocks", "denoiser.guide", "denoiser.gradients"],
     "visited_twice": ["denoiser.blocks"],
     "deaf": ["denoiser.guide"],
-    "not_zero": ["denoiser.zero"],
+    "not_zero": ["denoiser.zero", "denoiser.fresh"],
     "blind_to_code": ["denoiser.inputs-matter", "denoiser.gradients"],
     "multiples_of_4": ["denoiser.sizes"],
     "misdeclared_channels": ["denoiser.block-shape"],
     "needs_code": ["denoiser.no-code"],
     "whole_picture_norm": ["denoiser.local"],
+    "silent_skip": ["denoiser.skips"],
+    "no_such_layer": ["denoiser.names"],
+    "not_fresh": ["denoiser.fresh"],
 }
 WIDTH = 8
 
@@ -27,6 +30,8 @@ class Right(DenoiserNet):
 
     def __init__(self, options, code_width, attention):
         super().__init__()
+        self.given = options, code_width, attention
+        self.code_width = code_width
         self.enter, self.leave = nn.Conv2d(6, WIDTH, 2, 2), nn.ConvTranspose2d(WIDTH, 3, 2, 2)
         self.noise = nn.Linear(1, WIDTH)
         self.code = nn.Linear(code_width, WIDTH) if code_width else None
@@ -35,14 +40,17 @@ class Right(DenoiserNet):
         nn.init.zeros_(self.leave.bias)
 
     def blocks(self):
-        return {"first": Block(WIDTH, 2, "encoder"), "second": Block(WIDTH, 2, "decoder")}
+        return {"first": Block(WIDTH, 2, "encoder", skip=True), "second": Block(WIDTH, 2, "decoder")}
 
-    def forward(self, x_BCHW, noise_B, condition_BCHW, code_BNC, guide=unguided):
+    def fresh(self):
+        return type(self)(*self.given)
+
+    def forward(self, x_BCHW, noise_B, condition_BCHW, code_BNC, guide=unguided, skip=unguided):
         height, width = x_BCHW.shape[-2:]
         h = self.enter(self.pad(torch.cat([x_BCHW, condition_BCHW], 1)))
         h = h + self.embed(noise_B, code_BNC)[..., None, None]
-        h = self.normalised(guide("first", h + functional.silu(self.first(h))))
-        h = self.second_block(h, guide)
+        h = guide("first", h + functional.silu(self.first(h)))
+        h = self.second_block(self.normalised(h) + self.kept(h, skip), guide)
         return self.leave(h)[..., :height, :width]
 
     def pad(self, x_BCHW):
@@ -52,6 +60,9 @@ class Right(DenoiserNet):
     def embed(self, noise_B, code_BNC):
         noise = self.noise(noise_B[:, None])
         return noise if self.code is None else noise + self.code(code_BNC.mean(1))
+
+    def kept(self, h_BCHW, skip):
+        return skip("first", h_BCHW)
 
     def normalised(self, h_BCHW):
         return h_BCHW
@@ -108,11 +119,27 @@ class WholePictureNorm(Right):
         return functional.group_norm(h_BCHW, 1)
 
 
+class SilentSkip(Right):
+    def kept(self, h_BCHW, skip):
+        return h_BCHW
+
+
+class NoSuchLayer(Right):
+    def blocks(self):
+        return {**super().blocks(), "second": Block(WIDTH, 2, "decoder", closing="conv2")}
+
+
+class NotFresh(Right):
+    def fresh(self):
+        return self
+
+
 @hookimpl
 def texprior_denoisers():
     classes = (
         *(Right, NeverVisited, VisitedTwice, Deaf, NotZero),
         *(BlindToCode, MultiplesOf4, MisdeclaredChannels, NeedsCode, WholePictureNorm),
+        *(SilentSkip, NoSuchLayer, NotFresh),
     )
     return [
         Denoiser(name, f"{__name__}:{c.__name__}", Options, "Two blocks.", tags=("local",))

@@ -16,6 +16,10 @@ CAUGHT_BY = {
     "biased": ["metric.identity"],
     "saturated": ["metric.noise"],
     "peeks": ["metric.reference"],
+    "right_set": [],
+    "crowd": ["metric.features"],
+    "ranked": ["metric.contributions"],
+    "upside_down_set": ["metric.set-identity", "metric.set-noise"],
 }
 
 
@@ -81,17 +85,49 @@ class Peeks(Roughness):
         return scores if reference_BCHW is None else scores / super().__call__(reference_BCHW, None)
 
 
+class Roughnesses:
+    """The squared difference of the roughness of two sets, picture by picture."""
+
+    key = "roughnesses"
+
+    def __init__(self, options):
+        pass
+
+    def features(self, image_BCHW):
+        return image_BCHW.diff(dim=-1).abs().mean((-2, -1))
+
+    def contributions(self, features_NF, reference_NF):
+        return (features_NF - reference_NF).square().sum(1)
+
+
+class Crowd(Roughnesses):
+    def features(self, image_BCHW):
+        return super().features(image_BCHW) + 0.1 * image_BCHW.mean()
+
+
+class Ranked(Roughnesses):
+    """The first picture counts most."""
+
+    def contributions(self, features_NF, reference_NF):
+        weights = features_NF.new_tensor(range(len(features_NF), 0, -1))
+        return super().contributions(features_NF, reference_NF) * weights
+
+
 @hookimpl
 def texprior_metrics():
-    classes = (Error, Roughness, Error, BatchMean, OneForAll, VagueKey, Biased, Saturated, Peeks)
+    classes = (
+        *(Error, Roughness, Error, BatchMean, OneForAll, VagueKey, Biased, Saturated, Peeks),
+        *(Roughnesses, Crowd, Ranked, Roughnesses),
+    )
     return [
         Metric(
             name,
             f"{__name__}:{c.__name__}",
             ErrorOptions if issubclass(c, Error) else Options,
             "An error.",
-            better="higher" if name == "upside_down" else "lower",
-            reference=issubclass(c, Error),
+            better="higher" if name.startswith("upside_down") else "lower",
+            reference=not issubclass(c, Roughness),
+            scope="set" if issubclass(c, Roughnesses) else "image",
         )
         for name, c in zip(CAUGHT_BY, classes, strict=True)
     ]

@@ -12,6 +12,7 @@ from texprior.testing.kinds import (  # noqa: I001 (the order of the documentati
     adapter,
     sampler,
     metric,
+    sets,
     dataset,
     events,
 )
@@ -30,4 +31,5 @@ __all__ = [
     "metric",
     "predictor",
     "sampler",
+    "sets",
 ]

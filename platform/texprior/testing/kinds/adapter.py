@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from texprior.flow.adapt import BlockAdapter
+from texprior.flow.adapt import DenoiserAdapter
 from texprior.plugin import Adapter
 from texprior.testing.catalogue import NotRun, When, check, require, tagged
 from texprior.testing.kinds.denoiser import call
 from texprior.testing.kinds.repeats import repeated_work
 from texprior.testing.kinds.rig import Rig, inputs, prior, untouched
 from texprior.testing.material import gap, gaussian, same
-from texprior.testing.probe import PROBES, Probe
+from texprior.testing.probe import PROBES, Probe, having
 from texprior.testing.subject import Subject
 
 CLOSE = 1e-6
@@ -24,9 +24,10 @@ PROBES["adapter"] = Probe(
     inputs,
     lambda rig, given: (rig(given),),
     make=Rig.of,
-    context=lambda subject: {"blocks": untouched(subject).blocks()},
-    base=(BlockAdapter,),
-    methods=("attach", "detach", "features", "after_block", "guide"),
+    context=lambda subject: {"denoiser": prior(subject)},
+    base=(DenoiserAdapter,),
+    methods=having("features", "adapted"),
+    attributes=("runs_prior",),
     move=lambda rig, device: rig.to(device),
 )
 
@@ -55,7 +56,7 @@ def identity(subject: Subject) -> None:
 def acts(subject: Subject) -> None:
     """A trained adapter changes the prior's output.
 
-    Fix: return the changed h from ``after_block``, or change what ``attach`` was given.
+    Fix: return the changed h from ``after_block``, or a network from ``adapted`` that uses the parameters.
     """
     rig = Rig.of(subject)
     if not rig.own():
@@ -123,20 +124,22 @@ def state(subject: Subject) -> None:
     require(off <= CLOSE, f"loaded into a new adapter they give another output, by {off:.2g}")
 
 
-@check("adapter.detach", "adapter")
+@check("adapter.leaves-prior", "adapter")
 @torch.no_grad()
-def detach(subject: Subject) -> None:
-    """Taken off, the prior is what it was: the same tensors under the same names, to the bit, and the same output.
+def leaves_prior(subject: Subject) -> None:
+    """While it works and after it, the prior is what it was: the same tensors under the same names, to the bit, and the
+    same output without it; so any number of adapters may stand on one prior.
 
-    Fix: undo in ``detach`` all that ``attach`` did: hooks, replaced modules, merged weights (keep the original tensor
-    rather than subtracting a delta).
+    Fix: steer by what ``adapted`` returns (a guide, ``torch.func.functional_call`` with other weights); no hooks, no
+    replaced modules, no weights written to.
     """
     network = prior(subject)
     before = {name: t.clone() for name, t in network.state_dict().items()}
     expected = call(network, inputs())
-    rig = Rig.of(subject, network=network)
-    rig(inputs())
-    rig.adapter.detach(network)
+    rig, other = (Rig.of(subject, seed=seed, network=network) for seed in (0, 1))
+    first = rig(inputs())
+    other(inputs())
+    again = gap(rig(inputs()), first)
     after = network.state_dict()
     names = sorted(before.keys() ^ after.keys())
     require(not names, f"tensors that are new or gone: {', '.join(names[:3])}")
@@ -144,6 +147,7 @@ def detach(subject: Subject) -> None:
     require(not moved, f"{len(moved)} tensors are changed, such as {moved[:1]}")
     off = gap(call(network, inputs()), expected)
     require(off == 0, f"the output without it differs by {off:.2g}")
+    require(again == 0, f"with another one on the same prior its output differs by {again:.2g}")
 
 
 @check("adapter.sizes", "adapter")

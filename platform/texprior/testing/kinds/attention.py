@@ -9,7 +9,7 @@ from torch import Tensor
 
 from texprior.testing.catalogue import NotRun, check, require
 from texprior.testing.material import accelerator, gap, gaussian
-from texprior.testing.probe import PROBES, Inputs, Probe, unmoved
+from texprior.testing.probe import PROBES, Inputs, Probe, having, unmoved
 from texprior.testing.subject import Subject
 
 SHAPES = ((8, 8, 16), (7, 13, 8), (1, 9, 8), (33, 1, 8), (65, 17, 32))
@@ -43,7 +43,7 @@ def _work(backend: Any, inputs: Inputs) -> tuple[Tensor, ...]:
     return (backend(query, inputs["key"], inputs["value"]),)
 
 
-PROBES["attention"] = Probe(_inputs, _work, methods=("available", "__call__"), move=unmoved)
+PROBES["attention"] = Probe(_inputs, _work, methods=having("available", "__call__"), move=unmoved)
 
 
 @check("attention.available", "attention")

@@ -13,7 +13,7 @@ from texprior.errors import ConfigError, ImageError
 from texprior.flow.image import PictureSet, Sample
 from texprior.plugin import Dataset
 from texprior.testing.catalogue import NotRun, check, require
-from texprior.testing.probe import PROBES, Inputs, Probe
+from texprior.testing.probe import PROBES, Inputs, Probe, having
 from texprior.testing.subject import Subject
 
 SPLITS = ("train", "val", "test")
@@ -33,7 +33,7 @@ def _work(dataset: Any, _inputs: Inputs) -> tuple[Tensor, ...]:
     return tuple(sample.clean for _, sample in _loaded(dataset, 1))
 
 
-PROBES["dataset"] = Probe(dict, _work, methods=("keys", "load"))
+PROBES["dataset"] = Probe(dict, _work, methods=having("keys", "load"))
 
 
 @check("dataset.keys", "dataset")

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from texprior.plugin import GROUP
+from texprior.plugin import GROUP, Options
 from texprior.registry import canonical
 from texprior.testing.catalogue import NotRun, When, check, require
 from texprior.testing.subject import Subject
@@ -35,12 +35,12 @@ def entry_module(subject: Subject) -> None:
 
 @check("any.record")
 def record(subject: Subject) -> None:
-    """The record has a summary of one line (140 characters at most), and a citation is BibTeX.
+    """The record has a summary of one line (200 characters at most), and a citation is BibTeX.
 
     Fix: write ``summary`` as a sentence for ``plugins list``; paste ``citation`` whole, ``@kind{key, ...}``.
     """
     text, citation = subject.record.summary, subject.record.citation.strip()
-    require(text.strip() and "\n" not in text and len(text) <= 140, f"the summary is {text!r}")
+    require(text.strip() and "\n" not in text and len(text) <= 200, f"the summary is {text!r}")
     if citation:
         braces = citation.count("{") == citation.count("}") > 0
         require(citation.startswith("@") and braces, "the citation does not start with @, or its braces do not match")
@@ -79,8 +79,8 @@ def json_round_trip(subject: Subject) -> None:
     Fix: use types that JSON holds (numbers, text, lists, nested Options), without custom serialisers that lose some.
     """
     points = samples(subject.model) if is_tuned(subject.model) else []
-    for changes in [{}, *points]:
-        options = _valid(subject, changes)
+    for changes in [{}, *(point for point in points if subject.accepts(point))]:
+        options: Options = subject.model.model_validate(subject.given(changes))
         again = subject.model.model_validate_json(options.model_dump_json())
         require(again == options, f"{options!r} comes back as {again!r}")
 
@@ -117,7 +117,7 @@ def contract(subject: Subject) -> None:
     probe = subject.probe
     for base in probe.base:
         require(isinstance(instance, base), f"it does not derive from {base.__module__}.{base.__name__}")
-    lacking = [name for name in probe.methods if not callable(getattr(instance, name, None))]
+    lacking = [name for name in probe.methods(subject.record) if not callable(getattr(instance, name, None))]
     lacking += [name for name in probe.attributes if not hasattr(instance, name)]
     require(not lacking, f"an instance of kind {subject_kind} has no {', '.join(lacking)}")
 

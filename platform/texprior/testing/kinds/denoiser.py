@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from texprior.errors import ConfigError
 from texprior.flow.prior import Block, DenoiserNet, unguided
-from texprior.testing.catalogue import check, require, tagged
+from texprior.testing.catalogue import NotRun, check, require, tagged
 from texprior.testing.kinds.attention import Plain
 from texprior.testing.kinds.reach import FAR, leak
 from texprior.testing.material import gap, gaussian, perturbed, photographs
-from texprior.testing.probe import PROBES, Inputs, Probe, moved
+from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
 from texprior.testing.subject import Subject
 
 CODE_WIDTH, CODE_TOKENS = 12, 4
@@ -32,9 +33,9 @@ def arguments(height: int = 16, width: int = 24) -> Inputs:
     }
 
 
-def call(network: Any, inputs: Inputs, guide: Any = unguided) -> Tensor:
+def call(network: Any, inputs: Inputs, guide: Any = unguided, skip: Any = unguided) -> Tensor:
     """F(x, c_noise; condition, code) with a guide."""
-    output: Tensor = network(inputs["x"], inputs["noise"], inputs["condition"], inputs["code"], guide)
+    output: Tensor = network(inputs["x"], inputs["noise"], inputs["condition"], inputs["code"], guide, skip)
     return output
 
 
@@ -49,7 +50,8 @@ PROBES["denoiser"] = Probe(
     make=_make,
     context=lambda _subject: {"code_width": CODE_WIDTH, "attention": Plain()},
     base=(DenoiserNet,),
-    methods=("forward", "blocks"),
+    methods=having("forward", "blocks", "attentions", "norms", "fresh"),
+    attributes=("code_width",),
     move=moved,
 )
 
@@ -108,12 +110,71 @@ def guide(subject: Subject) -> None:
     """
     network, inputs = _make(subject), arguments()
     plain = call(network, inputs)
-
-    def only(block: str) -> Callable[[str, Tensor], Tensor]:
-        return lambda name, hidden: hidden + 0.5 * hidden.abs() + 0.1 if name == block else hidden
-
-    deaf = [name for name in network.blocks() if gap(call(network, inputs, only(name)), plain) <= _FELT]
+    deaf = [name for name in network.blocks() if gap(call(network, inputs, _only(name)), plain) <= _FELT]
     require(not deaf, f"the output does not notice what is returned after {', '.join(deaf)}")
+
+
+@check("denoiser.skips", "denoiser")
+def skips(subject: Subject) -> None:
+    """``skip`` is called exactly once with the output of every block that declares a skip connection, and with no
+    other; what it returns is what the decoder sees.
+
+    Fix: keep ``skip(name, h)`` for the decoder, after ``h = guide(name, h)``; set ``skip=True`` in those blocks alone.
+    """
+    network, inputs, visits = _make(subject), arguments(), list[str]()
+
+    def spy(name: str, hidden: Tensor) -> Tensor:
+        visits.append(name)
+        return hidden
+
+    plain = call(network, inputs, skip=spy)
+    declared = [name for name, block in network.blocks().items() if block.skip]
+    require(sorted(visits) == sorted(declared), f"declared are skips of {declared}, asked for are {visits}")
+    deaf = [name for name in declared if gap(call(network, inputs, skip=_only(name)), plain) <= _FELT]
+    require(not deaf, f"the output does not notice what is returned for the skip of {', '.join(deaf)}")
+
+
+def _only(block: str) -> Callable[[str, Tensor], Tensor]:
+    return lambda name, hidden: hidden + 0.5 * hidden.abs() + 0.1 if name == block else hidden
+
+
+@check("denoiser.names", "denoiser")
+def names(subject: Subject) -> None:
+    """What it declares is there, by the path of its module: blocks and their closing layers, attention layers with
+    their projections to keys and values, normalisation layers. Blocks of the decoder come last.
+
+    Fix: name what ``named_modules()`` lists; a closing layer is named below its block's path.
+    """
+    network = subject.build()
+    modules, declared = dict(network.named_modules()), network.blocks()
+    paths = [*declared, *(f"{name}.{b.closing}" for name, b in declared.items() if b.closing)]
+    paths += [*network.norms(), *(p for layer, below in network.attentions().items() for p in (layer, *below))]
+    unknown = [path for path in paths if path not in modules]
+    require(not unknown, f"it has no module {', '.join(unknown[:3])}")
+    late = [block.part == "decoder" for block in declared.values()]
+    require(late == sorted(late), "a block of encoder or middle comes after one of the decoder")
+
+
+@check("denoiser.fresh", "denoiser")
+def fresh(subject: Subject) -> None:
+    """``fresh`` makes the same network with initial weights: tensors of the same names and shapes, in memory of its
+    own, drawn anew; its output is zero.
+
+    Fix: build the class again with the options, code width and attention that it was given.
+    """
+    network = _make(subject)
+    try:
+        other = network.fresh()
+    except ConfigError as reason:
+        raise NotRun(str(reason)) from None
+    ours, theirs = network.state_dict(), other.state_dict()
+    shapes = [{name: tuple(t.shape) for name, t in tensors.items()} for tensors in (ours, theirs)]
+    require(shapes[0] == shapes[1], "its tensors have other names or shapes")
+    places = {t.data_ptr() for t in ours.values() if t.numel()}
+    shared = [name for name, t in theirs.items() if t.numel() and t.data_ptr() in places]
+    require(not shared, f"{len(shared)} tensors are the network's own, such as {shared[:1]}")
+    largest = float(call(other, arguments()).detach().abs().max())
+    require(largest == 0, f"the new network's output is up to {largest:.2g}")
 
 
 @check("denoiser.inputs-matter", "denoiser")
@@ -137,6 +198,7 @@ def no_code(subject: Subject) -> None:
     """
     ref = subject.ref()
     network = subject.registry.build("denoiser", ref, code_width=0, attention=Plain())
+    require(network.code_width == 0, f"its code_width is {network.code_width}, not 0")
     output = call(network, {**arguments(), "code": torch.zeros(2, 0, 0)})
     require(torch.isfinite(output).all(), "values that are no finite numbers")
 

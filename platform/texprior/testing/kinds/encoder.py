@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from texprior.flow.prior import SemanticEncoder
 from texprior.testing.catalogue import check, require
 from texprior.testing.material import gap, photographs, same
-from texprior.testing.probe import PROBES, Inputs, Probe, moved
+from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
 from texprior.testing.subject import Subject
 
 SIZES = ((64, 96), (33, 47), (24, 24))
@@ -35,7 +35,7 @@ PROBES["encoder"] = Probe(
     _work,
     make=_make,
     base=(SemanticEncoder,),
-    methods=("forward",),
+    methods=having("forward"),
     attributes=("width", "tokens"),
     move=moved,
 )

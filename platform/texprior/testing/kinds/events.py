@@ -14,7 +14,7 @@ from typing import Any
 
 from texprior.testing.catalogue import check, require
 from texprior.testing.material import photographs, same
-from texprior.testing.probe import PROBES, Probe
+from texprior.testing.probe import PROBES, Probe, having
 from texprior.testing.subject import Subject
 from texprior.track import RunInfo, Status
 
@@ -37,7 +37,7 @@ def empty_folder() -> Iterator[Path]:
                 os.environ["TEXPRIOR_RUNS"] = before
 
 
-PROBES["events"] = Probe(dict, lambda _component, _inputs: (), methods=METHODS, around=empty_folder)
+PROBES["events"] = Probe(dict, lambda _component, _inputs: (), methods=having(*METHODS), around=empty_folder)
 
 
 @dataclass

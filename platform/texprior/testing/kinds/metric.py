@@ -1,4 +1,4 @@
-"""Rules of metrics of scope image."""
+"""Rules of metrics: of scope image here, of scope set in sets.py."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from texprior.flow.measure import ImageMetric
+from texprior.flow.measure import ImageMetric, direction, needs_reference
 from texprior.plugin import Component, Metric
-from texprior.testing.catalogue import When, check, require
+from texprior.testing.catalogue import NotRun, When, check, require
 from texprior.testing.material import gap, gaussian, photographs
 from texprior.testing.probe import PROBES, Inputs, Probe, unmoved
 from texprior.testing.subject import Subject
@@ -38,6 +38,7 @@ def _no_reference(record: Component) -> bool:
     return isinstance(record, Metric) and not record.reference and record.scope == "image"
 
 
+SET = When("`scope` is set", lambda record: not _per_image(record))
 IMAGE = When("`scope` is image", _per_image)
 FULL = When("`scope` is image, `reference` is true", _full_reference)
 NO_REFERENCE = When("`scope` is image, `reference` is false", _no_reference)
@@ -53,24 +54,40 @@ def _inputs() -> Inputs:
 
 
 def _work(metric: Any, inputs: Inputs) -> tuple[Tensor, ...]:
-    return (metric(inputs["image"], inputs["reference"]),)
+    image, reference = inputs["image"], inputs["reference"]
+    if not hasattr(metric, "contributions"):
+        return (metric(image, reference),)
+    seen = metric.features(pieces(image)), metric.features(pieces(reference))
+    return (*seen, metric.contributions(*seen))
 
 
-PROBES["metric"] = Probe(_inputs, _work, attributes=("key",), move=unmoved)
+def pieces(image_BCHW: Tensor) -> Tensor:
+    """Each picture in four quarters, (4 B, 3, H/2, W/2): a set."""
+    halves = torch.stack(image_BCHW.chunk(2, -2), 1)
+    return torch.cat(halves.chunk(2, -1), 1).flatten(0, 1)
+
+
+def _methods(record: Component) -> tuple[str, ...]:
+    return ("__call__",) if _per_image(record) else ("features", "contributions")
+
+
+PROBES["metric"] = Probe(_inputs, _work, methods=_methods, attributes=("key",), move=unmoved)
 
 
 def scores(subject: Subject, level: float) -> Tensor:
-    """The scores of the photographs with noise; each level is computed once."""
+    """The scores of the photographs with noise, as they come; each level is computed once."""
     known: dict[float, Tensor] = subject.memory.setdefault("scores", {})
     if level not in known:
         metric: ImageMetric = subject.shared()
-        known[level] = metric(noisy(level), photographs(2, *SIZE)).detach().double()
+        known[level] = metric(noisy(level), photographs(2, *SIZE))
     return known[level]
 
 
-def badness(record: Metric, found: Tensor) -> Tensor:
-    """Grows as a picture gets worse, by the direction that the record declares."""
-    return {"higher": -found, "lower": found, "one": (found - 1).abs()}[record.better]
+def badness(subject: Subject, found: Tensor) -> Tensor:
+    """Grows as a picture gets worse, by the direction that the metric declares."""
+    better = direction(subject.shared(), _record(subject))
+    values = found.detach().double().cpu()
+    return {"higher": -values, "lower": values, "one": (values - 1).abs()}[better]
 
 
 @check("metric.scores", "metric", when=IMAGE)
@@ -80,7 +97,7 @@ def one_score_per_image(subject: Subject) -> None:
     Fix: reduce over a picture's own dimensions, ``.flatten(1).mean(1)``; guard logarithms and divisions.
     """
     for level in LEVELS:
-        found = subject.shared()(noisy(level), photographs(2, *SIZE))
+        found = scores(subject, level)
         require(isinstance(found, Tensor) and found.is_floating_point(), f"it returns {type(found).__name__}")
         require(tuple(found.shape) == (2,), f"two pictures get scores of shape {tuple(found.shape)}")
         require(torch.isfinite(found).all(), f"noise of {level}: a score is no finite number")
@@ -110,26 +127,31 @@ def identity(subject: Subject) -> None:
     Fix: compare with the reference that is given, by a distance that is 0 for equal pictures.
     """
     record, metric, reference = _record(subject), subject.shared(), photographs(2, *SIZE)
+    if not needs_reference(metric, record):
+        raise NotRun("with these options it needs no reference")
     itself = scores(subject, 0.0)
     blurred = torch.nn.functional.avg_pool2d(reference, 3, 1, 1, count_include_pad=False)
     others = {"noise": noisy(0.02), "blur": blurred, "shift": reference.roll(1, -1), "darker": 0.9 * reference}
-    best = badness(record, itself)
+    best = badness(subject, itself)
     for name, image in others.items():
-        worse = badness(record, metric(image, reference).detach().double())
+        worse = badness(subject, metric(image, reference))
         require((best <= worse).all(), f"the reference scores {_shown(best)}, with {name} {_shown(worse)} (badness)")
-    require(record.better != "one" or gap(itself, torch.ones(2)) <= 1e-6, f"the reference scores {_shown(itself)}")
+    require(
+        direction(metric, record) != "one" or gap(itself, torch.ones(2)) <= 1e-6,
+        f"the reference scores {_shown(itself)}",
+    )
 
 
 @check("metric.direction", "metric", when=IMAGE)
-def direction(subject: Subject) -> None:
+def declared_direction(subject: Subject) -> None:
     """A photograph scores better than the same one with noise of standard deviation 0.2, by the declared ``better``.
 
     Fix: declare ``better="higher"``, ``"lower"`` or ``"one"`` as the score is, or change its sign.
     """
-    record = _record(subject)
+    better = direction(subject.shared(), _record(subject))
     clean, spoilt = scores(subject, 0.0), scores(subject, LEVELS[-1])
-    holds = (badness(record, clean) < badness(record, spoilt)).all()
-    require(holds, f'better="{record.better}", but the photographs score {_shown(clean)}, with noise {_shown(spoilt)}')
+    holds = (badness(subject, clean) < badness(subject, spoilt)).all()
+    require(holds, f'better="{better}", but the photographs score {_shown(clean)}, with noise {_shown(spoilt)}')
 
 
 @check("metric.noise", "metric", when=IMAGE)
@@ -138,9 +160,9 @@ def worsens(subject: Subject) -> None:
 
     Fix: look for a clamp, a saturation or a sign in the middle of the formula.
     """
-    record = _record(subject)
+    one = direction(subject.shared(), _record(subject)) == "one"
     levels = [scores(subject, level) for level in LEVELS]
-    values = torch.stack([badness(record, v) if record.better == "one" else v for v in levels])
+    values = torch.stack([badness(subject, v) if one else v.detach().double().cpu() for v in levels])
     change = values.diff(dim=0)
     one_way = (change > 0).all() or (change < 0).all()
     require(one_way, f"noise of {LEVELS} scores {'; '.join(_shown(v) for v in levels)}")
@@ -153,6 +175,8 @@ def reference_unused(subject: Subject) -> None:
     Fix: declare ``reference=True`` where one is used.
     """
     metric, image = subject.shared(), noisy(0.05)
+    if needs_reference(metric, _record(subject)):
+        raise NotRun("with these options it needs a reference")
     without, with_one = metric(image, None), metric(image, photographs(2, *SIZE))
     require(gap(without, with_one) == 0, f"a reference changes the scores by {gap(without, with_one):.2g}")
 
@@ -165,14 +189,12 @@ def key(subject: Subject) -> None:
     """
     base = subject.shared()
     require(isinstance(base.key, str) and base.key and " " not in base.key, f"key is {base.key!r}")
-    seen = {base.key: base(noisy(0.05), photographs(2, *SIZE)).detach()} if _per_image(subject.record) else {}
-    if not seen:
-        return
+    seen = {base.key: _work(base, _inputs())[-1].detach()}
     for changes in [*(samples(subject.model, 3) if is_tuned(subject.model) else []), *choices(subject.model)]:
         if not subject.accepts(changes):
             continue
         other = subject.build(changes)
-        found = other(noisy(0.05), photographs(2, *SIZE)).detach()
+        found = _work(other, _inputs())[-1].detach()
         known = seen.setdefault(other.key, found)
         require(gap(known, found) <= 1e-6, f"{changes} changes the scores under the same key '{other.key}'")
 

@@ -12,7 +12,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.testing.catalogue import NotRun, check, require, tagged
 from texprior.testing.kinds.reach import FAR, leak
 from texprior.testing.material import gaussian, perturbed, photographs
-from texprior.testing.probe import PROBES, Inputs, Probe, moved
+from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
 from texprior.testing.subject import Subject
 
 SIZES = ((32, 48), (33, 47), (21, 16))
@@ -31,7 +31,7 @@ def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> nn.Modu
 
 
 PROBES["predictor"] = Probe(
-    _inputs, _work, make=_make, base=(InitialPredictor,), methods=("forward", "loss"), move=moved
+    _inputs, _work, make=_make, base=(InitialPredictor,), methods=having("forward", "loss"), move=moved
 )
 
 

@@ -1,4 +1,4 @@
-"""An adapter attached to a frozen denoiser of the registry, as its rules need it."""
+"""An adapter on a frozen denoiser of the registry, as its rules need it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from texprior.errors import ConfigError
-from texprior.flow.adapt import BlockAdapter
+from texprior.flow.adapt import DenoiserAdapter
 from texprior.flow.prior import DenoiserNet
 from texprior.plugin import Ref
 from texprior.testing.catalogue import NotRun
 from texprior.testing.kinds.attention import Plain
-from texprior.testing.kinds.denoiser import CODE_WIDTH, arguments, call
+from texprior.testing.kinds.denoiser import CODE_WIDTH, arguments
 from texprior.testing.material import perturbed, photographs
 from texprior.testing.probe import Inputs
 from texprior.testing.subject import Subject
@@ -50,27 +50,26 @@ def _first_that_fits(subject: Subject) -> DenoiserNet:
         except Exception as error:  # that is not the adapter's fault
             absent.append(f"{ref.name}: {error}")
             continue
+        frozen: DenoiserNet = perturbed(network).requires_grad_(False).eval()
         try:
-            other = copy.deepcopy(network)
-            subject.registry.build("adapter", subject.ref(), blocks=other.blocks()).attach(other)
+            subject.registry.build("adapter", subject.ref(), denoiser=copy.deepcopy(frozen))
         except ConfigError as error:
             refused.append(f"{ref.name}: {error}")
             continue
         except Exception:  # the checks meet it again, and say it
             pass
-        subject.note(f"attached to denoiser {ref.name}")
-        frozen: DenoiserNet = perturbed(network).requires_grad_(False).eval()
+        subject.note(f"on denoiser {ref.name}")
         return frozen
     reasons = "; ".join([*refused, *absent]) or "none is installed"
-    raise NotRun(f"no denoiser to attach to: {reasons}", lacking=not refused)
+    raise NotRun(f"no denoiser to steer: {reasons}", lacking=not refused)
 
 
 @dataclass
 class Rig:
-    """An adapter, attached to its frozen denoiser."""
+    """An adapter on its frozen denoiser."""
 
     network: DenoiserNet
-    adapter: BlockAdapter
+    adapter: DenoiserAdapter
 
     @classmethod
     def of(
@@ -82,20 +81,19 @@ class Rig:
         seed: int = 0,
         network: DenoiserNet | None = None,
     ) -> Rig:
-        """Attached as in a run, to a new copy of the prior where none is given; perturbed as if trained, or new."""
+        """Built as in a run, for a new copy of the prior where none is given; perturbed as if trained, or new."""
         network = prior(subject) if network is None else network
-        adapter: BlockAdapter = subject.build(changes, seed)
-        adapter.attach(network)
+        adapter: DenoiserAdapter = subject.build(changes, seed, {"denoiser": network})
         return cls(network, perturbed(adapter) if trained else adapter)
 
-    def __call__(self, inputs: Inputs) -> Tensor:
+    def __call__(self, given: Inputs) -> Tensor:
         """The adapted output of the denoiser."""
-        return self.step(inputs)()
+        return self.step(given)()
 
-    def step(self, inputs: Inputs) -> Callable[[], Tensor]:
+    def step(self, given: Inputs) -> Callable[[], Tensor]:
         """A network call on a picture whose features are known."""
-        guide = self.adapter.guide(self.adapter.features(inputs["estimate"]))
-        return lambda: call(self.network, inputs, guide)
+        adapted = self.adapter.adapted(self.network, self.adapter.features(given["estimate"]))
+        return lambda: adapted(given["x"], given["noise"], given["condition"], given["code"])
 
     def own(self) -> dict[str, nn.Parameter]:
         """The adapter's trainable parameters."""

@@ -13,7 +13,7 @@ from texprior.plugin import Sampler
 from texprior.testing.catalogue import Broken, NotRun, check, require, tagged
 from texprior.testing.kinds.linear import DATA_MEAN, DATA_STD, curved, exact_gain, respond, slope
 from texprior.testing.material import gaussian
-from texprior.testing.probe import PROBES, Inputs, Probe, unmoved
+from texprior.testing.probe import PROBES, Inputs, Probe, having, unmoved
 from texprior.testing.subject import Subject
 from texprior.testing.values import choices, ends, is_tuned, samples
 
@@ -34,7 +34,7 @@ def _work(sampler: Any, inputs: Inputs) -> tuple[Tensor, ...]:
 
 
 PROBES["sampler"] = Probe(
-    _inputs, _work, methods=("calls", "__call__"), dtypes=(torch.float32, torch.float64), move=unmoved
+    _inputs, _work, methods=having("calls", "__call__"), dtypes=(torch.float32, torch.float64), move=unmoved
 )
 
 
