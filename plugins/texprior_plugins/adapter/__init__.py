@@ -158,7 +158,6 @@ def texprior_adapters() -> list[Adapter]:
             "Spatially adaptive normalisation: the affine of the prior's norms becomes w + gamma(y), b + beta(y).",
             cached,
             cite.SPADE,
-            identity="close",
         ),
         Adapter(
             "controlnet",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +23,9 @@ from texprior_plugins.adapter._probe import small_inputs
 class SpatiallyAdaptiveNorm(DenoiserAdapter):
     """(w + gamma(y_eps)) n + b + beta(y_eps): n is a norm of the prior without its affine, and w, b are that affine.
 
-    It acts on every norm whose output is a map of channels by positions. y_eps is unshuffled and convolved once for
-    each stride; the norms of a stride share the result. Raises ConfigError where the denoiser has no such norm.
+    It is computed as w n + b + (gamma n + beta), so that it starts at the norm itself to the bit. It acts on every norm
+    whose output is a map of channels by positions. y_eps is unshuffled and convolved once for each stride; the norms of
+    a stride share the result. Raises ConfigError where the denoiser has no such norm.
     """
 
     def __init__(self, options: SpadeOptions, denoiser: DenoiserNet) -> None:
@@ -51,15 +53,11 @@ class SpatiallyAdaptiveNorm(DenoiserAdapter):
         return {path: self.modulate[named(path)](brought[str(norm.stride)]) for path, norm in self.norms.items()}
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
-        """The denoiser with the affine of its norms taken over."""
+        """The denoiser with its norms modulated."""
 
         def network(x: Tensor, c_noise: Tensor, condition: Tensor, code: Tensor) -> Tensor:
-            own = dict(denoiser.named_parameters())
-            plain = {f"{path}.weight": torch.ones_like(own[f"{path}.weight"]) for path in self.norms}
-            biases = [f"{path}.bias" for path in self.norms if f"{path}.bias" in own]
-            plain |= {bias: torch.zeros_like(own[bias]) for bias in biases}
-            with _modulated(denoiser, own, {path: features[path] for path in self.norms}):
-                return functional_call(denoiser, plain, (x, c_noise, condition, code))  # type: ignore[no-any-return]
+            with _modulated(denoiser, {path: features[path] for path in self.norms}):
+                return denoiser(x, c_noise, condition, code)  # type: ignore[no-any-return]
 
         return network
 
@@ -70,24 +68,31 @@ class _Norm(NamedTuple):
 
 
 @contextmanager
-def _modulated(denoiser: DenoiserNet, own: Mapping[str, Tensor], modulation: Mapping[str, Tensor]) -> Iterator[None]:
-    """For the length of a call, each norm's output n goes on as (w + gamma) n + b + beta."""
+def _modulated(denoiser: DenoiserNet, modulation: Mapping[str, Tensor]) -> Iterator[None]:
+    """For the length of a call, each norm's output w n + b goes on as w n + b + gamma n + beta."""
+    asked: list[nn.Module] = []
 
-    def hook(path: str, n_BCHW: Tensor) -> Tensor:
+    def hook(norm: nn.Module, inputs: tuple[Any, ...], output: Tensor, path: str) -> Tensor:
+        if norm in asked:  # called from here, for n
+            return output
+        asked.append(norm)
+        n = functional_call(norm, _without_affine(norm), inputs)
+        asked.pop()
         gamma, beta = modulation[path].chunk(2, 1)
-        out: Tensor = (own[f"{path}.weight"].view(-1, 1, 1) + gamma) * n_BCHW + beta
-        bias = own.get(f"{path}.bias")
-        return out if bias is None else out + bias.view(-1, 1, 1)
+        return output + (gamma * n + beta)
 
-    handles = [
-        denoiser.get_submodule(path).register_forward_hook(lambda _module, _inputs, n, path=path: hook(path, n))
-        for path in modulation
-    ]
+    handles = [denoiser.get_submodule(path).register_forward_hook(partial(hook, path=path)) for path in modulation]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _without_affine(norm: nn.Module) -> dict[str, Tensor]:
+    """Weights of one and biases of zero in the place of a norm's own."""
+    blank = {"weight": torch.ones_like, "bias": torch.zeros_like}
+    return {name: blank[name](own) for name, own in norm.named_parameters() if name in blank}
 
 
 @torch.no_grad()

@@ -159,8 +159,6 @@ def test_a_position_changes_the_blocks_of_that_part_alone(name, build, network, 
     parts = [block.part for block in network.blocks().values()]
     for part in ("encoder", "middle", "decoder"):
         adapter = moved(build(name, network, position=part))
-        if name == "spade":  # without the rounding of a norm taken apart
-            adapter.modulate.requires_grad_(False)
         seen, plain = (
             outputs_of_blocks(network, adapter, inputs, estimate),
             outputs_of_blocks(network, None, inputs, None),
