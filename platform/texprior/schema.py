@@ -34,6 +34,10 @@ class Data(Section):
     """Degraded versions of each training photograph where the degradation is synthesised."""
     cache_mb: Annotated[int, Field(ge=16)] = 8192
     """Memory for prepared pictures; what does not fit is prepared again when it is needed."""
+    disk_cache_mb: Annotated[int, Field(ge=0)] = 20480
+    """Disk for the structures of slow decompositions, shared by all experiments; 0 keeps none."""
+    patches_per_photograph: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Patches that training cuts from a photograph at each visit: more share the cost of preparing it."""
 
 
 class Diffusion(Section):

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from texprior import cards, models
+from texprior.cache import remembering
 from texprior.diffusion.process import Process
 from texprior.errors import Interrupted
 from texprior.flow.image import PictureSet
@@ -57,12 +58,10 @@ def train_prior(session: Session) -> Trained:
         if is_done(session, folder / models.PRIOR, settings):
             session.say(f"prior: {folder} is trained already")
             return Trained(folder, {})
-        prior = models.build_prior(session, 1.0, folder)
+        prior = remembering(session, models.build_prior(session, 1.0, folder))
         pool = texture_pool(dataset, keys, prior, settings.patch, experiment.data.cache_mb)
         scale = layer_scale(pool, "picture", "structure", experiment.seed)
-        loss = LayerLoss(
-            experiment, prior, Process(scale), Patches(pool, settings.patch, experiment.seed), settings.amp
-        )
+        loss = LayerLoss(experiment, prior, Process(scale), _patches(session, pool, settings), settings.amp)
         trainee = Trainee(prior.network, settings)
 
         def finish(run: Run, done: Finished) -> None:
@@ -106,7 +105,7 @@ def train_predictor(session: Session) -> Trained:
         if not predictor.needs_training:
             return _as_it_is(session, predictor, folder)
         pool = pair_pool(session, dataset, keys, settings.patch)
-        patches = Patches(pool, settings.patch, experiment.seed)
+        patches = _patches(session, pool, settings)
         trainee = Trainee(predictor, settings)
 
         def finish(_run: Run, done: Finished) -> None:
@@ -147,7 +146,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         measured = layer_scale(pool, "clean", "base", experiment.seed)
         scale = measured if experiment.process.residual_scale == "measured" else prior.scale
         session.say(f"residual: standard deviation {measured:.4f}, {measured / prior.scale:.2f} of the prior's texture")
-        patches = Patches(pool, settings.patch, experiment.seed)
+        patches = _patches(session, pool, settings)
         loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp)
         trainee = Trainee(adapter, settings)
 
@@ -186,9 +185,14 @@ def _shared_pool(
     if key not in session.memory:
         session.memory.clear()
         pairs = pair_pool(session, dataset, keys, patch)
-        session.memory[key] = guided_pool(session.experiment, pairs, prior, predictor)
+        session.memory[key] = guided_pool(session.experiment, pairs, remembering(session, prior), predictor)
     pool: Pool = session.memory[key]
     return pool
+
+
+def _patches(session: Session, pool: Pool, settings: Training) -> Patches:
+    experiment = session.experiment
+    return Patches(pool, settings.patch, experiment.seed, experiment.data.patches_per_photograph)
 
 
 def _fit(
