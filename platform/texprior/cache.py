@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import json
 import logging
 import os
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,7 +25,7 @@ from torch import Tensor
 from texprior.errors import ConfigError, TexpriorError
 from texprior.flow.decompose import Decomposer, Layers
 from texprior.models import Prior
-from texprior.registry import Entry, load_implementation
+from texprior.registry import Entry
 from texprior.session import Session
 from texprior.store import load_tensors, save_tensors
 
@@ -63,7 +63,7 @@ def program_of(entry: Entry) -> str:
     """A hash of the files that a component's implementation lies among: who edits a filter gets new structures."""
     if not entry.plugin.installed:  # a single file, whose content is its version
         return entry.plugin.version
-    module = sys.modules[load_implementation(entry).__module__]
+    module = importlib.import_module(entry.component.impl.partition(":")[0])
     folder = Path(module.__file__ or "").parent
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
 

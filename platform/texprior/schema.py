@@ -258,6 +258,8 @@ class Experiment(Section):
     requires_plugins: list[str] = []
     data: Data = Data()
     decomposition: Annotated[Ref, Kind("decomposition")] = Ref(name="guided")
+    match_texture_std: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """The texture's standard deviation at which Stage I sets the decomposition's strength; None takes it as written."""
     encoder: Annotated[Ref, Kind("encoder")] = Ref(name="mobilenet_v2")
     denoiser: Annotated[Ref, Kind("denoiser")] = Ref(name="unet")
     attention: Annotated[Ref, Kind("attention")] = Ref(name="sdpa")

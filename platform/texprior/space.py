@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _FIXED = frozenset({"name", "sweep", "requires_plugins", "metrics", "events", "seed", "evaluation", "device"})
 _SHARED = (
-    *("decomposition", "encoder", "denoiser", "predictor", "degradation", "data"),
+    *("decomposition", "match_texture_std", "encoder", "denoiser", "predictor", "degradation", "data"),
     *("training.prior", "training.predictor"),
 )
 """Trained once for all trials of a sweep: a trial that changed them would score the same model."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -34,6 +35,10 @@ class Matched:
     texture_std: float
     target: float
     pictures: int
+
+    def record(self) -> dict[str, Any]:
+        """What is stored and printed, in JSON's types."""
+        return {**asdict(self), "decomposition": self.decomposition.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)

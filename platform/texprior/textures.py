@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from texprior.errors import ConfigError, ImageError
+from texprior.errors import ConfigError, ImageError, TexpriorError
 from texprior.flow.decompose import Decomposer, Layers, decompose
 from texprior.flow.image import load_image
 from texprior.plugin import Ref
@@ -126,8 +127,9 @@ def compare(
         raise ConfigError(f"a report needs at least two photographs, one to fit on and one to judge{reasons}")
     clock = registry.build("decomposition", reference)
     tallies = [_Tally(ref, registry.build("decomposition", ref)) for ref in refs]
-    for decomposition in (clock, *(tally.decomposition for tally in tallies)):  # what a first call costs is not timed
-        decompose(load_image(pictures[0])[None, :, :64, :64], decomposition)
+    for name, decomposition in ((reference.name, clock), *((t.ref.name, t.decomposition) for t in tallies)):
+        with _blamed(name, pictures[0]):  # what a first call costs is not timed
+            decompose(load_image(pictures[0])[None, :, :64, :64], decomposition)
     megapixels = 0.0
     turns = chain(((p, Guess.fit) for p in pictures[::2]), ((p, Guess.judge) for p in pictures[1::2]))
     for done, (path, take) in enumerate(turns):
@@ -136,7 +138,8 @@ def compare(
         megapixels += picture[0, 0].numel() / 1e6
         for tally in tallies:
             _, reference_s = _timed(picture, clock)
-            layers, elapsed_s = _timed(picture, tally.decomposition)
+            with _blamed(tally.ref.name, path):
+                layers, elapsed_s = _timed(picture, tally.decomposition)
             tally.elapsed_s += elapsed_s
             tally.ratios.append(elapsed_s / reference_s)
             tally.texture.add(layers.texture)
@@ -157,6 +160,17 @@ def _usable(photographs: Sequence[Path]) -> tuple[list[Path], dict[str, str]]:
         except ImageError as error:
             broken[str(path)] = str(error)
     return good, broken
+
+
+@contextmanager
+def _blamed(name: str, path: Path) -> Iterator[None]:
+    """What a decomposition raises is its plugin's fault."""
+    try:
+        yield
+    except TexpriorError:
+        raise
+    except Exception as error:
+        raise TexpriorError(f"decomposition '{name}' failed on {path}: {type(error).__name__}: {error}") from error
 
 
 def _timed(picture: Tensor, decomposition: Decomposer) -> tuple[Layers, float]:

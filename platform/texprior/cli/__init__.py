@@ -25,7 +25,7 @@ COMMANDS = {
     "restore": "restore:restore",
     "evaluate": "evaluate:evaluate",
     "sweep": "sweep:sweep",
-    "decompose": "preview:decompose",
+    "decompose": "decompose:decompose",
     "degrade": "preview:degrade",
     "plugins": "plugins:plugins",
     "weights": "weights:weights",
