@@ -95,6 +95,7 @@ def resolve(
     raise_complaints(complaints, source, where)
     resolved = resolved.model_copy(update={"sweep": space.write_out(resolved, registry, complaints)})
     _check_requirements(resolved, registry, complaints)
+    _check_strength(resolved, registry, complaints)
     raise_complaints(complaints, source, where)
     return resolved
 
@@ -201,3 +202,10 @@ def _check_requirements(experiment: Experiment, registry: Registry, complaints: 
             complaints.append(
                 Complaint(path, f"plugin '{requirement.name}' is {plugin.version}, but '{text}' is required")
             )
+
+
+def _check_strength(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> None:
+    record = registry.find("decomposition", experiment.decomposition.name).component
+    if experiment.match_texture_std is not None and not getattr(record, "strength", ""):
+        reason = f"decomposition '{record.name}' declares no option as its strength, so that it cannot be matched"
+        complaints.append(Complaint("match_texture_std", reason))

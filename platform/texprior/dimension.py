@@ -56,6 +56,18 @@ def nested(info: FieldInfo) -> type[Options] | None:
     return inner[0] if always else None
 
 
+def allowed(options: type[Options], name: str) -> Range | None:
+    """The whole range that a numeric option takes, on a logarithm where its Tune says so; None where it is open."""
+    info = options.model_fields[name]
+    constraints = unwrap(info.annotation, info.metadata)[1]
+    low, high = _bound(constraints, annotated_types.Ge, "ge"), _bound(constraints, annotated_types.Le, "le")
+    if low is None or high is None:
+        return None
+    log = any(isinstance(c, Tune) and c.log for c in constraints) and low > 0
+    dimension = checked(Range(low=low, high=high, log=log), info)
+    return dimension if isinstance(dimension, Range) else None
+
+
 def checked(dimension: Dimension, info: FieldInfo) -> Dimension:
     """The dimension as this field takes it. Raises ValueError for what the field itself would refuse."""
     types, constraints = unwrap(info.annotation, info.metadata)

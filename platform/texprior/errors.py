@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 
 class TexpriorError(Exception):
@@ -35,7 +34,7 @@ class Interrupted(TexpriorError):
 
 
 @contextlib.contextmanager
-def blaming(kind: str, name: str, picture: Path) -> Iterator[None]:
+def blaming(kind: str, name: str, where: object) -> Iterator[None]:
     """What a component raises is its plugin's fault: the message names component and picture."""
     try:
         yield
@@ -43,6 +42,5 @@ def blaming(kind: str, name: str, picture: Path) -> Iterator[None]:
         raise
     except Exception as error:
         raise TexpriorError(
-            f"{kind} '{name}' failed on {picture}: {type(error).__name__}: {error}; "
-            "TEXPRIOR_DEBUG=1 shows the traceback"
+            f"{kind} '{name}' failed on {where}: {type(error).__name__}: {error}; TEXPRIOR_DEBUG=1 shows the traceback"
         ) from error

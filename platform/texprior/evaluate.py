@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from texprior.cache import remembering
 from texprior.errors import ConfigError, ImageError
 from texprior.flow.decompose import decompose
 from texprior.flow.measure import Gathered, ImageMetric, measure
@@ -85,6 +86,7 @@ def evaluate(session: Session, model: Model, keep: Keep = lambda _number, _key, 
     by = choice.choose_by or experiment.sweep.metric
     if len(choice.texture_strengths) > 1 and by not in better:
         raise ConfigError(f"evaluation.choose_by: '{by}' is not measured; the experiment measures {', '.join(better)}")
+    prior = remembering(session, model.prior)
     scores: list[Score] = []
     sheet: list[dict[str, Tensor]] = []
     spent: list[Spent] = []
@@ -93,7 +95,7 @@ def evaluate(session: Session, model: Model, keep: Keep = lambda _number, _key, 
     def prepare(key: str) -> Prepared:
         sample = dataset.load(key)
         degraded = degraded_sample(sample, degradation, choice.seed)[None].to(session.device)
-        derived = inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
+        derived = inputs_of(degraded, model.experiment, model.predictor, prior, prior.encoder)
         return Prepared(key, sample.clean[None].to(session.device), degraded, derived)
 
     def another(done: int) -> Inputs:

@@ -49,7 +49,8 @@ class Prior:
     def describe(self, experiment: Experiment) -> Experiment:
         """An experiment of Stage II as it is on this prior: the parts of Stage I are the prior's own, and so is what
         was done to the condition that it was trained with."""
-        own = {part: getattr(self.experiment, part) for part in ("decomposition", "encoder", "denoiser")}
+        parts = ("decomposition", "match_texture_std", "encoder", "denoiser")
+        own = {part: getattr(self.experiment, part) for part in parts}
         condition = self.experiment.diffusion.model_dump(include={"condition_noise", "condition_blur", "alpha_max"})
         return experiment.model_copy(update={**own, "diffusion": experiment.diffusion.model_copy(update=condition)})
 

@@ -58,15 +58,21 @@ class Pool:
         return item
 
 
+TOGETHER = 16
+"""Photographs that patches are cut from in turn while each of them is visited for several."""
+
+
 class Patches:
     """Sample number -> patch: photograph, place and flips are functions of (seed, sample number) alone.
 
-    Every photograph comes once before any comes again.
+    Every photograph is visited once before any is visited again. A visit gives ``per_visit`` patches, so that what a
+    slow filter or a large file costs is shared among them. They are not cut one after the other: TOGETHER visits take
+    turns, and a batch still sees as many photographs. (The memory for prepared pictures should hold so many.)
     """
 
-    def __init__(self, pool: Pool, patch: int, seed: int) -> None:
-        self.pool, self.patch, self.seed = pool, patch, seed
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+    def __init__(self, pool: Pool, patch: int, seed: int, per_visit: int = 1) -> None:
+        self.pool, self.patch, self.seed, self.per_visit = pool, patch, seed, per_visit
+        self._orders: dict[int, Tensor] = {}
 
     def batch(self, numbers: Sequence[int]) -> dict[str, Tensor]:
         """Stacked patches (B, C, patch, patch), and codes (B, N, width) as they are."""
@@ -75,10 +81,7 @@ class Patches:
 
     def sample(self, number: int) -> dict[str, Tensor]:
         """One patch of everything that the photograph's pool entry holds."""
-        epoch, position = divmod(number, len(self.pool))
-        if epoch != self._epoch:
-            self._epoch, self._order = epoch, permutation(len(self.pool), self.seed, "order", epoch)
-        item = self.pool[int(self._order[position])]
+        item = self.pool[self.photograph(number)]
         height, width = next(t.shape[-2:] for t in item.values() if t.dim() == 3)
         rng = generator(self.seed, "crop", number)
         top = int(torch.randint(height - self.patch + 1, (), generator=rng))
@@ -86,6 +89,15 @@ class Patches:
         flips = [axis for axis in (-2, -1) if torch.rand((), generator=rng) < 0.5]
         turned = bool(torch.rand((), generator=rng) < 0.5)
         return {name: self._cut(t, top, left, flips, turned) if t.dim() == 3 else t for name, t in item.items()}
+
+    def photograph(self, number: int) -> int:
+        """The place in the pool of the photograph that a sample is cut from."""
+        block, within = divmod(number, TOGETHER * self.per_visit)
+        epoch, position = divmod(block * TOGETHER + within % TOGETHER, len(self.pool))
+        if epoch not in self._orders:
+            self._orders = {e: order for e, order in self._orders.items() if abs(e - epoch) <= TOGETHER}
+            self._orders[epoch] = permutation(len(self.pool), self.seed, "order", epoch)
+        return int(self._orders[epoch][position])
 
     def _cut(self, image_CHW: Tensor, top: int, left: int, flips: list[int], turned: bool) -> Tensor:
         patch = image_CHW[:, top : top + self.patch, left : left + self.patch].flip(flips)

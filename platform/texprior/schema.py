@@ -34,6 +34,10 @@ class Data(Section):
     """Degraded versions of each training photograph where the degradation is synthesised."""
     cache_mb: Annotated[int, Field(ge=16)] = 8192
     """Memory for prepared pictures; what does not fit is prepared again when it is needed."""
+    disk_cache_mb: Annotated[int, Field(ge=0)] = 20480
+    """Disk for the structures of slow decompositions, shared by all experiments; 0 keeps none."""
+    patches_per_photograph: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Patches that training cuts from a photograph at each visit: more share the cost of preparing it."""
 
 
 class Diffusion(Section):
@@ -281,6 +285,8 @@ class Experiment(Section):
     requires_plugins: list[str] = []
     data: Data = Data()
     decomposition: Annotated[Ref, Kind("decomposition")] = Ref(name="guided")
+    match_texture_std: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """The texture's standard deviation at which Stage I sets the decomposition's strength; None takes it as written."""
     encoder: Annotated[Ref, Kind("encoder")] = Ref(name="mobilenet_v2")
     denoiser: Annotated[Ref, Kind("denoiser")] = Ref(name="unet")
     attention: Annotated[Ref, Kind("attention")] = Ref(name="sdpa")

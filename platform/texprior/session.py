@@ -204,9 +204,10 @@ def component_tag(registry: Registry, path: str, kind: str, ref: Ref) -> dict[st
 
 
 def data_digest(data: Data, keys: list[str]) -> str:
-    """What identifies training data in a content hash: the data set and its keys."""
+    """What identifies training data in a content hash: the data set, its keys, and how often a visit cuts patches."""
     import hashlib
     import json
 
-    text = json.dumps([data.train.model_dump(mode="json"), keys])
+    per_visit = data.patches_per_photograph
+    text = json.dumps([data.train.model_dump(mode="json"), keys, *([per_visit] if per_visit > 1 else [])])
     return hashlib.sha256(text.encode()).hexdigest()[:10]

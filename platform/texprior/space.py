@@ -28,7 +28,7 @@ _FIXED = frozenset(
     {"name", "sweep", "ablation", "requires_plugins", "metrics", "events", "seed", "evaluation", "device"}
 )
 _SHARED = (
-    *("decomposition", "encoder", "denoiser", "predictor", "degradation", "data"),
+    *("decomposition", "match_texture_std", "encoder", "denoiser", "predictor", "degradation", "data"),
     *("training.prior", "training.predictor"),
     *("diffusion.condition_noise", "diffusion.condition_blur", "diffusion.alpha_max"),
 )

@@ -24,7 +24,7 @@ from texprior.flow.prior import SemanticEncoder
 from texprior.flow.tile import in_tiles
 from texprior.models import Prior
 from texprior.pool import Patches, Pool, Prepared, require_size
-from texprior.schema import Experiment
+from texprior.schema import Experiment, Training
 
 
 class Inputs(NamedTuple):
@@ -127,6 +127,12 @@ def layer_scale(pool: Pool, picture: str, base: str, seed: int, photographs: int
     order = torch.randperm(len(pool), generator=generator(seed, "scale"))[:photographs]
     layers = [(pool[int(i)][picture] - pool[int(i)][base]).flatten() for i in order]
     return float(torch.cat(layers).double().std(correction=0))
+
+
+def patches_of(session: Any, pool: Pool, settings: Training) -> Patches:
+    """A pool's patches as the experiment cuts them."""
+    experiment: Experiment = session.experiment
+    return Patches(pool, settings.patch, experiment.seed, experiment.data.patches_per_photograph)
 
 
 class LayerLoss:

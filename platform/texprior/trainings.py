@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from texprior import cards, models
+from texprior.cache import remembering
 from texprior.diffusion.process import Process
 from texprior.errors import Interrupted
 from texprior.flow.image import PictureSet
@@ -30,11 +31,12 @@ from texprior.folders import (
     is_done,
     trajectory_of,
 )
+from texprior.matching import before_matching, matched
 from texprior.models import Prior
-from texprior.pool import Patches, Pool
+from texprior.pool import Pool
 from texprior.schema import Training
 from texprior.session import Session, data_digest
-from texprior.stages import LayerLoss, guided_pool, layer_scale, pair_pool, prediction_loss, texture_pool
+from texprior.stages import LayerLoss, guided_pool, layer_scale, pair_pool, patches_of, prediction_loss, texture_pool
 from texprior.store import sha256
 from texprior.track import Run
 from texprior.train import NOTHING, Finished, Loss, Saved, Step, Trainee, train
@@ -50,19 +52,19 @@ class Trained:
 
 def train_prior(session: Session) -> Trained:
     """Stage I: trains the denoiser on the texture layer of clean photographs; returns the prior's folder."""
-    experiment, settings = session.experiment, session.experiment.training.prior
+    settings = session.experiment.training.prior
     dataset, keys = session.pictures("train")
     trajectory, folder = _prior_place(session, keys)
     with claimed(session, folder):
         if is_done(session, folder / models.PRIOR, settings):
             session.say(f"prior: {folder} is trained already")
             return Trained(folder, {})
-        prior = models.build_prior(session, 1.0, folder)
+        session = matched(session, dataset, keys, folder, trajectory)
+        experiment = session.experiment
+        prior = remembering(session, models.build_prior(session, 1.0, folder))
         pool = texture_pool(dataset, keys, prior, settings.patch, experiment.data.cache_mb)
         scale = layer_scale(pool, "picture", "structure", experiment.seed)
-        loss = LayerLoss(
-            experiment, prior, Process(scale), Patches(pool, settings.patch, experiment.seed), settings.amp
-        )
+        loss = LayerLoss(experiment, prior, Process(scale), patches_of(session, pool, settings), settings.amp)
         trainee = Trainee(prior.network, settings)
 
         def finish(run: Run, done: Finished) -> None:
@@ -88,8 +90,10 @@ def prior_folder(session: Session) -> Path:
 
 
 def _prior_place(session: Session, keys: list[str]) -> tuple[str, Path]:
-    settings = session.experiment.training.prior
-    trajectory = trajectory_of(session, PRIOR_PARTS, settings, data_digest(session.experiment.data, keys))
+    experiment, settings = session.experiment, session.experiment.training.prior
+    digest, target = data_digest(experiment.data, keys), experiment.match_texture_std
+    parents = [digest] if target is None else [digest, f"texture {target}"]
+    trajectory = trajectory_of(before_matching(session), PRIOR_PARTS, settings, *parents)
     return trajectory, folder_of(session, "prior", trajectory, settings)
 
 
@@ -106,7 +110,7 @@ def train_predictor(session: Session) -> Trained:
         if not predictor.needs_training:
             return _as_it_is(session, predictor, folder)
         pool = pair_pool(session, dataset, keys, settings.patch)
-        patches = Patches(pool, settings.patch, experiment.seed)
+        patches = patches_of(session, pool, settings)
         trainee = Trainee(predictor, settings)
 
         def finish(_run: Run, done: Finished) -> None:
@@ -158,7 +162,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         measured = layer_scale(pool, "clean", "base", experiment.seed)
         scale = measured if experiment.process.residual_scale == "measured" else prior.scale
         session.say(f"residual: standard deviation {measured:.4f}, {measured / prior.scale:.2f} of the prior's texture")
-        patches = Patches(pool, settings.patch, experiment.seed)
+        patches = patches_of(session, pool, settings)
         loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp)
         trainee = Trainee(adapter, settings)
 
@@ -198,7 +202,7 @@ def _shared_pool(
     if key not in session.memory:
         session.memory.clear()
         pairs = pair_pool(session, dataset, keys, patch)
-        session.memory[key] = guided_pool(session.experiment, pairs, prior, predictor)
+        session.memory[key] = guided_pool(session.experiment, pairs, remembering(session, prior), predictor)
     pool: Pool = session.memory[key]
     return pool
 

@@ -1,10 +1,13 @@
 """Prepared photographs and patches: functions of (seed, sample number), and a cache that changes nothing."""
 
+import itertools
+
 import pytest
 import torch
 
+from texprior.diffusion.keys import permutation
 from texprior.errors import ImageError, TexpriorError
-from texprior.pool import Patches, Pool, require_size
+from texprior.pool import TOGETHER, Patches, Pool, require_size
 
 
 def prepare(key: str):
@@ -66,3 +69,35 @@ def test_nothing_readable_is_a_sentence():
 def test_too_small_for_a_patch_is_a_sentence():
     with pytest.raises(ImageError, match=r"cat: 50x40 px is smaller than the training patch of 64 px"):
         require_size(torch.zeros(3, 40, 50), 64, "cat")
+
+
+def test_one_patch_a_visit_is_the_order_that_it_always_was():
+    """Photograph n of an epoch is the n-th of its permutation, and the crop is drawn under the sample's number."""
+    patches = Patches(pool(), 16, seed=3)
+    orders = [permutation(5, 3, "order", epoch).tolist() for epoch in range(40)]
+    assert [patches.photograph(n) for n in range(200)] == [i for order in orders for i in order]
+    again = Patches(pool(), 16, seed=3, per_visit=1)
+    assert torch.equal(again.batch(range(20))["picture"], patches.batch(range(20))["picture"])
+
+
+@pytest.mark.parametrize(("n", "per_visit"), [(5, 3), (40, 4), (16, 2), (23, 7)])
+def test_several_patches_a_visit_take_turns_and_share_what_a_photograph_costs(n, per_visit):
+    some = pool(n=n)
+    some.room = TOGETHER * 100_000  # what 16 of these photographs take, 96,256 bytes each
+    asked = []
+    inner = some.prepare
+    some.prepare = lambda key: (asked.append(key), inner(key))[1]
+    patches = Patches(some, 16, seed=3, per_visit=per_visit)
+    block = TOGETHER * per_visit
+    visited = [patches.photograph(i) for i in range(block)]
+    visits = [patches.photograph(i) for i in range(TOGETHER)]
+    assert visited == visits * per_visit
+    plain = Patches(pool(n=n), 16, seed=3)
+    numbers = [b * block + i for b in range(4) for i in range(TOGETHER)]
+    assert [patches.photograph(i) for i in numbers] == [plain.photograph(i) for i in range(4 * TOGETHER)]
+    for i in range(block):
+        patches.sample(i)
+    assert len(asked) == len(set(visits))
+    assert torch.equal(patches.sample(7)["picture"], Patches(pool(n=n), 16, 3, per_visit).sample(7)["picture"])
+    crops = [patches.sample(i)["picture"] for i in range(0, block, TOGETHER)]
+    assert all(not torch.equal(a, b) for a, b in itertools.pairwise(crops))

@@ -26,7 +26,7 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "sweep": "sweep:sweep",
     "ablate": "ablate:ablate",
-    "decompose": "preview:decompose",
+    "decompose": "decompose:decompose",
     "degrade": "preview:degrade",
     "alpha-curve": "alpha_curve:alpha_curve",
     "plugins": "plugins:plugins",

@@ -1,11 +1,11 @@
-"""``texprior decompose`` and ``texprior degrade``: what a component does to a picture."""
+"""``texprior degrade``, and what it shares with ``texprior decompose``: what a component does to a picture."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from texprior.cli.recipes import Recipes
     from texprior.registry import Registry
 
-AMPLIFIED = 4.0
-
 images_argument = click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 output_option = click.option("-o", "--output", metavar="DIR", required=True, help="Where the results go, as PNG.")
 
 
-class _Number(click.FloatRange):
+class Number(click.FloatRange):
     """A range that 'nan' and 'inf' are outside of."""
 
     def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
@@ -33,74 +31,15 @@ class _Number(click.FloatRange):
         return number
 
 
-def _with(kind: str, required: bool = True) -> Command:
+def with_option(kind: str, **how: Any) -> Command:
+    """The option --with, which names a component of a kind."""
     text = f"A {kind}: its name, or YAML with its options, such as '{{name: {{option: value}}}}'."
-    return click.option("--with", "named", metavar="NAME", required=required, help=text)
+    return click.option("--with", "named", metavar="NAME", help=how.pop("help", text), **how)
 
 
 @click.command()
 @images_argument
-@_with("decomposition")
-@output_option
-@click.option("--alpha", "alphas", multiple=True, type=_Number(0, 2), help="Recompose with so much of the texture.")
-@click.option(
-    "--amplify",
-    default=AMPLIFIED,
-    show_default=True,
-    type=_Number(min=0, min_open=True),
-    help="Of the texture.",
-)
-@plugin_option
-@json_option
-def decompose(
-    images: tuple[str, ...],
-    named: str,
-    output: str,
-    alphas: tuple[float, ...],
-    amplify: float,
-    plugins: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Split pictures into structure and texture.
-
-    Writes NAME-structure.png and NAME-texture.png, the latter amplified around middle grey.
-    """
-    registry = discover(plugins)
-    ref = component(registry, "decomposition", named, "--with")
-    found = sources(images)
-    folder = output_folder(output)
-    decomposition = registry.build("decomposition", ref)
-
-    def work(source: Source) -> dict[str, object]:
-        from texprior.flow.decompose import decompose as split
-        from texprior.flow.decompose import with_texture
-        from texprior.flow.image import load_image, save_image
-
-        image = load_image(source.path)[None]
-        with blaming("decomposition", ref.name, source.path):
-            layers = split(image, decomposition)
-        made = {
-            "structure": layers.structure[0],
-            "texture": 0.5 + amplify * layers.texture[0],
-            **{f"alpha-{alpha:g}": with_texture(layers, alpha)[0] for alpha in alphas},
-        }
-        paths = {part: target(folder, f"{source.name}-{part}", found) for part in made}
-        for part, picture in made.items():
-            save_image(picture, paths[part])
-        return {
-            "structure": str(paths["structure"]),
-            "texture": str(paths["texture"]),
-            "amplified": amplify,
-            "texture_std": float(layers.texture.std(correction=0)),
-            "recomposed": [str(paths[f"alpha-{alpha:g}"]) for alpha in alphas],
-        }
-
-    for_each(found, work, as_json, decomposition=ref.model_dump())
-
-
-@click.command()
-@images_argument
-@_with("degradation", required=False)
+@with_option("degradation")
 @output_option
 @click.option("--seed", type=int, help="Of what is random, with each picture's file name; 0 if not given.")
 @click.option("--recipe", metavar="FILE", help="Write what was drawn for each picture, as JSON.")

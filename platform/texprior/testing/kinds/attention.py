@@ -28,7 +28,8 @@ class Plain:
     def __call__(self, query_BHND: Tensor, key_BHMD: Tensor, value_BHMD: Tensor) -> Tensor:
         """(B, heads, N, D)."""
         logits = query_BHND @ key_BHMD.transpose(-1, -2) / query_BHND.shape[-1] ** 0.5
-        return logits.softmax(-1) @ value_BHMD
+        attended: Tensor = logits.softmax(-1) @ value_BHMD
+        return attended
 
 
 def _inputs() -> Inputs:

@@ -27,7 +27,8 @@ def _work(predictor: Any, inputs: Inputs) -> tuple[Tensor, ...]:
 
 
 def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> nn.Module:
-    return perturbed(subject.build(changes), 0.02).eval()
+    made: nn.Module = perturbed(subject.build(changes), 0.02).eval()
+    return made
 
 
 PROBES["predictor"] = Probe(
@@ -76,7 +77,8 @@ def gradients(subject: Subject) -> None:
     trained = {name: p for name, p in predictor.named_parameters() if p.requires_grad}
     if not trained:
         raise NotRun("it has no parameter to train")
-    predictor.loss(predictor(image), image + 0.1 * gaussian(2, 3, 32, 48)).mean().backward()
+    loss: Any = predictor.loss
+    loss(predictor(image), image + 0.1 * gaussian(2, 3, 32, 48)).mean().backward()
     idle = [name for name, p in trained.items() if p.grad is None or not p.grad.any()]
     require(not idle, f"no gradient reaches {len(idle)} parameters, such as {', '.join(idle[:3])}")
 

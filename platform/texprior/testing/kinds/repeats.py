@@ -45,7 +45,8 @@ def _recorded(call: Callable[[], Any]) -> Counter[tuple[str, str]]:
     call()
     with _Recorder() as recorder:
         call()
-    return recorder.seen
+    seen: Counter[tuple[str, str]] = recorder.seen
+    return seen
 
 
 def _tensors(value: Any) -> Iterable[Tensor]:

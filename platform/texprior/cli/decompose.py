@@ -1,0 +1,237 @@
+"""``texprior decompose``: layers of pictures, the strength that a texture needs, and decompositions side by side."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from texprior.cli.common import component, discover, json_option, output_folder, plugin_option
+from texprior.cli.output import emit, name_broken, plain, say, table
+from texprior.cli.pictures import Source, for_each, sources, target
+from texprior.cli.preview import Number, images_argument, with_option
+from texprior.errors import ConfigError, ImageError, blaming
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from texprior.plugin import Ref
+    from texprior.registry import Registry
+    from texprior.strength import Matched
+    from texprior.textures import Row
+
+AMPLIFIED = 4.0
+REFERENCE = "gaussian"
+"""The decomposition whose time the others' are given in."""
+REPORT = "decompositions.csv"
+
+
+@click.command()
+@images_argument
+@with_option(
+    "decomposition",
+    multiple=True,
+    help="A decomposition: its name, or YAML with its options, such as '{guided: {eps: 0.02}}'. With --report several.",
+)
+@click.option("-o", "--output", metavar="DIR", help="Where the layers go, as PNG, or the report, as CSV.")
+@click.option("--alpha", "alphas", multiple=True, type=Number(0, 2), help="Recompose with so much of the texture.")
+@click.option("--amplify", type=Number(min=0, min_open=True), help=f"Of the texture; {AMPLIFIED:g} if not given.")
+@click.option(
+    "--match-std",
+    "target_std",
+    metavar="STD",
+    type=Number(0, 1, min_open=True, max_open=True),
+    help="Find the strength at which the texture of all the pictures together has this standard deviation.",
+)
+@click.option(
+    "--report", is_flag=True, help="Compare every decomposition, or each --with, on at least two pictures instead."
+)
+@plugin_option
+@json_option
+def decompose(
+    images: tuple[str, ...],
+    named: tuple[str, ...],
+    output: str | None,
+    alphas: tuple[float, ...],
+    amplify: float | None,
+    target_std: float | None,
+    report: bool,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Split pictures into structure and texture.
+
+    Writes NAME-structure.png and NAME-texture.png, the latter amplified around middle grey.
+
+    With --match-std the strength that was found is printed, and layers are written where -o says. With --report
+    nothing is written but a CSV file: for each decomposition the texture's standard deviation, the share R² of it that
+    a linear filter of the structure foretells on pictures that it was not fitted on, and its time per megapixel, also
+    as a multiple of the Gaussian's.
+    """
+    registry = discover(plugins)
+    refs = [component(registry, "decomposition", text, "--with") for text in named]
+    found = sources(images)
+    if (report or output is None) and (alphas or amplify):
+        raise ConfigError("--alpha and --amplify are for layers, which are written with -o and without --report")
+    if report:
+        _report(registry, refs, found, target_std, output, as_json)
+        return
+    if len(refs) != 1:
+        raise ConfigError("--with: name one decomposition (only a --report takes several, or all there are)")
+    if output is None and target_std is None:
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    ref, about = refs[0], {}
+    if target_std is not None:
+        matched, broken = _match(registry, ref, target_std, found)
+        ref, about = matched.decomposition, {"matched": matched.record()}
+        said = f"{ref.name}: {matched.option} {matched.value:.5g}, texture_std {matched.texture_std:.5g}"
+        if output is None:
+            if as_json:
+                emit({"decomposition": ref.model_dump(), **about, "broken": broken})
+            else:
+                click.echo(f"{said} on {matched.pictures} pictures")
+            name_broken(broken, "read")
+            return
+        say(f"{said} on {matched.pictures} pictures")
+    _write_layers(registry, ref, found, output_folder(str(output)), (alphas, amplify or AMPLIFIED), as_json, about)
+
+
+def _write_layers(
+    registry: Registry,
+    ref: Ref,
+    found: Sequence[Source],
+    folder: Path,
+    how: tuple[Sequence[float], float],
+    as_json: bool,
+    about: dict[str, Any],
+) -> None:
+    alphas, amplify = how
+    decomposition = registry.build("decomposition", ref)
+
+    def work(source: Source) -> dict[str, object]:
+        from texprior.flow.decompose import decompose as split
+        from texprior.flow.decompose import with_texture
+        from texprior.flow.image import load_image, save_image
+
+        image = load_image(source.path)[None]
+        with blaming("decomposition", ref.name, source.path):
+            layers = split(image, decomposition)
+        made = {
+            "structure": layers.structure[0],
+            "texture": 0.5 + amplify * layers.texture[0],
+            **{f"alpha-{alpha:g}": with_texture(layers, alpha)[0] for alpha in alphas},
+        }
+        paths = {part: target(folder, f"{source.name}-{part}", found) for part in made}
+        for part, picture in made.items():
+            save_image(picture, paths[part])
+        return {
+            "structure": str(paths["structure"]),
+            "texture": str(paths["texture"]),
+            "amplified": amplify,
+            "texture_std": float(layers.texture.std(correction=0)),
+            "recomposed": [str(paths[f"alpha-{alpha:g}"]) for alpha in alphas],
+        }
+
+    for_each(found, work, as_json, decomposition=ref.model_dump(), **about)
+
+
+def _match(registry: Registry, ref: Ref, target_std: float, found: Sequence[Source]) -> tuple[Matched, dict[str, str]]:
+    """The matched decomposition, and the pictures that could not be read."""
+    from texprior.cli.progress import Reporter
+    from texprior.flow.image import load_image
+    from texprior.strength import match_strength
+
+    pictures: list[Tensor] = []
+    broken: dict[str, str] = {}
+    for source in found:
+        try:
+            pictures.append(load_image(source.path))
+        except ImageError as error:
+            broken[str(source.path)] = str(error)
+    if not pictures:
+        raise ImageError("; ".join(broken.values()))
+    tell = click.get_current_context().with_resource(Reporter()).say
+    with blaming("decomposition", ref.name, f"{len(pictures)} pictures"):
+        matched = match_strength(
+            registry, ref, target_std, pictures, lambda _n, value, std: tell(f"{ref.name}: {value:.5g} gives {std:.5g}")
+        )
+    return matched, broken
+
+
+def _report(
+    registry: Registry,
+    refs: Sequence[Ref],
+    found: Sequence[Source],
+    target_std: float | None,
+    output: str | None,
+    as_json: bool,
+) -> None:
+    from texprior.cli.progress import Reporter
+    from texprior.store import write_atomically
+    from texprior.textures import compare
+
+    chosen = list(refs) or _all(registry, matchable=target_std is not None)
+    folder = output_folder(output) if output else None
+    if target_std is not None:
+        chosen = [_match(registry, ref, target_std, found)[0].decomposition for ref in chosen]
+    reporter = click.get_current_context().with_resource(Reporter())
+    reference = component(registry, "decomposition", REFERENCE, "the reference of times")
+    rows, broken = compare(
+        registry, chosen, [s.path for s in found], reference, lambda done, total: reporter("report", done, total, {})
+    )
+    if folder:
+        write_atomically(folder / REPORT, _csv(rows).encode())
+    if as_json:
+        emit({"decompositions": rows, "reference": REFERENCE, "broken": broken})
+    else:
+        _show(rows)
+    name_broken(broken, "used")
+
+
+def _all(registry: Registry, matchable: bool) -> list[Ref]:
+    """Every decomposition there is, or every one that has a strength."""
+    entries = registry.entries("decomposition")
+    names = [e.qualified if _twice(e.component.name, registry) else e.component.name for e in entries]
+    return [
+        component(registry, "decomposition", name, "--with")
+        for name, entry in zip(names, entries, strict=True)
+        if not matchable or getattr(entry.component, "strength", None)
+    ]
+
+
+def _twice(name: str, registry: Registry) -> bool:
+    return sum(e.component.name == name for e in registry.entries("decomposition")) > 1
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    from texprior.textures import Row
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [field.name for field in fields(Row)]
+    writer.writerow(names)
+    for row in rows:
+        values = {**plain(row), "options": json.dumps(row.options)}
+        writer.writerow([values[name] for name in names])
+    return text.getvalue()
+
+
+def _show(rows: Sequence[Row]) -> None:
+    columns = ["decomposition", "texture std", "R² from structure", "s per megapixel", f"times {REFERENCE}"]
+    cells = [
+        [
+            row.decomposition,
+            f"{row.texture_std:.4f}",
+            f"{row.r2:.3f}",
+            f"{row.seconds_per_megapixel:.3f}",
+            f"{row.times_reference:.1f}",
+        ]
+        for row in rows
+    ]
+    table(columns, cells)

@@ -1,0 +1,159 @@
+"""match_strength: at which strength a decomposition leaves a texture of a given standard deviation.
+
+Filters are compared at equal strength of their texture, not at their authors' defaults, which differ by a factor of 6.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import Tensor
+
+from texprior.dimension import allowed, tuned
+from texprior.errors import ConfigError
+from texprior.flow.decompose import Decomposer, decompose
+from texprior.plugin import Decomposition, Ref
+from texprior.registry import Registry
+from texprior.schema import Range
+
+TOLERANCE = 0.01
+"""How far the texture's standard deviation may be from its target, relatively."""
+_MOST_STEPS = 60
+_LEAST = 1e-12
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A decomposition at the strength that was found, and its texture's standard deviation there."""
+
+    decomposition: Ref
+    option: str
+    value: float
+    texture_std: float
+    target: float
+    pictures: int
+
+    def record(self) -> dict[str, Any]:
+        """What is stored and printed, in JSON's types."""
+        return {**asdict(self), "decomposition": self.decomposition.model_dump(mode="json")}
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A strength and the texture's standard deviation at it."""
+
+    value: float
+    std: float
+
+
+Measure = Callable[[float], _Point]
+Tell = Callable[[int, float, float], None]
+"""Told after each trial: its number, the strength, and the standard deviation."""
+
+
+def texture_std(decomposition: Decomposer, pictures: Sequence[Tensor]) -> float:
+    """The standard deviation of the texture over all values of some pictures, (3, H, W) each, in their units."""
+    count, total, squares = 0, 0.0, 0.0
+    for picture in pictures:
+        texture = decompose(picture[None], decomposition).texture.cpu().double()
+        count += texture.numel()
+        total += float(texture.sum())
+        squares += float(texture.square().sum())
+    return math.sqrt(max(squares / count - (total / count) ** 2, 0.0))
+
+
+def strength_of(registry: Registry, ref: Ref) -> str:
+    """The name of the option that is a decomposition's strength. Raises ConfigError where it has none."""
+    record = registry.find("decomposition", ref.name).component
+    option = record.strength if isinstance(record, Decomposition) else ""
+    if not option:
+        raise ConfigError(f"decomposition '{ref.name}' declares no option as its strength: it cannot be matched")
+    return option
+
+
+def with_option(ref: Ref, option: str, value: float) -> Ref:
+    """The reference with one option set."""
+    return Ref(name=ref.name, options={**ref.options, option: value})
+
+
+def match_strength(
+    registry: Registry, ref: Ref, target: float, pictures: Sequence[Tensor], tell: Tell = lambda *_: None
+) -> Matched:
+    """Finds the strength at which the texture of some pictures, (3, H, W) each, has the target's standard deviation.
+
+    The range of the option's ``Tune`` mark is searched first, and where that does not reach far enough the range that
+    the option allows; on a logarithm where ``Tune`` says so. Raises ConfigError for a decomposition without a strength
+    and for a target that is out of reach, with what is within it.
+    """
+    option = strength_of(registry, ref)
+    options = registry.find("decomposition", ref.name).component.options
+    whole, first = allowed(options, option), tuned(options).get(option)
+    dimension = first if isinstance(first, Range) else whole
+    if dimension is None:
+        raise ConfigError(f"decomposition '{ref.name}': its strength '{option}' has no bounds to search between")
+    trials = 0
+
+    def at(value: float) -> _Point:
+        nonlocal trials
+        value = round(value) if dimension.integer else float(value)
+        point = _Point(value, texture_std(registry.build("decomposition", with_option(ref, option, value)), pictures))
+        trials += 1
+        tell(trials, point.value, point.std)
+        return point
+
+    low, high = _bracket(at, target, dimension, whole or dimension)
+    found = _narrowed(at, target, low, high, dimension)
+    if found is None:
+        raise ConfigError(
+            f"decomposition '{ref.name}': no strength gives a texture of standard deviation {target:g} on "
+            f"{len(pictures)} pictures; it goes from {low.std:.4g} ({option}={low.value:g}) to {high.std:.4g} "
+            f"({option}={high.value:g})"
+        )
+    return Matched(with_option(ref, option, found.value), option, found.value, found.std, target, len(pictures))
+
+
+def _bracket(at: Measure, target: float, first: Range, whole: Range) -> tuple[_Point, _Point]:
+    """The range to search: the first one, or what the whole one adds on the side where the target is."""
+    low, high = at(first.low), at(first.high)
+    if target < low.std and whole.low < first.low:
+        return at(whole.low), low
+    if target > high.std and whole.high > first.high:
+        return high, at(whole.high)
+    return low, high
+
+
+def _narrowed(at: Measure, target: float, low: _Point, high: _Point, dimension: Range) -> _Point | None:
+    """A point near enough to the target between two others: regula falsi, Illinois variant, on logarithms of the std.
+
+    None where the target is not between them, or falls into a gap, such as between two whole numbers.
+    """
+    log = dimension.log and low.value > 0
+    least = 1.0 if dimension.integer else 0.0
+    off_low, off_high, moved = _off(low, target), _off(high, target), ""
+    for _ in range(_MOST_STEPS):
+        for point in (low, high):
+            if abs(_off(point, target)) <= math.log1p(TOLERANCE):
+                return point
+        if not off_low < 0 < off_high or high.value - low.value <= least:
+            return None
+        share = min(max(off_low / (off_low - off_high), 0.02), 0.98)
+        value = low.value + share * (high.value - low.value)
+        if log:
+            value = low.value * (high.value / low.value) ** share
+        if dimension.integer:
+            value = min(max(round(value), low.value + 1), high.value - 1)
+        point = at(value)
+        if _off(point, target) < 0:
+            low, off_low, off_high = point, _off(point, target), off_high / (2 if moved == "low" else 1)
+            moved = "low"
+        else:
+            high, off_high, off_low = point, _off(point, target), off_low / (2 if moved == "high" else 1)
+            moved = "high"
+    return None
+
+
+def _off(point: _Point, target: float) -> float:
+    return math.log(max(point.std, _LEAST) / target)

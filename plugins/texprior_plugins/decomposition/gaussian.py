@@ -1,0 +1,21 @@
+"""The Gaussian low-pass filter: the texture is all that is fine, edges included."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from texprior.flow.decompose import StructureFilter
+from texprior_plugins.decomposition import GaussianOptions
+from texprior_plugins.decomposition._blur import blurred
+from texprior_plugins.decomposition._precision import working
+
+
+class Gaussian(StructureFilter):
+    """S = G_sigma * I with mirrored borders, the first level of a scale space (Koenderink 1984)."""
+
+    def __init__(self, options: GaussianOptions) -> None:
+        self.options = options
+
+    def structure(self, image_BCHW: Tensor) -> Tensor:
+        """The blurred picture, (B, C, H, W), within the range of the picture."""
+        return blurred(working(image_BCHW), self.options.sigma).to(image_BCHW.dtype)

@@ -1,0 +1,47 @@
+"""The Laplacian pyramid (Burt, Adelson, IEEE Trans. Communications 1983): its finest bands are the texture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from texprior.flow.decompose import StructureFilter
+from texprior_plugins.decomposition import LaplacianOptions
+from texprior_plugins.decomposition._borders import mirrored
+from texprior_plugins.decomposition._lowpass import lowpass
+from texprior_plugins.decomposition._precision import working
+
+
+def reduced(image: Tensor) -> Tensor:
+    """REDUCE: the kernel (1, 4, 6, 4, 1) / 16 along both axes at every other pixel, (ceil(H / 2), ceil(W / 2))."""
+    return _halve(_halve(image).mT).mT
+
+
+def expanded(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """EXPAND: zeros between the pixels, then twice the kernel along both axes; cut to a size."""
+    return _double(_double(image, size[1]).mT, size[0]).mT
+
+
+class Laplacian(StructureFilter):
+    """S = EXPAND^n(REDUCE^n(I)), n levels; borders are mirrored at the middle of the outermost pixels."""
+
+    def __init__(self, options: LaplacianOptions) -> None:
+        self.options = options
+
+    def structure(self, image_BCHW: Tensor) -> Tensor:
+        """The picture without its finest bands, (B, C, H, W)."""
+        return lowpass(working(image_BCHW), self.options.levels, reduced, expanded).to(image_BCHW.dtype)
+
+
+def _halve(x: Tensor) -> Tensor:
+    n = x.shape[-1]
+    padded = mirrored(x, 2, 2, -1, edge_twice=False)
+    a, b, c, d, e = (padded[..., k : k + n : 2] for k in range(5))
+    return (a + e + 4 * (b + d) + 6 * c) / 16
+
+
+def _double(x: Tensor, n: int) -> Tensor:
+    before, after = x[..., min(1, x.shape[-1] - 1)][..., None], x[..., -1:]
+    padded = torch.cat([before, x, after], -1)
+    a, b, c = padded[..., :-2], padded[..., 1:-1], padded[..., 2:]
+    return torch.stack([(a + 6 * b + c) / 8, (b + c) / 2], -1).flatten(-2)[..., :n]
