@@ -95,26 +95,32 @@ def two_way_interval(arm_SN: Array, baseline_SN: Array, resamples: int = 5000, s
     narrow (cf. Hesterberg 2015). An arm with one training adds nothing for its seeds: its interval is about pictures
     alone. NaN where there are fewer than two pictures.
     """
-    arms = (arm_SN, baseline_SN)
-    pictures = arm_SN.shape[1]
-    if pictures < 2:
+    if arm_SN.shape[1] < 2:
         return math.nan, math.nan
-    rng = np.random.default_rng(seed)
-    weights = [_weights(rng, len(scores), resamples) for scores in arms]
-    means_RN = weights[0] @ arm_SN - weights[1] @ baseline_SN
-    replicates = (means_RN * _weights(rng, pictures, resamples)).sum(1)
     mean = float(arm_SN.mean() - baseline_SN.mean())
     tails = 50 * (1 - LEVEL)
-    low, high = np.percentile(replicates, [tails, 100 - tails])
-    stretch = _stretch(arm_SN, baseline_SN)
+    low, high = np.percentile(replicates(arm_SN, baseline_SN, resamples, seed), [tails, 100 - tails])
+    stretch = _stretch(degrees_of_freedom(arm_SN, baseline_SN))
     return mean + (float(low) - mean) * stretch, mean + (float(high) - mean) * stretch
 
 
-def variances(arm_SN: Array, baseline_SN: Array) -> list[tuple[float, int]]:
-    """(variance of the mean difference, degrees of freedom) of pictures, the arm's seeds and the baseline's seeds."""
+def replicates(arm_SN: Array, baseline_SN: Array, resamples: int, seed: int) -> Array:
+    """The mean difference in each resample, (R,)."""
+    rng = np.random.default_rng(seed)
+    of_arm, of_baseline = (_weights(rng, len(scores), resamples) for scores in (arm_SN, baseline_SN))
+    differences_RN = of_arm @ arm_SN - of_baseline @ baseline_SN
+    means: Array = (differences_RN * _weights(rng, arm_SN.shape[1], resamples)).sum(1)
+    return means
+
+
+def degrees_of_freedom(arm_SN: Array, baseline_SN: Array) -> float:
+    """Of the sum of the variances of the mean difference that come from pictures and from each arm's seeds: Welch's
+    and Satterthwaite's (sum v)^2 / sum(v^2 / (n - 1)), v = s^2 / n; infinite where nothing varies."""
     differences = arm_SN.mean(0) - baseline_SN.mean(0)
-    parts = [(differences, differences.size), *((scores.mean(1), len(scores)) for scores in (arm_SN, baseline_SN))]
-    return [(float(values.var(ddof=1)) / n, n - 1) for values, n in parts if n > 1]
+    samples = [values for values in (differences, arm_SN.mean(1), baseline_SN.mean(1)) if values.size > 1]
+    parts = [(float(values.var(ddof=1)) / values.size, values.size - 1) for values in samples]
+    weights = sum(variance**2 / degrees for variance, degrees in parts)
+    return sum(variance for variance, _ in parts) ** 2 / weights if weights else math.inf
 
 
 def seed_sd(losses_SN: Array) -> float:
@@ -134,14 +140,9 @@ def _weights(rng: np.random.Generator, units: int, resamples: int) -> Array:
     return rng.multinomial(draws, np.full(units, 1 / units), size=resamples) / draws
 
 
-def _stretch(arm_SN: Array, baseline_SN: Array) -> float:
-    """t / z at the level, for the degrees of freedom of the sum of the variances (Satterthwaite 1946)."""
+def _stretch(freedom: float) -> float:
+    """t / z at the level."""
     from scipy.stats import norm, t
 
-    parts = variances(arm_SN, baseline_SN)
-    total = sum(variance for variance, _ in parts)
-    if total == 0:
-        return 1.0
-    freedom = total**2 / sum(variance**2 / degrees for variance, degrees in parts)
     upper = (1 + LEVEL) / 2
-    return float(t.ppf(upper, freedom) / norm.ppf(upper))
+    return float(t.ppf(upper, freedom) / norm.ppf(upper)) if math.isfinite(freedom) else 1.0

@@ -1,0 +1,249 @@
+"""texprior ablate on the tiny study: 2 arms x 2 seeds, its numbers redone from the CSV, and what goes wrong."""
+
+import base64
+import csv
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from texprior.statistics import two_way_interval
+
+GRID = {"grid": {"decomposition": ["guided", "l0"]}, "seeds": [0, 1], "metric": "psnr_rgb"}
+PICKY = """
+from texprior.plugin import Decomposition, hookimpl
+
+class Picky:
+    def __init__(self, options):
+        pass
+
+    def __call__(self, image):
+        from texprior.flow.decompose import Layers
+
+        if image.shape[-1] > 64:
+            raise ValueError("too wide for me")
+        return Layers(image / 2, image / 2)
+
+@hookimpl
+def texprior_decompositions():
+    return [Decomposition("picky", "picky:Picky", summary="Fails on whole photographs.")]
+"""
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def file(study):
+    """The tiny study with an ablation; its prior and predictor of seed 0 are trained already."""
+    described = yaml.safe_load(study.file.read_text(encoding="utf-8"))
+    path = study.file.with_name("ablation.yaml")
+    path.write_text(
+        yaml.safe_dump({**described, "ablation": {**GRID, "question": "Which <filter>?"}}), encoding="utf-8"
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def ablation(texprior, study, file):
+    """What the command answered, from nothing to the report."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEXPRIOR_RUNS", str(study.runs))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        answer = texprior("ablate", file, "--json")
+    assert answer.code == 0, answer.err
+    return answer
+
+
+def test_work_in_common_is_done_once(ablation, study):
+    cells = ablation.json["cells"]
+    assert [(c["arm"], c["seed"], c["status"]) for c in cells] == [
+        ("guided", 0, "finished"),
+        ("l0", 0, "finished"),
+        ("guided", 1, "finished"),
+        ("l0", 1, "finished"),
+    ]
+    # the predictor of a seed serves both arms, and what the study had trained was not trained again
+    kept = {
+        kind: len(list((study.runs / "tiny").glob(f"{kind}-*/{kind}.safetensors"))) for kind in ("prior", "predictor")
+    }
+    assert kept == {"prior": 4, "predictor": 2}
+    assert f"prior: {study.prior.json['prior']} is trained already" in ablation.err
+    assert f"predictor: {study.adapt.json['predictor']} is trained already" in ablation.err
+    assert cells[0]["model"] == study.model.name
+    assert cells[0]["images"] == {"prior": 64, "predictor": 64, "adapter": 32}
+
+
+def test_the_numbers_are_those_of_the_scores(ablation):
+    found, folder = ablation.json, Path(ablation.json["folder"])
+    scored = defaultdict(dict)
+    for row in rows(folder / "scores.csv"):
+        if row["method"].startswith("restored") and row["metric"] == "psnr_rgb":
+            scored[row["arm"], int(row["seed"])][row["picture"]] = float(row["value"])
+    pictures = found["pictures"]["psnr_rgb"]
+    assert sorted(pictures) == ["chelsea.png", "china.png"]
+    table = {arm: np.array([[scored[arm, s][p] for p in pictures] for s in (0, 1)]) for arm in ("guided", "l0")}
+    l0, guided = (found["table"]["psnr_rgb"][arm] for arm in ("l0", "guided"))
+    differences = table["l0"].mean(0) - table["guided"].mean(0)
+    for arm, shown in (("l0", l0), ("guided", guided)):
+        assert shown["mean"] == pytest.approx(table[arm].mean())
+        assert shown["seed_sd"] == pytest.approx(table[arm].mean(1).std(ddof=1))
+        assert shown["standard_error"] == pytest.approx(table[arm].mean(0).std(ddof=1) / 2**0.5)
+        assert shown["trainings"] == 2
+    assert guided["difference"] is None
+    assert l0["difference"]["mean"] == pytest.approx(-differences.mean(), abs=1e-6)  # as a loss
+    assert l0["difference"]["wins"] == (differences > 0).sum()
+    (summary,) = [r for r in rows(folder / "summary.csv") if (r["arm"], r["metric"]) == ("l0", "psnr_rgb")]
+    low, high = two_way_interval(-table["l0"], -table["guided"])
+    written = [float(summary[name]) for name in ("difference", "low", "high")]
+    assert written == pytest.approx([differences.mean(), -high, -low], rel=1e-4, abs=1e-6)
+    assert (summary["pictures"], summary["trainings"], summary["separated"]) == ("2", "2", "false")
+    assert found["answer"] == "By psnr_rgb (higher is better): l0 is not separated from guided."
+
+
+def test_the_report_is_one_file_with_everything_in_it(ablation):
+    folder = Path(ablation.json["folder"])
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert ablation.json["answer"] in page
+    assert "Which &lt;filter&gt;?" in page
+    assert "<script" not in page
+    assert re.findall(r'(?:src|href)="(?!data:)[^"]*"', page) == []
+    assert "{:#.4g}".format(ablation.json["table"]["psnr_rgb"]["l0"]["mean"]) in page
+    assert "With fewer than 6 pictures" in page
+    assert "texprior ablate" in page or "pytest" in page  # the command as it was typed
+    pictures = [base64.b64decode(found) for found in re.findall(r'"data:image/png;base64,([^"]*)"', page)]
+    assert len(pictures) == 2 * (1 + 4)  # of each picture the whole, degraded, two arms, reference
+    for name in ("forest.png", "strips.png", "grid.png"):
+        assert Image.open(folder / name).width > 300
+
+
+def test_the_crops_show_what_the_cells_restored(ablation):
+    cell = Path(ablation.json["cells"][0]["folder"])
+    kept = sorted(p.name for p in (cell / "restored").iterdir())
+    assert kept == ["chelsea.png.png", "china.png.png"]
+    assert Image.open(cell / "restored" / kept[0]).size == (120, 100)
+
+
+def test_mlflow_holds_a_flat_run_for_each_arm_with_its_cells_below(ablation):
+    from mlflow import MlflowClient
+
+    found = ablation.json
+    client = MlflowClient(tracking_uri=found["run"]["tracking_uri"])
+    place = found["run"]["experiment_id"]
+
+    def of(stage):
+        query = f"tags.`texprior.ablation` = '{found['ablation']}' and tags.`texprior.stage` = '{stage}'"
+        return client.search_runs([place], query)
+
+    arms = {run.info.run_name: run for run in of("arm")}
+    assert set(arms) == {"guided", "l0"}
+    assert all("mlflow.parentRunId" not in run.data.tags for run in arms.values())
+    assert arms["guided"].data.params == {"decomposition.guided.radius": "8", "decomposition.guided.eps": "0.01"}
+    assert arms["l0"].data.metrics["mean/psnr_rgb"] == pytest.approx(found["table"]["psnr_rgb"]["l0"]["mean"])
+    difference = found["table"]["psnr_rgb"]["l0"]["difference"]
+    assert arms["l0"].data.metrics["difference/psnr_rgb"] == pytest.approx(-difference["mean"])
+    cells = of("cell")
+    assert {run.info.run_name for run in cells} == {f"{a}, seed {s}" for a in ("guided", "l0") for s in (0, 1)}
+    for run in cells:
+        assert run.data.tags["mlflow.parentRunId"] == arms[run.data.tags["texprior.arm"]].info.run_id
+        assert "texprior.component.decomposition" in run.data.tags
+    assert {run.info.status for run in (*arms.values(), *cells)} == {"FINISHED"}
+    (whole,) = of("ablation")
+    assert whole.info.run_id == found["run"]["run_id"]
+    best = found["ranking"][0]
+    assert whole.data.params["arm"] == best
+    assert whole.data.metrics["winner/psnr_rgb"] == pytest.approx(found["table"]["psnr_rgb"][best]["mean"])
+    assert found["answer"] in whole.data.tags["mlflow.note.content"]
+    assert {"report.html", "scores.csv", "summary.csv", "best.yaml"} <= {
+        file.path for file in client.list_artifacts(whole.info.run_id)
+    }
+    assert f"/#/experiments/{place}/runs?" in found["compare"]
+
+
+def test_the_same_command_again_does_nothing(texprior, in_study, file, ablation):
+    before = {
+        p: p.stat().st_mtime_ns for p in (in_study.runs / "tiny").rglob("*") if p.is_file() and p.suffix != ".lock"
+    }
+    again = texprior("ablate", file, "--json")
+    assert again.json == ablation.json
+    assert "cell" not in again.err
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+    dry = texprior("ablate", file, "--dry-run", "--json").json
+    assert {cell["status"] for cell in dry["cells"]} == {"finished"}
+    assert dry["stages"] == []
+
+
+def test_a_cell_of_another_experiment_is_not_taken_for_this_one(texprior, in_study, file, ablation):
+    cell = Path(ablation.json["cells"][3]["folder"])
+    (cell / "config.yaml").write_text((cell / "config.yaml").read_text().replace("steps: 2", "steps: 3"))
+    again = texprior("ablate", file, "--json")
+    assert again.code == 0, again.err
+    assert again.err.count("l0, seed 1") == 2  # begun and finished: this cell alone
+    assert "guided, seed" not in again.err
+    assert again.json["table"] == ablation.json["table"]
+
+
+def test_a_dry_run_counts_what_is_shared(texprior, write, runs):
+    answer = texprior("ablate", write(ablation=GRID), "--dry-run", "--json")
+    assert answer.code == 0, answer.err
+    found = answer.json
+    assert found["arms"] == {"guided": {"decomposition": "guided"}, "l0": {"decomposition": "l0"}}
+    stages = {stage["stage"]: stage for stage in found["stages"]}
+    assert {name: stage["times"] for name, stage in stages.items() if stage["trainable"]} == {
+        "prior": 4,
+        "predictor": 2,
+        "adapter": 4,
+    }
+    # 3 photographs: of 4 priors once, of 4 adapters in one version each; 2 pictures judged by 4 cells
+    assert (stages["photographs"]["budget_images"], stages["evaluations"]["budget_images"]) == (4 * 3 + 4 * 3, 8)
+    assert {cell["status"] for cell in found["cells"]} == {"pending"}
+    assert not runs.exists()
+
+
+@pytest.mark.parametrize(
+    ("ablation", "said"),
+    [
+        ({"grid": {"denoiser.unet.heads": [1, 3]}}, "ablation: arm 'heads=3': "),
+        ({"grid": {"decomposition": ["guided", "l00"]}}, "ablation: arm 'l00': decomposition: there is no"),
+        ({**GRID, "metric": "lpips_alex"}, "ablation.metric: the experiment does not measure 'lpips_alex'; known are"),
+        ({**GRID, "metric": "psnr_rbg"}, "did you mean 'psnr_rgb'?"),
+        ({**GRID, "baseline": "guide"}, "ablation.baseline: there is no arm 'guide'; did you mean 'guided'?"),
+        ({}, "ablation: there is nothing to compare"),
+        (
+            {"arms": {"own": {}, "lost": {"data.train": {"folder": {"path": "nowhere"}}}}},
+            "ablation: arm 'lost': ",
+        ),
+    ],
+)
+def test_a_grid_that_cannot_work_is_refused_before_anything_starts(texprior, write, runs, ablation, said):
+    answer = texprior("ablate", write(ablation=ablation))
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
+    assert not runs.exists()
+
+
+def test_a_cell_that_fails_is_an_outcome_and_the_others_go_on(texprior, write, runs, tmp_path, monkeypatch):
+    plugin = tmp_path / "picky.py"
+    plugin.write_text(PICKY)
+    file = write(ablation={"grid": {"decomposition": ["guided", "picky"]}, "seeds": [0], "metric": "psnr_rgb"})
+    answer = texprior("ablate", file, "--plugin", plugin, "--json")
+    assert answer.code == 1
+    guided, picky = answer.json["cells"]
+    assert (guided["status"], picky["status"]) == ("finished", "failed")
+    assert picky["reason"] == "ValueError: too wide for me"
+    assert "picky, seed 0 failed: ValueError: too wide for me" in answer.err
+    page = Path(answer.json["report"]).read_text(encoding="utf-8")
+    assert "Failed: picky, seed 0: ValueError: too wide for me" in page
+    again = texprior("ablate", file, "--plugin", plugin, "--json")  # its failure stands
+    assert (again.code, again.json["cells"]) == (1, answer.json["cells"])
+    assert "cell 1" not in again.err
+    tried = texprior("ablate", file, "--plugin", plugin, "--retry-failed", "--json")
+    assert tried.code == 1
+    assert "picky, seed 0: failed" in tried.err
+    assert "guided, seed 0" not in tried.err

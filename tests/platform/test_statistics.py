@@ -1,0 +1,144 @@
+"""The statistics of an ablation against closed forms, scipy, and data whose truth is known."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from texprior.statistics import (
+    Difference,
+    compare,
+    degrees_of_freedom,
+    holm,
+    replicates,
+    seed_sd,
+    standard_error,
+    two_way_interval,
+    wilcoxon,
+)
+
+
+def crossed(rng, trainings, pictures, seeds, arm, rest):
+    """Scores of an arm, (S, N): effects of its trainings, of the pictures on this arm, and of both together."""
+    return (
+        rng.normal(0, seeds, (trainings, 1))
+        + rng.normal(0, arm, (1, pictures))
+        + rng.normal(0, rest, (trainings, pictures))
+    )
+
+
+def test_holm_by_hand():
+    # sorted .005, .01, .03, .04, times 4, 3, 2, 1: .02, .03, .06, .04, and never below an earlier one
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.9]) == [1.0, 1.0]
+    assert holm([0.02]) == [0.02]
+    assert holm([]) == []
+
+
+def test_the_signed_rank_test_is_exact():
+    # all of n differences on one side: 2 of the 2^n equally likely signs are as extreme
+    assert wilcoxon(np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])) == pytest.approx(2 / 2**6)
+    # the smallest rank on the other side, by hand: W = 1, signs with W <= 1 are {} and {1}: 4 of 2^6
+    assert wilcoxon(np.array([-0.1, 0.2, 0.3, 0.4, 0.5, 0.6])) == pytest.approx(4 / 2**6)
+    assert wilcoxon(np.array([0.0, 0.0, 0.1, 0.2, 0.3])) == pytest.approx(2 / 2**3)  # zeros are left out
+    assert wilcoxon(np.zeros(5)) == 1.0
+    assert math.isnan(wilcoxon(np.empty(0)))
+
+
+def test_the_resamples_have_the_variance_of_a_crossed_design():
+    rng = np.random.default_rng(0)
+    arm, baseline = crossed(rng, 3, 10, 0.5, 1, 0.3), crossed(rng, 4, 10, 0.5, 1, 0.3)
+    scores = np.concatenate([arm, -baseline])
+
+    def covariance(n):  # of the weights of n units in n - 1 draws, all equally likely
+        return (np.eye(n) - 1 / n) / (n * (n - 1))
+
+    between = np.zeros((7, 7))
+    between[:3, :3], between[3:, 3:] = covariance(3), covariance(4)
+    share = np.repeat([1 / 3, 1 / 4], [3, 4])
+    of_pictures = share @ scores @ covariance(10) @ scores.T @ share
+    of_seeds = scores.mean(1) @ between @ scores.mean(1)
+    of_both = np.trace(scores @ covariance(10) @ scores.T @ between)
+    # drawing n - 1 of n makes each part the textbook's unbiased s^2 / n
+    difference = arm.mean(0) - baseline.mean(0)
+    assert of_pictures == pytest.approx(difference.var(ddof=1) / 10)
+    assert of_seeds == pytest.approx(arm.mean(1).var(ddof=1) / 3 + baseline.mean(1).var(ddof=1) / 4)
+    found = replicates(arm, baseline, 200_000, seed=1)
+    assert found.mean() == pytest.approx(difference.mean(), abs=4 * math.sqrt(found.var() / 200_000))
+    assert found.var() == pytest.approx(of_pictures + of_seeds + of_both, rel=0.015)
+
+
+def test_the_degrees_of_freedom_are_welchs():
+    rng = np.random.default_rng(1)
+    one, two = rng.normal(0, 1, 3), rng.normal(0, 2, 5)
+    alike = np.ones((1, 20))  # pictures that do not differ leave the seeds' variances alone
+    assert degrees_of_freedom(one[:, None] * alike, two[:, None] * alike) == pytest.approx(
+        stats.ttest_ind(one, two, equal_var=False).df
+    )
+    assert degrees_of_freedom(rng.normal(size=(1, 24)), rng.normal(size=(1, 24))) == 23
+    assert degrees_of_freedom(alike, alike) == math.inf
+
+
+def test_with_one_training_the_interval_is_the_pictures_own():
+    arm, baseline = np.random.default_rng(2).normal(0, 1, (2, 1, 400))
+    expected = stats.ttest_rel(arm[0], baseline[0]).confidence_interval(0.95)
+    found = two_way_interval(arm, baseline, resamples=20_000)
+    assert found == pytest.approx((expected.low, expected.high), abs=0.03 * (expected.high - expected.low))
+
+
+def test_equal_differences_leave_no_interval():
+    baseline = np.random.default_rng(3).normal(0, 1, (2, 8)).mean(0, keepdims=True)
+    assert two_way_interval(baseline + 0.25, baseline) == pytest.approx((0.25, 0.25))
+    assert all(map(math.isnan, two_way_interval(np.ones((2, 1)), np.zeros((2, 1)))))
+
+
+@pytest.mark.parametrize("seeds", [0.0, 0.3, 1.0])
+def test_the_interval_holds_the_truth_as_often_as_it_says(seeds):
+    """With three trainings, 400 ablations without a difference; a share of .95 has a standard error of .011 there."""
+    rng, held = np.random.default_rng(4), 0
+    for _ in range(400):
+        low, high = two_way_interval(*(crossed(rng, 3, 24, seeds, 0.7, 0.3) for _ in range(2)), resamples=1000)
+        held += low <= 0 <= high
+    assert 0.925 <= held / 400 <= 0.985
+
+
+def test_arms_against_a_baseline():
+    rng = np.random.default_rng(5)
+    pictures = rng.normal(0.2, 0.05, (1, 12))
+    losses = {
+        "base": pictures + rng.normal(0, 1e-4, (3, 12)),
+        "good": pictures - 0.02 + rng.normal(0, 1e-3, (3, 12)),
+        "same": pictures + rng.normal(0, 1e-2, (3, 12)),
+    }
+    found = compare(losses, "base")
+    assert list(found) == ["good", "same"]
+    good, same = found["good"], found["same"]
+    differences = losses["good"].mean(0) - losses["base"].mean(0)
+    assert good.mean == pytest.approx(differences.mean())
+    assert good.p == pytest.approx(2 / 2**12)  # better on all twelve
+    assert good.p_holm == pytest.approx(2 * good.p)  # the smaller of two
+    assert (good.wins, good.ties, good.pictures) == (12, 0, 12)
+    assert good.low < good.mean < good.high < 0
+    assert good.separated
+    assert good.better
+    assert same.p == same.p_holm == pytest.approx(stats.wilcoxon(losses["same"].mean(0), losses["base"].mean(0)).pvalue)
+    assert not same.separated
+
+
+def test_separated_needs_the_interval_and_the_test():
+    def found(low, high, p_holm):
+        return Difference(-0.1, low, high, p_holm, p_holm, 5, 0, 8).separated
+
+    assert found(-0.2, -0.01, 0.04)
+    assert not found(-0.2, 0.01, 0.04)
+    assert not found(-0.2, -0.01, 0.05)
+    assert not found(math.nan, math.nan, 0.01)
+
+
+def test_spreads():
+    losses = np.array([[1.0, 2.0, 6.0], [3.0, 4.0, 8.0]])  # means over pictures 3 and 5, over seeds 2, 3, 7
+    assert seed_sd(losses) == pytest.approx(math.sqrt(2))
+    assert standard_error(losses) == pytest.approx(math.sqrt(7 / 3))
+    assert math.isnan(seed_sd(losses[:1]))
+    assert math.isnan(standard_error(losses[:, :1]))
