@@ -14,9 +14,10 @@ demo: $(VENV)/installed
 demo-quick: $(VENV)/installed
 	$(BIN)/texprior demo --quick
 
-# All tests; arguments of pytest in ARGS, such as make test ARGS="-k sampler".
+# All tests, on every core; arguments of pytest in ARGS, such as make test ARGS="-k sampler". Tests that need Ray or
+# PostgreSQL's driver run with EXTRAS=,ray,postgres, and are skipped without them.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # The tests of components that need packages of their own (timm, spandrel, pyiqa, xformers), in a second environment of
 # several GB; what a GPU alone can show is skipped without one.
@@ -45,7 +46,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/created
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/created
-	$(PIP) -e '.[dev]'
+	$(PIP) -e '.[dev$(EXTRAS)]'
 	@touch $(VENV)/installed $@
 
 $(VENV)-extras/installed: pyproject.toml constraints-extras.txt
