@@ -114,18 +114,19 @@ def test_a_dry_run_says_the_share(session, stages):
         assert (measured.expected_s > 0) == (name == "full")
 
 
-@pytest.mark.parametrize("part", ["norms", "last-block"])
-def test_what_is_unfrozen_is_stored_with_the_model(part, session, stages, registry, degraded):
+@pytest.mark.parametrize(("adapter", "part"), [("cga", "norms"), ("lora", "last-block"), ("frozen", "norms")])
+def test_what_is_unfrozen_is_stored_with_the_model(adapter, part, session, stages, registry, degraded):
     prior_before = load_tensors(stages[0] / models.PRIOR)[0]
-    folder = trainings.train_adapter(session(f"process.unfreeze={part}"), *stages).folder
+    folder = trainings.train_adapter(session(f"adapter={adapter}", f"process.unfreeze={part}"), *stages).folder
     stored = load_tensors(folder / models.ADAPTER)[0]
     copies = {n.removeprefix("copies.").replace("/", "."): t for n, t in stored.items() if n.startswith("copies.")}
     assert copies
     assert all(not torch.equal(t, prior_before[path]) for path, t in copies.items())
     model = models.load_model(folder, registry, stages[0])
-    assert all(torch.equal(t, prior_before[n]) for n, t in model.prior.network.state_dict().items())
     plain = pipeline.restore(model, degraded, "p", guided=False).picture
     assert not torch.equal(pipeline.restore(model, degraded, "p").picture, plain)
+    assert torch.equal(pipeline.restore(model, degraded, "p", guided=False).picture, plain)
+    assert all(torch.equal(t, prior_before[n]) for n, t in model.prior.network.state_dict().items())
 
 
 def test_what_cannot_work_is_said_before_anything_is_trained(session, stages):

@@ -50,10 +50,11 @@ class _Steered(nn.Module):
     def __init__(self, adapter: DenoiserAdapter, denoiser: DenoiserNet, features: Features) -> None:
         super().__init__()
         self.denoiser = denoiser
-        self.network = adapter.adapted(denoiser, features)
+        # in a tuple: a network that is the denoiser itself, registered twice, would be left with the copies
+        self.networks = (adapter.adapted(denoiser, features),)
 
     def forward(self, x: Tensor, c_noise: Tensor, condition: Tensor, code: Tensor) -> Tensor:
-        return self.network(x, c_noise, condition, code)
+        return self.networks[0](x, c_noise, condition, code)
 
 
 def _paths(denoiser: DenoiserNet, part: str) -> list[str]:
