@@ -225,7 +225,7 @@ def test_a_stored_experiment_without_the_new_fields_is_read(trained_before, regi
 
 @pytest.fixture
 def trained_before(repository):
-    path = repository / "experiments" / "defocus" / "results" / "model-16000" / "config.yaml"
+    path = repository / "experiments" / "defocus" / "results" / "whole" / "config.yaml"
     data = yaml.safe_load(path.read_text())
     assert "unfreeze" not in data["process"]
     assert "condition_noise" not in data["diffusion"]
