@@ -129,20 +129,20 @@ class Remembered:
     def __call__(self, image_BCHW: Tensor) -> Layers:
         if image_BCHW.dtype != torch.float32:
             return self.decomposition(image_BCHW)
-        keys = [self._key(image) for image in image_BCHW]
-        found = [self.cache.get(key) for key in keys]
-        layers: list[Tensor] = []
-        for i, (key, layer) in enumerate(zip(keys, found, strict=True)):
-            if layer is None or layer.shape != image_BCHW.shape[1:] or layer.dtype != torch.float32:
-                layer = self.decomposition(image_BCHW[i : i + 1]).structure[0].cpu()
-                self.cache.put(key, layer, self.about)
-            layers.append(layer)
-        structure = torch.stack(layers).to(image_BCHW.device)
+        structure = torch.stack([self._structure(image) for image in image_BCHW]).to(image_BCHW.device)
         return Layers(structure, image_BCHW - structure)
+
+    def _structure(self, image_CHW: Tensor) -> Tensor:
+        key = self._key(image_CHW)
+        layer = self.cache.get(key)
+        if layer is None or layer.shape != image_CHW.shape or layer.dtype != torch.float32:
+            layer = self.decomposition(image_CHW[None]).structure[0].cpu()
+            self.cache.put(key, layer, self.about)
+        return layer
 
     def _key(self, image: Tensor) -> str:
         digest = hashlib.sha256(f"{self.identity} {image.device.type} {tuple(image.shape)} ".encode())
-        digest.update(image.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(memoryview(image.detach().cpu().contiguous().numpy()))
         return digest.hexdigest()
 
 

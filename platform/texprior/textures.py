@@ -28,7 +28,8 @@ from texprior.plugin import Ref
 from texprior.registry import Registry
 
 WINDOW = 9
-_AT_ONCE = 2**18
+_AT_ONCE = 2**12
+"""Windows in one product: so many stay near the processor."""
 
 
 @dataclass(frozen=True)

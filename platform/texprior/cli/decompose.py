@@ -70,9 +70,9 @@ def decompose(
     Writes NAME-structure.png and NAME-texture.png, the latter amplified around middle grey.
 
     With --match-std the strength that was found is printed, and layers are written where -o says. With --report
-    nothing is written but a CSV file: for each decomposition the texture's standard deviation, the share R² of it that
-    a linear filter of the structure foretells on pictures that it was not fitted on, and its time per megapixel, also
-    as a multiple of the Gaussian's.
+    there are no layers but a table, and a CSV file where -o says: for each decomposition the texture's standard
+    deviation, the share R² of it that a linear filter of the structure foretells on pictures that it was not fitted
+    on, and its time per megapixel, also as a multiple of the Gaussian's.
     """
     registry = discover(plugins)
     refs = [component(registry, "decomposition", text, "--with") for text in named]

@@ -37,6 +37,14 @@ def test_layers_of_a_photograph_sum_to_it_and_nothing_else_is_touched(make, crop
     assert torch.equal(torch.get_rng_state(), states[2])
 
 
+def test_everything_is_made_on_the_pictures_device(make, crop):
+    """With another default device, whatever is made without a device of its own would not fit to the picture."""
+    with torch.device("meta"):
+        structure, texture = make()(crop[..., :20, :24])
+    assert structure.device == texture.device == crop.device
+    assert torch.equal(structure, make()(crop[..., :20, :24]).structure)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.37, 1.0])
 @pytest.mark.parametrize("shape", [(1, 3, 40, 31), (1, 1, 1, 7), (1, 2, 3, 1)])
 def test_a_constant_picture_has_no_texture(make, value, shape):

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import spsolve
 from texprior_plugins.decomposition import RelativeTotalVariationOptions, WeightedLeastSquaresOptions
 from texprior_plugins.decomposition._screened import TOLERANCE, Cycle, Grid, solve
 from texprior_plugins.decomposition.rtv import RelativeTotalVariation, energy, quadratic_weights, variation_weights
-from texprior_plugins.decomposition.wls import WeightedLeastSquares
+from texprior_plugins.decomposition.wls import WeightedLeastSquares, smoothness_weights
 
 
 def laplacian(x, y, size):
@@ -50,6 +50,13 @@ def test_solution_is_spsolves_to_the_stated_tolerance(size):
     image = np.random.default_rng(1).random((3, *size))
     S = solve(torch.from_numpy(image)[None], batched(x), batched(y))[0].numpy()
     assert np.abs(S - solved(image, x, y)).max() <= TOLERANCE
+
+
+def test_float32_does_for_devices_without_float64(crop):
+    image = crop.double()
+    x, y = smoothness_weights(image, 1.2)
+    assert x.max() > 5e3
+    assert (solve(crop, x.float(), y.float()) - solve(image, x, y)).abs().max() < 2e-5
 
 
 def test_the_grid_applies_the_matrix_and_its_diagonal():
@@ -130,7 +137,7 @@ def test_relative_total_variation_is_its_definition(crop):
     options = RelativeTotalVariationOptions(lam=0.02, sigma=2.0, sharpness=0.03, iterations=3)
     expected = reference_rtv(image[0].numpy(), 0.02, 2.0, 0.03, 3)
     ours = RelativeTotalVariation(options).structure(image)[0].numpy()
-    assert np.abs(ours - expected).max() < 2e-5  # what is left of one solution's 1e-6 grows in the next one's weights
+    assert np.abs(ours - expected).max() < 2e-6  # 1e-6 for each solution, and what it moves the next weights by
 
 
 def test_each_iteration_lowers_the_energy_of_its_weights(crop):
