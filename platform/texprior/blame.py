@@ -75,7 +75,7 @@ def _is_beside(frame: FrameType, entry: Entry, implementation: Any) -> bool:
 
 def _is_input(frame: FrameType, entry: Entry, implementation: Any) -> bool:
     """The platform's step that had called it, or was about to build it."""
-    if frame.f_code is Registry.build.__code__:
+    if frame.f_code is Registry._build.__code__:
         built: Entry | None = frame.f_locals.get("entry")
         return built is not None and built.qualified == entry.qualified and built.component.kind == entry.component.kind
     if not isinstance(implementation, type) or not _module(frame).startswith("texprior.flow."):

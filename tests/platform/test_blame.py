@@ -139,7 +139,7 @@ def test_the_innermost_component_is_named_not_the_one_that_called_it(registry):
 
 
 def test_a_contract_broken_in_a_method_of_the_platform_names_the_component(registry):
-    error = raised(lambda: decompose(IMAGE, built(registry, "decomposition", "none")))
+    error = raised(lambda: decompose(IMAGE, built(registry, "decomposition", "blame-idea/none")))
     assert blamed(error).entry.component.kind == "decomposition"
 
 

@@ -158,7 +158,7 @@ def test_a_misspelt_name_gets_a_suggestion_and_an_unknown_one_the_list():
     registry = Registry.discover()
     with pytest.raises(PluginError, match=r"there is no sampler 'dimm'; did you mean 'ddim'\?$"):
         registry.find("sampler", "dimm")
-    with pytest.raises(PluginError, match=r"there is no sampler 'zzz'; known are: ddim, heun"):
+    with pytest.raises(PluginError, match=r"there is no sampler 'zzz'; known are: ddim, .*heun"):
         registry.find("sampler", "zzz")
     with pytest.raises(PluginError, match="known are: none"):
         Registry().find("sampler", "ddim")
