@@ -10,7 +10,8 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +25,8 @@ from texprior.errors import ConfigError, TexpriorError
 from texprior.metrics import build_metrics
 from texprior.results import Results, results_of
 from texprior.session import Session, flatten
-from texprior.track import RunInfo
+from texprior.track import Run, RunInfo
+from texprior.trainings import at_strength
 
 _POLL_S = 1.0
 
@@ -52,7 +54,7 @@ class Plan:
 
     def arm_run(self, arm: Arm) -> RunInfo:
         """The run that stands for an arm, with what arms differ in as parameters; its cells' runs lie below it."""
-        inner = self.session.with_(experiment=arm.experiment, parent_run="")
+        inner = self.session.with_(experiment=self.of(arm.name)[0].experiment, parent_run="")
         slug = re.sub(r"[^\w.=-]+", "-", arm.name)
         info = inner.run_info(f"arm-{self.digest}-{slug}", arm.name, "arm", True, **self.tags(arm.name))
         data = arm.experiment.model_dump(mode="json")
@@ -87,15 +89,19 @@ def plan_of(session: Session) -> Plan:
     return Plan(session, arms, baseline, cells, metric, better, digest)
 
 
-def check(plan: Plan) -> None:
-    """Builds and tries every arm that is still to be trained. Raises ConfigError, naming each that does not work."""
+def check(plan: Plan, match: bool = True) -> None:
+    """Builds and tries every arm that is still to be trained. Raises ConfigError, naming each that does not work.
+
+    ``match`` finds the strength of arms that are matched in strength, which writes it down for their first training.
+    """
     complaints = []
     for arm in plan.arms:
         cells = [cell for cell in plan.of(arm.name) if outcome_of(cell) is None]
         if not cells:
             continue
         try:
-            rehearse(plan.session.with_(experiment=cells[0].experiment))
+            session = plan.session.with_(experiment=cells[0].experiment)
+            rehearse(at_strength(session) if match else session)
         except Exception as error:  # whatever a plugin raises is why this arm cannot work
             said = str(error) if isinstance(error, TexpriorError) else f"{type(error).__name__}: {error}"
             complaints.append(f"arm '{arm.name}': {said}")
@@ -111,21 +117,27 @@ def retry(plan: Plan) -> None:
 
 def work(plan: Plan) -> None:
     """Works until every cell has ended, here or in another process. An interruption is raised again, after saving."""
-    started: dict[str, RunInfo] = {}
     waiting = False
-    try:
+    with ExitStack() as stack:
+        arms: dict[str, Run] = {}
+
+        def run_of(name: str) -> RunInfo:
+            if name not in arms:
+                with turn(plan.folder / ".runs.lock"):  # one process at a time, so that an arm has one run
+                    info = plan.arm_run(next(arm for arm in plan.arms if arm.name == name))
+                    arms[name] = stack.enter_context(plan.session.tracker.run(info))
+            return arms[name].info
+
         while pending := [cell for cell in plan.cells if outcome_of(cell) is None]:
-            if any(_try(plan, cell, started) for cell in _preferred(pending)):
+            if any(_try(plan, cell, run_of) for cell in _preferred(pending)):
                 waiting = False
                 continue
             if not waiting:
                 plan.session.say(f"waiting for {_count(len(pending), 'cell')} that other processes are at")
             waiting = True
             time.sleep(_POLL_S)
-    except BaseException:
-        for info in started.values():
-            plan.session.tracker.tell("run_finished", info.id, "interrupted", {}, "")
-        raise
+        for run in arms.values():
+            run.leave()
 
 
 def results(plan: Plan) -> Results:
@@ -150,28 +162,17 @@ def _preferred(pending: Sequence[Cell]) -> list[Cell]:
     return sorted(pending, key=lambda cell: bool(cell.unfinished() & busy))
 
 
-def _try(plan: Plan, cell: Cell, started: dict[str, RunInfo]) -> bool:
+def _try(plan: Plan, cell: Cell, run_of: Callable[[str], RunInfo]) -> bool:
     """Runs a cell, unless another process is at it or has just ended it."""
     session = plan.session
     with claim(cell.claim) as held:
         if not held or outcome_of(cell) is not None:
             return False
-        parent = _arm_run(plan, cell.arm, started)
         done = sum(outcome_of(other) is not None for other in plan.cells)
         session.say(f"cell {done + 1} of {len(plan.cells)}: {cell.name}")
-        outcome = run_cell(session, cell, parent, {**plan.tags(cell.arm), "texprior.seed": str(cell.seed)})
+        outcome = run_cell(session, cell, run_of(cell.arm), {**plan.tags(cell.arm), "texprior.seed": str(cell.seed)})
         session.say(f"{cell.name}: {outcome.status}" + (f" ({outcome.reason})" if outcome.reason else ""))
     return True
-
-
-def _arm_run(plan: Plan, name: str, started: dict[str, RunInfo]) -> RunInfo:
-    """The arm's run, begun or found; one process at a time, so that there is one."""
-    if name not in started:
-        arm = next(arm for arm in plan.arms if arm.name == name)
-        with turn(plan.folder / ".runs.lock"):
-            started[name] = plan.arm_run(arm)
-            plan.session.tracker.tell("run_started", started[name])
-    return started[name]
 
 
 def _refuse(complaints: Sequence[str]) -> None:

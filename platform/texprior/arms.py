@@ -35,7 +35,7 @@ class Arm:
     @property
     def sets(self) -> str:
         """What it sets, in words."""
-        return ", ".join(f"{path}: {_flow(value)}" for path, value in self.values.items()) or "the experiment as it is"
+        return ", ".join(f"{path}: {flow(value)}" for path, value in self.values.items()) or "the experiment as it is"
 
 
 def arms_of(experiment: Experiment, registry: Registry) -> list[Arm]:
@@ -129,7 +129,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """A value as YAML on one line."""
     return yaml.safe_dump(value, default_flow_style=True, width=math.inf).removesuffix("...\n").strip()
 

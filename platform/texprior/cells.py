@@ -5,8 +5,10 @@ A cell's folder is named by all that decides its scores, so that a cell is found
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
+import torch
 import yaml
 from pydantic import ValidationError
 from torch import Tensor
@@ -21,20 +24,24 @@ from torch import Tensor
 from texprior import models
 from texprior.arms import Arm
 from texprior.cards import count
-from texprior.errors import Interrupted, TexpriorError
+from texprior.errors import ImageError, Interrupted, TexpriorError
 from texprior.evaluate import evaluate, write
+from texprior.flow.decompose import Layers, decompose
 from texprior.flow.image import load_image, save_image
 from texprior.folders import files_in_use
-from texprior.models import load_model
+from texprior.models import Prior, load_model
 from texprior.results import restored
 from texprior.schema import Ablation, Experiment, Sweep
 from texprior.scores import Scores, read
 from texprior.session import Session, component_tags, data_digest
 from texprior.store import about_tensors, write_atomically
+from texprior.textures import Guess
 from texprior.track import Run, RunInfo
 from texprior.trainings import predictor_folder, prior_folder, train_adapter, train_predictor, train_prior
 
 CONFIG, SCORES, OUTCOME, PICTURES = "config.yaml", "scores.csv", "cell.json", "restored"
+_PHOTOGRAPHS = 12
+"""Training photographs on which it is measured how much of the texture the structure foretells."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,10 @@ class Outcome:
     """Training -> images that it saw."""
     texture_std: float | None = None
     """Standard deviation of the texture layer that the prior learned, measured on the training photographs."""
+    texture_r2: float | None = None
+    """Share of that layer's variance that a linear filter of the structure foretells; see ``textures``."""
+    decomposition: Mapping[str, Any] = field(default_factory=dict)
+    """The prior's, at the strength that was found where it was matched."""
     residual_std: float | None = None
     trainable_parameters: int = 0
     seconds: float = 0.0
@@ -182,6 +193,8 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
         model=trained.folder.name,
         images={name: int(about_tensors(path)["images_seen"]) for name, path in weights.items()},
         texture_std=model.prior.scale,
+        texture_r2=_foretold(session, model.prior),
+        decomposition=model.prior.experiment.decomposition.model_dump(mode="json"),
         residual_std=float(about["residual_std"]),
         trainable_parameters=count(model.adapter),
         seconds=time.monotonic() - started,
@@ -193,11 +206,30 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
     )
 
 
+@torch.no_grad()
+def _foretold(session: Session, prior: Prior) -> float | None:
+    """R² of the texture on every other of the first training photographs, guessed on the rest; None without two."""
+    dataset, keys = session.pictures("train")
+    pictures = []
+    for key in keys[:_PHOTOGRAPHS]:
+        with contextlib.suppress(ImageError):  # it is named where it is trained on
+            pictures.append(dataset.load(key).clean[None].to(session.device))
+    if len(pictures) < 2:
+        return None
+    guess = Guess()
+    for take, some in ((guess.fit, pictures[::2]), (guess.judge, pictures[1::2])):
+        for picture in some:
+            take(Layers(*(layer.cpu() for layer in decompose(picture, prior.decomposition))))
+    found = guess.r2()
+    return found if math.isfinite(found) else None
+
+
 def _identity(experiment: Experiment) -> dict[str, Any]:
     """All of a cell's experiment that can change its scores."""
     free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation"}
     data: dict[str, Any] = experiment.model_dump(mode="json", exclude=free)
-    del data["data"]["cache_mb"], data["evaluation"]["pictures"], data["sampling"]["features_mb"]
+    del data["data"]["cache_mb"], data["data"]["disk_cache_mb"]
+    del data["evaluation"]["pictures"], data["sampling"]["features_mb"]
     for training in data["training"].values():
         del training["checkpoint_every_s"], training["log_every_images"]
     return data

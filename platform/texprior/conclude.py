@@ -87,7 +87,7 @@ def _close(plan: Plan, found: Results, outcomes: list[Outcome], report: Report) 
     best = found.ranking()[0] if found.ranking() else plan.baseline.name
     session = plan.session.with_(experiment=plan.of(best)[0].experiment)
     name = f"ablation: {plan.session.experiment.name}"
-    info = session.run_info(f"ablation-{plan.digest}", name, "ablation", True, **plan.tags(), **_budget(plan))
+    info = session.run_info(f"ablation-{plan.digest}", name, "ablation", True, **plan.tags())
     with session.tracker.run(replace(info, params={**info.params, "arm": best})) as run:
         _write_up(run, plan, found, report, best)
         failed = [outcome for outcome in outcomes if outcome.status == "failed"]
@@ -119,16 +119,15 @@ def _close_arm(plan: Plan, found: Results, name: str, crops: list[Crop]) -> None
     arm = next(arm for arm in plan.arms if arm.name == name)
     ended = [outcome for cell in plan.of(name) if (outcome := outcome_of(cell)) is not None]
     reasons = [f"seed {o.seed}: {o.reason}" for o in ended if not is_finished(o)]
-    info = plan.arm_run(arm)
-    plan.session.tracker.tell("run_started", info)
-    run = Run(plan.session.tracker, info)
-    for metric, rows in found.table.items():
-        if name in rows:
-            run.summary |= _numbers(found, name, metric)
-    for crop in crops:
-        if name in crop.versions:
-            run.image(f"pictures/{crop.picture}", _tensor(crop.versions[name]))
-    run.finish("failed" if reasons else "finished", "\n\n".join(reasons))
+    with plan.session.tracker.run(plan.arm_run(arm)) as run:
+        for metric, rows in found.table.items():
+            if name in rows:
+                run.summary |= _numbers(found, name, metric)
+        for crop in crops:
+            if name in crop.versions:
+                run.image(f"pictures/{crop.picture}", _tensor(crop.versions[name]))
+        if reasons:
+            run.finish("failed", "\n\n".join(reasons))
 
 
 def _numbers(found: Results, arm: str, metric: str) -> dict[str, float]:
@@ -149,11 +148,3 @@ def _numbers(found: Results, arm: str, metric: str) -> dict[str, float]:
 
 def _tensor(picture: Picture) -> Tensor:
     return from_pil(Image.fromarray(picture))
-
-
-def _budget(plan: Plan) -> dict[str, str]:
-    training = plan.session.experiment.training
-    return {
-        f"texprior.budget.{stage}": f"{getattr(training, stage).budget.images} images"
-        for stage in type(training).model_fields
-    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,16 +31,15 @@ class Hand:
     cache_mb: int
 
 
-def work_together(plan: Plan, workers: int, plugins: Sequence[str] = ()) -> None:
+def work_together(plan: Plan, workers: int) -> None:
     """Lets so many processes work until every cell has ended; one that dies is named, its cell left to the others."""
     session = plan.session
     threads = (session.experiment.threads or os.cpu_count() or 1) // workers
-    files = tuple(str(Path(file).resolve()) for file in plugins)
     hands = [
         Hand(
             f"worker {n + 1}",
             session.experiment.to_yaml(),
-            files,
+            tuple(session.registry.files),
             str(session.root),
             max(1, threads),
             max(_LEAST_MB, session.experiment.data.cache_mb // workers),

@@ -105,16 +105,31 @@ def _page(
 
 
 def _textures(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
-    """Arm, what it sets, standard deviations of texture and residual, and the adapter's parameters."""
+    """Arm, what it sets, its filter, R², standard deviations of texture and residual, and the adapter's parameters."""
     rows = []
     for arm in plan.arms:
         done = [o for cell, o in outcomes if cell.arm == arm.name and o.status == "finished"]
         texture = [o.texture_std for o in done if o.texture_std is not None]
         residual = [o.residual_std for o in done if o.residual_std is not None]
+        foretold = [o.texture_r2 for o in done if o.texture_r2 is not None]
         ratio = f"{np.mean(residual) / np.mean(texture):.2f}" if texture and residual else "-"
         parameters = f"{done[0].trainable_parameters:,}" if done else "-"
-        rows.append([arm.name, arm.sets, _spread(texture), _spread(residual), ratio, parameters])
+        r2 = f"{np.mean(foretold):.2f}" if foretold else "-"
+        rows.append([arm.name, arm.sets, _filters(done), r2, _spread(texture), _spread(residual), ratio, parameters])
     return rows
+
+
+def _filters(done: Sequence[Outcome]) -> str:
+    """The decomposition of an arm's trainings; where options differ between them, all values."""
+    options: dict[str, dict[str, None]] = {}
+    for outcome in done:
+        for name, given in outcome.decomposition.items():
+            for option, value in given.items():
+                shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+                options.setdefault(f"{name}.{option}", {})[shown] = None
+    names = ", ".join(dict.fromkeys(name for outcome in done for name in outcome.decomposition))
+    settings = ", ".join(f"{key.partition('.')[2]} {' / '.join(values)}" for key, values in options.items())
+    return f"{names}: {settings}" if settings else names or "-"
 
 
 def _spread(values: Sequence[float]) -> str:

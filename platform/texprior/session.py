@@ -22,6 +22,8 @@ from texprior.unsent import FOLDER, Unsent
 if TYPE_CHECKING:
     import torch
 
+_JUDGED = ("evaluation", "demo", "cell", "arm", "ablation")
+"""The stages whose runs see the split of the experiment's evaluation; a sweep's are judged on val."""
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 """Called with what is being done, how much of how much, and values to show."""
 
@@ -124,7 +126,7 @@ class Session:
 
     def _data_of(self, stage: str) -> tuple[DataInput, ...]:
         """The pictures that a run of a stage sees: those of training, those of the evaluation, or both."""
-        judged: str = self.experiment.evaluation.split if stage in ("evaluation", "demo") else "val"
+        judged: str = self.experiment.evaluation.split if stage in _JUDGED else "val"
         trains, judges = stage != "evaluation", stage not in ("prior", "predictor", "adapter")
         found = []
         for split in ["train"] * trains + [judged] * judges:

@@ -195,6 +195,10 @@ class Run:
         known: Sequence[Mapping[str, str]] = self.tracker.tell("where", self.info.id)
         return next((dict(place) for place in known if place), {})
 
+    def leave(self) -> None:
+        """Leaves the run open: a later block, here or in another process, goes on with it and ends it."""
+        self.finished = True
+
     def finish(self, status: Status, note: str = "") -> None:
         if not self.finished:
             self.finished = True

@@ -89,6 +89,19 @@ def prior_folder(session: Session) -> Path:
     return _prior_place(session, session.pictures("train")[1])[1]
 
 
+def at_strength(session: Session) -> Session:
+    """The session at the strength that its prior is trained at, which is found now if it was not.
+
+    Raises ConfigError for a target out of reach.
+    """
+    dataset, keys = session.pictures("train")
+    trajectory, folder = _prior_place(session, keys)
+    if session.experiment.match_texture_std is None:
+        return session
+    with claimed(session, folder):
+        return matched(session, dataset, keys, folder, trajectory)
+
+
 def _prior_place(session: Session, keys: list[str]) -> tuple[str, Path]:
     experiment, settings = session.experiment, session.experiment.training.prior
     digest, target = data_digest(experiment.data, keys), experiment.match_texture_std

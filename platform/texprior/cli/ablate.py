@@ -50,7 +50,7 @@ def ablate(
 
     plan = plan_of(session)
     if dry_run:
-        check(plan)
+        check(plan, match=False)
         _show_plan(plan, request.as_json)
         return
     require_runs()
@@ -59,7 +59,7 @@ def ablate(
             retry(plan)
         check(plan)
         if workers > 1:
-            work_together(plan, workers, request.plugins)
+            work_together(plan, workers)
         work(plan)
     done = conclude(plan, shlex.join(["texprior", *sys.argv[1:]]), interim=report_only)
     if request.as_json:
