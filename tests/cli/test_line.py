@@ -170,7 +170,7 @@ def test_the_run_of_an_evaluation_holds_its_means_and_its_sheet(evaluated):
 
 
 def test_a_sweep_shares_the_prior_and_the_predictor_and_names_the_best(texprior, in_study):
-    answer = texprior("sweep", in_study.file, "--trials", "2", "--json")
+    answer = texprior("sweep", in_study.file, "--set", "sweep.confirm.top=0", "--trials", "2", "--json")
     assert answer.code == 0, answer.err
     found = answer.json
     assert found["prior"] == in_study.prior.json["prior"]
@@ -195,7 +195,7 @@ def test_a_sweep_shares_the_prior_and_the_predictor_and_names_the_best(texprior,
         number = int(run.data.tags["texprior.trial"])
         assert run.data.metrics["psnr_rgb"] == pytest.approx(found["trials"][number]["values"]["psnr_rgb"])
 
-    again = texprior("sweep", in_study.file, "--trials", "2", "--json")
+    again = texprior("sweep", in_study.file, "--set", "sweep.confirm.top=0", "--trials", "2", "--json")
     assert again.code == 0, again.err
     assert again.json["trials"] == found["trials"]
     assert again.json["model"] == found["model"]
