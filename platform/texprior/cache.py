@@ -142,7 +142,7 @@ class Remembered:
 
     def _key(self, image: Tensor) -> str:
         digest = hashlib.sha256(f"{self.identity} {image.device.type} {tuple(image.shape)} ".encode())
-        digest.update(image.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(image.detach().cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
 
