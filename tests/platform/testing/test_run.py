@@ -1,14 +1,17 @@
 """Reports: what is expected, what is not run and why, and what one check cannot do to another."""
 
 import random
+import re
 import types
+from typing import Annotated
 
 import numpy as np
 import pytest
 import torch
+from pydantic import Field
 
 from texprior.errors import ConfigError
-from texprior.plugin import Degradation, Options, Weights, hookimpl
+from texprior.plugin import Degradation, Kind, Options, Ref, Weights, hookimpl
 from texprior.registry import Registry
 from texprior.testing import Subject, check_component
 from texprior.testing.material import global_state
@@ -110,6 +113,37 @@ def test_a_required_option_must_be_handed_in():
     assert check_component(whole).failed == []
 
 
+class TwiceOptions(Options):
+    of: Annotated[list[Ref], Kind("degradation"), Field(min_length=1)]
+    then: Annotated[Ref, Kind("degradation")]
+
+
+class Twice:
+    def __init__(self, options, of, then):
+        self.steps = [*of, then]
+
+    def __call__(self, image_CHW, rng):
+        for step in self.steps:
+            image_CHW = step(image_CHW, rng)
+        return image_CHW
+
+
+def test_an_option_that_names_components_is_given_an_installed_one():
+    twice = subject(Twice, options=TwiceOptions)
+    alone = check_component(twice)
+    assert [o.check.id for o in alone.failed] == []
+    assert status(alone)["any.floor"] == "not run"
+    assert "option 'of' names a degradation, and none is installed that needs no options" in alone.not_run()
+    whole = Subject(Registry.discover(), twice.entry)
+    whole.registry.plugins.append(twice.entry.plugin)
+    report = check_component(whole)
+    assert report.failed == []
+    assert report.run >= 16
+    (of, then) = report.subject.notes
+    assert re.fullmatch(r"option 'of' is texprior/[a-z_]+", of)
+    assert re.fullmatch(r"option 'then' is texprior/[a-z_]+", then)
+
+
 def test_what_the_machine_lacks_is_not_run_where_it_is_declared():
     """Declared, the floor is excused with the same reason; undeclared, it is the component's failure."""
     declared = status(check_component(subject(Needy, weights=(MISSING,))))
@@ -132,3 +166,33 @@ def test_the_global_state_sees_every_generator():
         before = global_state()
         draw()
         assert global_state() != before
+
+
+class Elsewhere:
+    """A decomposition whose structure is made on one device, wherever the picture is."""
+
+    def __init__(self, options):
+        pass
+
+    def __call__(self, image_BCHW):
+        return torch.zeros(image_BCHW.shape, device="meta"), image_BCHW
+
+
+@pytest.mark.parametrize(("name", "status"), [("guided", "passed"), ("elsewhere", "failed")])
+def test_the_accelerator_keeps_what_it_is_given(monkeypatch, name, status):
+    """The CPU stands for the accelerator, and PyTorch's meta device for another place."""
+    from texprior.plugin import Decomposition
+    from texprior.testing import CHECKS
+    from texprior.testing.kinds import behaviour
+    from texprior.testing.run import outcome_of
+
+    module = types.ModuleType("noted")
+    module.Impl = Elsewhere
+    module.texprior_decompositions = hookimpl(lambda: [Decomposition("elsewhere", "noted:Impl", summary="Zero.")])
+    registry = Registry.discover()
+    registry.register(module)
+    monkeypatch.setattr(behaviour, "accelerator", lambda: "cpu")
+    outcome = outcome_of(CHECKS["any.device"], Subject(registry, registry.find("decomposition", name)))
+    assert outcome.status == status, outcome
+    if status == "failed":
+        assert outcome.message == "the inputs are on cpu, results on meta"

@@ -15,11 +15,14 @@ CAUGHT_BY = {
     "upside_down_loss": ["predictor.loss"],
     "batch_norm": ["any.batch"],
     "global_pool": ["predictor.local"],
+    "wrong_stride": ["predictor.stride"],
 }
 
 
 class Right(InitialPredictor):
     """y_d + Conv(SiLU(Conv(y_d))), at half the resolution."""
+
+    stride = 2
 
     def __init__(self, options):
         super().__init__()
@@ -68,10 +71,14 @@ class GlobalPool(Right):
         return h_BCHW * torch.sigmoid(h_BCHW.mean((-2, -1), keepdim=True))
 
 
+class WrongStride(Right):
+    stride = 1
+
+
 @hookimpl
 def texprior_predictors():
-    classes = (Right, EvenSizes, IdleLayer, MeanLoss, UpsideDownLoss, BatchNorm, GlobalPool)
-    tags = {"right": ("local",), "global_pool": ("local",)}
+    classes = (Right, EvenSizes, IdleLayer, MeanLoss, UpsideDownLoss, BatchNorm, GlobalPool, WrongStride)
+    tags = dict.fromkeys(("right", "global_pool", "wrong_stride"), ("local",))
     return [
         Predictor(name, f"{__name__}:{c.__name__}", Options, "Two layers.", tags=tags.get(name, ()))
         for name, c in zip(CAUGHT_BY, classes, strict=True)

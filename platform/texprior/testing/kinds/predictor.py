@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from texprior.flow.predict import InitialPredictor
 from texprior.testing.catalogue import NotRun, check, require, tagged
-from texprior.testing.kinds.reach import FAR, leak
-from texprior.testing.material import gaussian, perturbed, photographs
+from texprior.testing.kinds.reach import FAR, leak, strip
+from texprior.testing.material import gap, gaussian, perturbed, photographs
 from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
 from texprior.testing.subject import Subject
 
@@ -26,9 +26,9 @@ def _work(predictor: Any, inputs: Inputs) -> tuple[Tensor, ...]:
     return (predictor(inputs["image"]),)
 
 
-def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> nn.Module:
-    made: nn.Module = perturbed(subject.build(changes), 0.02).eval()
-    return made
+def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> Any:
+    predictor: nn.Module = subject.build(changes)
+    return perturbed(predictor, 0.02).eval()
 
 
 PROBES["predictor"] = Probe(
@@ -92,3 +92,20 @@ def local(subject: Subject) -> None:
     """
     far = leak(_make(subject))
     require(far <= 1e-6, f"{FAR} px away the estimate changes by {far:.2g}")
+
+
+@check("predictor.stride", "predictor", when=tagged("local"))
+@torch.no_grad()
+def stride(subject: Subject) -> None:
+    """Cut off a multiple of ``stride`` px at the left, what lies 368 px and more from there is predicted as before,
+    within 1e-5: tiles may begin on multiples of it.
+
+    Fix: set ``stride`` to the pixels for one position of the network's coarsest grid.
+    """
+    predictor = _make(subject)
+    step = predictor.stride
+    require(isinstance(step, int) and step >= 1, f"stride is {step!r}")
+    whole, cut = predictor(strip())[..., step + FAR :], predictor(strip()[..., step:])[..., FAR:]
+    require(
+        gap(whole, cut) <= 1e-5, f"cut off by its stride of {step} px the estimate differs by {gap(whole, cut):.2g}"
+    )

@@ -43,7 +43,8 @@ def repeated_work(
 
 def _recorded(call: Callable[[], Any]) -> Counter[tuple[str, str]]:
     call()
-    with _Recorder() as recorder:
+    recorder = _Recorder()
+    with recorder:
         call()
     seen: Counter[tuple[str, str]] = recorder.seen
     return seen
