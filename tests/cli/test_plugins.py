@@ -106,7 +106,7 @@ def test_a_wrong_tune_mark_is_shown_in_its_place_and_hides_nothing(texprior, haz
     haze.write_text(MARKED_WRONG.replace("import Degradation", "import Decomposition, Degradation"), encoding="utf-8")
     answer = texprior("plugins", "list", "--plugin", haze, "--json")
     assert answer.code == 0, answer.err
-    (found,) = [c for c in answer.json if c["name"] == "haze"]
+    (found,) = [c for c in answer.json if c["qualified"] == "acme-haze/mist"]
     searches = {o["name"]: o["search"] for o in found["options"]}
     assert searches == {"density": "wrong: log needs low > 0, not 0", "colour": "white, grey", "depth": ""}
     shown = texprior("plugins", "show", "decomposition/nested", "--plugin", haze, "--json").json
