@@ -228,6 +228,36 @@ def test_a_grid_that_cannot_work_is_refused_before_anything_starts(texprior, wri
     assert not runs.exists()
 
 
+def test_a_strength_out_of_reach_is_refused_by_name(texprior, write, runs):
+    answer = texprior("ablate", write(ablation=GRID, match_texture_std=0.4))
+    assert (answer.code, answer.out) == (2, "")
+    for arm in ("guided", "l0"):
+        assert f"ablation: arm '{arm}': decomposition '{arm}': no strength gives a texture of" in answer.err
+    assert not list(runs.rglob("*.safetensors"))
+    without = texprior(
+        "ablate", write(ablation={"grid": {"decomposition": ["guided", "none"]}}, match_texture_std=0.05)
+    )
+    assert without.code == 2
+    assert "ablation: arm 'none': match_texture_std: " in without.err
+
+
+def test_arms_matched_in_strength_have_textures_of_one_deviation(texprior, write, runs, pictures):
+    from texprior.plugin import Ref
+    from texprior.registry import Registry
+    from texprior.textures import compare
+
+    ablation = {"grid": {"decomposition": ["gaussian", "bilateral"]}, "seeds": [0], "metric": "psnr_rgb"}
+    answer = texprior("ablate", write(ablation=ablation, match_texture_std=0.05), "--json")
+    assert answer.code == 0, answer.err
+    for cell in answer.json["cells"]:
+        assert cell["texture_std"] == pytest.approx(0.05, rel=0.012)
+        ref, files = Ref.model_validate(cell["decomposition"]), sorted((pictures / "train").iterdir())
+        ((row,), _) = compare(Registry.discover(), [ref], files, ref)
+        assert row.texture_std == pytest.approx(cell["texture_std"], rel=1e-3)
+        assert row.r2 == pytest.approx(cell["texture_r2"], abs=1e-6)
+    assert ": sigma " in Path(answer.json["report"]).read_text(encoding="utf-8")
+
+
 def test_a_cell_that_fails_is_an_outcome_and_the_others_go_on(texprior, write, runs, tmp_path, monkeypatch):
     plugin = tmp_path / "picky.py"
     plugin.write_text(PICKY)
