@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from texprior.claims import claim, turn
 from texprior.schema import Training
 from texprior.session import Session, component_tags
 from texprior.store import about_tensors
@@ -54,17 +53,12 @@ def claimed(session: Session, folder: Path) -> Iterator[None]:
     if not session.team.leads:
         yield
         return
-    lock = FileLock(session.root / ".locks" / f"{session.experiment.name}-{folder.name}.lock")
-    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        session.say(f"{folder.name} is being trained by another process; waiting for it")
-        lock.acquire()
-    try:
+    lock = session.root / ".locks" / f"{session.experiment.name}-{folder.name}.lock"
+    with ExitStack() as held:
+        if not held.enter_context(claim(lock)):
+            session.say(f"{folder.name} is being trained by another process; waiting for it")
+            held.enter_context(turn(lock))
         yield
-    finally:
-        lock.release()
 
 
 def furthest(folder: Path, trajectory: str, settings: Training) -> Path | None:
