@@ -18,7 +18,7 @@ from texprior.testing.values import grid
 
 SUM, FLAT = 1.2e-7, 1e-6
 """Rounding of float32 numbers below 1, and what a filter may leave of a constant."""
-SHAPES = ((1, 3, 33, 47), (2, 1, 8, 9), (1, 4, 40, 3), (1, 3, 1, 1))
+SHAPES = ((1, 3, 21, 31), (2, 1, 8, 9), (1, 4, 24, 3), (1, 3, 1, 1))
 
 
 def _strong(record: Component) -> bool:
@@ -26,7 +26,7 @@ def _strong(record: Component) -> bool:
 
 
 def _inputs() -> Inputs:
-    return {"image": photographs(2, 40, 56)}
+    return {"image": photographs(2, 28, 36)}
 
 
 def _work(decomposition: Any, inputs: Inputs) -> tuple[Tensor, ...]:
@@ -57,7 +57,7 @@ def adds_up(subject: Subject) -> None:
     Fix: derive from ``StructureFilter``, whose texture is ``x - S``; never clip or rescale a layer.
     """
     decomposition = subject.build()
-    for image in (photographs(3, 48, 64), drawn(33, 47), uniform(2, 3, 9, 8)):
+    for image in (photographs(2, 32, 44), drawn(21, 27), uniform(2, 3, 9, 8)):
         structure, texture = decomposition(image.clone())
         worst = gap(structure + texture, image)
         require(worst <= SUM, f"the parts miss the picture by {worst:.2g}")
@@ -71,7 +71,7 @@ def constant(subject: Subject) -> None:
     """
     decomposition = subject.build()
     for value in (0.0, 0.37, 1.0):
-        left = float(decomposition(torch.full((1, 3, 40, 31), value))[1].abs().max())
+        left = float(decomposition(torch.full((1, 3, 24, 31), value))[1].abs().max())
         require(left <= FLAT, f"a picture of {value} everywhere has a texture of {left:.2g}")
 
 
@@ -84,8 +84,8 @@ def strength(subject: Subject) -> None:
     """
     assert isinstance(subject.record, Decomposition)
     name = subject.record.strength
-    values = grid(subject.model, name, 5)
-    pictures = photographs(3, 56, 72)
+    values = grid(subject.model, name, 4)
+    pictures = photographs(3, 36, 44)
     energy = [float(subject.build({name: value})(pictures.clone())[1].square().mean()) for value in values]
     shown = ", ".join(f"{e:.3g} at {v:.3g}" for v, e in zip(values, energy, strict=True))
     steps = pairwise(energy)
