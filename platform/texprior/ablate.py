@@ -83,6 +83,12 @@ def plan_of(session: Session) -> Plan:
                 cells.append(cell_of(session, arm, seed))
             except ConfigError as error:
                 complaints.append(f"arm '{arm.name}': {error}")
+    owners: dict[Path, str] = {}
+    complaints += [
+        f"arm '{cell.arm}' differs from arm '{other}' in nothing that could change its scores"
+        for cell in cells
+        if (other := owners.setdefault(cell.folder, cell.arm)) != cell.arm
+    ]
     _refuse(complaints)
     content = [baseline.name, metric, [[cell.arm, cell.folder.name] for cell in cells]]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]

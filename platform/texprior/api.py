@@ -28,6 +28,7 @@ from texprior.schema import Experiment
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from texprior.conclude import Concluded
     from texprior.models import Model
     from texprior.pipeline import Restored
     from texprior.scores import Scores
@@ -134,6 +135,21 @@ class Workbench:
 
         with self._session() as session:
             done = run_study(session, Path(prior) if prior else None, trials, storage, crew=Crew(workers, launcher))
+            _warn(done.broken)
+            return done
+
+    def ablate(
+        self, split: Literal["val", "test"] | None = None, workers: int = 1, retry_failed: bool = False
+    ) -> Concluded:
+        """Compares the arms of ``ablation`` with their baseline; the comparison, every cell's outcome, the report.
+
+        Goes on with what was interrupted. Cells that failed are outcomes; their reasons are in ``failed``.
+        """
+        from texprior.conclude import run_ablation
+
+        bench = self.with_(f"ablation.split={split}") if split else self
+        with bench._session() as session:
+            done = run_ablation(session, workers, retry_failed, "texprior.load(...).ablate()")
             _warn(done.broken)
             return done
 

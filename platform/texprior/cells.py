@@ -6,6 +6,7 @@ A cell's folder is named by all that decides its scores, so that a cell is found
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import math
@@ -18,7 +19,6 @@ from urllib.parse import quote
 
 import torch
 import yaml
-from pydantic import ValidationError
 from torch import Tensor
 
 from texprior import models
@@ -117,16 +117,22 @@ def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
 def outcome_of(cell: Cell) -> Outcome | None:
     """How a cell ended; None where it did not, or where what lies in its folder belongs to another experiment."""
     try:
-        stored = Experiment.model_validate(yaml.safe_load((cell.folder / CONFIG).read_text(encoding="utf-8")))
         outcome = Outcome(**json.loads((cell.folder / OUTCOME).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, ValidationError, yaml.YAMLError):
+        stored = _stored(cell.folder / CONFIG, (cell.folder / CONFIG).stat().st_mtime_ns)
+    except (OSError, ValueError, TypeError, yaml.YAMLError):  # pydantic's ValidationError is a ValueError
         return None
     whole = outcome.status == "failed" or (cell.folder / SCORES).is_file()
-    return outcome if whole and _identity(stored) == _identity(cell.experiment) else None
+    return outcome if whole and stored == _identity(cell.experiment) else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _stored(config: Path, _written_ns: int) -> dict[str, Any]:
+    """What decides the scores of a stored cell; read once for as long as its file stays as it is."""
+    return _identity(Experiment.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
 
 
 def forget(cell: Cell) -> None:
-    """Lets a cell that has failed be tried again."""
+    """Lets a cell be worked on again."""
     (cell.folder / OUTCOME).unlink(missing_ok=True)
 
 
@@ -147,6 +153,7 @@ def run_cell(session: Session, cell: Cell, parent: RunInfo, tags: Mapping[str, s
     """
     inner = session.with_(experiment=cell.experiment, parent_run=parent.id)
     info = inner.run_info(cell.folder.name, cell.name, "cell", True, **tags)
+    forget(cell)  # an outcome that is there is another experiment's
     write_atomically(cell.folder / CONFIG, cell.experiment.to_yaml().encode())
     started = time.monotonic()
     try:

@@ -13,13 +13,15 @@ from PIL import Image
 from torch import Tensor
 
 from texprior import verdict
-from texprior.ablate import Plan, is_finished, results
+from texprior.ablate import Plan, check, is_finished, plan_of, results, retry, work
 from texprior.cells import OUTCOME, SCORES, Outcome, outcome_of
 from texprior.claims import turn
 from texprior.crops import Crop, Picture
 from texprior.flow.image import from_pil, load_image
+from texprior.hands import work_together
 from texprior.report import REPORT, Report, write_report
 from texprior.results import Results
+from texprior.session import Session
 from texprior.store import write_atomically
 from texprior.track import Run
 
@@ -44,6 +46,21 @@ class Concluded:
     def broken(self) -> dict[str, str]:
         """Photographs that could not be read, and why."""
         return {key: why for outcome in self.outcomes for key, why in outcome.broken.items()}
+
+
+def run_ablation(session: Session, workers: int = 1, retry_failed: bool = False, command: str = "") -> Concluded:
+    """Works on every cell of the session's ablation, alone or with so many processes, and reports.
+
+    Raises ConfigError before anything starts where an arm cannot work. ``command`` is what the report says to type.
+    """
+    plan = plan_of(session)
+    if retry_failed:
+        retry(plan)
+    check(plan)
+    if workers > 1:
+        work_together(plan, workers)
+    work(plan)
+    return conclude(plan, command)
 
 
 def conclude(plan: Plan, command: str, interim: bool = False) -> Concluded:

@@ -104,7 +104,8 @@ def rehearse(session: Session) -> None:
     with torch.random.fork_rng():
         decompose(patch.to(session.device), prior.decomposition)
         _backward(_layer_loss(experiment, prior, trainings.prior).stage_one([0]))
-        _backward(prediction_loss(predictor, _patches(prior, trainings.predictor), trainings.predictor.amp, [0]))
+        if predictor.needs_training:
+            _backward(prediction_loss(predictor, _patches(prior, trainings.predictor), trainings.predictor.amp, [0]))
         prior.network.requires_grad_(False)
         adapter = models.build_adapter(session, prior)
         _backward(_layer_loss(experiment, prior, trainings.adapter).stage_two(adapter, [0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -91,8 +92,10 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
         split = len(session.pictures(choice.split)[1][: choice.limit])
         structure_s, inputs_s, restore_s = _timed(session)
         trainings = experiment.training
-        first = min(train, trainings.prior.budget.images) * len({c.prior for c in cells if c.prior in c.unfinished()})
-        second = min(train * variants, trainings.adapter.budget.images) * len(cells)
+        each = experiment.data.patches_per_photograph
+        priors = len({c.prior for c in cells if c.prior in c.unfinished()})
+        first = min(train, math.ceil(trainings.prior.budget.images / each)) * priors
+        second = min(train * variants, math.ceil(trainings.adapter.budget.images / each)) * len(cells)
         prepared, prepare_s = prepared + first + second, prepare_s + first * structure_s + second * inputs_s
         judged, judge_s = judged + split * len(cells), judge_s + split * len(cells) * restore_s
     return [

@@ -179,6 +179,15 @@ def test_the_same_command_again_does_nothing(texprior, in_study, file, ablation)
     assert dry["stages"] == []
 
 
+def test_a_script_finds_what_the_command_did(in_study, file, ablation):
+    import texprior as package
+
+    done = package.load(file, quiet=True).ablate()
+    assert done.results.ranking() == ablation.json["ranking"]
+    assert done.run == ablation.json["run"]
+    assert done.failed == []
+
+
 def test_a_cell_of_another_experiment_is_not_taken_for_this_one(texprior, in_study, file, ablation):
     cell = Path(ablation.json["cells"][3]["folder"])
     (cell / "config.yaml").write_text((cell / "config.yaml").read_text().replace("steps: 2", "steps: 3"))
@@ -213,6 +222,7 @@ def test_a_dry_run_counts_what_is_shared(texprior, write, runs):
         ({"grid": {"decomposition": ["guided", "l00"]}}, "ablation: arm 'l00': decomposition: there is no"),
         ({**GRID, "metric": "lpips_alex"}, "ablation.metric: the experiment does not measure 'lpips_alex'; known are"),
         ({**GRID, "metric": "psnr_rbg"}, "did you mean 'psnr_rgb'?"),
+        ({"arms": {"own": {}, "same": {"data.cache_mb": 99}}}, "arm 'same' differs from arm 'own' in nothing that"),
         ({**GRID, "baseline": "guide"}, "ablation.baseline: there is no arm 'guide'; did you mean 'guided'?"),
         ({}, "ablation: there is nothing to compare"),
         (

@@ -44,24 +44,20 @@ def ablate(
     folder of the runs, it shares the cells. The report says which arms are separated from the baseline.
     """
     session = request.session(*([f"ablation.split={split}"] if split else []))
-    from texprior.ablate import check, plan_of, retry, work
-    from texprior.conclude import conclude
-    from texprior.hands import work_together
+    from texprior.ablate import check, plan_of
+    from texprior.conclude import conclude, run_ablation
 
-    plan = plan_of(session)
+    command = shlex.join(["texprior", *sys.argv[1:]])
     if dry_run:
+        plan = plan_of(session)
         check(plan, match=False)
         _show_plan(plan, request.as_json)
         return
     require_runs()
-    if not report_only:
-        if retry_failed:
-            retry(plan)
-        check(plan)
-        if workers > 1:
-            work_together(plan, workers)
-        work(plan)
-    done = conclude(plan, shlex.join(["texprior", *sys.argv[1:]]), interim=report_only)
+    if report_only:
+        done = conclude(plan_of(session), command, interim=True)
+    else:
+        done = run_ablation(session, workers, retry_failed, command)
     if request.as_json:
         emit(_document(done))
     else:

@@ -1,0 +1,38 @@
+"""The ablations in experiments/: every arm resolves, is what its name says, and works on small networks."""
+
+from pathlib import Path
+
+import pytest
+
+from texprior.arms import arms_of, baseline_of
+from texprior.config import load, with_overrides
+from texprior.dryrun import rehearse
+from texprior.registry import Registry
+from texprior.session import Session
+
+ROOT = Path(__file__).resolve().parents[2] / "experiments"
+STUDIES = sorted(p.parent.name for p in ROOT.glob("*/experiment.yaml") if "\nablation:" in p.read_text("utf-8"))
+SMALL = {
+    "denoiser.unet.width": 8,
+    "predictor.unet.width": 8,
+    **{f"training.{stage}.patch": 32 for stage in ("prior", "predictor", "adapter")},
+}
+
+
+def test_the_studies_are_found():
+    assert {"concat-choice", "decomposition-ablation", "encoder-or-not", "stage1-or-not"} <= set(STUDIES)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_arm_works_and_the_readme_says_how_to_run_it(study):
+    registry = Registry.discover()
+    experiment = load(ROOT / study / "experiment.yaml", registry)
+    assert experiment.name == study
+    assert len(experiment.ablation.seeds) >= 3
+    readme = (ROOT / study / "README.md").read_text("utf-8")
+    assert f"texprior ablate experiments/{study}/experiment.yaml" in readme
+    arms = arms_of(experiment, registry)
+    assert baseline_of(experiment, arms) in arms
+    for arm in arms:
+        small = with_overrides(arm.experiment, SMALL, registry)
+        rehearse(Session(small.model_copy(update={"device": "cpu"}), registry))
