@@ -1,6 +1,6 @@
 """match_strength: at which strength a decomposition leaves a texture of a given standard deviation.
 
-Filters are compared at equal strength of their texture, not at their authors' defaults, which differ by a factor of 6.
+Filters are compared at equal strength of their texture, not at their authors' defaults, whose textures differ fourfold.
 """
 
 from __future__ import annotations
