@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "If it passes, that is a failure.",
 )
 @click.option("--denoiser", metavar="YAML", help="What adapters steer; else the first that is installed and fits.")
-@click.option("--quiet", "-q", is_flag=True, help="Show only the checks that did not pass.")
+@click.option("--quiet", "-q", is_flag=True, help="Leave out of the table what passed, and what did not run.")
 @plugin_option
 @json_option
 def check(
@@ -142,7 +142,7 @@ def _show(reports: Sequence[Report], quiet: bool) -> None:
         [_name(report.subject.entry), outcome.check.id, outcome.status]
         for report in reports
         for outcome in report.outcomes
-        if not (quiet and outcome.status == "passed")
+        if not (quiet and outcome.status in ("passed", "not run"))
     ]
     if rows:
         table(["component", "check", "result"], rows)

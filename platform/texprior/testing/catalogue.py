@@ -92,7 +92,7 @@ def check(
     """
 
     def register(function: Callable[[Subject], None]) -> Callable[[Subject], None]:
-        rule, _, fix = " ".join((function.__doc__ or "").split()).partition(" Fix: ")
+        rule, _, fix = " ".join((function.__doc__ or "").replace("``", "`").split()).partition(" Fix: ")
         if not (rule and fix) or id_ in CHECKS:
             raise ValueError(f"check '{id_}' needs an id of its own, and a docstring with its rule and its fix")
         fix = fix[:1].upper() + fix[1:]

@@ -25,7 +25,7 @@ def _row(check: Check) -> str:
         few = len(check.kinds) <= len(without)
         where.append(f"only {', '.join(check.kinds)}" if few else f"not {', '.join(without)}")
     applies = f" ({'; '.join(where)})" if where else ""
-    cells = [cell.replace("``", "`").replace("|", "\\|") for cell in (check.rule, check.fix)]
+    cells = [cell.replace("|", "\\|") for cell in (check.rule, check.fix)]
     return f"| `{check.id}`{applies} | {' | '.join(cells)} |"
 
 
