@@ -9,7 +9,7 @@ from texprior.plugin import Metric, Options, hookimpl
 CAUGHT_BY = {
     "right": [],
     "right_without": [],
-    "upside_down": ["metric.identity", "metric.direction"],
+    "upside_down": ["metric.direction", "metric.identity"],
     "batch_mean": ["metric.batch"],
     "one_for_all": ["metric.scores", "metric.batch"],
     "vague_key": ["metric.key"],
@@ -19,7 +19,7 @@ CAUGHT_BY = {
     "right_set": [],
     "crowd": ["metric.features"],
     "ranked": ["metric.contributions"],
-    "upside_down_set": ["metric.set-identity", "metric.set-noise"],
+    "upside_down_set": ["metric.set-noise", "metric.set-identity"],
 }
 
 
