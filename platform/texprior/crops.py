@@ -17,7 +17,7 @@ from texprior.results import Results
 from texprior.stages import degraded_sample
 
 Picture = npt.NDArray[np.uint8]
-COUNT, SIDE, ZOOM = 4, 96, 2
+COUNT, SIDE, ZOOM = 4, 88, 2
 _LABEL, _GAP = 20, 4
 
 
@@ -97,7 +97,7 @@ def place_of(pictures: Sequence[Picture], side: int) -> tuple[int, int]:
     return int(top), int(left)
 
 
-def _marked(picture: Picture, top: int, left: int, longest: int = 288) -> Picture:
+def _marked(picture: Picture, top: int, left: int, longest: int = 240) -> Picture:
     """The whole picture, made smaller, with a frame around the crop."""
     image = Image.fromarray(picture)
     scale = min(1.0, longest / max(image.size))

@@ -113,6 +113,7 @@ def _zero(axes: Axes, results: Results, metric: str) -> None:
     """The baseline's line, and which side of it is better."""
     axes.axvline(0, color="black", linewidth=0.8)
     low, high = axes.get_xlim()
+    axes.locator_params(axis="x", nbins=5)
     axes.set_xlim(min(low, -0.05 * (high - low)), max(high, 0.05 * (high - low)))
     of = "distance from 1, minus" if results.better[metric] == "one" else "minus"
     side = "right is better →" if results.better[metric] == "higher" else "← left is better"

@@ -133,10 +133,11 @@ def _filters(done: Sequence[Outcome]) -> str:
 
 
 def _spread(values: Sequence[float]) -> str:
-    """Mean over trainings, and how far they lie from each other."""
+    """Mean over trainings, and how far they lie from each other where that shows."""
     if not values:
         return "-"
-    return f"{np.mean(values):.4f}" + (f" ± {np.std(values, ddof=1):.1g}" if len(values) > 1 else "")
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return f"{np.mean(values):.4f}" + (f" ± {spread:.1g}" if spread >= 5e-5 else "")
 
 
 def _costs(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
