@@ -25,7 +25,9 @@ from texprior.pipeline import restore
 from texprior.session import Session
 from texprior.stages import degraded_sample, inputs_of
 
-_NETWORKS = ("denoiser", "encoder", "attention", "process")
+_NETWORKS = ("denoiser", "encoder", "attention")
+_PREDICTOR = ("predictor", "training.predictor")
+_ADAPTER = ("adapter", "process.unfreeze", "training.adapter")
 
 
 def measure_ablation(plan: Plan) -> list[Measured]:
@@ -35,17 +37,27 @@ def measure_ablation(plan: Plan) -> list[Measured]:
     """
     pending = [cell for cell in plan.cells if outcome_of(cell) is None]
     rows: list[Measured] = []
-    undone = [cell for cell in pending if cell.prior in cell.unfinished()]
-    for group in _alike(undone, lambda c: c.experiment.hash(*_NETWORKS, "training.prior")):
+    undone = _first_of_each([cell for cell in pending if cell.prior in cell.unfinished()], lambda cell: cell.prior)
+    for group in _alike(undone, lambda cell: cell.experiment.hash(*_NETWORKS, "training.prior")):
         (row,) = measure_prior(_of(plan, group[0]))
-        rows.append(_times(row, len({cell.prior for cell in group})))
-    stage_two = ("predictor", "adapter", "training.predictor", "training.adapter")
-    for group in _alike(pending, lambda c: c.experiment.hash(*_NETWORKS, *stage_two)):
+        rows.append(_times(row, len(group)))
+    predictors = _first_of_each([c for c in pending if c.predictor in c.unfinished()], lambda cell: cell.predictor)
+    adapters = _first_of_each(pending, _adapter)
+    counted: set[str] = set()
+    for group in _alike(pending, lambda cell: cell.experiment.hash(*_NETWORKS, *_PREDICTOR, *_ADAPTER)):
         predictor, adapter = measure_stage_two(_of(plan, group[0]), None)
-        rows.append(_times(predictor, len({c.predictor for c in group if c.predictor in c.unfinished()})))
-        rows.append(_times(adapter, len({_adapter(cell) for cell in group})))
+        kind = group[0].experiment.hash(*_PREDICTOR)
+        if kind not in counted:
+            counted.add(kind)
+            rows.append(_times(predictor, sum(cell.experiment.hash(*_PREDICTOR) == kind for cell in predictors)))
+        rows.append(_times(adapter, sum(cell in group for cell in adapters)))
     done = [row for row in rows if row.times]
     return _named(done) + ([*_pictures(plan, pending)] if pending else [])
+
+
+def _first_of_each(cells: Iterable[Cell], key: Callable[[Cell], Any]) -> list[Cell]:
+    """One cell for each training, such as one for each prior."""
+    return [group[0] for group in _alike(cells, key)]
 
 
 def _adapter(cell: Cell) -> tuple[Path, Path, str]:

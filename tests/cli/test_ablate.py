@@ -215,6 +215,21 @@ def test_a_dry_run_counts_what_is_shared(texprior, write, runs):
     assert not runs.exists()
 
 
+def test_a_dry_run_counts_no_training_twice(texprior, write, runs):
+    """Arms that differ in Stage II's process share the priors; those that differ in sampling the adapters too."""
+    grid = {"process.concat": ["initial-structure", "degraded"], "sampling.steps": [1, 2]}
+    answer = texprior(
+        "ablate", write(ablation={"grid": grid, "seeds": [0, 1], "metric": "psnr_rgb"}), "--dry-run", "--json"
+    )
+    assert answer.code == 0, answer.err
+    assert len(answer.json["cells"]) == 8
+    assert {s["stage"]: s["times"] for s in answer.json["stages"] if s["trainable"]} == {
+        "prior": 2,
+        "predictor": 2,
+        "adapter": 4,
+    }
+
+
 @pytest.mark.parametrize(
     ("ablation", "said"),
     [
