@@ -16,13 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from texprior.arms import Arm, arms_of, baseline_of
-from texprior.cells import Cell, Outcome, cell_of, forget, outcome_of, run_cell, scores_of
+from texprior.cells import Cell, Outcome, cell_of, forget, outcome_of, scores_of
+from texprior.cellwork import run_cell
 from texprior.claims import claim, is_claimed, turn
 from texprior.complaints import closest
 from texprior.documents import get_path
-from texprior.dryrun import rehearse
+from texprior.dryrun import rehearse, rehearse_sampling
 from texprior.errors import ConfigError, TexpriorError
 from texprior.metrics import build_metrics
+from texprior.models import load_model
 from texprior.results import Results, results_of
 from texprior.session import Session, flatten
 from texprior.track import Run, RunInfo
@@ -74,8 +76,9 @@ def plan_of(session: Session) -> Plan:
     baseline = baseline_of(experiment, arms)
     better = build_metrics(session).better
     metric = experiment.ablation.metric or experiment.sweep.metric
-    if metric not in better:
-        raise ConfigError(f"ablation.metric: the experiment does not measure '{metric}'; {closest(metric, better)}")
+    for path, name in (("metric", metric), ("against", experiment.ablation.against or metric)):
+        if name not in better:
+            raise ConfigError(f"ablation.{path}: the experiment does not measure '{name}'; {closest(name, better)}")
     cells, complaints = [], []
     for seed in experiment.ablation.seeds:  # an arm's first training comes before any arm's second
         for arm in arms:
@@ -96,7 +99,7 @@ def plan_of(session: Session) -> Plan:
 
 
 def check(plan: Plan, match: bool = True) -> None:
-    """Builds and tries every arm that is still to be trained. Raises ConfigError, naming each that does not work.
+    """Builds and tries every arm that is still to be done. Raises ConfigError, naming each that does not work.
 
     ``match`` finds the strength of arms that are matched in strength, which writes it down for their first training.
     """
@@ -106,8 +109,11 @@ def check(plan: Plan, match: bool = True) -> None:
         if not cells:
             continue
         try:
-            session = plan.session.with_(experiment=cells[0].experiment)
-            rehearse(at_strength(session) if match else session)
+            session, cell = plan.session.with_(experiment=cells[0].experiment), cells[0]
+            if cell.model is not None:
+                rehearse_sampling(session, load_model(cell.model, session.registry, cell.prior, session))
+            else:
+                rehearse(at_strength(session) if match else session)
         except Exception as error:  # whatever a plugin raises is why this arm cannot work
             said = str(error) if isinstance(error, TexpriorError) else f"{type(error).__name__}: {error}"
             complaints.append(f"arm '{arm.name}': {said}")

@@ -23,6 +23,8 @@ _ALIKE = (
 )
 """What arms cannot differ in: what names and watches the work, and what they are judged by."""
 
+_SAMPLED = "sampling"
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -49,7 +51,7 @@ def arms_of(experiment: Experiment, registry: Registry) -> list[Arm]:
     arms, complaints = [], []
     for name, values in described:
         try:
-            _refuse(values)
+            _refuse(values, choice.model)
             arms.append(Arm(name, values, with_overrides(experiment, values, registry, f"arm '{name}'")))
         except ConfigError as error:
             text = str(error)
@@ -58,6 +60,16 @@ def arms_of(experiment: Experiment, registry: Registry) -> list[Arm]:
     if complaints:
         raise ConfigError("\n".join(f"ablation: {complaint}" for complaint in complaints))
     return arms
+
+
+def series_of(arms: Sequence[Arm], grid: Mapping[str, Sequence[Any]]) -> list[list[Arm]]:
+    """Arms that differ in the grid's last path alone, which a figure joins; any other is by itself."""
+    last, found = list(grid)[-1] if grid else "", dict[str, list[Arm]]()
+    for arm in arms:
+        rest = {path: value for path, value in arm.values.items() if path != last}
+        key = json.dumps(rest, sort_keys=True, default=str) if arm.values.keys() <= grid.keys() else arm.name
+        found.setdefault(key, []).append(arm)
+    return list(found.values())
 
 
 def baseline_of(experiment: Experiment, arms: Sequence[Arm]) -> Arm:
@@ -134,8 +146,10 @@ def flow(value: Any) -> str:
     return yaml.safe_dump(value, default_flow_style=True, width=math.inf).removesuffix("...\n").strip()
 
 
-def _refuse(values: Mapping[str, Any]) -> None:
+def _refuse(values: Mapping[str, Any], model: str | None) -> None:
     for path in values:
+        if model is not None and path.partition(".")[0] != _SAMPLED:
+            raise ConfigError(f"{path}: ablation.model is sampled and not trained, so arms differ in {_SAMPLED} alone")
         for fixed in _ALIKE:
             if f"{path}.".startswith(f"{fixed}.") or f"{fixed}.".startswith(f"{path}."):
                 raise ConfigError(f"{path}: arms cannot differ in {fixed}, so that they are judged alike")

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 
 from texprior.errors import ConfigError
 from texprior.plugin import Ref
-from texprior.schema import Sweep
+from texprior.questions import Sweep
 
 AUTO = "auto"
 _REPEATS = 5

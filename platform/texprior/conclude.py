@@ -115,7 +115,8 @@ def _close(plan: Plan, found: Results, outcomes: list[Outcome], report: Report) 
 
 def _write_up(run: Run, plan: Plan, found: Results, report: Report, best: str) -> None:
     """The answer on the run of the whole: the note, the winner's numbers, the figures, the files."""
-    run.notes.append(verdict.markdown(found, plan.session.experiment.ablation.split))
+    ablation = plan.session.experiment.ablation
+    run.notes.append(verdict.markdown(found, ablation.split, ablation.model is not None))
     for metric, rows in found.table.items():
         if best in rows:
             run.summary[f"winner/{metric}"] = rows[best].mean

@@ -15,21 +15,17 @@ from pydantic import BaseModel, ValidationError
 from texprior.complaints import Complaint, complaints_of, raise_complaints
 from texprior.documents import get_path, merge, nest, parse_override, read
 from texprior.errors import PluginError
+from texprior.questions import Ablation, Evaluation, Range, Section, Sweep
 from texprior.refs import Kind, Ref, kind_of, kinds_of, refs_of
 from texprior.registry import Registry
 from texprior.schema import (
     NAMED,
-    Ablation,
     Budget,
     Data,
     Diffusion,
-    Evaluation,
     Experiment,
     ProcessChoice,
-    Range,
     Sampling,
-    Section,
-    Sweep,
     Training,
     Trainings,
     component_paths,

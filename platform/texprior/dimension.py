@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from texprior.complaints import complaints_of
 from texprior.plugin import Options, Tune
-from texprior.schema import Range
+from texprior.questions import Range
 
 Dimension = Range | list[Any]
 

@@ -114,6 +114,13 @@ def rehearse(session: Session) -> None:
         )
 
 
+def rehearse_sampling(session: Session, model: Model) -> None:
+    """Restores one random patch with a trained model, sampled as the session's experiment says; keeps nothing."""
+    patch = torch.rand(1, 3, 64, 64, generator=generator(0, "rehearsal"))
+    with torch.random.fork_rng():
+        restore(model, patch.to(session.device), "rehearsal", session.experiment.sampling)
+
+
 def _layer_loss(experiment: Experiment, prior: Prior, settings: Training) -> LayerLoss:
     return LayerLoss(experiment, prior, Process(prior.scale), _patches(prior, settings), settings.amp)
 

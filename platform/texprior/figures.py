@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,52 @@ def strips(results: Results) -> Figure:
         _interval(axes, results, arm, metric, row, colour="black")
     _zero(axes, results, metric)
     return figure
+
+
+def plane(results: Results, against: str, series: Sequence[Sequence[str]]) -> Figure:
+    """Every arm in the plane of two metrics, each series joined; those that no other beats in both are named."""
+    figure = _figure(8.4, 5.4)
+    axes, metric = figure.add_subplot(), results.metric
+    colours = _colours(len(series))
+    at = {arm: (rows.mean, results.table[metric][arm].mean) for arm, rows in results.table[against].items()}
+    for arms, colour in zip(series, colours, strict=True):
+        shown = [arm for arm in arms if arm in at]
+        if shown:
+            axes.plot(*zip(*(at[arm] for arm in shown), strict=True), "o-", color=colour, linewidth=1, markersize=4)
+            axes.lines[-1].set_label(_in_common(arms))
+    axes.plot(*at[results.baseline], "o", markersize=11, markerfacecolor="none", color="black", label="baseline")
+    front = [at[arm] for arm in results.front(against)]
+    axes.plot(*zip(*front, strict=True), "--", color="black", linewidth=0.8, zorder=0, label="front")
+    names = {arm: arm for arms in series for arm in arms} | {
+        arm: arm.removeprefix(_in_common(arms)).strip() or arm for arms in series if len(arms) > 1 for arm in arms
+    }
+    for arm in results.front(against):
+        axes.annotate(names[arm], at[arm], (5, 5), textcoords="offset points", fontsize=8)
+    if "predictor" in results.references:
+        predictor = results.references["predictor"]
+        axes.plot(predictor[against], predictor[metric], "x", color=OPEN, label="predictor (no arm)")
+    for set_label, name in ((axes.set_xlabel, against), (axes.set_ylabel, metric)):
+        set_label(f"{name} {ARROWS[results.better[name]]}", fontsize=9)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    axes.grid(alpha=0.25)
+    return figure
+
+
+def _colours(count: int) -> list[Any]:
+    """Colours that are told apart: the ten of a qualitative palette, and beyond those shades of one map."""
+    import matplotlib
+
+    if count <= len(matplotlib.colormaps["tab10"].colors):  # type: ignore[attr-defined]
+        return [matplotlib.colormaps["tab10"](n) for n in range(count)]
+    return [matplotlib.colormaps["turbo"](n / (count - 1)) for n in range(count)]
+
+
+def _in_common(arms: Sequence[str]) -> str:
+    """The words that the names of a series begin with; the whole name of an arm alone."""
+    if len(arms) == 1:
+        return arms[0]
+    words = zip(*(arm.split(" ") for arm in arms), strict=False)
+    return " ".join(first[0] for first in itertools.takewhile(lambda w: len(set(w)) == 1, words)) or "arms"
 
 
 def png(figure: Figure, dpi: int = 144) -> bytes:

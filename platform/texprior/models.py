@@ -23,7 +23,7 @@ from texprior.flow.unfreeze import Unfrozen
 from texprior.registry import Registry
 from texprior.schema import Experiment, Sampling
 from texprior.session import Session
-from texprior.store import load_tensors, require_folder, save_tensors, sha256, write_atomically
+from texprior.store import about_tensors, load_tensors, require_folder, save_tensors, sha256, write_atomically
 
 CONFIG, PRIOR, PREDICTOR, ADAPTER, CARD = (
     "config.yaml",
@@ -175,6 +175,18 @@ def load_model(folder: Path, registry: Registry, prior: Path | None = None, sess
     process, predictor = Process(float(about["residual_scale"])), load_predictor(folder, inner)
     require_grid((session or inner).experiment.sampling, loaded.network, predictor)
     return Model(inner.experiment, loaded, predictor, adapter, process, folder, registry)
+
+
+def identify(folder: Path, session: Session) -> tuple[Experiment, Path, list[str]]:
+    """A model's experiment, its prior's folder, and what its networks are by content; builds none of them.
+
+    Raises ConfigError where the folder is no model, or its prior is missing.
+    """
+    require_folder(folder, "model", CONFIG, PREDICTOR, ADAPTER)
+    experiment = _session_of(folder, session.registry, session).experiment
+    about = about_tensors(folder / ADAPTER)
+    weights = [*(sha256(folder / name) for name in (PREDICTOR, ADAPTER)), str(about["prior_sha256"])]
+    return experiment, _prior_of(folder, about, None), weights
 
 
 def build_adapter(session: Session, prior: Prior) -> DenoiserAdapter:

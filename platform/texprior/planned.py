@@ -42,9 +42,10 @@ def measure_ablation(plan: Plan) -> list[Measured]:
         (row,) = measure_prior(_of(plan, group[0]))
         rows.append(_times(row, len(group)))
     predictors = _first_of_each([c for c in pending if c.predictor in c.unfinished()], lambda cell: cell.predictor)
-    adapters = _first_of_each(pending, _adapter)
+    trained = [cell for cell in pending if cell.model is None]
+    adapters = _first_of_each(trained, _adapter)
     counted: set[str] = set()
-    for group in _alike(pending, lambda cell: cell.experiment.hash(*_NETWORKS, *_PREDICTOR, *_ADAPTER)):
+    for group in _alike(trained, lambda cell: cell.experiment.hash(*_NETWORKS, *_PREDICTOR, *_ADAPTER)):
         predictor, adapter = measure_stage_two(_of(plan, group[0]), None)
         kind = group[0].experiment.hash(*_PREDICTOR)
         if kind not in counted:
@@ -95,28 +96,35 @@ def _named(rows: Sequence[Measured]) -> list[Measured]:
 def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
     """What the photographs of all cells take: prepared for training, and restored and scored; one of each is timed."""
     prepared, judged, prepare_s, judge_s = 0, 0, 0.0, 0.0
-    for cells in _alike(pending, lambda cell: cell.arm):
+
+    def kind(cell: Cell) -> tuple[Any, ...]:
+        """The arm, or of a model that is sampled all that its time depends on."""
+        settings = cell.experiment.sampling
+        calls = plan.session.registry.build("sampler", settings.sampler).calls(settings.steps) * settings.samples
+        return (cell.arm,) if cell.model is None else (calls, settings.tile, settings.halo, settings.features_mb)
+
+    for cells in _alike(pending, kind):
         session = _of(plan, cells[0])
         experiment = session.experiment
-        variants = experiment.data.variants if experiment.degradation else 1
-        train = len(session.pictures("train")[1])
         choice = experiment.evaluation
         split = len(session.pictures(choice.split)[1][: choice.limit])
-        structure_s, inputs_s, restore_s = _timed(session)
-        trainings = experiment.training
-        each = experiment.data.patches_per_photograph
-        priors = len({c.prior for c in cells if c.prior in c.unfinished()})
-        first = min(train, math.ceil(trainings.prior.budget.images / each)) * priors
-        second = min(train * variants, math.ceil(trainings.adapter.budget.images / each)) * len(cells)
-        prepared, prepare_s = prepared + first + second, prepare_s + first * structure_s + second * inputs_s
-        judged, judge_s = judged + split * len(cells), judge_s + split * len(cells) * restore_s
-    return [
-        Measured("photographs", 0, 0, prepared / prepare_s, prepared, prepare_s, None),
-        Measured("evaluations", 0, 0, judged / judge_s, judged, judge_s, None),
-    ]
+        judge_s += split * len(cells) * sum(_timed(session, choice.split)[1:])
+        judged += split * len(cells)
+        if cells[0].model is None:
+            variants = experiment.data.variants if experiment.degradation else 1
+            train = len(session.pictures("train")[1])
+            structure_s, inputs_s, _ = _timed(session, "train")
+            trainings = experiment.training
+            each = experiment.data.patches_per_photograph
+            priors = len({c.prior for c in cells if c.prior in c.unfinished()})
+            first = min(train, math.ceil(trainings.prior.budget.images / each)) * priors
+            second = min(train * variants, math.ceil(trainings.adapter.budget.images / each)) * len(cells)
+            prepared, prepare_s = prepared + first + second, prepare_s + first * structure_s + second * inputs_s
+    photographs = Measured("photographs", 0, 0, prepared / prepare_s, prepared, prepare_s, None) if prepared else None
+    return [*filter(None, [photographs]), Measured("evaluations", 0, 0, judged / judge_s, judged, judge_s, None)]
 
 
-def _timed(session: Session) -> tuple[float, float, float]:
+def _timed(session: Session, split: str) -> tuple[float, float, float]:
     """Seconds for one photograph: its structure and code, what Stage II derives from it, its restoration and scores."""
     experiment, choice = session.experiment, session.experiment.evaluation
     prior = models.build_prior(session, 1.0, Path())
@@ -125,19 +133,16 @@ def _timed(session: Session) -> tuple[float, float, float]:
     model = Model(experiment, prior, predictor, adapter, Process(0.05), Path(), session.registry)
     degradation = session.build("degradation") if experiment.degradation else None
     metrics = build_metrics(session).images
-    spent = []
-    for split in ("train", choice.split):
-        dataset, keys = session.pictures(split)
-        sample = dataset.load(keys[0])
-        clean = sample.clean[None].to(session.device)
-        with torch.no_grad():
-            started = time.monotonic()
-            prior.encoder(decompose(clean, prior.decomposition).structure)
-            structured = time.monotonic()
-            degraded = degraded_sample(sample, degradation, choice.seed)[None].to(session.device)
-            derived = inputs_of(degraded, experiment, predictor, prior, prior.encoder)
-            known = time.monotonic()
-            restored = restore(model, degraded, keys[0], None, choice.seed, derived)
-            measure(restored.picture, clean, metrics)
-        spent.append((structured - started, known - structured, time.monotonic() - known))
-    return spent[0][0], spent[0][1], spent[1][1] + spent[1][2]
+    dataset, keys = session.pictures(split)
+    sample = dataset.load(keys[0])
+    clean = sample.clean[None].to(session.device)
+    with torch.no_grad():
+        started = time.monotonic()
+        prior.encoder(decompose(clean, prior.decomposition).structure)
+        structured = time.monotonic()
+        degraded = degraded_sample(sample, degradation, choice.seed)[None].to(session.device)
+        derived = inputs_of(degraded, experiment, predictor, prior, prior.encoder)
+        known = time.monotonic()
+        restored = restore(model, degraded, keys[0], None, choice.seed, derived)
+        measure(restored.picture, clean, metrics)
+    return structured - started, known - structured, time.monotonic() - known

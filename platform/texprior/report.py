@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from texprior import figures, verdict
 from texprior.ablate import Plan
+from texprior.arms import series_of
 from texprior.cells import Cell, Outcome, outcome_of, scores_of
 from texprior.crops import ZOOM, Crop, crops_of, grid
 from texprior.provenance import commit
@@ -23,7 +24,10 @@ from texprior.results import Results
 from texprior.store import write_atomically
 from texprior.summary import ARROWS
 
-REPORT, FIGURES, TABLES = "report.html", ("forest.png", "strips.png", "grid.png"), ("scores.csv", "summary.csv")
+REPORT, TABLES = "report.html", ("scores.csv", "summary.csv")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _TEMPLATE = "report.html.j2"
 Outcomes = Sequence[tuple[Cell, Outcome]]
 
@@ -43,8 +47,7 @@ def write_report(plan: Plan, results: Results, command: str) -> Report:
     folder, crops = plan.folder, crops_of(plan, results)
     pictures, drawn = [], {}
     if len(results.ranking()) > 1 and results.baseline in results.ranking():
-        for name, draw in (("forest", figures.forest), ("strips", figures.strips)):
-            figure = draw(results)
+        for name, figure in _figures(plan, results).items():
             drawn[name] = _uri(figures.svg(figure), "svg+xml")
             write_atomically(folder / f"{name}.png", figures.png(figure))
             pictures.append(folder / f"{name}.png")
@@ -59,6 +62,16 @@ def write_report(plan: Plan, results: Results, command: str) -> Report:
     return Report(folder / REPORT, pictures, tables, crops)
 
 
+def _figures(plan: Plan, results: Results) -> dict[str, Figure]:
+    """What is drawn of a comparison, by name."""
+    ablation = plan.session.experiment.ablation
+    drawn = {"forest": figures.forest(results), "strips": figures.strips(results)}
+    if ablation.against is not None:
+        series = [[arm.name for arm in arms] for arms in series_of(plan.arms, ablation.grid)]
+        drawn["plane"] = figures.plane(results, ablation.against, series)
+    return drawn
+
+
 def _page(
     plan: Plan,
     results: Results,
@@ -71,6 +84,7 @@ def _page(
 
     experiment = plan.session.experiment
     split, ablation = experiment.ablation.split, experiment.ablation
+    sampled = ablation.model is not None
     source = files("texprior").joinpath(_TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     metrics = [results.metric, *(m for m in results.better if m != results.metric)]
@@ -78,9 +92,12 @@ def _page(
         name=experiment.name,
         question=ablation.question,
         sentence=verdict.sentence(results),
-        basis=verdict.basis(results, split),
-        caveats=verdict.caveats(results, [arm.experiment for arm in plan.arms], split),
-        how=verdict.HOW,
+        basis=verdict.basis(results, split, sampled),
+        caveats=verdict.caveats(results, [arm.experiment for arm in plan.arms], split, sampled),
+        how=verdict.how(sampled),
+        what=verdict.what(sampled),
+        against=ablation.against,
+        front=results.front(ablation.against) if "plane" in drawn and ablation.against else [],
         metric=results.metric,
         baseline=results.baseline,
         heads={m: f"{m} {ARROWS[results.better[m]]}" for m in metrics},
@@ -152,7 +169,7 @@ def _costs(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
     for stage, trainings in folders.items():
         each = sorted(set(trainings.values()))
         shown = f"{each[0]:,}" if len(each) == 1 else f"{each[0]:,} to {each[-1]:,}" if each else "-"
-        batch = getattr(plan.session.experiment.training, stage)
+        batch = getattr(plan.cells[0].experiment.training, stage)
         patch = f"{batch.patch}x{batch.patch}"
         rows.append([stage, str(len(trainings)), shown, patch, f"{sum(trainings.values()):,}"])
     return rows

@@ -50,6 +50,21 @@ class Results:
         losses = {arm: _mean_loss(self.values[self.metric][arm], self.better[self.metric]) for arm in rows}
         return sorted(losses, key=lambda arm: losses[arm])
 
+    def front(self, against: str) -> list[str]:
+        """The arms that no other arm beats in both the ranking metric and another, the best in the other first."""
+        losses = {
+            arm: tuple(_mean_loss(self.values[name][arm], self.better[name]) for name in (against, self.metric))
+            for arm in self.ranking()
+            if arm in self.values[against]
+        }
+        beaten = {
+            arm
+            for arm, own in losses.items()
+            for other in losses.values()
+            if other != own and all(theirs <= mine for theirs, mine in zip(other, own, strict=True))
+        }
+        return sorted(losses.keys() - beaten, key=lambda arm: losses[arm])
+
     def of(self, arm: str, metric: str | None = None) -> ArmScore | None:
         return self.table[metric or self.metric].get(arm)
 

@@ -127,7 +127,8 @@ class Session:
     def _data_of(self, stage: str) -> tuple[DataInput, ...]:
         """The pictures that a run of a stage sees: those of training, those of the evaluation, or both."""
         judged: str = self.experiment.evaluation.split if stage in _JUDGED else "val"
-        trains, judges = stage != "evaluation", stage not in ("prior", "predictor", "adapter")
+        sampled = stage == "evaluation" or (stage in _JUDGED and self.experiment.ablation.model is not None)
+        trains, judges = not sampled, stage not in ("prior", "predictor", "adapter")
         found = []
         for split in ["train"] * trains + [judged] * judges:
             ref = getattr(self.experiment.data, split)

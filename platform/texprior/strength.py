@@ -16,8 +16,8 @@ from texprior.dimension import allowed, tuned
 from texprior.errors import ConfigError
 from texprior.flow.decompose import Decomposer, decompose
 from texprior.plugin import Decomposition, Ref
+from texprior.questions import Range
 from texprior.registry import Registry
-from texprior.schema import Range
 
 TOLERANCE = 0.01
 """How far the texture's standard deviation may be from its target, relatively."""

@@ -11,14 +11,24 @@ from texprior.summary import ARROWS
 
 _DIRECTION = {"higher": "higher is better", "lower": "lower is better", "one": "closest to 1 is best"}
 
-HOW = (
-    "The unit is the picture. Scores are averaged over an arm's trainings picture by picture, and arms are paired "
+_HOW = (
+    "The unit is the picture. Scores are averaged over an arm's {what}s picture by picture, and arms are paired "
     "with the baseline by picture. Intervals are 95 % two-way bootstrap intervals: pictures are resampled for both "
-    "arms at once, trainings within each arm by itself (crossed design), n - 1 of n, and stretched to Welch's degrees "
+    "arms at once, {what}s within each arm by itself (crossed design), n - 1 of n, and stretched to Welch's degrees "
     "of freedom. p is Wilcoxon's signed-rank test on the pictures' differences, corrected by Holm over the arms, "
     "metric by metric. An arm is called separated where the interval leaves out 0 and the corrected p is below .05; "
     "arms are compared with the baseline only, not with each other."
 )
+
+
+def what(sampled: bool) -> str:
+    """What an arm has several of: trainings, or samplings of one trained model."""
+    return "sampling" if sampled else "training"
+
+
+def how(sampled: bool) -> str:
+    """How the numbers are made."""
+    return _HOW.format(what=what(sampled))
 
 
 def sentence(results: Results) -> str:
@@ -43,26 +53,29 @@ def sentence(results: Results) -> str:
     return f"By {results.metric} ({_DIRECTION[results.better[results.metric]]}): {'; '.join(said) or 'nothing to say'}."
 
 
-def basis(results: Results, split: str) -> str:
+def basis(results: Results, split: str, sampled: bool = False) -> str:
     """What the answer stands on."""
     rows, pictures = results.table[results.metric], len(results.pictures[results.metric])
     counts = sorted({row.trainings for row in rows.values()})
-    trainings = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0] if counts else 0}"
-    text = f"{pictures} picture{'s' * (pictures != 1)} of the split {split}, {trainings} training"
-    text += f"{'s' * (trainings != '1')} of each arm."
+    runs = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0] if counts else 0}"
+    text = f"{pictures} picture{'s' * (pictures != 1)} of the split {split}, {runs} {what(sampled)}"
+    text += f"{'s' * (runs != '1')} of each arm."
     if counts and counts[0] == 1:
-        text += " Where an arm was trained once, its interval says nothing of the luck of training."
+        done = "sampled" if sampled else "trained"
+        text += f" Where an arm was {done} once, its interval says nothing of the luck of {what(sampled)}."
     left_out = {metric: n for metric, n in results.left_out.items() if n}
     for metric, n in left_out.items():
         text += f" {metric} leaves out {n} picture{'s' * (n != 1)} that some training has no score for."
     return text
 
 
-def caveats(results: Results, arms: Sequence[Experiment], split: str) -> list[str]:
+def caveats(results: Results, arms: Sequence[Experiment], split: str, sampled: bool = False) -> list[str]:
     """What a reader must know before the answer is used."""
     found = []
+    if sampled:
+        found.append("All arms sample one trained model: what holds of it may not hold of another.")
     rates = {name: {getattr(e.training, name).lr for e in arms} for name in type(arms[0].training).model_fields}
-    if all(len(of_stage) == 1 for of_stage in rates.values()):
+    if not sampled and all(len(of_stage) == 1 for of_stage in rates.values()):
         found.append("All arms were trained with the same learning rates; none was tuned for its arm.")
     if len({e.degradation.model_dump_json() if e.degradation else "" for e in arms}) > 1:
         found.append("The arms restore different degradations: a difference may be the task's, not the method's.")
@@ -94,7 +107,7 @@ def row_of(results: Results, arm: str, metric: str) -> dict[str, str]:
     return texts
 
 
-def markdown(results: Results, split: str) -> str:
+def markdown(results: Results, split: str, sampled: bool = False) -> str:
     """Answer and table, for a tracker's note and the terminal."""
     heads = [
         "arm",
@@ -106,7 +119,7 @@ def markdown(results: Results, split: str) -> str:
     heads += ["p (Holm)", "won", "verdict"]
     lines = [heads, ["---"] * len(heads), *table(results)]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"**{sentence(results)}**\n\n{basis(results, split)}\n\n{text}\n\n{HOW}"
+    return f"**{sentence(results)}**\n\n{basis(results, split, sampled)}\n\n{text}\n\n{how(sampled)}"
 
 
 def table(results: Results) -> list[list[str]]:

@@ -6,7 +6,8 @@ import pytest
 
 from texprior.arms import arms_of, baseline_of
 from texprior.config import load, with_overrides
-from texprior.dryrun import rehearse
+from texprior.dryrun import rehearse, rehearse_sampling
+from texprior.models import load_model
 from texprior.registry import Registry
 from texprior.session import Session
 
@@ -20,19 +21,25 @@ SMALL = {
 
 
 def test_the_studies_are_found():
-    assert {"concat-choice", "decomposition-ablation", "encoder-or-not", "stage1-or-not"} <= set(STUDIES)
+    names = {"concat-choice", "decomposition-ablation", "encoder-or-not", "sampler-steps", "stage1-or-not"}
+    assert names <= set(STUDIES)
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_every_arm_works_and_the_readme_says_how_to_run_it(study):
+def test_every_arm_works_and_the_readme_says_how_to_run_it(study, monkeypatch):
+    monkeypatch.chdir(ROOT.parent)
     registry = Registry.discover()
     experiment = load(ROOT / study / "experiment.yaml", registry)
     assert experiment.name == study
-    assert len(experiment.ablation.seeds) >= 3
+    assert len(experiment.ablation.seeds) >= (3 if experiment.ablation.model is None else 1)
     readme = (ROOT / study / "README.md").read_text("utf-8")
     assert f"texprior ablate experiments/{study}/experiment.yaml" in readme
     arms = arms_of(experiment, registry)
     assert baseline_of(experiment, arms) in arms
     for arm in arms:
         small = with_overrides(arm.experiment, SMALL, registry)
-        rehearse(Session(small.model_copy(update={"device": "cpu"}), registry))
+        session = Session(small.model_copy(update={"device": "cpu"}), registry)
+        if experiment.ablation.model is None:
+            rehearse(session)
+        else:
+            rehearse_sampling(session, load_model(Path(experiment.ablation.model), registry, session=session))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from texprior.arms import arms_of, baseline_of, combinations
+from texprior.arms import arms_of, baseline_of, combinations, series_of
 from texprior.config import resolve
 from texprior.errors import ConfigError
 from texprior.registry import Registry
@@ -101,3 +101,11 @@ def test_the_baseline_is_an_arm(registry):
     assert (baseline(None), baseline("l0")) == ("guided", "l0")
     with pytest.raises(ConfigError, match=r"ablation.baseline: there is no arm 'guide'; did you mean 'guided'\?"):
         baseline("guide")
+
+
+def test_a_series_differs_in_the_last_path_of_the_grid_alone(registry):
+    grid = {"sampling.texture_strength": [0.5, 1.0], "sampling.steps": [2, 4]}
+    ablation = {"grid": grid, "arms": {"one call": {"sampling.steps": 1}}}
+    experiment = resolve({"name": "x", "encoder": "none", "ablation": ablation}, registry)
+    found = series_of(arms_of(experiment, registry), experiment.ablation.grid)
+    assert [[arm.experiment.sampling.steps for arm in series] for series in found] == [[2, 4], [2, 4], [1]]

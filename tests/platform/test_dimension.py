@@ -10,8 +10,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from texprior import space
 from texprior.config import resolve, with_overrides
 from texprior.dimension import contains, size_of, tuned
+from texprior.questions import Range
 from texprior.registry import Registry
-from texprior.schema import Range
 
 
 @pytest.fixture(scope="module")

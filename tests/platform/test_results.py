@@ -90,3 +90,22 @@ def test_without_a_baseline_there_is_no_answer():
     results = results_of({"other": [training({"lpips": 0.1})]}, ["base", "other"], "base", "lpips", BETTER)
     assert verdict.sentence(results) == "The baseline base has no lpips to compare with: there is no answer."
     assert verdict.table(results)[0][0] == "other"
+
+
+def test_the_front_holds_what_no_other_arm_beats_in_both_metrics():
+    arms = {
+        "sharp": {"psnr": 29.0, "lpips": 0.10},
+        "true": {"psnr": 31.0, "lpips": 0.20},
+        "between": {"psnr": 30.0, "lpips": 0.15},
+        "beaten": {"psnr": 29.5, "lpips": 0.16},
+        "twin": {"psnr": 30.0, "lpips": 0.15},
+        "as true": {"psnr": 31.0, "lpips": 0.25},
+    }
+    results = found(**{arm: [training(values)] for arm, values in arms.items()})
+    assert results.front("psnr") == ["true", "between", "twin", "sharp"]
+
+
+def test_where_one_is_best_the_front_goes_by_the_distance_from_it():
+    values = {"low": (0.8, 0.1), "high": (1.1, 0.2), "far": (1.5, 0.2)}
+    results = found(**{arm: [training({"ratio": ratio, "lpips": lpips})] for arm, (ratio, lpips) in values.items()})
+    assert results.front("ratio") == ["high", "low"]

@@ -40,6 +40,7 @@ def ablate(
     """Compare the arms of EXPERIMENT's ablation.
 
     Each arm is trained once per seed, from the prior to its scores; trainings that arms have in common are done once.
+    Where ablation.model names a trained model, nothing is trained: the arms sample it in different ways.
     The same command goes on with what was interrupted; started several times, on one machine or on many that share the
     folder of the runs, it shares the cells. The report says which arms are separated from the baseline.
     """
@@ -122,7 +123,8 @@ def _show(done: Concluded) -> None:
     columns = ["arm", heading, "seed sd", "difference", "95 % interval", "p (Holm)", "won", "verdict"]
     table(columns, verdict.table(results))
     click.echo(verdict.sentence(results))
-    click.echo(verdict.basis(results, done.plan.session.experiment.ablation.split))
+    ablation = done.plan.session.experiment.ablation
+    click.echo(verdict.basis(results, ablation.split, ablation.model is not None))
     click.echo(f"report: {done.page}")
     if link := comparison(done):
         server = "" if done.run["tracking_uri"].startswith("http") else " (start 'texprior ui')"

@@ -13,7 +13,7 @@ import annotated_types
 from texprior.diffusion.keys import seed_of
 from texprior.dimension import Dimension, tuned, unwrap
 from texprior.plugin import Options, Tune
-from texprior.schema import Range
+from texprior.questions import Range
 
 SAMPLES = 20
 

@@ -1,0 +1,124 @@
+"""The work on a cell of an ablation: its model is trained, or taken as it is given; then it restores and is scored."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+
+from texprior import models
+from texprior.cards import count
+from texprior.cells import CONFIG, OUTCOME, Cell, Outcome, forget, picture_of
+from texprior.errors import ImageError, Interrupted, TexpriorError
+from texprior.evaluate import evaluate, write
+from texprior.flow.decompose import Layers, decompose
+from texprior.flow.image import load_image, save_image
+from texprior.models import Model, Prior, load_model
+from texprior.results import restored
+from texprior.session import Session, component_tags
+from texprior.store import about_tensors, write_atomically
+from texprior.textures import Guess
+from texprior.track import Run, RunInfo
+from texprior.trainings import train_adapter, train_predictor, train_prior
+
+_PHOTOGRAPHS = 12
+"""Training photographs on which it is measured how much of the texture the structure foretells."""
+
+
+def run_cell(session: Session, cell: Cell, parent: RunInfo, tags: Mapping[str, str]) -> Outcome:
+    """Trains, restores and scores a cell, under a run of its own, and writes down how it ended.
+
+    Whatever goes wrong is an outcome with its reason; only an interruption is raised again, after saving.
+    """
+    inner = session.with_(experiment=cell.experiment, parent_run=parent.id)
+    info = inner.run_info(cell.folder.name, cell.name, "cell", True, **tags)
+    forget(cell)  # an outcome that is there is another experiment's
+    write_atomically(cell.folder / CONFIG, cell.experiment.to_yaml().encode())
+    started = time.monotonic()
+    try:
+        with inner.tracker.run(info) as run:
+            outcome = _work(inner.with_(parent_run=info.id), cell, run, started)
+    except Interrupted:
+        raise
+    except Exception as error:  # out of memory, a diverged training, a plugin's mistake: the other cells go on
+        session.memory.clear()
+        reason = f"{type(error).__name__}: {error}"
+        outcome = Outcome("failed", reason, cell.arm, cell.seed, seconds=time.monotonic() - started)
+    write_atomically(cell.folder / OUTCOME, json.dumps(asdict(outcome), indent=2).encode())
+    return outcome
+
+
+def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
+    model, broken = _model_of(session, cell)
+
+    def keep(number: int, key: str, versions: Mapping[str, Tensor]) -> None:
+        if number < cell.pictures:
+            save_image(versions["restored"], picture_of(cell, key))
+
+    evaluated = evaluate(session, model, keep)
+    if not evaluated.scores.scores:
+        raise TexpriorError(f"none of the pictures to judge by could be read: {'; '.join(evaluated.broken.values())}")
+    write(evaluated, cell.folder)
+    run.summary |= {name: mean.mean for name, mean in evaluated.scores.summary()[restored(evaluated.scores)].items()}
+    run.artifact(cell.folder)
+    if evaluated.sheet:
+        run.image("sheet", load_image(cell.folder / "sheet.png"))
+    about = about_tensors(model.folder / models.ADAPTER)
+    weights = {
+        "prior": model.prior.folder / models.PRIOR,
+        "predictor": model.folder / models.PREDICTOR,
+        "adapter": model.folder / models.ADAPTER,
+    }
+    return Outcome(
+        "finished",
+        arm=cell.arm,
+        seed=cell.seed,
+        model=str(cell.model or model.folder.name),
+        images={name: int(about_tensors(path)["images_seen"]) for name, path in weights.items()},
+        texture_std=model.prior.scale,
+        texture_r2=None if cell.model else _foretold(session, model.prior),
+        decomposition=model.prior.experiment.decomposition.model_dump(mode="json"),
+        residual_std=float(about["residual_std"]),
+        trainable_parameters=count(model.adapter),
+        seconds=time.monotonic() - started,
+        broken={**broken, **evaluated.broken},
+        versions={
+            **{name: str(about[name]) for name in ("texprior", "torch")},
+            **component_tags(session.experiment, session.registry),
+        },
+    )
+
+
+def _model_of(session: Session, cell: Cell) -> tuple[Model, dict[str, str]]:
+    """The cell's model, trained where it is not given, and the photographs that could not be read."""
+    if cell.model is not None:
+        return load_model(cell.model, session.registry, cell.prior, session), {}
+    prior = train_prior(session)
+    predictor = train_predictor(session)
+    trained = train_adapter(session, prior.folder, predictor.folder)
+    model = load_model(trained.folder, session.registry, prior.folder, session)
+    return model, {**prior.broken, **predictor.broken, **trained.broken}
+
+
+@torch.no_grad()
+def _foretold(session: Session, prior: Prior) -> float | None:
+    """R² of the texture on every other of the first training photographs, guessed on the rest; None without two."""
+    dataset, keys = session.pictures("train")
+    pictures = []
+    for key in keys[:_PHOTOGRAPHS]:
+        with contextlib.suppress(ImageError):  # it is named where it is trained on
+            pictures.append(dataset.load(key).clean[None].to(session.device))
+    if len(pictures) < 2:
+        return None
+    guess = Guess()
+    for take, some in ((guess.fit, pictures[::2]), (guess.judge, pictures[1::2])):
+        for picture in some:
+            take(Layers(*(layer.cpu() for layer in decompose(picture, prior.decomposition))))
+    found = guess.r2()
+    return found if math.isfinite(found) else None
