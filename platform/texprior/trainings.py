@@ -5,41 +5,34 @@ loop, and leaves a folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from texprior import cards, models
 from texprior.cache import remembering
 from texprior.diffusion.process import Process
-from texprior.errors import Interrupted
+from texprior.fit import fit, stop_of, versions
 from texprior.flow.image import PictureSet
 from texprior.flow.predict import InitialPredictor
 from texprior.folders import (
     ADAPTER_PARTS,
-    CHECKPOINT,
     PREDICTOR_PARTS,
     PRIOR_PARTS,
     TILING,
     claimed,
     folder_of,
-    furthest,
     is_done,
     trajectory_of,
 )
 from texprior.matching import before_matching, matched
 from texprior.models import Prior
 from texprior.pool import Pool
-from texprior.schema import Training
 from texprior.session import Session, data_digest
 from texprior.stages import LayerLoss, guided_pool, layer_scale, pair_pool, patches_of, prediction_loss, texture_pool
 from texprior.store import sha256
 from texprior.track import Run
-from texprior.train import NOTHING, Finished, Loss, Saved, Step, Trainee, train
+from texprior.train import Finished, Trainee
 
 
 @dataclass(frozen=True)
@@ -71,16 +64,16 @@ def train_prior(session: Session) -> Trained:
             about = {
                 "scale": scale,
                 "images_seen": done.images_seen,
-                **_stop(settings, done),
+                **stop_of(settings, done),
                 "seed": experiment.seed,
-                **_versions(),
+                **versions(),
             }
             card = cards.prior_card(session, trainee.network, about, done)
             models.save_prior(folder, experiment, trainee.averaged(), about, card)
             run.artifact(folder)
             run.summary["texture_std"] = scale
 
-        _fit(session, "prior", folder, trajectory, trainee, loss.stage_one, finish)
+        fit(session, "prior", folder, trajectory, trainee, loss.stage_one, finish)
         return Trained(folder, pool.broken)
 
 
@@ -127,11 +120,11 @@ def train_predictor(session: Session) -> Trained:
         trainee = Trainee(predictor, settings)
 
         def finish(_run: Run, done: Finished) -> None:
-            about = {"images_seen": done.images_seen, **_stop(settings, done), "seed": experiment.seed, **_versions()}
+            about = {"images_seen": done.images_seen, **stop_of(settings, done), "seed": experiment.seed, **versions()}
             models.save_predictor(folder, experiment, trainee.averaged(), about)
 
         loss = partial(prediction_loss, predictor, patches, settings.amp)
-        _fit(session, "predictor", folder, trajectory, trainee, loss, finish)
+        fit(session, "predictor", folder, trajectory, trainee, loss, finish)
         return Trained(folder, pool.broken)
 
 
@@ -139,7 +132,7 @@ def _as_it_is(session: Session, predictor: InitialPredictor, folder: Path) -> Tr
     """A predictor with nothing to train, written where a trained one would be."""
     session.say(f"predictor: '{session.experiment.predictor.name}' has nothing to train; it is taken as it is")
     if session.team.leads:
-        models.save_predictor(folder, session.experiment, predictor.state_dict(), {"images_seen": 0, **_versions()})
+        models.save_predictor(folder, session.experiment, predictor.state_dict(), {"images_seen": 0, **versions()})
     session.team.wait()
     return Trained(folder, {})
 
@@ -186,9 +179,9 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
                 "prior_sha256": prior.sha256,
                 "prior_path": os.path.relpath(prior.folder.resolve(), folder.resolve()),
                 "images_seen": done.images_seen,
-                **_stop(settings, done),
+                **stop_of(settings, done),
                 "seed": experiment.seed,
-                **_versions(),
+                **versions(),
             }
             card = cards.model_card(session, adapter, prior, about, done)
             models.save_model(folder, experiment, trainee.averaged(), predictor_folder, about, card)
@@ -197,7 +190,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
             share = trainable / cards.count(prior.network)
             run.summary |= {"residual_std": measured, "trainable_parameters": trainable, "trainable_share": share}
 
-        _fit(session, "adapter", folder, trajectory, trainee, partial(loss.stage_two, adapter), finish)
+        fit(session, "adapter", folder, trajectory, trainee, partial(loss.stage_two, adapter), finish)
         return Trained(folder, pool.broken)
 
 
@@ -218,73 +211,3 @@ def _shared_pool(
         session.memory[key] = guided_pool(session.experiment, pairs, remembering(session, prior), predictor)
     pool: Pool = session.memory[key]
     return pool
-
-
-def _fit(
-    session: Session,
-    stage: str,
-    folder: Path,
-    trajectory: str,
-    trainee: Trainee,
-    loss: Loss,
-    finish: Callable[[Run, Finished], None],
-) -> None:
-    """Runs the training loop from the furthest checkpoint of the same trajectory, and tells everyone."""
-    settings = trainee.settings
-    checkpoint = folder / CHECKPOINT
-    team = session.team
-    if session.fresh and team.leads:  # what is there is not what an interrupted fresh start goes on from
-        for stale in folder.glob("*.safetensors"):
-            stale.unlink()
-    start = None if session.fresh else furthest(folder, trajectory, settings)
-    if start is not None:
-        trainee.load(start)
-        session.say(f"{stage}: going on from {start} at {trainee.images_seen} images")
-    team.wait()
-    info = session.run_info(folder.name, folder.name, stage, resume=not session.fresh)
-    with session.tracker.run(info) as run:
-        window: list[Step] = []
-        for event in train(trainee, loss, checkpoint, {"trajectory": trajectory}, team):
-            if isinstance(event, Step):
-                window.append(event)
-                last = event.images_seen // settings.log_every_images
-                if last > (event.images_seen - settings.batch) // settings.log_every_images:
-                    run.step(event.images_seen, **_summary(stage, window))
-                    window = []
-                shown = {"loss": event.loss, "images/s": event.images_per_s}
-                session.progress(stage, event.images_seen, settings.budget.images, shown)
-            elif isinstance(event, Saved):
-                continue
-            elif event.why == "interrupted":
-                without_fresh = " without --fresh" if session.fresh else ""
-                raise Interrupted(
-                    f"{stage}: interrupted after {event.images_seen} of {settings.budget.images} images; "
-                    f"saved in {checkpoint}; the same command{without_fresh} goes on from there"
-                )
-            elif team.leads:
-                finish(run, event)
-                run.summary |= {"images_seen": event.images_seen, "elapsed_s": event.elapsed_s}
-    team.wait()
-
-
-def _summary(stage: str, window: Sequence[Step]) -> dict[str, float]:
-    n = len(window)
-    return {
-        f"{stage}.loss": sum(s.loss for s in window) / n,
-        f"{stage}.grad_norm": sum(s.grad_norm for s in window) / n,
-        f"{stage}.lr": window[-1].lr,
-        f"{stage}.images_per_s": n / sum(1 / s.images_per_s for s in window),
-    }
-
-
-def _stop(settings: Training, done: Finished) -> dict[str, Any]:
-    """Why a training stopped before its budget, if it did (the time itself would make equal weights unequal files)."""
-    if done.why == NOTHING:
-        return {"nothing_to_train": True}
-    return {"stopped_after_s": settings.budget.seconds} if done.why == "seconds" else {}
-
-
-def _versions() -> dict[str, Any]:
-    from texprior import __version__
-
-    return {"texprior": __version__, "torch": torch.__version__}
