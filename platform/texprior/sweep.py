@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -75,7 +76,7 @@ def run_sweep(
     enqueue_own(study, experiment)
     while counted(study) < min(wanted, possible or wanted):
         study.sampler = sampler_for(sweep, wanted, possible, repeats)
-        trial = study.ask()
+        trial = _asked(study)
         trial.set_user_attr("worker", this_worker())
         values = space.suggest(trial, sweep)
         known = _known(study, trial)
@@ -87,6 +88,13 @@ def run_sweep(
         on_trial(record_of(_frozen(study, trial)))
         release_stale(study, sweep.retries)
     return result_of(study, storage, objectives)
+
+
+def _asked(study: optuna.Study) -> optuna.Trial:
+    """The next trial. Optuna warns that heartbeats need its own loop; here ``stale`` keeps them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Heartbeat of storage", UserWarning)
+        return study.ask()
 
 
 def _run(

@@ -195,7 +195,8 @@ def test_the_doctor_says_what_will_be_used(texprior, runs):
     assert answer.code == 0, answer.err
     found = answer.json
     assert found["torch"] == torch.__version__
-    assert found["store"] == {"runs": str(runs), "tracking_uri": f"sqlite:///{runs / 'mlflow.db'}", "writable": True}
+    uri = f"sqlite:///{runs / 'mlflow.db'}"
+    assert found["store"] == {"runs": str(runs), "tracking_uri": uri, "writable": True, "unsent": []}
     assert {"name": "texprior/sdpa", "device": "cpu", "reason": ""} in found["attention"]
     assert [p["status"] for p in found["plugins"] if p["distribution"] == "texprior"] == ["loaded"]
     assert all(w["found"] for w in found["weights"] if w["name"] in ("lpips_alex", "niqe", "mobilenet_v2_14"))

@@ -68,6 +68,9 @@ def test_what_a_failing_tracker_missed_of_a_training_is_sent_by_a_command(texpri
     )
 
     (listed,) = texprior("runs", "unsent", "--json").json
+    doctor = texprior("doctor", "--json")
+    assert (doctor.code, doctor.json["store"]["unsent"]) == (1, [str(folder)])
+    assert f"({folder}); 'texprior runs resend' records them" in doctor.json["wrong"][0]
     assert listed["component"] == {"acme-notes/notes": {}}
     assert listed["events"] == len(expected.splitlines())
     again = texprior("runs", "resend")

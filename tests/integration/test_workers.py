@@ -65,6 +65,7 @@ def kill_one_and_check(folder: Path, storage: str, *more: str) -> None:
     os.kill(victim.user_attrs["worker"]["pid"], signal.SIGKILL)
     out, err = sweep.communicate(timeout=420)
     assert sweep.returncode == 0, err
+    assert "Warning" not in err
     trials = {t["number"]: t for t in json.loads(out)["trials"]}
     assert trials[victim.number]["state"] == "interrupted"
     study = optuna.load_study(study_name=json.loads(out)["study"], storage=storage)

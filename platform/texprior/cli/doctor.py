@@ -99,8 +99,9 @@ def _weights(registry: Registry) -> list[dict[str, Any]]:
 
 
 def _store() -> dict[str, Any]:
-    """Where runs go, and whether one can write there (a server is not asked)."""
+    """Where runs go, whether one can write there (a server is not asked), and what a tracker could not record."""
     from texprior.cli.ui import store_in_use
+    from texprior.resend import folders
     from texprior.store import runs_root
 
     root = runs_root()
@@ -108,7 +109,8 @@ def _store() -> dict[str, Any]:
     database = root / "mlflow.db"
     if database.exists() and Path(store_in_use().removeprefix("sqlite:///")) == database:
         writable = writable and os.access(database, os.W_OK)
-    return {"runs": str(root), "tracking_uri": store_in_use(), "writable": writable}
+    unsent = [str(folder) for folder in folders(root)]
+    return {"runs": str(root), "tracking_uri": store_in_use(), "writable": writable, "unsent": unsent}
 
 
 def _wrong(found: dict[str, Any]) -> list[str]:
@@ -119,6 +121,9 @@ def _wrong(found: dict[str, Any]) -> list[str]:
         wrong.append("no plugin is loaded, not even texprior's own; install it again")
     if not found["store"]["writable"]:
         wrong.append(f"{found['store']['runs']} cannot be written; name another folder in TEXPRIOR_RUNS")
+    if unsent := found["store"]["unsent"]:
+        several = f"{len(unsent)} folders of events" if len(unsent) > 1 else "a folder of events"
+        wrong.append(f"a tracker could not record {several} ({unsent[0]}); 'texprior runs resend' records them")
     return wrong
 
 
