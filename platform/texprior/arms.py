@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 
 from texprior.complaints import closest
 from texprior.config import with_overrides
+from texprior.documents import suffix
 from texprior.errors import ConfigError
 from texprior.registry import Registry
 from texprior.schema import Experiment, component_paths
@@ -118,23 +119,13 @@ def _names(arms: Sequence[Mapping[str, Any]], grid: Mapping[str, Sequence[Any]])
 
 def _label(path: str, value: Any, grid: Mapping[str, Sequence[Any]], long: bool) -> str:
     if path not in component_paths():
-        return f"{_suffix(path, grid, long)}={_text(value)}"
+        return f"{path if long else suffix(path, grid)}={_text(value)}"
     name = _text(_component(value))
     options = value[name] if isinstance(value, Mapping) and name in value else {}
     alone = sum(_text(_component(other)) == name for other in grid[path]) == 1
     shown = {} if alone or not isinstance(options, Mapping) else options
     label = f"{path}={name}" if long or name == "null" else name
     return " ".join([label, *(f"{option}={_text(given)}" for option, given in shown.items())])
-
-
-def _suffix(path: str, paths: Iterable[str], long: bool) -> str:
-    """The shortest end of a dotted path that no other of the paths has."""
-    keys = path.split(".")
-    for length in range(1, len(keys) if not long else 0):
-        suffix = ".".join(keys[-length:])
-        if sum(f".{other}".endswith(f".{suffix}") for other in paths) == 1:
-            return suffix
-    return path
 
 
 def _text(value: Any) -> str:

@@ -121,3 +121,10 @@ def _lines(node: Any, prefix: str, file: str) -> Iterator[tuple[str, str]]:
 def _problem(error: yaml.YAMLError) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
     return f"line {mark.line + 1}: {problem}" if mark else str(problem)
+
+
+def suffix(path: str, paths: Iterable[str]) -> str:
+    """The shortest end of a dotted path that no other of the paths has."""
+    keys, others = path.split("."), [f".{other}" for other in paths if other != path]
+    ends = (".".join(keys[-length:]) for length in range(1, len(keys)))
+    return next((end for end in ends if not any(other.endswith(f".{end}") for other in others)), path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Trials:
         info = inner.run_info(
             self.run_id(asked.number), f"trial {asked.number}", "trial", False, **{"texprior.trial": str(asked.number)}
         )
-        with inner.tracker.run(info) as run:
+        with inner.tracker.run(replace(info, params=searched(asked.experiment, base))) as run:
             asked.tracked_as(run.where().get("run_id", ""))
             self.session.say(f"trial {asked.number}: {described(asked.experiment, base)}")
             below = inner.with_(parent_run=info.id)
@@ -114,7 +114,9 @@ class Trials:
         evaluated = evaluate(judging(inner), model)
         self.broken |= evaluated.broken
         costs = {"trainable_parameters": float(count(model.adapter)), **evaluated.costs}
-        return evaluated, {**restored_means(evaluated.scores), **costs}
+        values, sweep = {**restored_means(evaluated.scores), **costs}, self.session.experiment.sweep
+        first = {name: values[name] for name in (sweep.metric, *sweep.also) if name in values}
+        return evaluated, {**first, **values}  # MLflow's comparison of runs opens with their first metric
 
     def _trained(self, session: Session) -> Model:
         trained = train_adapter(session, self.prior, self.predictor)
@@ -131,13 +133,18 @@ def values_of(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, An
     return values
 
 
-def described(experiment: Experiment, base: Experiment) -> str:
-    """What a trial searched, with the values that it took."""
+def searched(experiment: Experiment, base: Experiment) -> dict[str, Any]:
+    """What a trial searched, path -> the value that it took; of a component its name."""
     data = experiment.model_dump(mode="json")
     found = {path: get_path(data, path) for path in base.sweep.space}
     kinds = component_paths()
-    shown = {path: next(iter(v)) if path in kinds and isinstance(v, dict) else v for path, v in found.items()}
-    return ", ".join(f"{path}={_short(value)}" for path, value in shown.items() if value is not None)
+    named = {path: next(iter(v)) if path in kinds and isinstance(v, dict) else v for path, v in found.items()}
+    return {path: value for path, value in named.items() if value is not None}
+
+
+def described(experiment: Experiment, base: Experiment) -> str:
+    """What a trial searched, with the values that it took, in words."""
+    return ", ".join(f"{path}={_short(value)}" for path, value in searched(experiment, base).items())
 
 
 def restored_means(found: Scores) -> dict[str, float]:

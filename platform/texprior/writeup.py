@@ -7,6 +7,9 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from texprior.documents import suffix
+from texprior.schema import component_paths
+
 if TYPE_CHECKING:
     from texprior.sweeping import StudyDone
 
@@ -39,6 +42,13 @@ def note(done: StudyDone) -> str:
             _table(["parameter", "share"], rows),
         ]
     return "\n\n".join(sections)
+
+
+def configuration(params: Mapping[str, Any]) -> str:
+    """A trial's parameters in short: components by their names, options by the shortest end of their path."""
+    components = component_paths()
+    texts = {path: f"{value:.3g}" if isinstance(value, float) else str(value) for path, value in params.items()}
+    return " ".join(text if path in components else f"{suffix(path, params)}={text}" for path, text in texts.items())
 
 
 def trials_csv(done: StudyDone) -> str:

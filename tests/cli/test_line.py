@@ -189,7 +189,7 @@ def test_a_sweep_shares_the_prior_and_the_predictor_and_names_the_best(texprior,
     assert parent.data.metrics["best.adapter.cga.kernel"] == best["params"]["adapter.cga.kernel"]
     query = f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
     trials = client.search_runs([parent.info.experiment_id], query)
-    assert {r.data.params["adapter.cga.kernel"] for r in trials} == {"1", "3"}
+    assert {tuple(r.data.params.items()) for r in trials} == {(("adapter.cga.kernel", k),) for k in ("1", "3")}
     assert {r.info.status for r in trials} == {"FINISHED"}
     for run in trials:
         number = int(run.data.tags["texprior.trial"])

@@ -18,6 +18,7 @@ from texprior.importance import importances
 from texprior.registry import Registry
 from texprior.study import default_storage, redacted, study_name
 from texprior.sweep import run_sweep
+from texprior.writeup import configuration
 
 PLUGIN = Path(__file__).with_name("fake_components.py")
 CURVE = {"sampling.texture_strength": {"low": 0, "high": 2}, "sampling.steps": {"low": 1, "high": 20}}
@@ -394,3 +395,10 @@ def test_fanova_finds_what_matters(registry, storage):
     assert shares["sampling.texture_strength"] > 0.9
     assert sum(shares.values()) == pytest.approx(1)
     assert shares == importances(experiment, storage, result.study)["all"]
+
+
+def test_a_configuration_in_short_names_components_and_the_ends_of_paths():
+    params = {"adapter": "spade", "adapter.spade.width": 42, "training.adapter.lr": 0.001213}
+    assert configuration(params) == "spade width=42 lr=0.00121"
+    rates = {"training.prior.lr": 0.1, "training.adapter.lr": 0.2}
+    assert configuration(rates) == "prior.lr=0.1 adapter.lr=0.2"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -72,12 +73,26 @@ def sweep(
 
 def _document(done: StudyDone) -> dict[str, object]:
     named = {field.name: getattr(done, field.name) for field in fields(done) if field.name != "scores"}
-    return {**named, "compare": _compare(done), "metrics": done.scores.means()}
+    alike = _components(done)
+    links = {"compare": _compare(done), "compare_alike": _compare(done, alike) if alike else ""}
+    return {**named, **links, "metrics": done.scores.means()}
 
 
-def _compare(done: StudyDone) -> str:
-    """The page of the UI that compares all finished trials; its address is that of the server in use, or of 'ui'."""
-    runs = [t.run for t in done.trials if t.run and t.state == "finished"]
+def _components(done: StudyDone) -> dict[str, Any]:
+    """The best trial's components, as far as they were searched and other trials had others."""
+    from texprior.schema import component_paths
+
+    paths = [path for path in done.best.params if path in component_paths()]
+    return {p: done.best.params[p] for p in paths if len({t.params.get(p) for t in done.trials}) > 1}
+
+
+def _compare(done: StudyDone, alike: Mapping[str, Any] | None = None) -> str:
+    """The page of the UI that compares the finished trials, all of them or those with these parameters.
+
+    Its address is that of the server in use, or of 'ui'.
+    """
+    wanted = (alike or {}).items()
+    runs = [t.run for t in done.trials if t.run and t.state == "finished" and wanted <= t.params.items()]
     if not runs or "experiment_id" not in done.parent_run:
         return ""
     uri = done.parent_run["tracking_uri"]
@@ -88,9 +103,9 @@ def _compare(done: StudyDone) -> str:
 
 def _show(done: StudyDone) -> None:
     from texprior.summary import ARROWS
+    from texprior.writeup import configuration
 
     metric = next(iter(done.objectives))
-    paths = list(dict.fromkeys(path for trial in done.trials for path in trial.params))
     names = list(dict.fromkeys([*done.objectives, *(m for trial in done.trials for m in trial.values)]))
     directions = {**done.scores.better, **done.objectives}
     marks = {done.best.number: " *"}
@@ -100,7 +115,7 @@ def _show(done: StudyDone) -> None:
         [
             f"{trial.number}{marks.get(trial.number, '')}",
             trial.state,
-            *(_cell(trial.params[path]) if path in trial.params else "" for path in paths),
+            configuration(trial.params),
             *(f"{trial.values[m]:.4g}" if m in trial.values else "" for m in names),
             f"{trial.seconds:.0f}",
             trial.reason,
@@ -108,7 +123,7 @@ def _show(done: StudyDone) -> None:
         for trial in done.trials
     ]
     headings = [f"{m} {ARROWS[directions[m]]}" if m in directions else m for m in names]
-    table(["trial", "state", *paths, *headings, "s", "reason"], rows, wrap=["reason"])
+    table(["trial", "state", "configuration", *headings, "s", "reason"], rows, wrap=["configuration", "reason"])
     if done.confirmed:
         columns = ["trial", "seeds", f"{metric} {ARROWS[directions[metric]]}", "deviation over seeds"]
         table(columns, [[str(c.trial), str(c.seeds), f"{c.mean:.4g}", f"{c.deviation:.2g}"] for c in done.confirmed])
@@ -120,7 +135,5 @@ def _show(done: StudyDone) -> None:
     click.echo(f"study: {done.study} in {done.storage}")
     if compare := _compare(done):
         click.echo(f"compare the trials in the UI ('texprior ui'): {compare}")
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+        if alike := _components(done):
+            click.echo(f"those with {', '.join(map(str, alike.values()))}: {_compare(done, alike)}")
