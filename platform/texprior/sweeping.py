@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import cast
 
 from texprior.checks import require_adapters
+from texprior.confirm import Confirmed, confirm, pairs
 from texprior.errors import ConfigError, TexpriorError
 from texprior.flow.image import load_image
 from texprior.importance import importances
 from texprior.metrics import build_metrics
-from texprior.scores import Scores, loss_of
+from texprior.scores import Scores
 from texprior.session import Session
 from texprior.store import write_atomically
 from texprior.study import Better, SweepResult, TrialRecord, default_storage, study_name
@@ -29,17 +28,6 @@ from texprior.track import Run
 from texprior.trainings import train_predictor, train_prior
 from texprior.trial import COSTS, Trials
 from texprior.workers import Job, Launcher, outcome, run_workers
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """A trial's configuration with fresh seeds: the first objective's mean and standard deviation over them."""
-
-    trial: int
-    seeds: list[int]
-    values: list[float]
-    mean: float
-    deviation: float
 
 
 @dataclass(frozen=True)
@@ -89,6 +77,7 @@ def run_study(
     """
     objectives, name = objectives_of(session), study_name(session.experiment)
     place, crew = storage or default_storage(), crew or Crew()
+    alone = crew.workers == 1 and crew.launcher == "local"
     require_adapters(session, prior)
     with _parent(session, run, name) as parent:
         inner = session.with_(parent_run=parent.info.id)
@@ -98,8 +87,8 @@ def run_study(
         folder = prior or cast("Path", stage_one and stage_one.folder)
         objective = Trials(inner, name, folder, predictor.folder, broken)
         wanted = trials or session.experiment.sweep.trials
-        if crew.workers > 1 or crew.launcher != "local":
-            job = _job(inner, objective, place, objectives, wanted)
+        job = _job(inner, objective, place, objectives, wanted)
+        if not alone:
             run_workers(job, crew.workers, crew.launcher, crew.address, session.say)
 
         def told(trial: TrialRecord) -> None:
@@ -119,6 +108,9 @@ def run_study(
         if result.best is None:
             reasons = "; ".join(dict.fromkeys(t.reason for t in result.trials if t.reason))
             raise TexpriorError(f"study {name}: none of its {len(result.trials)} trials finished ({reasons})")
+        again = min(crew.workers, len(pairs(objective, result)))
+        if not alone and again > 1:
+            run_workers(replace(job, confirm=True), again, crew.launcher, crew.address, session.say)
         confirmed = confirm(objective, result)
         best = next((t for t in result.trials if confirmed and t.number == confirmed[0].trial), result.best)
         model, scores = objective.outcome(best)
@@ -141,25 +133,6 @@ def run_study(
         )
         _write_up(parent, objective, done, result)
         return done
-
-
-def confirm(trials: Trials, result: SweepResult) -> list[Confirmed]:
-    """Trains the best configurations with fresh seeds, the seeds in the outer loop; best mean first."""
-    experiment = trials.session.experiment
-    choice, metric = experiment.sweep.confirm, experiment.sweep.metric
-    better = result.objectives[metric]
-    finished = [t for t in result.trials if t.state == "finished"]
-    best = sorted(finished, key=lambda t: loss_of(better, t.values[metric]))[: choice.top]
-    seeds = [experiment.seed + 1 + n for n in range(choice.seeds)]
-    values: dict[int, list[float]] = {t.number: [] for t in best}
-    for seed in seeds:
-        for trial in best:
-            values[trial.number].append(trials.again(trial, seed)[metric])
-    found = [
-        Confirmed(number, seeds, row, fmean(row), stdev(row) if len(row) > 1 else math.nan)
-        for number, row in values.items()
-    ]
-    return sorted(found, key=lambda c: loss_of(better, c.mean))
 
 
 def objectives_of(session: Session) -> dict[str, Better]:

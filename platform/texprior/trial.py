@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -71,8 +72,12 @@ class Trials:
         return values
 
     def again(self, trial: TrialRecord, seed: int) -> Mapping[str, float]:
-        """A trial's configuration trained and judged with a fresh seed, as a run of its own."""
+        """A trial's configuration trained and judged with a fresh seed, as a run of its own; done once."""
         experiment = self.experiment_of(trial, seed)
+        folder = self.folder(trial.number) / f"seed-{seed}"
+        known = _known(folder / "values.json", experiment)
+        if known is not None:
+            return known
         inner = self.session.with_(experiment=experiment)
         name = f"trial {trial.number}, seed {seed}"
         tags = {"texprior.trial": str(trial.number), "texprior.seed": str(seed)}
@@ -80,8 +85,10 @@ class Trials:
         with inner.tracker.run(info) as run:
             self.session.say(f"trial {trial.number} again, with seed {seed}")
             evaluated, values = self._judged(inner.with_(parent_run=info.id), experiment)
-            write(evaluated, self.folder(trial.number) / f"seed-{seed}")
+            write(evaluated, folder)
             run.summary |= values
+        document = {"experiment": experiment.hash(), "values": values}
+        write_atomically(folder / "values.json", json.dumps(document).encode())
         return values
 
     def outcome(self, trial: TrialRecord) -> tuple[Path, Scores]:
@@ -122,6 +129,14 @@ class Trials:
         trained = train_adapter(session, self.prior, self.predictor)
         self.broken |= trained.broken
         return load_model(trained.folder, session.registry, self.prior, session)
+
+
+def _known(path: Path, experiment: Experiment) -> dict[str, float] | None:
+    """What a confirmation found, where it was of this experiment: another storage numbers its trials from 0 too."""
+    if not path.is_file():
+        return None
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return dict(document["values"]) if document["experiment"] == experiment.hash() else None
 
 
 def values_of(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, Any]:

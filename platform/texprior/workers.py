@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from texprior.config import resolve
+from texprior.confirm import share
 from texprior.errors import ConfigError, TexpriorError
 from texprior.registry import Registry
 from texprior.session import Session
@@ -43,11 +44,17 @@ class Job:
     objectives: dict[str, Better]
     trials: int
     threads: int | None = None
-    name: str = "worker"
+    confirm: bool = False
+    """Whether the trials are done, and their best are to be trained with fresh seeds."""
+    number: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"worker {self.number + 1}"
 
 
 def work(job: Job) -> None:
-    """Runs trials until the study has enough of them; what the trials say goes to stderr, with the worker's name."""
+    """Runs trials until the study has enough of them, or confirms the best; what they say goes to stderr, by name."""
     import yaml
 
     os.environ["TEXPRIOR_RUNS"] = job.root
@@ -63,7 +70,9 @@ def work(job: Job) -> None:
 
     session = Session.start(placed, registry, root=Path(job.root), say=say, parent_run=job.parent_run)
     trials = Trials(session, job.study, Path(job.prior), Path(job.predictor))
-    run_sweep(placed, registry, trials, job.storage, job.objectives, told, job.trials, trials.shared)
+    result = run_sweep(placed, registry, trials, job.storage, job.objectives, told, job.trials, trials.shared)
+    if job.confirm:
+        share(trials, result, job.number)
 
 
 def outcome(trial: TrialRecord, objectives: dict[str, Better]) -> str:
@@ -75,10 +84,10 @@ def outcome(trial: TrialRecord, objectives: dict[str, Better]) -> str:
 def run_workers(job: Job, workers: int, launcher: Launcher, address: str | None, say: Callable[[str], None]) -> None:
     """Starts so many workers and waits for them; one that dies is named, and its trial is the others' to run again."""
     threads = job.threads or max(1, (os.cpu_count() or 1) // workers if launcher == "local" else 1)
-    jobs = [replace(job, name=f"worker {n + 1}", threads=threads) for n in range(workers)]
+    jobs = [replace(job, number=n, threads=threads) for n in range(workers)]
     failures = run_local({job.name: partial(work, job) for job in jobs}) if launcher == "local" else _ray(jobs, address)
     for name, problem in failures.items():
-        say(f"{name} {problem}; its trial goes back in the queue")
+        say(f"{name} {problem}; what it was at is done by the others")
     if len(failures) == workers:
         raise TexpriorError(f"all {workers} workers of the sweep ended early ({'; '.join(failures.values())})")
 

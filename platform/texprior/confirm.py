@@ -1,0 +1,84 @@
+"""The best trials of a sweep once more, with fresh seeds, before one is called best. Workers share the trainings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+from texprior.blame import reason_of
+from texprior.claims import claim, turn
+from texprior.errors import Interrupted
+from texprior.scores import loss_of
+from texprior.study import SweepResult, TrialRecord
+from texprior.trial import Trials
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A trial's configuration with fresh seeds: the first objective's mean and standard deviation over them."""
+
+    trial: int
+    seeds: list[int]
+    values: list[float]
+    mean: float
+    deviation: float
+
+
+def confirm(trials: Trials, result: SweepResult) -> list[Confirmed]:
+    """What the fresh seeds say, the best mean first; a training that no worker has done is done here.
+
+    A configuration that fails with a fresh seed is named, and is not among them.
+    """
+    metric = trials.session.experiment.sweep.metric
+    rows: dict[int, dict[int, float | None]] = {}
+    for trial, seed in pairs(trials, result):
+        with turn(_lock(trials, trial, seed)):
+            rows.setdefault(trial.number, {})[seed] = _value(trials, trial, seed)
+    found = []
+    for number, row in rows.items():
+        values = [value for value in row.values() if value is not None]
+        if len(values) == len(row):
+            deviation = stdev(values) if len(values) > 1 else math.nan
+            found.append(Confirmed(number, list(row), values, fmean(values), deviation))
+    return sorted(found, key=lambda c: loss_of(result.objectives[metric], c.mean))
+
+
+def share(trials: Trials, result: SweepResult, worker: int) -> None:
+    """Does every training that nobody is at, each worker beginning with another seed."""
+    work = pairs(trials, result)
+    choice = trials.session.experiment.sweep.confirm
+    begin = worker % choice.seeds * len(work) // choice.seeds
+    for trial, seed in (*work[begin:], *work[:begin]):
+        with claim(_lock(trials, trial, seed)) as held:
+            if held:
+                _value(trials, trial, seed)
+
+
+def pairs(trials: Trials, result: SweepResult) -> list[tuple[TrialRecord, int]]:
+    """The best trials with each fresh seed; seeds in the outer loop, as trials share the pictures prepared for one."""
+    experiment = trials.session.experiment
+    choice, metric = experiment.sweep.confirm, experiment.sweep.metric
+    finished = [t for t in result.trials if t.state == "finished"]
+    best = sorted(finished, key=lambda t: loss_of(result.objectives[metric], t.values[metric]))[: choice.top]
+    return [(trial, experiment.seed + 1 + n) for n in range(choice.seeds) for trial in best]
+
+
+def _value(trials: Trials, trial: TrialRecord, seed: int) -> float | None:
+    """The searched metric of a trial's configuration with a fresh seed; None where it fails, which is said."""
+    metric = trials.session.experiment.sweep.metric
+    try:
+        value = trials.again(trial, seed)[metric]
+        reason = "" if math.isfinite(value) else f"{metric} is {value}"
+    except Interrupted:
+        raise
+    except Exception as error:  # out of memory, a diverged training: of the others one may still be the best
+        reason = reason_of(error)
+    if reason:
+        trials.session.say(f"trial {trial.number} again, with seed {seed}, failed: {reason}")
+    return None if reason else value
+
+
+def _lock(trials: Trials, trial: TrialRecord, seed: int) -> Path:
+    return trials.session.root / ".locks" / f"{trials.study}-{trial.number}-seed-{seed}.lock"
