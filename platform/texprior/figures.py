@@ -60,7 +60,7 @@ def strips(results: Results) -> Figure:
 
 
 def plane(results: Results, against: str, series: Sequence[Sequence[str]]) -> Figure:
-    """Every arm in the plane of two metrics, each series joined; those that no other beats in both are named."""
+    """Every arm in the plane of two metrics, each series joined; those that no other beats in both are numbered."""
     figure = _figure(8.4, 5.4)
     axes, metric = figure.add_subplot(), results.metric
     colours = _colours(len(series))
@@ -73,14 +73,14 @@ def plane(results: Results, against: str, series: Sequence[Sequence[str]]) -> Fi
     axes.plot(*at[results.baseline], "o", markersize=11, markerfacecolor="none", color="black", label="baseline")
     front = [at[arm] for arm in results.front(against)]
     axes.plot(*zip(*front, strict=True), "--", color="black", linewidth=0.8, zorder=0, label="front")
-    names = {arm: arm for arms in series for arm in arms} | {
-        arm: arm.removeprefix(_in_common(arms)).strip() or arm for arms in series if len(arms) > 1 for arm in arms
-    }
-    for arm in results.front(against):
-        axes.annotate(names[arm], at[arm], (5, 5), textcoords="offset points", fontsize=8)
+    for place, arm in enumerate(results.front(against)):
+        offset = (5, 4) if place % 2 else (-10, -9)  # neighbours on the front do not hide each other's numbers
+        axes.annotate(f"{place + 1}", at[arm], offset, textcoords="offset points", fontsize=8)
     if "predictor" in results.references:
         predictor = results.references["predictor"]
         axes.plot(predictor[against], predictor[metric], "x", color=OPEN, label="predictor (no arm)")
+    for place, arm in enumerate(results.front(against)):
+        axes.plot([], [], linestyle="", marker=f"${place + 1}$", color="black", label=arm)
     for set_label, name in ((axes.set_xlabel, against), (axes.set_ylabel, metric)):
         set_label(f"{name} {ARROWS[results.better[name]]}", fontsize=9)
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)

@@ -87,6 +87,7 @@ def _page(
     sampled = ablation.model is not None
     source = files("texprior").joinpath(_TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    shown = results.front(ablation.against) if "plane" in drawn and ablation.against else []
     metrics = [results.metric, *(m for m in results.better if m != results.metric)]
     return environment.from_string(source).render(
         name=experiment.name,
@@ -97,11 +98,12 @@ def _page(
         how=verdict.how(sampled),
         what=verdict.what(sampled),
         against=ablation.against,
-        front=results.front(ablation.against) if "plane" in drawn and ablation.against else [],
+        front=shown,
         metric=results.metric,
         baseline=results.baseline,
         heads={m: f"{m} {ARROWS[results.better[m]]}" for m in metrics},
         arms=[(arm, {m: verdict.row_of(results, arm, m) for m in metrics}) for arm in results.ranking()],
+        means={arm: {m: f"{rows[arm].mean:#.4g}" for m, rows in results.table.items() if arm in rows} for arm in shown},
         references=[
             (name, {m: verdict.number(row[m], "#.4g") for m in metrics}) for name, row in results.references.items()
         ],

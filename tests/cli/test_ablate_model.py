@@ -76,7 +76,7 @@ def test_the_report_speaks_of_samplings_and_shows_the_plane(sampled):
     assert "<h2>psnr_rgb ↑ against texture_ratio_gauss2 →1</h2>" in page
     assert Image.open(Path(sampled.json["folder"]) / "plane.png").width > 600
     best = {m: max(rows, key=lambda arm: rows[arm]["mean"]) for m, rows in sampled.json["table"].items()}
-    assert best["psnr_rgb"] in page.partition("beats in both: ")[2].partition(".</figcaption>")[0]
+    assert f"<li>{best['psnr_rgb']}: " in page.partition("which are numbered")[2].partition("</ol>")[0]
 
 
 def test_its_runs_saw_no_training_pictures(sampled):
