@@ -75,7 +75,7 @@ def test_a_page_works_as_it_stands(repository, desk, page):
         assert "8 to 64, log" in shown
         assert "adapter:\n  gate:\n    width: 32" in shown
         swept = next(out for text, out in said if "sweep" in text)
-        assert "adapter.gate.width" in swept
+        assert "gate width=" in swept
         assert "model: " in swept
 
 
