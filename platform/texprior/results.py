@@ -63,7 +63,7 @@ class Results:
             for other in losses.values()
             if other != own and all(theirs <= mine for theirs, mine in zip(other, own, strict=True))
         }
-        return sorted(losses.keys() - beaten, key=lambda arm: losses[arm])
+        return sorted((arm for arm in losses if arm not in beaten), key=lambda arm: losses[arm])
 
     def of(self, arm: str, metric: str | None = None) -> ArmScore | None:
         return self.table[metric or self.metric].get(arm)

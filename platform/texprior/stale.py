@@ -31,12 +31,19 @@ def release_stale(study: optuna.Study, retries: int) -> None:
     A worker on this host is dead when its process is; one on another host when the database, if it keeps heartbeats,
     has not heard of it for ``GRACE_S``. Only the worker that changed the trial's state queues it again.
     """
-    lock = runs_root() / f".{study.study_name}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):  # SQLite and journal files have no row locks
+    with one_at_a_time(study):
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if _is_dead(study, trial):
                 _fail(study, trial, retries)
+
+
+@contextmanager
+def one_at_a_time(study: optuna.Study) -> Iterator[None]:
+    """Keeps the other workers of a study waiting: SQLite and journal files have no row locks."""
+    lock = runs_root() / f".{study.study_name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        yield
 
 
 def put_back(study: optuna.Study, trial: FrozenTrial) -> None:

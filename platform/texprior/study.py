@@ -19,7 +19,7 @@ from texprior import space
 from texprior.asking import check_names
 from texprior.errors import ConfigError
 from texprior.schema import Experiment
-from texprior.stale import GRACE_S, HEARTBEAT_S
+from texprior.stale import GRACE_S, HEARTBEAT_S, one_at_a_time
 from texprior.store import runs_root
 
 Better = Literal["higher", "lower", "one"]
@@ -216,10 +216,11 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def enqueue_own(study: optuna.Study, experiment: Experiment) -> None:
-    """The experiment's own configuration is the first trial, where the space holds it."""
+    """The experiment's own configuration is the first trial, where the space holds it; of two workers one queues it."""
     own = space.default_values(experiment)
-    if own and not study.get_trials(deepcopy=False):
-        study.enqueue_trial(space.params_of(own), skip_if_exists=True)
+    with one_at_a_time(study):
+        if own and not study.get_trials(deepcopy=False):
+            study.enqueue_trial(space.params_of(own), skip_if_exists=True)
 
 
 def counted(study: optuna.Study) -> int:
