@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from texprior import models
 from texprior.arms import Arm, arms_of, baseline_of
 from texprior.cells import Cell, Outcome, cell_of, forget, outcome_of, scores_of
 from texprior.cellwork import run_cell
@@ -24,7 +25,7 @@ from texprior.documents import get_path
 from texprior.dryrun import rehearse, rehearse_sampling
 from texprior.errors import ConfigError, TexpriorError
 from texprior.metrics import build_metrics
-from texprior.models import load_model
+from texprior.models import Model
 from texprior.results import Results, results_of
 from texprior.session import Session, flatten
 from texprior.track import Run, RunInfo
@@ -104,6 +105,7 @@ def check(plan: Plan, match: bool = True) -> None:
     ``match`` finds the strength of arms that are matched in strength, which writes it down for their first training.
     """
     complaints = []
+    model: Model | None = None
     for arm in plan.arms:
         cells = [cell for cell in plan.of(arm.name) if outcome_of(cell) is None]
         if not cells:
@@ -111,7 +113,9 @@ def check(plan: Plan, match: bool = True) -> None:
         try:
             session, cell = plan.session.with_(experiment=cells[0].experiment), cells[0]
             if cell.model is not None:
-                rehearse_sampling(session, load_model(cell.model, session.registry, cell.prior, session))
+                model = model or models.load_model(cell.model, session.registry, cell.prior, session)
+                models.require_grid(session.experiment.sampling, model.prior.network, model.predictor)
+                rehearse_sampling(session, model)
             else:
                 rehearse(at_strength(session) if match else session)
         except Exception as error:  # whatever a plugin raises is why this arm cannot work

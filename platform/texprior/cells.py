@@ -115,9 +115,8 @@ def _sampled(session: Session, arm: Arm, seed: int) -> Cell:
 
 def _alone(session: Session, arm: Arm, **update: Any) -> Experiment:
     """An arm's experiment as a cell's own: judged in one way, with nothing else to compare."""
-    choice, ablation = arm.experiment.evaluation, session.experiment.ablation
     ablation = session.experiment.ablation
-    judged = choice.model_copy(
+    judged = arm.experiment.evaluation.model_copy(
         update={"split": ablation.split, "steps": [], "texture_strengths": [], "controls": False, "choose_by": None}
     )
     update |= {"evaluation": judged, "sweep": Sweep(), "ablation": Ablation(model=ablation.model)}

@@ -64,22 +64,25 @@ def plane(results: Results, against: str, series: Sequence[Sequence[str]]) -> Fi
     figure = _figure(8.4, 5.4)
     axes, metric = figure.add_subplot(), results.metric
     colours = _colours(len(series))
-    at = {arm: (rows.mean, results.table[metric][arm].mean) for arm, rows in results.table[against].items()}
+    others, own = results.table[against], results.table[metric]
+    at = {arm: (others[arm].mean, own[arm].mean) for arm in results.ranking() if arm in others}
     for arms, colour in zip(series, colours, strict=True):
         shown = [arm for arm in arms if arm in at]
         if shown:
             axes.plot(*zip(*(at[arm] for arm in shown), strict=True), "o-", color=colour, linewidth=1, markersize=4)
             axes.lines[-1].set_label(_in_common(arms))
     axes.plot(*at[results.baseline], "o", markersize=11, markerfacecolor="none", color="black", label="baseline")
-    front = [at[arm] for arm in results.front(against)]
-    axes.plot(*zip(*front, strict=True), "--", color="black", linewidth=0.8, zorder=0, label="front")
-    for place, arm in enumerate(results.front(against)):
+    front = results.front(against)
+    axes.plot(
+        *zip(*(at[arm] for arm in front), strict=True), "--", color="black", linewidth=0.8, zorder=0, label="front"
+    )
+    for place, arm in enumerate(front):
         offset = (5, 4) if place % 2 else (-10, -9)  # neighbours on the front do not hide each other's numbers
         axes.annotate(f"{place + 1}", at[arm], offset, textcoords="offset points", fontsize=8)
     if "predictor" in results.references:
         predictor = results.references["predictor"]
         axes.plot(predictor[against], predictor[metric], "x", color=OPEN, label="predictor (no arm)")
-    for place, arm in enumerate(results.front(against)):
+    for place, arm in enumerate(front):
         axes.plot([], [], linestyle="", marker=f"${place + 1}$", color="black", label=arm)
     for set_label, name in ((axes.set_xlabel, against), (axes.set_ylabel, metric)):
         set_label(f"{name} {ARROWS[results.better[name]]}", fontsize=9)

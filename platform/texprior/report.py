@@ -66,7 +66,7 @@ def _figures(plan: Plan, results: Results) -> dict[str, Figure]:
     """What is drawn of a comparison, by name."""
     ablation = plan.session.experiment.ablation
     drawn = {"forest": figures.forest(results), "strips": figures.strips(results)}
-    if ablation.against is not None:
+    if ablation.against is not None and results.of(results.baseline, ablation.against) is not None:
         series = [[arm.name for arm in arms] for arms in series_of(plan.arms, ablation.grid)]
         drawn["plane"] = figures.plane(results, ablation.against, series)
     return drawn
@@ -87,7 +87,6 @@ def _page(
     sampled = ablation.model is not None
     source = files("texprior").joinpath(_TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    shown = results.front(ablation.against) if "plane" in drawn and ablation.against else []
     metrics = [results.metric, *(m for m in results.better if m != results.metric)]
     return environment.from_string(source).render(
         name=experiment.name,
@@ -98,12 +97,11 @@ def _page(
         how=verdict.how(sampled),
         what=verdict.what(sampled),
         against=ablation.against,
-        front=shown,
+        front=_front(results, ablation.against) if ablation.against and "plane" in drawn else [],
         metric=results.metric,
         baseline=results.baseline,
         heads={m: f"{m} {ARROWS[results.better[m]]}" for m in metrics},
         arms=[(arm, {m: verdict.row_of(results, arm, m) for m in metrics}) for arm in results.ranking()],
-        means={arm: {m: f"{rows[arm].mean:#.4g}" for m, rows in results.table.items() if arm in rows} for arm in shown},
         references=[
             (name, {m: verdict.number(row[m], "#.4g") for m in metrics}) for name, row in results.references.items()
         ],
@@ -121,6 +119,14 @@ def _page(
         versions=sorted({pair for _, o in outcomes for pair in o.versions.items()}),
         experiment=experiment.to_yaml(),
     )
+
+
+def _front(results: Results, against: str) -> list[list[str]]:
+    """Each arm on the front with its means in the other metric and in the ranking one."""
+    return [
+        [arm, *(verdict.row_of(results, arm, metric)["mean"] for metric in (against, results.metric))]
+        for arm in results.front(against)
+    ]
 
 
 def _textures(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
