@@ -53,7 +53,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118 (no mapping)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:  # torch's, where the file has just vanished
         raise ConfigError(f"{path}: these weights cannot be read ({error})") from None
 
 
@@ -65,7 +65,7 @@ def about_tensors(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             about: dict[str, Any] = json.loads((file.metadata() or {}).get("texprior", "{}"))
             return about
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:  # torch's, where the file has just vanished
         raise ConfigError(f"{path}: these weights cannot be read ({error})") from None
 
 

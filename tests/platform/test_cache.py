@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -149,6 +150,21 @@ for i in torch.randint(16, (60,), generator=order).tolist():
     assert torch.equal(decomposition(images[i : i + 1]).structure, images[i : i + 1] / 2), i
 print("right")
 """
+
+
+def test_a_layer_that_vanishes_while_it_is_opened_is_computed_again(tmp_path, monkeypatch):
+    """safetensors reads the header, then torch opens the file once more: another process may remove it in between."""
+    cache = LayerCache(tmp_path, MB)
+    cache.put("ab", torch.zeros(3, 4, 4), {})
+    opened = torch.UntypedStorage.from_file
+
+    def too_late(path, *arguments, **options):
+        Path(path).unlink()
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(torch.UntypedStorage, "from_file", too_late)
+    assert cache.get("ab") is None
+    assert files(tmp_path) == []  # it was opened, and vanished
 
 
 def test_two_processes_share_a_folder_that_is_too_small_for_them(tmp_path):
