@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,6 +61,11 @@ class Crew:
     address: str | None = None
     """Of a Ray cluster; a new local one, or the one in RAY_ADDRESS, where none is given."""
 
+    def run(self, job: Job, most: int, say: Callable[[str], None]) -> None:
+        """Has at most so many workers do a job; nothing where this process works alone."""
+        if self.workers > 1 or self.launcher != "local":
+            run_workers(job, min(self.workers, most), self.launcher, self.address, say)
+
 
 def run_study(
     session: Session,
@@ -77,7 +82,6 @@ def run_study(
     """
     objectives, name = objectives_of(session), study_name(session.experiment)
     place, crew = storage or default_storage(), crew or Crew()
-    alone = crew.workers == 1 and crew.launcher == "local"
     require_adapters(session, prior)
     with _parent(session, run, name) as parent:
         inner = session.with_(parent_run=parent.info.id)
@@ -88,8 +92,7 @@ def run_study(
         objective = Trials(inner, name, folder, predictor.folder, broken)
         wanted = trials or session.experiment.sweep.trials
         job = _job(inner, objective, place, objectives, wanted)
-        if not alone:
-            run_workers(job, crew.workers, crew.launcher, crew.address, session.say)
+        crew.run(job, crew.workers, session.say)
 
         def told(trial: TrialRecord) -> None:
             session.say(f"trial {trial.number}: {outcome(trial, dict(objectives))}")
@@ -108,9 +111,9 @@ def run_study(
         if result.best is None:
             reasons = "; ".join(dict.fromkeys(t.reason for t in result.trials if t.reason))
             raise TexpriorError(f"study {name}: none of its {len(result.trials)} trials finished ({reasons})")
-        again = min(crew.workers, len(pairs(objective, result)))
-        if not alone and again > 1:
-            run_workers(replace(job, confirm=True), again, crew.launcher, crew.address, session.say)
+        undone = [pair for pair in pairs(objective, result) if objective.known(*pair) is None]
+        if len(undone) > 1:
+            crew.run(replace(job, confirm=True), len(undone), session.say)
         confirmed = confirm(objective, result)
         best = next((t for t in result.trials if confirmed and t.number == confirmed[0].trial), result.best)
         model, scores = objective.outcome(best)

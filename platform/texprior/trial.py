@@ -73,11 +73,11 @@ class Trials:
 
     def again(self, trial: TrialRecord, seed: int) -> Mapping[str, float]:
         """A trial's configuration trained and judged with a fresh seed, as a run of its own; done once."""
-        experiment = self.experiment_of(trial, seed)
-        folder = self.folder(trial.number) / f"seed-{seed}"
-        known = _known(folder / "values.json", experiment)
+        known = self.known(trial, seed)
         if known is not None:
             return known
+        experiment = self.experiment_of(trial, seed)
+        folder = self.folder(trial.number) / f"seed-{seed}"
         inner = self.session.with_(experiment=experiment)
         name = f"trial {trial.number}, seed {seed}"
         tags = {"texprior.trial": str(trial.number), "texprior.seed": str(seed)}
@@ -90,6 +90,15 @@ class Trials:
         document = {"experiment": experiment.hash(), "values": values}
         write_atomically(folder / "values.json", json.dumps(document).encode())
         return values
+
+    def known(self, trial: TrialRecord, seed: int) -> Mapping[str, float] | None:
+        """What ``again`` found, where it was of this experiment: another storage numbers its trials from 0 too."""
+        path = self.folder(trial.number) / f"seed-{seed}" / "values.json"
+        if not path.is_file():
+            return None
+        document = json.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, float] = document["values"]
+        return values if document["experiment"] == self.experiment_of(trial, seed).hash() else None
 
     def outcome(self, trial: TrialRecord) -> tuple[Path, Scores]:
         """A trial's model and scores; what another process made of it is read, or made again where it is missing."""
@@ -129,14 +138,6 @@ class Trials:
         trained = train_adapter(session, self.prior, self.predictor)
         self.broken |= trained.broken
         return load_model(trained.folder, session.registry, self.prior, session)
-
-
-def _known(path: Path, experiment: Experiment) -> dict[str, float] | None:
-    """What a confirmation found, where it was of this experiment: another storage numbers its trials from 0 too."""
-    if not path.is_file():
-        return None
-    document = json.loads(path.read_text(encoding="utf-8"))
-    return dict(document["values"]) if document["experiment"] == experiment.hash() else None
 
 
 def values_of(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, Any]:
