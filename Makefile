@@ -16,7 +16,7 @@ demo-quick: $(VENV)/installed
 
 # All tests, on every core; arguments of pytest in ARGS, such as make test ARGS="-k sampler". Tests that need Ray or
 # PostgreSQL's driver run with EXTRAS=,ray,postgres, and are skipped without them.
-test: $(VENV)/installed-dev
+test: $(VENV)/installed-dev$(EXTRAS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # The tests of components that need packages of their own (timm, spandrel, pyiqa, xformers), in a second environment of
@@ -45,9 +45,10 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/created
 	$(PIP) -e .
 	@touch $@
 
-$(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/created
+# An environment without the EXTRAS that are asked for gets them, too.
+$(sort $(VENV)/installed-dev $(VENV)/installed-dev$(EXTRAS)): pyproject.toml constraints.txt | $(VENV)/created
 	$(PIP) -e '.[dev$(EXTRAS)]'
-	@touch $(VENV)/installed $@
+	@touch $(VENV)/installed $(VENV)/installed-dev $@
 
 $(VENV)-extras/installed: pyproject.toml constraints-extras.txt
 	$(PYTHON) -m venv $(VENV)-extras
