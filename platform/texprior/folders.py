@@ -62,9 +62,12 @@ def claimed(session: Session, folder: Path) -> Iterator[None]:
 
 
 def furthest(folder: Path, trajectory: str, settings: Training) -> Path | None:
-    """The checkpoint of this training, or of one that differs only in its budget, with the most images."""
+    """The checkpoint of this training, or of one that differs only in its budget, with the most images.
+
+    It may be another experiment's below the same runs.
+    """
     best: tuple[int, Path] | None = None
-    for path in [folder / CHECKPOINT, *sorted(folder.parent.glob(f"*-{trajectory}-*/{CHECKPOINT}"))]:
+    for path in [folder / CHECKPOINT, *sorted(folder.parent.parent.glob(f"*/*-{trajectory}-*/{CHECKPOINT}"))]:
         if path.is_file():
             seen = int(about_tensors(path)["images_seen"])
             if seen < settings.budget.images + settings.batch and (best is None or seen > best[0]):

@@ -59,7 +59,7 @@ def test_what_a_failing_tracker_missed_of_a_training_is_sent_by_a_command(texpri
     expected = notes.read_text()
     notes.unlink()
     notes.mkdir()
-    cut = texprior("prior", file, *plugin, "--set", "name=cut", "--json")
+    cut = texprior("prior", file, *plugin, "--set", "name=cut", "--fresh", "--json")
     assert cut.code == 0, cut.err
     (folder,) = (runs / "unsent").iterdir()
     assert "error: events component 'acme-notes/notes' failed in run_started and is left out from here on" in cut.err

@@ -112,6 +112,16 @@ def test_a_larger_budget_goes_on_from_the_smaller_one(trained, registry, tmp_pat
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+def test_an_experiment_of_another_name_takes_what_another_has_trained(trained, registry):
+    """... into a folder of its own: the same weights, and nothing to look for elsewhere."""
+    said = []
+    s = session(registry, trained[0].root, "name=other").with_(say=said.append)
+    prior = trainings.train_prior(s).folder
+    assert f"going on from {trained[1] / 'checkpoint.safetensors'} at 96 images" in said[0]
+    assert (prior.parent.name, prior.name) == ("other", trained[1].name)
+    assert models.load_prior(prior, registry).sha256 == models.load_prior(trained[1], registry).sha256
+
+
 def test_a_finished_training_is_not_done_again(trained):
     said = []
     assert trainings.train_prior(trained[0].with_(say=said.append)).folder == trained[1]
