@@ -62,7 +62,7 @@ class Plan:
         info = inner.run_info(f"arm-{self.digest}-{slug}", arm.name, "arm", True, **self.tags(arm.name))
         data = arm.experiment.model_dump(mode="json")
         paths = dict.fromkeys(path for other in self.arms for path in other.values)
-        return replace(info, params=flatten({path: get_path(data, path) for path in paths}))
+        return replace(info, params=flatten({path: get_path(data, path) for path in paths}), reopen=True)
 
     def tags(self, arm: str = "") -> dict[str, str]:
         """What finds the runs of this ablation again."""

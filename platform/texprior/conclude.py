@@ -74,7 +74,7 @@ def conclude(plan: Plan, command: str, interim: bool = False) -> Concluded:
         known = _known(plan.folder / _RECORD, digest)
         if known is None:
             report = write_report(plan, found, command)
-            known = {} if interim else _close(plan, found, outcomes, report)
+            known = {} if interim else _close(plan, found, outcomes, report, digest)
             if not interim:
                 write_atomically(plan.folder / _RECORD, json.dumps({"of": digest, "run": known}, indent=2).encode())
     return Concluded(plan, found, outcomes, plan.folder / REPORT, known)
@@ -97,14 +97,14 @@ def _known(record: Path, digest: str) -> dict[str, str] | None:
     return run if stored["of"] == digest else None
 
 
-def _close(plan: Plan, found: Results, outcomes: list[Outcome], report: Report) -> dict[str, str]:
-    """Ends the arms' runs, and makes the run of the whole."""
+def _close(plan: Plan, found: Results, outcomes: list[Outcome], report: Report, digest: str) -> dict[str, str]:
+    """Ends the arms' runs, and makes the run of the whole: another one of other outcomes, whose winner may differ."""
     for arm in plan.arms:
         _close_arm(plan, found, arm.name, report.crops)
     best = found.ranking()[0] if found.ranking() else plan.baseline.name
     session = plan.session.with_(experiment=plan.of(best)[0].experiment)
     name = f"ablation: {plan.session.experiment.name}"
-    info = session.run_info(f"ablation-{plan.digest}", name, "ablation", True, **plan.tags())
+    info = session.run_info(f"ablation-{plan.digest}-{digest[:10]}", name, "ablation", True, **plan.tags())
     with session.tracker.run(replace(info, params={**info.params, "arm": best})) as run:
         _write_up(run, plan, found, report, best)
         failed = [outcome for outcome in outcomes if outcome.status == "failed"]
@@ -155,7 +155,7 @@ def _numbers(found: Results, arm: str, metric: str) -> dict[str, float]:
     if row.difference is not None:
         mean, low, high = found.shown(row.difference, metric)
         numbers |= {
-            f"difference/{metric}": mean,
+            f"diff/{metric}": mean,
             f"uncertainty/{metric} low": low,
             f"uncertainty/{metric} high": high,
             f"p_holm/{metric}": row.difference.p_holm,

@@ -28,8 +28,9 @@ _REASON_LENGTH = 300
 class RunInfo:
     """A run as it starts. ``id`` is unique in its experiment; ``parent`` is the id of the run above it.
 
-    ``resume`` says that a run of this id may exist already and is to be continued. ``citations`` is the BibTeX of the
-    components in use, ``data`` the pictures that the run sees.
+    ``resume`` says that a run of this id may exist already and is to be continued, unless it is finished; ``reopen``
+    that a finished one is too. ``citations`` is the BibTeX of the components in use, ``data`` the pictures that the run
+    sees.
     """
 
     id: str
@@ -40,6 +41,7 @@ class RunInfo:
     params: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     resume: bool = False
+    reopen: bool = False
     citations: str = ""
     data: tuple[DataInput, ...] = ()
 

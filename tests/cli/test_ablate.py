@@ -22,9 +22,11 @@ class Picky:
         pass
 
     def __call__(self, image):
+        import os
+
         from texprior.flow.decompose import Layers
 
-        if image.shape[-1] > 64:
+        if image.shape[-1] > 64 and "PATIENT" not in os.environ:
             raise ValueError("too wide for me")
         return Layers(image / 2, image / 2)
 
@@ -32,6 +34,21 @@ class Picky:
 def texprior_decompositions():
     return [Decomposition("picky", "picky:Picky", summary="Fails on whole photographs.")]
 """
+
+
+def client_of(found):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=found["run"]["tracking_uri"])
+
+
+def runs_of(found, stage):
+    """An ablation's runs of a stage in MLflow, by name; each name is there once."""
+    query = f"tags.`texprior.ablation` = '{found['ablation']}' and tags.`texprior.stage` = '{stage}'"
+    runs = client_of(found).search_runs([found["run"]["experiment_id"]], query)
+    named = {run.info.run_name: run for run in runs}
+    assert len(named) == len(runs)
+    return named
 
 
 def rows(path):
@@ -131,39 +148,30 @@ def test_the_crops_show_what_the_cells_restored(ablation):
 
 
 def test_mlflow_holds_a_flat_run_for_each_arm_with_its_cells_below(ablation):
-    from mlflow import MlflowClient
-
     found = ablation.json
-    client = MlflowClient(tracking_uri=found["run"]["tracking_uri"])
-    place = found["run"]["experiment_id"]
-
-    def of(stage):
-        query = f"tags.`texprior.ablation` = '{found['ablation']}' and tags.`texprior.stage` = '{stage}'"
-        return client.search_runs([place], query)
-
-    arms = {run.info.run_name: run for run in of("arm")}
+    arms = runs_of(found, "arm")
     assert set(arms) == {"guided", "l0"}
     assert all("mlflow.parentRunId" not in run.data.tags for run in arms.values())
     assert arms["guided"].data.params == {"decomposition.guided.radius": "8", "decomposition.guided.eps": "0.01"}
     assert arms["l0"].data.metrics["mean/psnr_rgb"] == pytest.approx(found["table"]["psnr_rgb"]["l0"]["mean"])
     difference = found["table"]["psnr_rgb"]["l0"]["difference"]
-    assert arms["l0"].data.metrics["difference/psnr_rgb"] == pytest.approx(-difference["mean"])
-    cells = of("cell")
-    assert {run.info.run_name for run in cells} == {f"{a}, seed {s}" for a in ("guided", "l0") for s in (0, 1)}
-    for run in cells:
+    assert arms["l0"].data.metrics["diff/psnr_rgb"] == pytest.approx(-difference["mean"])
+    cells = runs_of(found, "cell")
+    assert set(cells) == {f"{a}, seed {s}" for a in ("guided", "l0") for s in (0, 1)}
+    for run in cells.values():
         assert run.data.tags["mlflow.parentRunId"] == arms[run.data.tags["texprior.arm"]].info.run_id
         assert "texprior.component.decomposition" in run.data.tags
-    assert {run.info.status for run in (*arms.values(), *cells)} == {"FINISHED"}
-    (whole,) = of("ablation")
+    assert {run.info.status for run in (*arms.values(), *cells.values())} == {"FINISHED"}
+    (whole,) = runs_of(found, "ablation").values()
     assert whole.info.run_id == found["run"]["run_id"]
     best = found["ranking"][0]
     assert whole.data.params["arm"] == best
     assert whole.data.metrics["winner/psnr_rgb"] == pytest.approx(found["table"]["psnr_rgb"][best]["mean"])
     assert found["answer"] in whole.data.tags["mlflow.note.content"]
     assert {"report.html", "scores.csv", "summary.csv", "best.yaml"} <= {
-        file.path for file in client.list_artifacts(whole.info.run_id)
+        file.path for file in client_of(found).list_artifacts(whole.info.run_id)
     }
-    assert f"/#/experiments/{place}/runs?" in found["compare"]
+    assert f"/#/experiments/{found['run']['experiment_id']}/runs?" in found["compare"]
 
 
 def test_the_same_command_again_does_nothing(texprior, in_study, file, ablation):
@@ -286,7 +294,8 @@ def test_arms_matched_in_strength_have_textures_of_one_deviation(texprior, write
 def test_a_cell_that_fails_is_an_outcome_and_the_others_go_on(texprior, write, runs, tmp_path, monkeypatch):
     plugin = tmp_path / "picky.py"
     plugin.write_text(PICKY)
-    file = write(ablation={"grid": {"decomposition": ["guided", "picky"]}, "seeds": [0], "metric": "psnr_rgb"})
+    ablation = {"grid": {"decomposition": ["guided", "picky"]}, "seeds": [0], "metric": "psnr_rgb"}
+    file = write(ablation=ablation, events=["mlflow"])
     answer = texprior("ablate", file, "--plugin", plugin, "--json")
     assert answer.code == 1
     guided, picky = answer.json["cells"]
@@ -302,3 +311,15 @@ def test_a_cell_that_fails_is_an_outcome_and_the_others_go_on(texprior, write, r
     assert tried.code == 1
     assert "picky, seed 0: failed" in tried.err
     assert "guided, seed 0" not in tried.err
+    before = runs_of(tried.json, "arm")
+    assert {name: run.info.status for name, run in before.items()} == {"guided": "FINISHED", "picky": "FAILED"}
+    assert before["picky"].data.tags["mlflow.note.content"] == "seed 0: ValueError: too wide for me"
+    monkeypatch.setenv("PATIENT", "1")
+    cured = texprior("ablate", file, "--plugin", plugin, "--retry-failed", "--json")
+    assert cured.code == 0, cured.err
+    after = runs_of(cured.json, "arm")  # the same two runs, told anew
+    assert {name: run.info.run_id for name, run in after.items()} == {n: r.info.run_id for n, r in before.items()}
+    assert {run.info.status for run in after.values()} == {"FINISHED"}
+    assert after["picky"].data.tags["mlflow.note.content"] == ""
+    assert after["picky"].data.metrics["mean/psnr_rgb"] == cured.json["table"]["psnr_rgb"]["picky"]["mean"]
+    assert cured.json["run"]["run_id"] != tried.json["run"]["run_id"]

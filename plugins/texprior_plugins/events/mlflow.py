@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 CONFIG, CHECKPOINT = "config.yaml", "checkpoint.safetensors"
 RUN_ID, STAGE, STATUS = "texprior.run_id", "texprior.stage", "texprior.status"
+NOTE = "mlflow.note.content"
 _ENDED: dict[Status, str] = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 # The limits of MLflow's REST interface: of one log_batch, and of a value's characters.
 _METRICS, _PARAMS = 1000, 100
@@ -69,10 +70,12 @@ class MlflowEvents:
     def run_started(self, run: RunInfo) -> None:
         experiment_id = self._experiment_id(run.experiment)
         found = self._find(run.id, experiment_id) if run.resume else None
-        if found is not None and found.info.status != "FINISHED":
+        if found is not None and (run.reopen or found.info.status != "FINISHED"):
             self._runs[run.id] = _Open(found.info.run_id, run.experiment, experiment_id)
             self._client.update_run(found.info.run_id, status="RUNNING")
             self._client.set_tag(found.info.run_id, STATUS, "running")
+            if found.data.tags.get(NOTE):  # what it said of its end does not hold for its next one
+                self._client.set_tag(found.info.run_id, NOTE, "")
             return
         made = self._client.create_run(experiment_id, run_name=run.name, tags=self._tags(run, experiment_id))
         self._runs[run.id] = _Open(made.info.run_id, run.experiment, experiment_id)
@@ -109,7 +112,7 @@ class MlflowEvents:
         self._write(run.run_id, metrics_of(run.images_seen, summary))
         self._client.set_tag(run.run_id, STATUS, status)
         if note:
-            self._client.set_tag(run.run_id, "mlflow.note.content", cut(note, _TAG_LENGTH))
+            self._client.set_tag(run.run_id, NOTE, cut(note, _TAG_LENGTH))
         if len(note) > _TAG_LENGTH:
             self._client.log_text(run.run_id, note, "note.md")
         self._client.set_terminated(run.run_id, _ENDED[status])
