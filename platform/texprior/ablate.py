@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -58,8 +57,8 @@ class Plan:
     def arm_run(self, arm: Arm) -> RunInfo:
         """The run that stands for an arm, with what arms differ in as parameters; its cells' runs lie below it."""
         inner = self.session.with_(experiment=self.of(arm.name)[0].experiment, parent_run="")
-        slug = re.sub(r"[^\w.=-]+", "-", arm.name)
-        info = inner.run_info(f"arm-{self.digest}-{slug}", arm.name, "arm", True, **self.tags(arm.name))
+        name = hashlib.sha256(arm.name.encode()).hexdigest()[:10]
+        info = inner.run_info(f"arm-{self.digest}-{name}", arm.name, "arm", True, **self.tags(arm.name))
         data = arm.experiment.model_dump(mode="json")
         paths = dict.fromkeys(path for other in self.arms for path in other.values)
         return replace(info, params=flatten({path: get_path(data, path) for path in paths}), reopen=True)

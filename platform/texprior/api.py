@@ -12,16 +12,17 @@ Everything heavy is imported when it is used: ``load`` is as quick as ``--help``
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from texprior.config import load as load_experiment
-from texprior.config import resolve
+from texprior.config import resolve, written
 from texprior.registry import Plugin, Registry
 from texprior.schema import Experiment
 
@@ -62,8 +63,8 @@ def load(source: str | Path | Mapping[str, Any], *overrides: str, quiet: bool = 
     """
     known = registry()
     if isinstance(source, Mapping):
-        return Workbench(resolve(source, known, overrides), known, quiet)
-    return Workbench(load_experiment(source, known, overrides), known, quiet)
+        return Workbench(resolve(source, known, overrides), known, quiet, copy.deepcopy(dict(source)), overrides)
+    return Workbench(load_experiment(source, known, overrides), known, quiet, written(source, known), overrides)
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,14 @@ class Workbench:
     experiment: Experiment
     registry: Registry
     quiet: bool = False
+    written: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the experiment was resolved from, with the overrides."""
+    overrides: tuple[str, ...] = ()
 
     def with_(self, *overrides: str) -> Workbench:
-        """The same with overrides, such as ``"seed=1"``."""
-        data = self.experiment.model_dump(mode="json")
-        return replace(self, experiment=resolve(data, self.registry, overrides))
+        """The same with further overrides, such as ``"seed=1"``; what they leave open is worked out anew."""
+        every = (*self.overrides, *overrides)
+        return replace(self, experiment=resolve(self.written, self.registry, every), overrides=every)
 
     def prior(self, fresh: bool = False) -> Path:
         """Stage I: trains the texture prior, or goes on with it, or finds it trained; its folder.

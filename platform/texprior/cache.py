@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -53,7 +53,7 @@ def remembering(session: Session, prior: Prior) -> Prior:
     cache = LayerCache(root / "structures", room_mb * 2**20)
     about = {
         "decomposition": entry.qualified,
-        "options": session.registry.options_of("decomposition", ref).model_dump(),
+        "options": session.registry.options_of("decomposition", ref).model_dump(mode="json"),
     }
     identity = json.dumps([VERSION, about, entry.plugin.version, program_of(entry), torch.__version__], sort_keys=True)
     return replace(prior, decomposition=Remembered(prior.decomposition, cache, identity, about))
@@ -63,9 +63,14 @@ def program_of(entry: Entry) -> str:
     """A hash of the files that a component's implementation lies among: who edits a filter gets new structures."""
     if not entry.plugin.installed:  # a single file, whose content is its version
         return entry.plugin.version
-    module = importlib.import_module(entry.component.impl.partition(":")[0])
-    folder = Path(module.__file__ or "").parent
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
+    try:
+        module = importlib.util.find_spec(entry.component.impl.partition(":")[0])
+    except (ImportError, ValueError):  # it is told where the component is built
+        return ""
+    if module is None or module.origin is None:
+        return ""
+    files = sorted(Path(module.origin).parent.glob("*.py"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
 class LayerCache:

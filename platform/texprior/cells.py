@@ -18,7 +18,7 @@ import yaml
 
 from texprior import models
 from texprior.arms import Arm
-from texprior.folders import files_in_use
+from texprior.folders import others_in_use
 from texprior.judge import judged_experiment
 from texprior.questions import Ablation, Sweep
 from texprior.schema import Experiment
@@ -94,7 +94,7 @@ def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
     inner = session.with_(experiment=_alone(session, arm, seed=seed))
     split = inner.experiment.evaluation.split
     seen = [inner.pictures(name)[1] for name in ("train", split)]
-    content = [_identity(inner.experiment), data_digest(inner.experiment.data, seen[0]), seen[1], files_in_use(inner)]
+    content = [_identity(inner.experiment), data_digest(inner.experiment.data, seen[0]), seen[1], others_in_use(inner)]
     folders = (prior_folder(inner), predictor_folder(inner))
     pictures = session.experiment.ablation.pictures
     return Cell(arm.name, seed, inner.experiment, _place(session, content), *folders, pictures)
@@ -109,7 +109,7 @@ def _sampled(session: Session, arm: Arm, seed: int) -> Cell:
     judged = own.evaluation.model_copy(update={"seed": seed})
     inner = session.with_(experiment=own.model_copy(update={"evaluation": judged}))
     keys = inner.pictures(ablation.split)[1]
-    content = [_identity(inner.experiment), weights, keys, files_in_use(inner)]
+    content = [_identity(inner.experiment), weights, keys, others_in_use(inner)]
     return Cell(arm.name, seed, inner.experiment, _place(session, content), prior, model, ablation.pictures, model)
 
 

@@ -54,6 +54,7 @@ __all__ = [
     "refs_of",
     "resolve",
     "with_overrides",
+    "written",
 ]
 
 
@@ -64,6 +65,11 @@ def load(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) ->
     """
     data, lines = read(Path(path), ComponentPaths(registry))
     return resolve(data, registry, overrides, source=str(path), lines=lines)
+
+
+def written(path: str | Path, registry: Registry) -> dict[str, Any]:
+    """An experiment file with its ``extends``, as it is written, not resolved. Raises ConfigError."""
+    return read(Path(path), ComponentPaths(registry))[0]
 
 
 def resolve(

@@ -59,7 +59,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise ConfigError(f"--set {text}: expected PATH=VALUE, such as adapter.cga.width=32")
     try:
         return dotted.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # of YAML's own dates and numbers
         raise ConfigError(f"--set {text}: the value is not valid YAML ({_problem(error)})") from None
 
 
@@ -89,11 +89,29 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         raise ConfigError(f"{path}: the experiment file cannot be read ({error})") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: {_problem(error)}") from None
+    except ValueError as error:  # of YAML's own dates and numbers, which come without their line
+        raise ConfigError(f"{path}: {next(_misfits(node), error)}") from None
     except RecursionError:
         raise ConfigError(f"{path}: the file is nested without end") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: an experiment is a mapping of keys to values, such as 'name: defocus'")
     return data, lines
+
+
+def _misfits(node: Any) -> Iterator[str]:
+    """The lines of values that look like a date or a number to YAML and are none."""
+    if isinstance(node, yaml.ScalarNode):
+        try:
+            yaml.constructor.SafeConstructor().construct_object(node)
+        except ValueError as error:
+            yield f"line {node.start_mark.line + 1}: {node.value}: {error}"
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _misfits(item)
+    elif isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            for item in pair:
+                yield from _misfits(item)
 
 
 def _distinct(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -118,7 +136,7 @@ def _lines(node: Any, prefix: str, file: str) -> Iterator[tuple[str, str]]:
             yield from _lines(value, f"{prefix}{i}.", file)
 
 
-def _problem(error: yaml.YAMLError) -> str:
+def _problem(error: Exception) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
     return f"line {mark.line + 1}: {problem}" if mark else str(problem)
 

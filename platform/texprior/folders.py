@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from texprior.cache import program_of
 from texprior.claims import claim, turn
 from texprior.schema import Training
-from texprior.session import Session, component_tags
+from texprior.session import Session, component_tag
 from texprior.store import about_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
+OWN = "texprior"
+"""The distribution whose version is in no hash: its changelog says what changes results."""
 PRIOR_PARTS = ("seed", "decomposition", "encoder", "denoiser", "diffusion")
 PREDICTOR_PARTS = ("seed", "degradation", "predictor", "data.variants")
 TILING = ("sampling.tile", "sampling.halo")
@@ -24,8 +27,8 @@ def trajectory_of(session: Session, parts: tuple[str, ...], settings: Training, 
     """What decides every step of a training; with a constant learning rate the budget only says where it ends."""
     irrelevant = {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
     text = json.dumps([session.experiment.hash(*parts), settings.model_dump(mode="json", exclude=irrelevant), parents])
-    files = files_in_use(session, parts)
-    text += json.dumps(files) if files else ""
+    others = others_in_use(session, parts)
+    text += json.dumps(others) if others else ""
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
@@ -75,12 +78,17 @@ def furthest(folder: Path, trajectory: str, settings: Training) -> Path | None:
     return best[1] if best else None
 
 
-def files_in_use(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:
-    """The components, of a training's parts or of all, that come from single files, with their content's hashes.
+def others_in_use(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:
+    """The components, of a training's parts or of all that matter to scores, that are not texprior's own.
 
-    An edit is another training, but of nothing that does not use the file.
+    Each with its version and a hash of its program: an edit or an upgrade is another training, but of nothing that does
+    not use it.
     """
-    used = component_tags(session.experiment, session.registry)
-    loose = {p.distribution for p in session.registry.plugins if not p.installed}
-    paths = used if parts is None else {f"texprior.component.{p}" for p in (*parts, "data.train", "attention")}
-    return sorted(tag for path, tag in used.items() if path in paths and tag.partition("/")[0] in loose)
+    registry, found = session.registry, []
+    for path, kind, ref in registry.components_of(session.experiment):
+        of_parts = parts is None or any(f"{path}.".startswith(f"{p}.") for p in (*parts, "data.train", "attention"))
+        entry = registry.find(kind, ref.name)
+        if of_parts and kind != "events" and entry.plugin.distribution != OWN:
+            (tag,) = component_tag(registry, path, kind, ref).values()
+            found.append(f"{tag} {program_of(entry)}" if entry.plugin.installed else tag)
+    return sorted(found)

@@ -25,16 +25,15 @@ def this_worker() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid()}
 
 
-def release_stale(study: optuna.Study, retries: int) -> None:
-    """Fails the trials of dead workers and puts them back in the queue, each at most ``retries`` times.
+def release_stale(study: optuna.Study, retries: int) -> list[int]:
+    """Fails the trials of dead workers and puts them back in the queue, each at most ``retries`` times; their numbers.
 
     A worker on this host is dead when its process is; one on another host when the database, if it keeps heartbeats,
     has not heard of it for ``GRACE_S``. Only the worker that changed the trial's state queues it again.
     """
     with one_at_a_time(study):
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if _is_dead(study, trial):
-                _fail(study, trial, retries)
+        dead = [t for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if _is_dead(study, t)]
+        return [trial.number for trial in dead if _fail(study, trial, retries)]
 
 
 @contextmanager
@@ -79,14 +78,17 @@ def _keeps_heartbeats(storage: Any) -> bool:
     return interval is not None and interval() is not None
 
 
-def _fail(study: optuna.Study, trial: FrozenTrial, retries: int) -> None:
+def _fail(study: optuna.Study, trial: FrozenTrial, retries: int) -> bool:
+    """Whether this call was the one that failed the trial."""
     tried = trial.user_attrs.get("retries", 0)
     if tried >= retries:
         reason = f"its worker died{'' if not tried else f', as {tried + 1} in all did'}: {_name(trial)}"
         study._storage.set_trial_user_attr(trial._trial_id, "reason", reason)
-    if _end(study, trial) and tried < retries:
+    ended = _end(study, trial)
+    if ended and tried < retries:
         more = {"retry_of": trial.number, "retries": tried + 1}
         study.enqueue_trial(trial.params, user_attrs=more)
+    return ended
 
 
 def _end(study: optuna.Study, trial: FrozenTrial) -> bool:

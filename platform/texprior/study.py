@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,8 +19,11 @@ from sqlalchemy.exc import IntegrityError
 
 from texprior import space
 from texprior.asking import check_names
+from texprior.config import with_overrides
 from texprior.errors import ConfigError
-from texprior.schema import Experiment
+from texprior.folders import others_in_use
+from texprior.schema import Experiment, component_paths
+from texprior.session import Session
 from texprior.stale import GRACE_S, HEARTBEAT_S, one_at_a_time
 from texprior.store import runs_root
 
@@ -63,10 +68,21 @@ def default_storage() -> str:
     return f"sqlite:///{runs_root() / 'optuna.db'}"
 
 
-def study_name(experiment: Experiment) -> str:
-    """Experiment, space and objectives: another space or objective is another study."""
+def study_name(experiment: Experiment, programs: Sequence[str] = ()) -> str:
+    """Experiment, space, objectives, and what it uses that is not texprior's: another one is another study."""
     sweep = experiment.sweep
-    return "-".join([experiment.name, space.space_hash(sweep), sweep.metric, *sweep.also])
+    code = [hashlib.sha256(json.dumps(programs).encode()).hexdigest()[:8]] if programs else []
+    return "-".join([experiment.name, space.space_hash(sweep), *code, sweep.metric, *sweep.also])
+
+
+def programs_of(session: Session) -> list[str]:
+    """What any trial uses that is not texprior's own, with the hashes of its programs."""
+    experiment, kinds = session.experiment, component_paths()
+    searched = [
+        (path, choice) for path, choices in experiment.sweep.space.items() if path in kinds for choice in choices
+    ]
+    each = [with_overrides(experiment, {path: choice}, session.registry) for path, choice in searched]
+    return sorted({tag for e in (experiment, *each) for tag in others_in_use(session.with_(experiment=e))})
 
 
 def redacted(storage: str) -> str:
@@ -113,15 +129,17 @@ def open_study(
     objectives: Mapping[str, Better],
     shared: Mapping[str, str] | None = None,
     say: Callable[[str], None] = lambda _message: None,
+    programs: Sequence[str] = (),
 ) -> optuna.Study:
     """The experiment's study, new or as it was left. Raises ConfigError where it cannot be used.
 
     ``shared`` is what all its trials stand on, such as the hashes of prior and predictor; another one is refused. Where
-    the experiment has studies of another space here, ``say`` is told that this one is new, and what changed.
+    the experiment has studies of another space here, or of other ``programs`` (see ``programs_of``), ``say`` is told
+    that this one is new, and what changed.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     check_names(experiment.sweep)
-    name, directions = study_name(experiment), [_DIRECTIONS[better] for better in objectives.values()]
+    name, directions = study_name(experiment, programs), [_DIRECTIONS[better] for better in objectives.values()]
     for pause_s in (0.5, 1, 2, 4, None):
         try:
             connected = connect(storage)
@@ -133,8 +151,10 @@ def open_study(
                 raise ConfigError(_unusable(storage, error)) from None
             time.sleep(pause_s)
     if name not in names:
-        _tell_what_changed(experiment, [n for n in names if n.startswith(f"{experiment.name}-")], connected, say)
+        earlier = [n for n in names if n.startswith(f"{experiment.name}-")]
+        _tell_what_changed(experiment, list(programs), earlier, connected, say)
         study.set_user_attr("space", experiment.sweep.model_dump(mode="json")["space"])
+        study.set_user_attr("programs", list(programs))
     _refuse_another(study, experiment, shared or {})
     return study
 
@@ -157,12 +177,17 @@ def connect(storage: str) -> BaseStorage:
 
 
 def _tell_what_changed(
-    experiment: Experiment, names: list[str], storage: BaseStorage, say: Callable[[str], None]
+    experiment: Experiment, programs: list[str], names: list[str], storage: BaseStorage, say: Callable[[str], None]
 ) -> None:
-    """Names what differs from the space of the experiment's latest other study."""
+    """Names what differs from the space, or else the programs, of the experiment's latest other study."""
     now = experiment.sweep.model_dump(mode="json")["space"]
     for name in reversed(names):
-        then = optuna.load_study(study_name=name, storage=storage).user_attrs.get("space")
+        attributes = optuna.load_study(study_name=name, storage=storage).user_attrs
+        then, used = attributes.get("space"), attributes.get("programs", [])
+        if then == now and used != programs:
+            changed = sorted({tag.partition("=")[0] for tag in {*used} ^ {*programs}})
+            say(f"{', '.join(changed)}: not the program that study {name} used: this is a new study")
+            return
         if then is not None and then != now:
             changed = [p for p in {**then, **now} if then.get(p) != now.get(p)]
             shown = "; ".join(f"{p}: {_shown(then.get(p))} -> {_shown(now.get(p))}" for p in changed)

@@ -59,6 +59,8 @@ def run_sweep(
     trials: int | None = None,
     shared: Mapping[str, str] | None = None,
     say: Callable[[str], None] = lambda _message: None,
+    programs: Sequence[str] = (),
+    died: Callable[[TrialRecord], None] = lambda _trial: None,
 ) -> SweepResult:
     """Goes on until the study holds ``trials`` ended trials, whoever ran them; the experiment's own values come first.
 
@@ -66,13 +68,14 @@ def run_sweep(
     failed, with its reason, and the sweep goes on; Ctrl-C puts its configuration back in the queue and is raised again.
     A known configuration is not run twice: it keeps its values, and does not count. Raises ConfigError where the
     storage cannot be used, or holds trials of another experiment, or trials that stand on another prior or predictor
-    than ``shared`` says.
+    than ``shared`` says. ``programs`` are those of ``study.programs_of``; ``died`` is told each trial whose worker is
+    found dead.
     """
     sweep, repeats = experiment.sweep, 0
     wanted, possible = trials or sweep.trials, space.size(sweep)
-    study = open_study(experiment, storage, objectives, shared, say)
+    study = open_study(experiment, storage, objectives, shared, say, programs)
     study.pruner = pruner_for(sweep)
-    release_stale(study, sweep.retries)
+    _bury(study, sweep.retries, died)
     enqueue_own(study, experiment)
     while counted(study) < min(wanted, possible or wanted):
         study.sampler = sampler_for(sweep, wanted, possible, repeats)
@@ -85,9 +88,14 @@ def run_sweep(
             _reuse(study, trial, known)
         else:
             _run(study, trial, values, experiment, registry, objective, objectives)
-        on_trial(record_of(_frozen(study, trial)))
-        release_stale(study, sweep.retries)
+        on_trial(record_of(_frozen(study, trial.number)))
+        _bury(study, sweep.retries, died)
     return result_of(study, storage, objectives)
+
+
+def _bury(study: optuna.Study, retries: int, died: Callable[[TrialRecord], None]) -> None:
+    for number in release_stale(study, retries):
+        died(record_of(_frozen(study, number)))
 
 
 def _asked(study: optuna.Study) -> optuna.Trial:
@@ -119,14 +127,14 @@ def _run(
         study.tell(trial, _targets(scores, objectives))
     except Exception as error:
         if isinstance(error, Interrupted):
-            put_back(study, _frozen(study, trial))
+            put_back(study, _frozen(study, trial.number))
             raise
         pruned = isinstance(error, optuna.TrialPruned) or getattr(error, "run_status", "") == "pruned"
         trial.set_user_attr("reason", reason_of(error)[:2000])
         study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
         log.log(logging.INFO if pruned else logging.WARNING, "trial %d ended: %s", trial.number, reason_of(error))
     except BaseException:  # Ctrl-C, or the process is asked to end
-        put_back(study, _frozen(study, trial))
+        put_back(study, _frozen(study, trial.number))
         raise
 
 
@@ -173,5 +181,5 @@ def _reuse(study: optuna.Study, trial: optuna.Trial, known: FrozenTrial) -> None
     study.tell(trial, known.values)
 
 
-def _frozen(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial:
-    return next(t for t in study.get_trials(deepcopy=False) if t.number == trial.number)
+def _frozen(study: optuna.Study, number: int) -> FrozenTrial:
+    return next(t for t in study.get_trials(deepcopy=False) if t.number == number)

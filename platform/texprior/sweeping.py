@@ -5,15 +5,15 @@ Trials are judged on the split val only; the best of them are trained again with
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from texprior.checks import require_adapters
+from texprior.claims import turn
 from texprior.confirm import Confirmed, confirm, pairs
 from texprior.errors import ConfigError, TexpriorError
 from texprior.flow.image import load_image
@@ -22,7 +22,7 @@ from texprior.metrics import build_metrics
 from texprior.scores import Scores
 from texprior.session import Session
 from texprior.store import write_atomically
-from texprior.study import Better, SweepResult, TrialRecord, default_storage, study_name
+from texprior.study import Better, SweepResult, TrialRecord, default_storage, programs_of, study_name
 from texprior.sweep import run_sweep
 from texprior.track import Run
 from texprior.trainings import train_predictor, train_prior
@@ -80,7 +80,8 @@ def run_study(
     Each trial is a child of ``run``, or of a run of the study's own where none is given. Raises ConfigError for a
     metric that the experiment does not measure, and TexpriorError where no trial finished.
     """
-    objectives, name = objectives_of(session), study_name(session.experiment)
+    objectives, programs = objectives_of(session), programs_of(session)
+    name = study_name(session.experiment, programs)
     place, crew = storage or default_storage(), crew or Crew()
     require_adapters(session, prior)
     with _parent(session, run, name) as parent:
@@ -107,6 +108,8 @@ def run_study(
             wanted,
             objective.shared,
             session.say,
+            programs,
+            objective.bury,
         )
         if result.best is None:
             reasons = "; ".join(dict.fromkeys(t.reason for t in result.trials if t.reason))
@@ -166,11 +169,16 @@ def _job(session: Session, trials: Trials, storage: str, objectives: Mapping[str
     )
 
 
-def _parent(session: Session, run: Run | None, name: str) -> AbstractContextManager[Run]:
+@contextmanager
+def _parent(session: Session, run: Run | None, name: str) -> Iterator[Run]:
     if run is not None:
-        return contextlib.nullcontext(run)
+        yield run
+        return
     info = session.run_info(f"sweep-{name}", f"sweep by {session.experiment.sweep.metric}", "sweep", resume=True)
-    return session.tracker.run(info)
+    with ExitStack() as stack:
+        with turn(session.root / ".locks" / f"{info.id}.lock"):  # one process at a time, so that a study has one run
+            opened = stack.enter_context(session.tracker.run(info))
+        yield opened
 
 
 def _write_up(run: Run, trials: Trials, done: StudyDone, result: SweepResult) -> None:

@@ -28,6 +28,8 @@ from texprior.trainings import train_adapter
 COSTS: dict[str, Better] = {"trainable_parameters": "lower", "calls": "lower", "latency_s": "lower"}
 """What every trial measures beside the metrics: of the adapter, network calls and seconds a picture (of sampling)."""
 
+_GONE = "its worker died; its configuration is run again"
+
 
 @dataclass
 class Trials:
@@ -71,6 +73,14 @@ class Trials:
                 run.image("sheet", load_image(folder / "sheet.png"))
         return values
 
+    def bury(self, trial: TrialRecord) -> None:
+        """Ends the run of a trial whose worker died, where a tracker has it."""
+        inner = self.session.with_(experiment=self.experiment_of(trial))
+        tags = {"texprior.trial": str(trial.number)}
+        info = inner.run_info(self.run_id(trial.number), f"trial {trial.number}", "trial", True, **tags)
+        with inner.tracker.run(replace(info, params=searched(inner.experiment, self.session.experiment))) as run:
+            run.finish(*(("failed", trial.reason) if trial.reason else ("interrupted", _GONE)))
+
     def again(self, trial: TrialRecord, seed: int) -> Mapping[str, float]:
         """A trial's configuration trained and judged with a fresh seed, as a run of its own; done once."""
         known = self.known(trial, seed)
@@ -81,7 +91,7 @@ class Trials:
         inner = self.session.with_(experiment=experiment)
         name = f"trial {trial.number}, seed {seed}"
         tags = {"texprior.trial": str(trial.number), "texprior.seed": str(seed)}
-        info = inner.run_info(f"{self.run_id(trial.number)}-seed-{seed}", name, "confirmation", False, **tags)
+        info = inner.run_info(f"{self.run_id(trial.number)}-seed-{seed}", name, "confirmation", True, **tags)
         with inner.tracker.run(info) as run:
             self.session.say(f"trial {trial.number} again, with seed {seed}")
             evaluated, values = self._judged(inner.with_(parent_run=info.id), experiment)

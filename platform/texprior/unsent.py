@@ -70,9 +70,13 @@ class Unsent:
         root.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=root))
         worker = {"host": socket.gethostname(), "pid": os.getpid()}
-        _append(folder / EVENTS, {"component": self.component, "plugins": self.plugins, **worker})
-        for run in self.runs.values():
-            self._write(folder, "run_started", (replace(run, resume=True),))
+        try:
+            _append(folder / EVENTS, {"component": self.component, "plugins": self.plugins, **worker})
+            for run in self.runs.values():
+                self._write(folder, "run_started", (replace(run, resume=True),))
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)  # without its beginning nothing of it could be sent
+            raise
         self.folders.append(folder)
         return folder
 

@@ -20,7 +20,7 @@ from texprior.confirm import share
 from texprior.errors import ConfigError, TexpriorError
 from texprior.registry import Registry
 from texprior.session import Session
-from texprior.study import Better, TrialRecord
+from texprior.study import Better, TrialRecord, programs_of, study_name
 from texprior.sweep import run_sweep
 from texprior.trial import Trials
 
@@ -69,8 +69,21 @@ def work(job: Job) -> None:
         say(f"trial {trial.number}: {outcome(trial, job.objectives)}")
 
     session = Session.start(placed, registry, root=Path(job.root), say=say, parent_run=job.parent_run)
-    trials = Trials(session, job.study, Path(job.prior), Path(job.predictor))
-    result = run_sweep(placed, registry, trials, job.storage, job.objectives, told, job.trials, trials.shared)
+    trials, programs = Trials(session, job.study, Path(job.prior), Path(job.predictor)), programs_of(session)
+    if study_name(placed, programs) != job.study:
+        raise ConfigError(f"the plugins here are not those that study {job.study} was started with: {programs}")
+    result = run_sweep(
+        placed,
+        registry,
+        trials,
+        job.storage,
+        job.objectives,
+        told,
+        job.trials,
+        trials.shared,
+        programs=programs,
+        died=trials.bury,
+    )
     if job.confirm:
         share(trials, result, job.number)
 

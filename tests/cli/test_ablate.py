@@ -291,6 +291,15 @@ def test_arms_matched_in_strength_have_textures_of_one_deviation(texprior, write
     assert ": sigma " in Path(answer.json["report"]).read_text(encoding="utf-8")
 
 
+def test_arms_whose_names_differ_in_signs_alone_have_runs_of_their_own(texprior, write, runs):
+    arms = {"radius>4": {"decomposition.guided.radius": 6}, "radius<4": {"decomposition.guided.radius": 2}}
+    file = write(ablation={"arms": arms, "seeds": [0], "metric": "psnr_rgb"}, events=["mlflow"])
+    answer = texprior("ablate", file, "--json")
+    assert answer.code == 0, answer.err
+    radius = {name: run.data.params["decomposition.guided.radius"] for name, run in runs_of(answer.json, "arm").items()}
+    assert radius == {"radius>4": "6", "radius<4": "2"}
+
+
 def test_a_cell_that_fails_is_an_outcome_and_the_others_go_on(texprior, write, runs, tmp_path, monkeypatch):
     plugin = tmp_path / "picky.py"
     plugin.write_text(PICKY)

@@ -94,6 +94,18 @@ def test_checking_the_ui_of_a_server_names_its_address(texprior, monkeypatch):
     assert texprior("ui", "--check").json == {"url": "http://127.0.0.1:9", "store": "http://127.0.0.1:9"}
 
 
+def test_a_store_beside_the_command_is_served(study, texprior, monkeypatch):
+    """MLflow's commonest address is a relative one."""
+    monkeypatch.chdir(study.runs)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # asked by nobody
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    answer = texprior("ui", "--port", port, "--check")
+    assert (answer.code, answer.json["store"]) == (0, "sqlite:///mlflow.db"), answer.err
+
+
 @pytest.mark.parametrize("options", [[], ["--check"]])
 def test_a_store_without_runs_is_a_sentence(texprior, runs, options):
     answer = texprior("ui", *options)

@@ -84,6 +84,29 @@ def test_what_a_failing_tracker_missed_of_a_training_is_sent_by_a_command(texpri
     assert "nothing is unsent" in texprior("runs", "resend").err
 
 
+def test_a_folder_that_cannot_be_sent_keeps_no_other_from_it(texprior, write, runs, notes, tmp_path):
+    other = tmp_path / "other_notes.py"
+    other.write_text(TRACKER.replace("acme_notes", "other_notes"))
+    file, plugin = write(events=["notes"]), ("--plugin", other)
+    notes.mkdir()
+    assert texprior("prior", file, *plugin).code == 0
+    notes.rmdir()
+    (good,) = (runs / "unsent").iterdir()
+    empty, lost = runs / "unsent" / "0-empty", runs / "unsent" / "1-lost"
+    for folder in (empty, lost):
+        folder.mkdir()
+    (empty / "events.jsonl").write_bytes(b"")
+    (lost / "events.jsonl").write_text((good / "events.jsonl").read_text().replace("other_notes.py", "gone.py"))
+    listed = texprior("runs", "unsent", "--json")
+    assert [row["folder"] for row in listed.json] == [str(lost), str(good)]
+    assert f"{empty}: this is no folder of unsent events" in listed.err
+    sent = texprior("runs", "resend", "--json")
+    assert sent.code == 1
+    assert [row["folder"] for row in sent.json["sent"]] == [str(good)]
+    assert [problem.partition(": ")[0] for problem in sent.json["failed"]] == [str(empty), str(lost)]
+    assert "there is no such file" in sent.json["failed"][1]
+
+
 def test_a_folder_that_is_none_is_a_sentence(texprior, tmp_path, runs):
     answer = texprior("runs", "resend", tmp_path)
     assert (answer.code, answer.out) == (2, "")

@@ -154,6 +154,9 @@ def test_sweep_workers_get_the_plugin_file(bench, model):
 
 def test_overrides_and_what_is_wrong(bench, tmp_path):
     assert bench.with_("seed=3", "adapter=cga").experiment.adapter.options["width"] == 32
+    plain = texprior.load({key: value for key, value in TINY.items() if key != "sweep"}, "adapter=cga")
+    other = plain.with_("seed=3").with_("adapter=sft").experiment  # the space written out for cga is not kept
+    assert (other.seed, other.sweep.space["adapter"]) == (3, ["sft"])
     with pytest.raises(ConfigError, match=r"experiment: adaptor: unknown key; did you mean 'adapter'\?"):
         texprior.load({"name": "x", "adaptor": "cga"})
     with pytest.raises(ConfigError, match="there is no such experiment file"):

@@ -13,6 +13,7 @@ from pathlib import Path
 import optuna
 import pytest
 import yaml
+from mlflow import MlflowClient
 
 EXPERIMENT = {
     "name": "crew",
@@ -29,7 +30,7 @@ EXPERIMENT = {
     "sampling": {"steps": 1},
     "metrics": ["psnr"],
     "evaluation": {"limit": 1},
-    "events": [],
+    "events": ["mlflow"],
     "sweep": {"space": {"adapter": ["cga", "sft"]}, "metric": "psnr_rgb", "trials": 8, "confirm": {"top": 0}},
 }
 ENDED = ("finished", "pruned", "failed")
@@ -76,6 +77,12 @@ def kill_one_and_check(folder: Path, storage: str, *more: str) -> None:
     assert len(ended) in (8, 9)  # both may ask for the last one at once
     assert len({json.dumps(t["params"], sort_keys=True) for t in ended}) == len(ended)
     assert not [t for t in study.get_trials() if not t.state.is_finished()]
+    runs = MlflowClient(f"sqlite:///{folder}/runs/mlflow.db").search_runs(["1"], max_results=1000)
+    assert {run.info.status for run in runs} <= {"FINISHED", "FAILED", "KILLED"}
+    (dead,) = [run for run in runs if run.data.tags["texprior.run_id"].endswith(f"-{victim.number}")]
+    assert dead.data.tags["mlflow.note.content"] == "its worker died; its configuration is run again"
+    (parent,) = [run for run in runs if run.data.tags["texprior.stage"] == "sweep"]
+    assert dead.data.tags["mlflow.parentRunId"] == parent.info.run_id
 
 
 def test_a_killed_worker_on_sqlite(tmp_path):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -207,6 +208,35 @@ def test_slow_decompositions_are_kept_beside_the_runs_and_fast_ones_are_not(regi
     assert len(files(tmp_path / "elsewhere")) == 1
 
 
+MODES = """
+from enum import Enum
+from pathlib import Path
+
+from texprior.plugin import Decomposition, Options, hookimpl
+
+
+class Mode(Enum):
+    SOFT = "soft"
+    HARD = "hard"
+
+
+class ModesOptions(Options):
+    mode: Mode = Mode.HARD
+    table: Path = Path("none.csv")
+
+
+class Modes:
+    def __init__(self, options):
+        pass
+
+    def __call__(self, image):
+        return image, 0 * image
+
+
+@hookimpl
+def texprior_decompositions():
+    return [Decomposition("modes", "part_modes:Modes", ModesOptions, "Keeps all.", tags=("slow",))]
+"""
 PLUGIN = """
 from texprior.plugin import Decomposition, hookimpl
 
@@ -237,9 +267,23 @@ def test_who_edits_a_filter_gets_new_structures(tmp_path, monkeypatch):
 
 def test_an_installed_filter_is_known_by_the_files_it_lies_among(registry, tmp_path, monkeypatch):
     entry = registry.find("decomposition", "tv")
-    before = program_of(entry)
-    assert before == program_of(registry.find("decomposition", "gaussian"))
-    (tmp_path / "tv.py").write_text("# edited")
-    elsewhere = SimpleNamespace(__file__=str(tmp_path / "tv.py"))
-    monkeypatch.setitem(sys.modules, "texprior_plugins.decomposition.tv", elsewhere)
-    assert program_of(entry) != before
+    assert program_of(entry) == program_of(registry.find("decomposition", "gaussian"))
+    package = tmp_path / "acme_filters"
+    package.mkdir()
+    for name in ("__init__", "tv", "solver"):
+        (package / f"{name}.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    theirs = replace(entry, component=replace(entry.component, impl="acme_filters.tv:Tv"))
+    before = program_of(theirs)
+    (package / "solver.py").write_text("# edited")
+    assert program_of(theirs) not in (before, program_of(entry))
+    assert "acme_filters.tv" not in sys.modules
+    assert program_of(replace(entry, component=replace(entry.component, impl="acme_lost.tv:Tv"))) == ""
+
+
+def test_options_of_any_kind_are_part_of_a_structures_key(tmp_path):
+    """An Enum or a path, which JSON does not know."""
+    file = tmp_path / "part_modes.py"
+    file.write_text(MODES)
+    session, plain = prior(Registry.discover([file]), tmp_path, {"modes": {"mode": "soft", "table": "x/y.csv"}})
+    assert remembering(session, plain).decomposition.about["options"] == {"mode": "soft", "table": "x/y.csv"}

@@ -136,6 +136,8 @@ def test_everything_that_is_wrong_is_told_at_once(complaint):
         ("just words", "e.yaml: an experiment is a mapping"),
         ("name: [", "e.yaml: line 1: "),
         ("name: x\n\tseed: 1", "e.yaml: line 2: found character '\\t' that cannot start any token"),
+        ("name: x\nseed: 2024-13-45", "e.yaml: line 2: 2024-13-45: month must be in 1..12"),
+        ("name: x\nmetrics: [psnr, !!int abc]", "e.yaml: line 2: abc: invalid literal for int()"),
         ("name: &a [*a]", "e.yaml: the file is nested without end"),
         ("name: " + "[" * 5000, "e.yaml: the file is nested without end"),
         ("name: \0", "e.yaml: "),
@@ -217,7 +219,7 @@ def test_overrides_follow_the_files_grammar(write, registry, complaint):
     assert said.startswith("--set sampling.steps=0: sampling.steps: input should be greater than or equal to 1")
 
 
-@pytest.mark.parametrize("text", ["sampling.steps", "=3", "a=[", ""])
+@pytest.mark.parametrize("text", ["sampling.steps", "=3", "a=[", "", "seed=2024-13-45"])
 def test_an_override_of_another_form_gives_a_sentence(text):
     with pytest.raises(ConfigError, match=f"^--set {text.replace('[', '.')}: ") as caught:
         parse_override(text)

@@ -364,6 +364,28 @@ def test_a_space_that_changed_is_said(registry, storage):
     assert sentence.endswith("this is a new study")
 
 
+def test_programs_that_changed_are_said(registry, storage):
+    said = []
+    for programs in (["gate/gate==1"], ["gate/gate==2", "acme/rain==1"]):
+        result = run_sweep(
+            made(registry, CURVE),
+            registry,
+            distance,
+            storage,
+            {"score": "lower"},
+            print,
+            1,
+            None,
+            said.append,
+            programs,
+        )
+        assert [t.state for t in result.trials] == ["finished"]
+    (sentence,) = said
+    assert re.fullmatch(
+        r"acme/rain, gate/gate: not the program that study study-\S+ used: this is a new study", sentence
+    )
+
+
 def test_a_trial_whose_workers_keep_dying_has_failed(registry, storage):
     """Run once, and once again; then it counts, with the reason, and the sweep goes on."""
     script = f"""
@@ -379,8 +401,12 @@ def test_a_trial_whose_workers_keep_dying_has_failed(registry, storage):
     """
     for _ in range(2):
         subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=120, check=False)
-    result, told = swept(made(registry, CURVE), registry, storage, 2)
+    told, died = [], []
+    result = run_sweep(
+        made(registry, CURVE), registry, distance, storage, {"score": "lower"}, told.append, 2, died=died.append
+    )
     assert [t.state for t in result.trials] == ["interrupted", "failed", "finished"]
+    assert died == [result.trials[1]]
     assert re.fullmatch(r"its worker died, as 2 in all did: process \d+ on .+", result.trials[1].reason)
     assert result.trials[0].params == result.trials[1].params != told[0].params
 

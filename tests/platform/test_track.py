@@ -55,6 +55,26 @@ def tracker(observer, root, name="acme/tracker"):
     return Tracker({name: observer}, {name: Unsent(root / "unsent", {name: {"option": 1}}, ["/idea.py"])})
 
 
+def test_a_folder_whose_beginning_cannot_be_written_is_not_left(tmp_path, monkeypatch):
+    """A disk that is full: what was kept below the temporary folder can be sent, and nothing else lies about."""
+    from texprior import unsent
+
+    append = unsent._append
+
+    def full(path, line):
+        if tmp_path / "runs" in path.parents:
+            path.touch()
+            raise OSError("no space left on device")
+        append(path, line)
+
+    monkeypatch.setattr(unsent, "_append", full)
+    monkeypatch.setattr(unsent.tempfile, "gettempdir", lambda: str(tmp_path / "elsewhere"))
+    kept = Unsent(tmp_path / "runs" / "unsent", {"acme/tracker": {}})
+    kept.keep("step", "r", 16, {"loss": 1.0})
+    assert list((tmp_path / "runs" / "unsent").iterdir()) == []
+    assert [folder.parent for folder in kept.folders] == [tmp_path / "elsewhere" / "texprior-unsent"]
+
+
 def record(told, tmp_path, run_id="r", **more):
     """A whole run: two steps, a picture, a file, a folder."""
     folder = tmp_path / f"made-{run_id}"

@@ -117,7 +117,6 @@ def component(registry: Registry, kind: str, text: str, option: str) -> Ref:
     Raises ConfigError for what is no such thing, or has wrong options.
     """
     import yaml
-    from pydantic import ValidationError
 
     from texprior.complaints import Complaint, raise_complaints
     from texprior.config import resolve_ref
@@ -127,7 +126,7 @@ def component(registry: Registry, kind: str, text: str, option: str) -> Ref:
     example = "'{guided: {eps: 0.02}}'"
     try:
         ref = Ref.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError):
+    except (yaml.YAMLError, ValueError):  # pydantic's ValidationError is one
         raise ConfigError(
             f"{option} {text}: expected a {kind}'s name, or YAML with its options like {example}"
         ) from None

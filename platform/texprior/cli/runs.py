@@ -23,12 +23,15 @@ def runs() -> None:
 @json_option
 def unsent(as_json: bool) -> None:
     """List the folders of unsent events below the runs."""
-    rows = [(kept, _runs_of(kept)) for kept in _kept(())]
+    broken: list[str] = []
+    rows = [(kept, _runs_of(kept)) for kept in _kept((), broken)]
+    for problem in broken:
+        say(problem)
     if as_json:
         emit([{"folder": k.folder, "component": k.component, "events": len(k.lines), "runs": r} for k, r in rows])
         return
     if not rows:
-        say("nothing is unsent")
+        say("nothing is unsent" if not broken else "nothing else is unsent")
         return
     shown = [[str(k.folder), ", ".join(k.component), str(len(k.lines)), ", ".join(r)] for k, r in rows]
     table(["folder", "tracker", "events", "runs"], shown, wrap=["runs"])
@@ -49,10 +52,14 @@ def resend(folders: tuple[str, ...], as_json: bool) -> None:
 
     sent: list[dict[str, Any]] = []
     failed: list[str] = []
-    for kept in _kept(folders):
-        kept.require_idle()
-        registry = Registry.discover(kept.plugins)
-        observer = registry.build("events", Ref.model_validate(kept.component))
+    for kept in _kept(folders, failed):
+        try:
+            kept.require_idle()
+            registry = Registry.discover(kept.plugins)
+            observer = registry.build("events", Ref.model_validate(kept.component))
+        except TexpriorError as error:  # the other folders can be sent all the same
+            failed.append(str(error) if str(kept.folder) in str(error) else f"{kept.folder}: {error}")
+            continue
         try:
             sent.append({"folder": kept.folder, "events": send(kept, observer), "runs": _runs_of(kept)})
         except Exception as error:  # what a tracker raises is why its events lie here
@@ -68,11 +75,21 @@ def resend(folders: tuple[str, ...], as_json: bool) -> None:
         say("nothing is unsent")
 
 
-def _kept(given: tuple[str, ...]) -> list[Kept]:
+def _kept(given: tuple[str, ...], broken: list[str]) -> list[Kept]:
+    """The folders given, or those below the runs, of which one that cannot be read is named in ``broken``."""
+    from texprior.errors import ConfigError
     from texprior.resend import folders, read
     from texprior.store import runs_root
 
-    return [read(path) for path in ([Path(name) for name in given] or folders(runs_root()))]
+    if given:
+        return [read(Path(name)) for name in given]
+    kept = []
+    for path in folders(runs_root()):
+        try:
+            kept.append(read(path))
+        except ConfigError as error:
+            broken.append(str(error))
+    return kept
 
 
 def _runs_of(kept: Kept) -> list[str]:

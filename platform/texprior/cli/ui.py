@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 import click
 
@@ -81,7 +81,7 @@ def _serving(uri: str, port: int) -> Iterator[tuple[subprocess.Popen[bytes], str
         str(port),
     ]
     if database is not None:
-        command += ["--artifacts-destination", (database.parent / "artifacts").as_uri()]
+        command += ["--artifacts-destination", (database.resolve().parent / "artifacts").as_uri()]
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     log = runs_root() / "ui.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def _links(url: str) -> dict[str, str]:
         data=b'{"max_results": 100}',
         headers={"Content-Type": "application/json"},
     )
-    with urlopen(request, timeout=30) as answer:
+    with _open(request, timeout=30) as answer:
         experiments = json.load(answer).get("experiments", [])
     links = {}
     for experiment in experiments:
@@ -122,6 +122,10 @@ def _links(url: str) -> dict[str, str]:
             flat = "&compareRunsMode=CHART&orderByKey=metrics.%60images_seen%60&orderByAsc=false"
             links[f"{experiment['name']}, charts of all runs"] = page + flat
     return links
+
+
+_open = build_opener(ProxyHandler({})).open
+"""This machine's own server is asked directly, whatever proxy there is for others."""
 
 
 def _require_free(port: int) -> None:
@@ -141,7 +145,7 @@ def _wait_until_healthy(server: subprocess.Popen[bytes], url: str, log: Path) ->
     while time.monotonic() < end:
         if server.poll() is not None:
             raise TexpriorError(f"MLflow's server ended with code {server.returncode}; its output is in {log}")
-        with contextlib.suppress(OSError), urlopen(f"{url}/health", timeout=2) as answer:
+        with contextlib.suppress(OSError), _open(f"{url}/health", timeout=2) as answer:
             if answer.status == 200:
                 return
         time.sleep(0.25)

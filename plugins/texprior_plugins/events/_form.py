@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,7 +34,20 @@ def as_text(value: Any) -> str:
 
 def as_key(name: str) -> str:
     """A name of MLflow's characters and length."""
-    return re.sub(r"[^\w\-./: ]", "_", name, flags=re.ASCII)[:KEY_LENGTH]
+    return re.sub(r"[^\w\-./: ]", "_", name)[:KEY_LENGTH]
+
+
+def distinct(names: Iterable[str]) -> Iterator[str]:
+    """The keys of names, numbered where two names would have one key: MLflow refuses the second."""
+    seen: set[str] = set()
+    for name in names:
+        key = first = as_key(name)
+        for number in itertools.count(2):
+            if key not in seen:
+                break
+            key = f"{first[: KEY_LENGTH - 4]}_{number}"
+        seen.add(key)
+        yield key
 
 
 def cut(text: str, length: int) -> str:

@@ -25,7 +25,7 @@ from urllib.request import getproxies
 from texprior.errors import TexpriorError
 from texprior.store import runs_root
 from texprior.track import RunInfo, Status, Values
-from texprior_plugins.events._form import as_key, as_text, chunks, cut, flattened, metrics_of
+from texprior_plugins.events._form import as_key, as_text, chunks, cut, distinct, flattened, metrics_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 CONFIG, CHECKPOINT = "config.yaml", "checkpoint.safetensors"
 RUN_ID, STAGE, STATUS = "texprior.run_id", "texprior.stage", "texprior.status"
-NOTE = "mlflow.note.content"
+NOTE, PARENT = "mlflow.note.content", "mlflow.parentRunId"
 _ENDED: dict[Status, str] = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 # The limits of MLflow's REST interface: of one log_batch, and of a value's characters.
 _METRICS, _PARAMS = 1000, 100
@@ -74,6 +74,8 @@ class MlflowEvents:
             self._runs[run.id] = _Open(found.info.run_id, run.experiment, experiment_id)
             self._client.update_run(found.info.run_id, status="RUNNING")
             self._client.set_tag(found.info.run_id, STATUS, "running")
+            if run.parent:  # a trial that goes on with a dead one's training takes it over
+                self._client.set_tag(found.info.run_id, PARENT, self._above(run, experiment_id))
             if found.data.tags.get(NOTE):  # what it said of its end does not hold for its next one
                 self._client.set_tag(found.info.run_id, NOTE, "")
             return
@@ -213,18 +215,21 @@ class MlflowEvents:
             tags["mlflow.source.git.commit"] = run.tags["texprior.commit"].rstrip("+")
         tags |= {"mlflow.source.name": "texprior", "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
         if run.parent:
-            above = self._runs.get(run.parent) or self._find(run.parent, experiment_id)
-            if above is None:
-                raise TexpriorError(
-                    f"run '{run.id}': its parent '{run.parent}' is not in experiment '{run.experiment}'"
-                )
-            tags["mlflow.parentRunId"] = above.run_id if isinstance(above, _Open) else above.info.run_id
+            tags[PARENT] = self._above(run, experiment_id)
         return tags
+
+    def _above(self, run: RunInfo, experiment_id: str) -> str:
+        """MLflow's id of the run above."""
+        above = self._runs.get(run.parent) or self._find(run.parent, experiment_id)
+        if above is None:
+            raise TexpriorError(f"run '{run.id}': its parent '{run.parent}' is not in experiment '{run.experiment}'")
+        return str(above.run_id if isinstance(above, _Open) else above.info.run_id)
 
     def _log_params(self, mlflow_id: str, params: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
 
-        flat = [Param(as_key(name), cut(as_text(value), _PARAM_LENGTH)) for name, value in flattened(params)]
+        keyed = zip(distinct(name for name, _ in flattened(params)), flattened(params), strict=True)
+        flat = [Param(key, cut(as_text(value), _PARAM_LENGTH)) for key, (_, value) in keyed]
         for some in chunks(flat, _PARAMS):
             self._client.log_batch(mlflow_id, params=some, synchronous=True)
 

@@ -76,6 +76,25 @@ def test_children_hang_below_their_parent_also_across_processes(observer, regist
         start(observer, "orphan", parent="nobody")
 
 
+def test_a_run_that_goes_on_below_another_one_hangs_there(observer, client):
+    first, second = start(observer, "first"), start(observer, "second")
+    child = start(observer, "moved", parent="first", resume=True)
+    assert client.get_run(child).data.tags["mlflow.parentRunId"] == first
+    assert start(observer, "moved", parent="second", resume=True) == child
+    assert client.get_run(child).data.tags["mlflow.parentRunId"] == second
+
+
+def test_names_of_one_key_are_kept_apart(observer, client):
+    params = {"ablation": {"arms": {"a>1": 1, "a<1": 2, "导向滤波": 3, "双边滤波": 4}}}
+    mlflow_id = start(observer, "keys", params=params)
+    assert client.get_run(mlflow_id).data.params == {
+        "ablation.arms.a_1": "1",
+        "ablation.arms.a_1_2": "2",
+        "ablation.arms.导向滤波": "3",
+        "ablation.arms.双边滤波": "4",
+    }
+
+
 def test_params_are_flat_dotted_and_cut(observer, client):
     many = {f"p{i}": i for i in range(150)}
     nested = {"adapter": {"cga": {"width": 32, "bias": True}}, "metrics": [{"psnr": {}}], "stages": [1, 2]}
@@ -186,6 +205,16 @@ def test_an_interrupted_run_is_continued_and_a_finished_one_is_not(registry, sto
     second.run_finished("resumed", "finished", {}, "")
     assert [m.step for m in client.get_metric_history(mlflow_id, "loss")] == [16, 32]
     assert client.get_run(mlflow_id).info.status == "FINISHED"
+    assert (
+        start(
+            registry.build("events", Ref(name="mlflow", options={"tracking_uri": store})),
+            "resumed",
+            resume=True,
+            reopen=True,
+        )
+        == mlflow_id
+    )
+    client.set_terminated(mlflow_id)
     _, another = again(resume=True)
     assert another != mlflow_id
     _, fresh = again(resume=False)

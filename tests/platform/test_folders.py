@@ -1,0 +1,92 @@
+"""What decides a training's content: an edit of a plugin is another training, of nothing that does not use it."""
+
+import sys
+
+import pytest
+
+from texprior import config
+from texprior.folders import ADAPTER_PARTS, PREDICTOR_PARTS, PRIOR_PARTS, others_in_use
+from texprior.registry import Registry
+from texprior.session import Session
+from texprior.study import programs_of, study_name
+
+SOURCE = """
+from texprior.plugin import Adapter, Degradation, Events, Metric, hookimpl
+
+@hookimpl
+def texprior_degradations():
+    return [Degradation("darker", "{module}:Darker", summary="Halves.")]
+
+@hookimpl
+def texprior_adapters():
+    return [Adapter("gate", "{module}:Gate", summary="Gates.")]
+
+@hookimpl
+def texprior_events():
+    return [Events("bell", "{module}:Bell", summary="Rings.")]
+"""
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """An installed plugin of somebody else's; its program, and a session of an experiment."""
+    info, folder = tmp_path / "acme_dusk-1.2.dist-info", tmp_path / "acme_dusk"
+    info.mkdir()
+    folder.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-dusk\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[texprior]\nmain = acme_dusk\n")
+    (folder / "__init__.py").write_text(SOURCE.format(module="acme_dusk.impl"))
+    (folder / "impl.py").write_text("class Bell:\n    def __init__(self, options):\n        pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ("acme_dusk", "acme_dusk.impl"):  # of another test
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    registry = Registry.discover()
+
+    def session(**more):
+        return Session.start(config.resolve({"name": "x", "events": [], **more}, registry), registry, root=tmp_path)
+
+    return folder / "impl.py", session
+
+
+@pytest.mark.parametrize("degradation", ["darker", {"sequence": {"steps": ["darker", "noise_jpeg"]}}])
+def test_an_edit_of_an_installed_package_is_another_training_of_what_uses_it(package, degradation):
+    program, session = package
+    using = session(degradation=degradation)
+    before = others_in_use(using, PREDICTOR_PARTS)
+    assert [tag.partition(" ")[0] for tag in before] == ["acme-dusk/darker==1.2"]
+    assert others_in_use(using, ADAPTER_PARTS) == before
+    program.write_text("class Darker: factor = 2\n")
+    after = others_in_use(using, PREDICTOR_PARTS)
+    assert after != before
+    assert others_in_use(using) == after
+    assert others_in_use(using, PRIOR_PARTS) == []
+    assert others_in_use(session(degradation="noise_jpeg")) == []
+
+
+def test_a_single_file_named_inside_another_component_counts(tmp_path):
+    file = tmp_path / "dusk_idea.py"
+    file.write_text(SOURCE.format(module="dusk_idea"))
+    registry = Registry.discover([file])
+    data = {"name": "x", "events": [], "degradation": {"sequence": {"steps": ["darker"]}}}
+    (tag,) = others_in_use(Session.start(config.resolve(data, registry), registry, root=tmp_path), PREDICTOR_PARTS)
+    version = registry.find("degradation", "darker").plugin.version
+    assert tag == f"dusk-idea/darker=={version} (API 1)"
+
+
+def test_what_watches_the_work_decides_nothing(package):
+    _, session = package
+    assert others_in_use(session(events=["bell"])) == []
+
+
+def test_a_study_is_of_the_programs_that_its_trials_use(package):
+    """Also of an adapter that only some trials have; texprior's own components are not named."""
+    program, session = package
+    plain = session(sweep={"space": {"adapter": ["cga", "sft"]}})
+    assert programs_of(plain) == []
+    searching = session(sweep={"space": {"adapter": ["cga", "gate"]}})
+    before = programs_of(searching)
+    name = study_name(searching.experiment, before)
+    assert [tag.partition(" ")[0] for tag in before] == ["acme-dusk/gate==1.2"]
+    program.write_text("class Gate: open = True\n")
+    assert study_name(searching.experiment, programs_of(searching)) != name
+    assert study_name(searching.experiment) not in (name, study_name(plain.experiment))
