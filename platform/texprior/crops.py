@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from texprior.stages import degraded_sample
 
 Picture = npt.NDArray[np.uint8]
 COUNT, SIDE, ZOOM = 4, 88, 2
-_LABEL, _GAP = 20, 4
+_LABEL, _LETTER, _GAP = 20, 8, 4
 
 
 @dataclass(frozen=True)
@@ -48,23 +49,29 @@ def crops_of(plan: Plan, results: Results, count: int = COUNT) -> list[Crop]:
 
 def grid(crops: Sequence[Crop], path: Path) -> Path:
     """A PNG with a row for each picture and a column for each version."""
-    names = list(crops[0].versions)
-    cell = SIDE * ZOOM
-    size = (len(names) * (cell + _GAP) + _GAP, len(crops) * (cell + _LABEL + _GAP) + _GAP)
+    names, cell = list(crops[0].versions), SIDE * ZOOM
+    labels = [[_label(crop, name, cell) for name in names] for crop in crops]
+    head = _LABEL * max(label.count("\n") + 1 for row in labels for label in row)
+    size = (len(names) * (cell + _GAP) + _GAP, len(crops) * (cell + head + _GAP) + _GAP)
     sheet = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     for line, crop in enumerate(crops):
-        top = line * (cell + _LABEL + _GAP) + _GAP
+        top = line * (cell + head + _GAP) + _GAP
         for column, name in enumerate(names):
             left = column * (cell + _GAP) + _GAP
-            label = f"{name}  {crop.scores[name]:#.4g}" if name in crop.scores else name
-            draw.text((left, top), label[:30], fill="black", font=font)
+            draw.text((left, top), labels[line][column], fill="black", font=font)
             image = Image.fromarray(crop.versions[name])
             zoomed = image.resize((image.width * ZOOM, image.height * ZOOM), Image.Resampling.NEAREST)
-            sheet.paste(zoomed, (left, top + _LABEL))
+            sheet.paste(zoomed, (left, top + head))
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
     return path
+
+
+def _label(crop: Crop, name: str, width: int) -> str:
+    """A version's name and score in lines of at most ``width`` pixels."""
+    text = f"{name}  {crop.scores[name]:#.4g}" if name in crop.scores else name
+    return "\n".join(textwrap.wrap(text, width // _LETTER))
 
 
 def _first(cells: Sequence[Cell]) -> Cell | None:
