@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 BETTER, WORSE, OPEN = "#0072b2", "#d55e00", "#7f7f7f"
 """Separated and better, separated and worse, not separated: told apart by those who see few colours too."""
 
-_ROW_INCHES, _COLUMNS = 0.34, 3
+_ROW_INCHES, _COLUMNS, _LETTERS = 0.34, 3, 44
 
 
 def forest(results: Results) -> Figure:
@@ -29,7 +30,7 @@ def forest(results: Results) -> Figure:
     metrics = [results.metric, *(m for m in results.better if m != results.metric)]
     columns = min(_COLUMNS, len(metrics))
     lines = math.ceil(len(metrics) / columns)
-    figure = _figure(3.6 * columns, lines * (1.1 + _ROW_INCHES * len(arms)))
+    figure = _figure(3.6 * columns, lines * (1.3 + _ROW_INCHES * len(arms)))
     for place, metric in enumerate(metrics):
         axes = figure.add_subplot(lines, columns, place + 1)
         _rows(axes, arms, labels=place % columns == 0)
@@ -43,7 +44,7 @@ def forest(results: Results) -> Figure:
 def strips(results: Results) -> Figure:
     """The ranking metric: a dot for each picture, its difference from the baseline with seeds averaged."""
     arms, metric = _compared(results), results.metric
-    figure = _figure(8.4, 1.1 + 1.6 * _ROW_INCHES * len(arms))
+    figure = _figure(8.4, 1.3 + 1.6 * _ROW_INCHES * len(arms))
     axes = figure.add_subplot()
     _rows(axes, arms, labels=True)
     values, sign = results.values[metric], 1 if results.better[metric] == "higher" else -1
@@ -165,6 +166,7 @@ def _zero(axes: Axes, results: Results, metric: str) -> None:
     low, high = axes.get_xlim()
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlim(min(low, -0.05 * (high - low)), max(high, 0.05 * (high - low)))
-    of = "distance from 1, minus" if results.better[metric] == "one" else "minus"
+    of = "of the distance from 1; " if results.better[metric] == "one" else ""
     side = "right is better →" if results.better[metric] == "higher" else "← left is better"
-    axes.set_xlabel(f"{of} {results.baseline}; {side}", fontsize=8)
+    baseline = textwrap.fill(f"minus {results.baseline}", _LETTERS)
+    axes.set_xlabel(f"{baseline}\n{of}{side}", fontsize=8)
