@@ -82,6 +82,10 @@ def _made(module: Any, base: type, ref: Ref, path: str, more: Mapping[str, Any])
         raise ConfigError(f"{path}.{ref.name}: {error}") from None
 
 
+_ORDERED = ("GridSampler", "QMCSampler")
+"""Samplers that go through one sequence, whose order is a function of their seed: all trials have the same one."""
+
+
 class Keyed(BaseSampler):  # type: ignore[misc]
     """A sampler whose random numbers are a function of (seed, trial number): a resumed sweep goes on as it would have.
 
@@ -96,6 +100,8 @@ class Keyed(BaseSampler):  # type: ignore[misc]
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Makes the sampler of this trial."""
         seed = int(np.random.SeedSequence([self.seed, trial.number]).generate_state(1)[0])
+        if isinstance(self.how, Ref) and self.how.name in _ORDERED:
+            seed = self.seed
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             if isinstance(self.how, Ref):

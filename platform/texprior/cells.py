@@ -18,7 +18,7 @@ import yaml
 
 from texprior import models
 from texprior.arms import Arm
-from texprior.folders import others_in_use
+from texprior.folders import identity, others_in_use
 from texprior.judge import judged_experiment
 from texprior.questions import Ablation, Sweep
 from texprior.schema import Experiment
@@ -94,7 +94,7 @@ def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
     inner = session.with_(experiment=_alone(session, arm, seed=seed))
     split = inner.experiment.evaluation.split
     seen = [inner.pictures(name)[1] for name in ("train", split)]
-    content = [_identity(inner.experiment), data_digest(inner.experiment.data, seen[0]), seen[1], others_in_use(inner)]
+    content = [identity(inner.experiment), data_digest(inner.experiment.data, seen[0]), seen[1], others_in_use(inner)]
     folders = (prior_folder(inner), predictor_folder(inner))
     pictures = session.experiment.ablation.pictures
     return Cell(arm.name, seed, inner.experiment, _place(session, content), *folders, pictures)
@@ -109,7 +109,7 @@ def _sampled(session: Session, arm: Arm, seed: int) -> Cell:
     judged = own.evaluation.model_copy(update={"seed": seed})
     inner = session.with_(experiment=own.model_copy(update={"evaluation": judged}))
     keys = inner.pictures(ablation.split)[1]
-    content = [_identity(inner.experiment), weights, keys, others_in_use(inner)]
+    content = [identity(inner.experiment), weights, keys, others_in_use(inner)]
     return Cell(arm.name, seed, inner.experiment, _place(session, content), prior, model, ablation.pictures, model)
 
 
@@ -137,13 +137,13 @@ def outcome_of(cell: Cell) -> Outcome | None:
     except (OSError, ValueError, TypeError, yaml.YAMLError):  # pydantic's ValidationError is a ValueError
         return None
     whole = outcome.status == "failed" or (cell.folder / SCORES).is_file()
-    return outcome if whole and stored == _identity(cell.experiment) else None
+    return outcome if whole and stored == identity(cell.experiment) else None
 
 
 @functools.lru_cache(maxsize=4096)
 def _stored(config: Path, _written_ns: int) -> dict[str, Any]:
     """What decides the scores of a stored cell; read once for as long as its file stays as it is."""
-    return _identity(Experiment.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
+    return identity(Experiment.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
 
 
 def forget(cell: Cell) -> None:
@@ -159,14 +159,3 @@ def scores_of(cell: Cell) -> Scores:
 def picture_of(cell: Cell, key: str) -> Path:
     """The file of a restored picture that the cell kept."""
     return cell.folder / PICTURES / f"{quote(key, safe='')}.png"
-
-
-def _identity(experiment: Experiment) -> dict[str, Any]:
-    """All of a cell's experiment that can change its scores."""
-    free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation"}
-    data: dict[str, Any] = experiment.model_dump(mode="json", exclude=free)
-    del data["data"]["cache_mb"], data["data"]["disk_cache_mb"]
-    del data["evaluation"]["pictures"], data["sampling"]["features_mb"]
-    for training in data["training"].values():
-        del training["checkpoint_every_s"], training["log_every_images"]
-    return data

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from texprior import verdict
+from texprior import __version__, verdict
 from texprior.ablate import Plan, check, is_finished, plan_of, results, retry, work
 from texprior.cells import OUTCOME, SCORES, Outcome, outcome_of
 from texprior.claims import turn
@@ -81,8 +81,9 @@ def conclude(plan: Plan, command: str, interim: bool = False) -> Concluded:
 
 
 def _digest(plan: Plan) -> str:
-    """What the report is made of, by content."""
-    texts = [
+    """What the report is made of, by content: the question, this program's version, and every outcome."""
+    ablation = plan.session.experiment.ablation
+    texts = [ablation.model_dump_json().encode(), __version__.encode()] + [
         path.read_bytes() for cell in plan.cells for name in (OUTCOME, SCORES) if (path := cell.folder / name).is_file()
     ]
     return hashlib.sha256(b"\0".join(texts)).hexdigest()
@@ -152,6 +153,8 @@ def _numbers(found: Results, arm: str, metric: str) -> dict[str, float]:
     """One arm in one metric, by names that MLflow's chart page groups at the slash."""
     row = found.table[metric][arm]
     numbers = {f"mean/{metric}": row.mean, f"seed_sd/{metric}": row.seed_sd}
+    if found.better[metric] == "one":
+        numbers[f"distance/{metric}"] = abs(row.mean - 1)
     if row.difference is not None:
         mean, low, high = found.shown(row.difference, metric)
         numbers |= {

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from texprior.errors import Interrupted
-from texprior.folders import CHECKPOINT, furthest
+from texprior.folders import CHECKPOINT, checkpoints, fits
 from texprior.schema import Training
-from texprior.session import Session
+from texprior.session import Session, pictures_digest
 from texprior.track import Run
 from texprior.train import NOTHING, Finished, Loss, Saved, Step, Trainee, train
 
@@ -32,15 +32,22 @@ def fit(
     if session.fresh and team.leads:  # what is there is not what an interrupted fresh start goes on from
         for stale in folder.glob("*.safetensors"):
             stale.unlink()
-    start = None if session.fresh else furthest(folder, trajectory, settings)
+    pictures = pictures_digest(session)
+    found = [] if session.fresh else checkpoints(folder, trajectory, settings, pictures, team.size == 1)
+
+    def taken(path: Path) -> bool:
+        return trainee.load(path, lambda about: path == checkpoint or fits(about, settings))
+
+    start = next(filter(taken, found), None)
     if start is not None:
-        trainee.load(start)
         session.say(f"{stage}: going on from {start} at {trainee.images_seen} images")
     team.wait()
     info = session.run_info(folder.name, folder.name, stage, resume=not session.fresh)
     with session.tracker.run(info) as run:
         window: list[Step] = []
-        for event in train(trainee, loss, checkpoint, {"trajectory": trajectory}, team):
+        if start is not None and start != checkpoint:
+            run.notes.append(f"Went on from {start} at {trainee.images_seen} images.")
+        for event in train(trainee, loss, checkpoint, {"trajectory": trajectory, "pictures": pictures}, team):
             if isinstance(event, Step):
                 window.append(event)
                 last = event.images_seen // settings.log_every_images

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from texprior.cache import program_of
 from texprior.claims import claim, turn
-from texprior.schema import Training
+from texprior.schema import Experiment, Training
 from texprior.session import Session, component_tag
 from texprior.store import about_tensors
 
@@ -33,8 +34,9 @@ def trajectory_of(session: Session, parts: tuple[str, ...], settings: Training, 
 
 
 def folder_of(session: Session, what: str, trajectory: str, settings: Training) -> Path:
-    """``NAME/what-TRAJECTORY-IMAGES`` below the runs."""
-    return session.folder / f"{what}-{trajectory}-{settings.budget.images}"
+    """``NAME/what-TRAJECTORY-IMAGES`` below the runs, with the limit in seconds where there is one."""
+    limit = settings.budget.seconds
+    return session.folder / f"{what}-{trajectory}-{settings.budget.images}{'' if limit is None else f'-{limit:g}s'}"
 
 
 def is_done(session: Session, weights: Path, settings: Training) -> bool:
@@ -56,7 +58,7 @@ def claimed(session: Session, folder: Path) -> Iterator[None]:
     if not session.team.leads:
         yield
         return
-    lock = session.root / ".locks" / f"{session.experiment.name}-{folder.name}.lock"
+    lock = session.root / ".locks" / f"{folder.name}.lock"  # also of another experiment, which trains the same
     with ExitStack() as held:
         if not held.enter_context(claim(lock)):
             session.say(f"{folder.name} is being trained by another process; waiting for it")
@@ -64,18 +66,41 @@ def claimed(session: Session, folder: Path) -> Iterator[None]:
         yield
 
 
-def furthest(folder: Path, trajectory: str, settings: Training) -> Path | None:
-    """The checkpoint of this training, or of one that differs only in its budget, with the most images.
+def checkpoints(folder: Path, trajectory: str, settings: Training, pictures: str, alone: bool) -> list[Path]:
+    """The checkpoints that a training can go on from, the best first.
 
-    It may be another experiment's below the same runs.
+    Its own, if there is one; else those of trainings that differ only in their budget, the furthest first. Those of
+    other experiments below the same runs count where they saw the same ``pictures``, and for a process that is
+    ``alone``: the processes of a team could see different ones.
     """
-    best: tuple[int, Path] | None = None
-    for path in [folder / CHECKPOINT, *sorted(folder.parent.parent.glob(f"*/*-{trajectory}-*/{CHECKPOINT}"))]:
-        if path.is_file():
-            seen = int(about_tensors(path)["images_seen"])
-            if seen < settings.budget.images + settings.batch and (best is None or seen > best[0]):
-                best = (seen, path)
-    return best[1] if best else None
+    own = folder / CHECKPOINT
+    if own.is_file():
+        return [own]
+    found = []
+    root, pattern = folder.parent, f"*-{trajectory}-*/{CHECKPOINT}"
+    for path in sorted(root.parent.glob(f"*/{pattern}") if alone else root.glob(pattern)):
+        about = about_tensors(path)
+        if fits(about, settings) and (path.parent.parent == root or about.get("pictures") == pictures):
+            found.append((-int(about["images_seen"]), path))
+    return [path for _, path in sorted(found)]
+
+
+def fits(about: Mapping[str, Any], settings: Training) -> bool:
+    """Whether what a checkpoint says of itself is within a budget."""
+    limit = settings.budget.seconds
+    in_time = limit is None or float(about["elapsed_s"]) <= limit
+    return in_time and int(about["images_seen"]) < settings.budget.images + settings.batch
+
+
+def identity(experiment: Experiment) -> dict[str, Any]:
+    """All of an experiment that can change its scores."""
+    free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation"}
+    data: dict[str, Any] = experiment.model_dump(mode="json", exclude=free)
+    del data["data"]["cache_mb"], data["data"]["disk_cache_mb"]
+    del data["evaluation"]["pictures"], data["sampling"]["features_mb"]
+    for training in data["training"].values():
+        del training["checkpoint_every_s"], training["log_every_images"]
+    return data
 
 
 def others_in_use(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:

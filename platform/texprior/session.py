@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from texprior.errors import ConfigError
+from texprior.errors import ConfigError, ImageError
 from texprior.overlap import overlap
 from texprior.parallel import ALONE, Team, join, launched, own_device
 from texprior.plugin import Ref
@@ -214,3 +215,24 @@ def data_digest(data: Data, keys: list[str]) -> str:
     per_visit = data.patches_per_photograph
     text = json.dumps([data.train.model_dump(mode="json"), keys, *([per_visit] if per_visit > 1 else [])])
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+_LOOKED_AT = 16
+"""Training pictures whose content tells apart two data sets with the same names."""
+
+
+def pictures_digest(session: Session) -> str:
+    """A hash of the content of some training pictures, evenly spread: names alone do not say what they show."""
+    import hashlib
+
+    dataset, keys = session.pictures("train")
+    known = ("pictures", data_digest(session.experiment.data, keys))
+    if known not in session.memory:
+        digest = hashlib.sha256()
+        for key in keys[:: max(1, -(-len(keys) // _LOOKED_AT))]:
+            with contextlib.suppress(ImageError):  # it is named where it is trained on
+                sample = dataset.load(key)
+                for image in (sample.clean, sample.degraded):
+                    digest.update(b"" if image is None else image.numpy().tobytes())
+        session.memory[known] = digest.hexdigest()[:16]
+    return str(session.memory[known])

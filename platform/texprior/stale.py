@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -16,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from texprior.store import runs_root
 
+log = logging.getLogger(__name__)
 HEARTBEAT_S, GRACE_S = 20, 90
 """How often a worker says in the database that it lives, and after how long a silent one counts as dead."""
 
@@ -61,7 +63,10 @@ def alive(study: optuna.Study, trial: optuna.Trial) -> Iterator[None]:
 
     def beat() -> None:
         while not ended.wait(HEARTBEAT_S):
-            storage.record_heartbeat(trial._trial_id)
+            try:
+                storage.record_heartbeat(trial._trial_id)
+            except Exception as error:  # a database that is away for a moment has not ended the trial
+                log.warning("trial %d: no heartbeat could be recorded: %s", trial.number, error)
 
     storage.record_heartbeat(trial._trial_id)
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)

@@ -129,6 +129,9 @@ def _run(
         if isinstance(error, Interrupted):
             put_back(study, _frozen(study, trial.number))
             raise
+        if isinstance(error, optuna.exceptions.UpdateFinishedTrialError):
+            log.warning("trial %d was taken for dead meanwhile, and is run again", trial.number)
+            return
         pruned = isinstance(error, optuna.TrialPruned) or getattr(error, "run_status", "") == "pruned"
         trial.set_user_attr("reason", reason_of(error)[:2000])
         study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)

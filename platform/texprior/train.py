@@ -11,7 +11,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -93,9 +93,14 @@ class Trainee:
         save_tensors(path, tensors, {**about, "images_seen": self.images_seen, "elapsed_s": self.elapsed_s})
         return Saved(self.images_seen, path)
 
-    def load(self, path: Path) -> None:
-        """Takes up a checkpoint. Raises ConfigError where it cannot be read."""
+    def load(self, path: Path, wanted: Callable[[Mapping[str, Any]], bool] = lambda _about: True) -> bool:
+        """Takes up a checkpoint, if what it says of itself is ``wanted``: whose it is may go on writing it.
+
+        Raises ConfigError where it cannot be read.
+        """
         tensors, about = load_tensors(path)
+        if not wanted(about):
+            return False
         parts = ("model", "ema", "adam")
         group = {p: {n.split("/", 1)[1]: t for n, t in tensors.items() if n.startswith(f"{p}/")} for p in parts}
         self.network.load_state_dict(group["model"])
@@ -109,6 +114,7 @@ class Trainee:
                 if t is not None
             }
         self.images_seen, self.elapsed_s = int(about["images_seen"]), float(about["elapsed_s"])
+        return True
 
 
 def train(

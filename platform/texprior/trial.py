@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from texprior import scores
 from texprior.cards import count
 from texprior.config import with_overrides
@@ -16,6 +18,7 @@ from texprior.dimension import label
 from texprior.documents import get_path
 from texprior.evaluate import Evaluated, evaluate, write
 from texprior.flow.image import load_image
+from texprior.folders import identity
 from texprior.models import PREDICTOR, PRIOR, Model, load_model
 from texprior.schema import Experiment, component_paths
 from texprior.scores import Scores
@@ -97,7 +100,7 @@ class Trials:
             evaluated, values = self._judged(inner.with_(parent_run=info.id), experiment)
             write(evaluated, folder)
             run.summary |= values
-        document = {"experiment": experiment.hash(), "values": values}
+        document = {"experiment": identity(experiment), "values": values}
         write_atomically(folder / "values.json", json.dumps(document).encode())
         return values
 
@@ -108,7 +111,7 @@ class Trials:
             return None
         document = json.loads(path.read_text(encoding="utf-8"))
         values: dict[str, float] = document["values"]
-        return values if document["experiment"] == self.experiment_of(trial, seed).hash() else None
+        return values if document["experiment"] == identity(self.experiment_of(trial, seed)) else None
 
     def outcome(self, trial: TrialRecord) -> tuple[Path, Scores]:
         """A trial's model and scores; what another process made of it is read, or made again where it is missing."""
@@ -116,7 +119,7 @@ class Trials:
         inner, folder = self.session.with_(experiment=experiment, fresh=False), self.folder(trial.number)
         of_this = folder / "config.yaml"  # another storage numbers its trials from 0 too
         model = self._trained(inner)
-        if of_this.is_file() and of_this.read_text(encoding="utf-8") == experiment.to_yaml():
+        if of_this.is_file() and _read(of_this) == identity(experiment):
             return model.folder, scores.read(folder / "scores.csv")
         return model.folder, evaluate(judging(inner), model).scores
 
@@ -148,6 +151,10 @@ class Trials:
         trained = train_adapter(session, self.prior, self.predictor)
         self.broken |= trained.broken
         return load_model(trained.folder, session.registry, self.prior, session)
+
+
+def _read(config: Path) -> dict[str, Any]:
+    return identity(Experiment.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
 
 
 def values_of(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,8 +81,10 @@ def caveats(results: Results, arms: Sequence[Experiment], split: str, sampled: b
         found.append("The arms restore different degradations: a difference may be the task's, not the method's.")
     if split == "val":
         found.append("Judged on the split val, on which settings are chosen; the split test was not looked at.")
-    if len(results.pictures[results.metric]) < 6:
-        found.append("With fewer than 6 pictures Wilcoxon's test cannot reach .05, whatever the arms do.")
+    pictures, others = len(results.pictures[results.metric]), len(arms) - 1
+    if others * 2.0 ** (1 - pictures) >= 0.05:
+        tested = f"{others} arms" if others > 1 else "one arm"
+        found.append(f"With {pictures} pictures and {tested} to compare no corrected p can fall below .05.")
     return found
 
 

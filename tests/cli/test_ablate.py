@@ -132,7 +132,7 @@ def test_the_report_is_one_file_with_everything_in_it(ablation):
     assert "<script" not in page
     assert re.findall(r'(?:src|href)="(?!data:)[^"]*"', page) == []
     assert "{:#.4g}".format(ablation.json["table"]["psnr_rgb"]["l0"]["mean"]) in page
-    assert "With fewer than 6 pictures" in page
+    assert "With 2 pictures and one arm to compare no corrected p can fall below .05" in page
     assert "texprior ablate" in page or "pytest" in page  # the command as it was typed
     pictures = [base64.b64decode(found) for found in re.findall(r'"data:image/png;base64,([^"]*)"', page)]
     assert len(pictures) == 2 * (1 + 4)  # of each picture the whole, degraded, two arms, reference
@@ -289,6 +289,21 @@ def test_arms_matched_in_strength_have_textures_of_one_deviation(texprior, write
         assert row.texture_std == pytest.approx(cell["texture_std"], rel=1e-3)
         assert row.r2 == pytest.approx(cell["texture_r2"], abs=1e-6)
     assert ": sigma " in Path(answer.json["report"]).read_text(encoding="utf-8")
+
+
+def test_cells_that_are_found_bear_the_names_of_this_ablation_and_its_question(texprior, write, runs):
+    grid = {"grid": {"decomposition": ["guided", "gaussian"]}, "seeds": [0], "metric": "psnr_rgb"}
+    first = texprior("ablate", write(ablation=grid), "--json")
+    assert first.code == 0, first.err
+    again = texprior("ablate", write(ablation={**grid, "question": "Which one?"}), "--json")
+    assert (again.code, again.json["report"]) == (0, first.json["report"])
+    assert "Which one?" in Path(again.json["report"]).read_text(encoding="utf-8")
+    arms = {"blurred": {"decomposition": "gaussian"}, "kept": {"decomposition": "guided"}}
+    named = texprior("ablate", write(ablation={**grid, "grid": {}, "arms": arms}), "--json")
+    assert named.code == 0, named.err
+    assert "cell 1" not in named.err
+    assert [cell["arm"] for cell in named.json["cells"]] == ["blurred", "kept"]
+    assert {c["folder"] for c in named.json["cells"]} == {c["folder"] for c in first.json["cells"]}
 
 
 def test_arms_whose_names_differ_in_signs_alone_have_runs_of_their_own(texprior, write, runs):

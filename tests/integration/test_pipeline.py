@@ -279,9 +279,15 @@ def test_a_time_limit_does_not_pass_for_the_whole_budget(registry, tmp_path):
     said = []
     trainings.train_prior(session(registry, tmp_path, *limits).with_(say=said.append))
     assert "is trained already" in said[0]
-    whole = trainings.train_prior(session(registry, tmp_path, limits[0])).folder
-    assert whole == stopped
+    said.clear()
+    whole = trainings.train_prior(session(registry, tmp_path, limits[0]).with_(say=said.append)).folder
+    assert f"going on from {stopped / 'checkpoint.safetensors'} at 8 images" in said[0]
     assert load_tensors(whole / "prior.safetensors")[1]["images_seen"] == 64
+    assert load_tensors(stopped / "prior.safetensors")[1]["images_seen"] == 8  # what stands on it still finds it
+    longer = [limits[0], "training.prior.budget.seconds=0.002"]  # the unlimited one has had more time than that
+    assert load_tensors(trainings.train_prior(session(registry, tmp_path, *longer)).folder / "prior.safetensors")[1][
+        "images_seen"
+    ] in (8, 16)
 
 
 def test_a_model_records_the_prior_that_it_stands_on(trained, registry, tmp_path):

@@ -1,14 +1,29 @@
 """What decides a training's content: an edit of a plugin is another training, of nothing that does not use it."""
 
+import json
 import sys
 
 import pytest
+import torch
+from PIL import Image
 
 from texprior import config
-from texprior.folders import ADAPTER_PARTS, PREDICTOR_PARTS, PRIOR_PARTS, others_in_use
+from texprior.folders import (
+    ADAPTER_PARTS,
+    CHECKPOINT,
+    PREDICTOR_PARTS,
+    PRIOR_PARTS,
+    checkpoints,
+    identity,
+    others_in_use,
+)
+from texprior.plugin import Ref
 from texprior.registry import Registry
-from texprior.session import Session
-from texprior.study import programs_of, study_name
+from texprior.schema import Training
+from texprior.session import Session, pictures_digest
+from texprior.store import save_tensors
+from texprior.study import TrialRecord, programs_of, study_name
+from texprior.trial import Trials
 
 SOURCE = """
 from texprior.plugin import Adapter, Degradation, Events, Metric, hookimpl
@@ -90,3 +105,54 @@ def test_a_study_is_of_the_programs_that_its_trials_use(package):
     program.write_text("class Gate: open = True\n")
     assert study_name(searching.experiment, programs_of(searching)) != name
     assert study_name(searching.experiment) not in (name, study_name(plain.experiment))
+
+
+def test_what_a_training_goes_on_from(tmp_path):
+    """Its own checkpoint; else the furthest that fits; another experiment's only of the same pictures, and alone."""
+    settings = Training(budget={"images": 100}, batch=10)
+    pictures = {"own/prior-T-50": "p", "own/prior-T-500": "p", "other/prior-T-100": "p", "stale/prior-T-100": "q"}
+    seen = {"own/prior-T-50": 50, "own/prior-T-500": 200, "other/prior-T-100": 100, "stale/prior-T-100": 100}
+    for name, images in seen.items():
+        about = {"images_seen": images, "elapsed_s": images / 10, "pictures": pictures[name]}
+        save_tensors(tmp_path / name / CHECKPOINT, {"x": torch.zeros(1)}, about)
+    folder = tmp_path / "own" / "prior-T-100"
+
+    def found(more=settings, alone=True):
+        return [path.parent.relative_to(tmp_path).as_posix() for path in checkpoints(folder, "T", more, "p", alone)]
+
+    assert found() == ["other/prior-T-100", "own/prior-T-50"]
+    assert found(alone=False) == ["own/prior-T-50"]
+    assert found(Training(budget={"images": 100, "seconds": 7}, batch=10)) == ["own/prior-T-50"]
+    save_tensors(folder / CHECKPOINT, {"x": torch.zeros(1)}, {"images_seen": 20, "elapsed_s": 2})  # of --fresh
+    assert found() == ["own/prior-T-100"]
+
+
+def test_pictures_are_told_apart_by_what_they_show(tmp_path):
+    registry = Registry.discover()
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+
+    def digest(level):
+        Image.new("RGB", (64, 64), (level, 0, 0)).save(folder / "a.png")
+        data = {"name": "x", "events": [], "data": {"train": {"folder": {"path": str(folder)}}}}
+        return pictures_digest(Session.start(config.resolve(data, registry), registry, root=tmp_path))
+
+    first = digest(10)
+    assert digest(11) != first
+    assert digest(10) == first
+
+
+def test_what_workers_confirmed_is_known_whatever_their_threads(tmp_path):
+    registry = Registry.discover()
+    data = {"name": "x", "events": [], "sweep": {"space": {"adapter": ["cga"]}}}
+    session = Session.start(config.resolve(data, registry), registry, root=tmp_path)
+    worker = session.with_(experiment=session.experiment.model_copy(update={"threads": 1}))
+    trial = TrialRecord(3, {"adapter": "cga"}, {}, "finished")
+    there, here = (Trials(s, "study", tmp_path, tmp_path) for s in (worker, session))
+    document = {"experiment": identity(there.experiment_of(trial, 7)), "values": {"psnr_rgb": 30.0}}
+    path = there.folder(3) / "seed-7" / "values.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(document))
+    assert here.known(trial, 7) == {"psnr_rgb": 30.0}
+    other = session.with_(experiment=session.experiment.model_copy(update={"seed": 5, "adapter": Ref(name="sft")}))
+    assert Trials(other, "study", tmp_path, tmp_path).known(trial, 8) is None

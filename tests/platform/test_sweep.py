@@ -1,16 +1,20 @@
 """Sweeps on a real SQLite storage, with an objective whose optimum is known."""
 
+import itertools
 import math
 import re
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
 
+from texprior import stale
 from texprior.asking import hopeless
 from texprior.config import resolve
 from texprior.errors import ConfigError, Interrupted, TexpriorError
@@ -362,6 +366,52 @@ def test_a_space_that_changed_is_said(registry, storage):
     (sentence,) = said
     assert "sampling.steps: 1 to 20 -> 1 to 40; sampling.rho: not searched -> 5.0, 7.0" in sentence
     assert sentence.endswith("this is a new study")
+
+
+def test_a_grid_is_gone_through_once(registry, storage):
+    grid = {"sampling.texture_strength": [0.0, 0.5, 1.0], "sampling.steps": [4, 12, 20]}
+    space = {path: {"low": values[0], "high": values[-1]} for path, values in grid.items()}
+    experiment = made(registry, space, sweep_sampler={"GridSampler": {"search_space": grid}})
+    result, _ = swept(experiment, registry, storage, 9)
+    found = [
+        (t.params["sampling.texture_strength"], t.params["sampling.steps"])
+        for t in result.trials
+        if t.state == "finished"
+    ]
+    assert sorted(found) == sorted(itertools.product(*grid.values()))  # the own configuration is one of them
+
+
+def test_a_heartbeat_goes_on_after_one_that_failed(monkeypatch):
+    monkeypatch.setattr(stale, "HEARTBEAT_S", 0.01)
+    beats = []
+
+    class Storage:
+        def get_heartbeat_interval(self):
+            return 20
+
+        def record_heartbeat(self, trial_id):
+            beats.append(trial_id)
+            if len(beats) == 3:
+                raise OSError("the database is away")
+
+    with stale.alive(SimpleNamespace(_storage=Storage()), SimpleNamespace(_trial_id=7, number=7)):
+        end = time.monotonic() + 20
+        while len(beats) < 6 and time.monotonic() < end:
+            time.sleep(0.01)
+    assert len(beats) >= 6
+
+
+def test_a_trial_that_another_worker_took_for_dead_ends_no_sweep(registry, storage):
+    def buried(asked):
+        study = optuna.load_study(study_name=optuna.get_all_study_names(storage)[0], storage=storage)
+        (trial,) = [t for t in study.get_trials(deepcopy=False) if t.number == asked.number]
+        if asked.number == 0:
+            stale.put_back(study, trial)
+        return distance(asked)
+
+    result, _ = swept(made(registry, CURVE), registry, storage, 2, buried)
+    assert [t.state for t in result.trials] == ["interrupted", "finished", "finished"]
+    assert result.trials[1].params == result.trials[0].params
 
 
 def test_programs_that_changed_are_said(registry, storage):

@@ -137,7 +137,7 @@ def _document(done: Concluded) -> dict[str, Any]:
 
     plan, results = done.plan, done.results
     cells = [
-        {"arm": cell.arm, "seed": cell.seed, "folder": cell.folder, **vars(outcome)}
+        {**vars(outcome), "arm": cell.arm, "seed": cell.seed, "folder": cell.folder}
         for cell in plan.cells
         if (outcome := outcome_of(cell)) is not None
     ]
@@ -168,12 +168,13 @@ def comparison(done: Concluded) -> str:
     if "experiment_id" not in done.run:
         return ""
     uri, results = done.run["tracking_uri"], done.results
+    ranks = "distance" if results.better[results.metric] == "one" else "mean"  # from 1
     server = uri if uri.startswith("http") else "http://127.0.0.1:5000"
     page = {
         "workflowType": "machine_learning",
         "compareRunsMode": "CHART",
         "searchFilter": f"tags.`texprior.ablation` = '{done.plan.digest}' and tags.`texprior.stage` = 'arm'",
-        "orderByKey": f"metrics.`mean/{results.metric}`",
+        "orderByKey": f"metrics.`{ranks}/{results.metric}`",
         "orderByAsc": str(results.better[results.metric] != "higher").lower(),
     }
     query = urlencode(page, quote_via=quote)
