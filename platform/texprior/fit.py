@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from texprior.errors import Interrupted
+from texprior.errors import ConfigError, Interrupted
 from texprior.folders import CHECKPOINT, checkpoints, fits
 from texprior.schema import Training
 from texprior.session import Session, pictures_digest
@@ -36,7 +36,12 @@ def fit(
     found = [] if session.fresh else checkpoints(folder, trajectory, settings, pictures, team.size == 1)
 
     def taken(path: Path) -> bool:
-        return trainee.load(path, lambda about: path == checkpoint or fits(about, settings))
+        try:
+            return trainee.load(path, lambda about: path == checkpoint or fits(about, settings))
+        except ConfigError:
+            if path == checkpoint:
+                raise
+            return False  # another training's file that is broken is not needed
 
     start = next(filter(taken, found), None)
     if start is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from texprior.cache import program_of
 from texprior.claims import claim, turn
+from texprior.errors import ConfigError
 from texprior.schema import Experiment, Training
 from texprior.session import Session, component_tag
 from texprior.store import about_tensors
@@ -79,9 +80,10 @@ def checkpoints(folder: Path, trajectory: str, settings: Training, pictures: str
     found = []
     root, pattern = folder.parent, f"*-{trajectory}-*/{CHECKPOINT}"
     for path in sorted(root.parent.glob(f"*/{pattern}") if alone else root.glob(pattern)):
-        about = about_tensors(path)
-        if fits(about, settings) and (path.parent.parent == root or about.get("pictures") == pictures):
-            found.append((-int(about["images_seen"]), path))
+        with suppress(ConfigError):  # another training's file that is broken is not needed
+            about = about_tensors(path)
+            if fits(about, settings) and (path.parent.parent == root or about.get("pictures") == pictures):
+                found.append((-int(about["images_seen"]), path))
     return [path for _, path in sorted(found)]
 
 

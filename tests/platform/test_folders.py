@@ -115,6 +115,8 @@ def test_what_a_training_goes_on_from(tmp_path):
     for name, images in seen.items():
         about = {"images_seen": images, "elapsed_s": images / 10, "pictures": pictures[name]}
         save_tensors(tmp_path / name / CHECKPOINT, {"x": torch.zeros(1)}, about)
+    (tmp_path / "broken" / "prior-T-100").mkdir(parents=True)
+    (tmp_path / "broken" / "prior-T-100" / CHECKPOINT).write_bytes(b"no tensors")
     folder = tmp_path / "own" / "prior-T-100"
 
     def found(more=settings, alone=True):
