@@ -18,7 +18,7 @@ import yaml
 
 from texprior import models
 from texprior.arms import Arm
-from texprior.folders import identity, others_in_use
+from texprior.folders import identity, others_in_use, stored_identity
 from texprior.judge import judged_experiment
 from texprior.questions import Ablation, Sweep
 from texprior.schema import Experiment
@@ -143,7 +143,7 @@ def outcome_of(cell: Cell) -> Outcome | None:
 @functools.lru_cache(maxsize=4096)
 def _stored(config: Path, _written_ns: int) -> dict[str, Any]:
     """What decides the scores of a stored cell; read once for as long as its file stays as it is."""
-    return identity(Experiment.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
+    return stored_identity(config)
 
 
 def forget(cell: Cell) -> None:

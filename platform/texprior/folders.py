@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from texprior.cache import program_of
 from texprior.claims import claim, turn
 from texprior.errors import ConfigError
@@ -103,6 +105,11 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     for training in data["training"].values():
         del training["checkpoint_every_s"], training["log_every_images"]
     return data
+
+
+def stored_identity(config: Path) -> dict[str, Any]:
+    """``identity`` of an experiment that lies in a file. Raises OSError, YAMLError or ValueError where it cannot be."""
+    return identity(Experiment.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
 
 
 def others_in_use(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:

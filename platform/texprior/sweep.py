@@ -129,7 +129,7 @@ def _run(
         if isinstance(error, Interrupted):
             put_back(study, _frozen(study, trial.number))
             raise
-        if isinstance(error, optuna.exceptions.UpdateFinishedTrialError):
+        if _frozen(study, trial.number).state.is_finished():  # a heartbeat was late; whoever saw it has queued it again
             log.warning("trial %d was taken for dead meanwhile, and is run again", trial.number)
             return
         pruned = isinstance(error, optuna.TrialPruned) or getattr(error, "run_status", "") == "pruned"

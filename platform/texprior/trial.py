@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from texprior import scores
 from texprior.cards import count
 from texprior.config import with_overrides
@@ -18,7 +16,7 @@ from texprior.dimension import label
 from texprior.documents import get_path
 from texprior.evaluate import Evaluated, evaluate, write
 from texprior.flow.image import load_image
-from texprior.folders import identity
+from texprior.folders import identity, stored_identity
 from texprior.models import PREDICTOR, PRIOR, Model, load_model
 from texprior.schema import Experiment, component_paths
 from texprior.scores import Scores
@@ -119,7 +117,7 @@ class Trials:
         inner, folder = self.session.with_(experiment=experiment, fresh=False), self.folder(trial.number)
         of_this = folder / "config.yaml"  # another storage numbers its trials from 0 too
         model = self._trained(inner)
-        if of_this.is_file() and _read(of_this) == identity(experiment):
+        if of_this.is_file() and stored_identity(of_this) == identity(experiment):
             return model.folder, scores.read(folder / "scores.csv")
         return model.folder, evaluate(judging(inner), model).scores
 
@@ -151,10 +149,6 @@ class Trials:
         trained = train_adapter(session, self.prior, self.predictor)
         self.broken |= trained.broken
         return load_model(trained.folder, session.registry, self.prior, session)
-
-
-def _read(config: Path) -> dict[str, Any]:
-    return identity(Experiment.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
 
 
 def values_of(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -308,11 +308,16 @@ def test_cells_that_are_found_bear_the_names_of_this_ablation_and_its_question(t
 
 def test_arms_whose_names_differ_in_signs_alone_have_runs_of_their_own(texprior, write, runs):
     arms = {"radius>4": {"decomposition.guided.radius": 6}, "radius<4": {"decomposition.guided.radius": 2}}
-    file = write(ablation={"arms": arms, "seeds": [0], "metric": "psnr_rgb"}, events=["mlflow"])
+    metric = "texture_ratio_gauss2"
+    file = write(ablation={"arms": arms, "seeds": [0], "metric": metric}, events=["mlflow"])
     answer = texprior("ablate", file, "--json")
     assert answer.code == 0, answer.err
-    radius = {name: run.data.params["decomposition.guided.radius"] for name, run in runs_of(answer.json, "arm").items()}
+    found = runs_of(answer.json, "arm")
+    radius = {name: run.data.params["decomposition.guided.radius"] for name, run in found.items()}
     assert radius == {"radius>4": "6", "radius<4": "2"}
+    assert f"orderByKey=metrics.%60distance%2F{metric}%60&orderByAsc=true" in answer.json["compare"]  # 1 is best
+    far = {name: run.data.metrics[f"distance/{metric}"] for name, run in found.items()}
+    assert sorted(far, key=far.get) == answer.json["ranking"]
 
 
 def test_a_cell_that_fails_is_an_outcome_and_the_others_go_on(texprior, write, runs, tmp_path, monkeypatch):

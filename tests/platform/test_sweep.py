@@ -401,12 +401,15 @@ def test_a_heartbeat_goes_on_after_one_that_failed(monkeypatch):
     assert len(beats) >= 6
 
 
-def test_a_trial_that_another_worker_took_for_dead_ends_no_sweep(registry, storage):
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_trial_that_another_worker_took_for_dead_ends_no_sweep(registry, storage, fails):
     def buried(asked):
         study = optuna.load_study(study_name=optuna.get_all_study_names(storage)[0], storage=storage)
         (trial,) = [t for t in study.get_trials(deepcopy=False) if t.number == asked.number]
         if asked.number == 0:
             stale.put_back(study, trial)
+            if fails:
+                raise MemoryError("of a trial that is not this worker's any more")
         return distance(asked)
 
     result, _ = swept(made(registry, CURVE), registry, storage, 2, buried)
