@@ -5,14 +5,14 @@
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+from texprior._version import __version__
 
 if TYPE_CHECKING:
     from texprior.api import Workbench, load, load_model, register, restore
 
 __all__ = ["Workbench", "__version__", "load", "load_model", "register", "restore"]
-__version__ = version("texprior")
 
 
 def __getattr__(name: str) -> Any:

@@ -12,13 +12,14 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from texprior import __version__, verdict
+from texprior import verdict
+from texprior._version import __version__
 from texprior.ablate import Plan, check, is_finished, plan_of, results, retry, work
 from texprior.cells import OUTCOME, SCORES, Outcome, outcome_of
-from texprior.claims import turn
 from texprior.crops import Crop, Picture
 from texprior.flow.image import from_pil, load_image
 from texprior.hands import work_together
+from texprior.locks import turn
 from texprior.report import REPORT, Report, write_report
 from texprior.results import Results
 from texprior.session import Session

@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from texprior.blame import reason_of
-from texprior.claims import claim, turn
 from texprior.errors import Interrupted
+from texprior.locks import claim, turn
 from texprior.scores import loss_of
 from texprior.study import SweepResult, TrialRecord
 from texprior.trial import Trials

@@ -94,6 +94,6 @@ def stop_of(settings: Training, done: Finished) -> dict[str, Any]:
 
 def versions() -> dict[str, Any]:
     """What weights say of the software that they were trained with."""
-    from texprior import __version__
+    from texprior._version import __version__
 
     return {"texprior": __version__, "torch": torch.__version__}

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from texprior.cache import program_of
-from texprior.claims import claim, turn
 from texprior.errors import ConfigError
+from texprior.locks import claim, turn
 from texprior.schema import Experiment, Training
 from texprior.session import Session, component_tag
 from texprior.store import about_tensors

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from texprior.ablate import Plan, plan_of, work
 from texprior.config import resolve
+from texprior.processes import run_local
 from texprior.registry import Registry
 from texprior.session import Session
-from texprior.workers import run_local
 
 _LEAST_MB = 16
 

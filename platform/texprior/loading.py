@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pluggy
 
-from texprior import __version__
+from texprior._version import __version__
 from texprior.errors import PluginError
 from texprior.plugin import API, GROUP, HOOK_OF_KIND, Component, Hooks, Options
 from texprior.refs import fault_of

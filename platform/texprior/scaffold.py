@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from texprior import __version__
+from texprior._version import __version__
 from texprior.errors import ConfigError, TexpriorError
 from texprior.plugin import KINDS
 

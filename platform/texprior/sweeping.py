@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import cast
 
 from texprior.checks import require_adapters
-from texprior.claims import turn
 from texprior.confirm import Confirmed, confirm, pairs
 from texprior.errors import ConfigError, TexpriorError
 from texprior.flow.image import load_image
 from texprior.importance import importances
+from texprior.locks import turn
 from texprior.metrics import build_metrics
 from texprior.scores import Scores
 from texprior.session import Session

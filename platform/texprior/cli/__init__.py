@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from texprior import __version__
+from texprior._version import __version__
 from texprior.errors import TexpriorError
 
 COMMANDS = {

@@ -44,7 +44,7 @@ def doctor(plugins: tuple[str, ...], as_json: bool) -> None:
 def _machine() -> dict[str, Any]:
     import torch
 
-    from texprior import __version__
+    from texprior._version import __version__
 
     devices = ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count()))]
     return {

@@ -4,12 +4,12 @@ import signal
 import subprocess
 import sys
 
-from texprior.claims import claim, is_claimed, turn
+from texprior.locks import claim, is_claimed, turn
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from texprior.claims import claim
+from texprior.locks import claim
 with claim(Path(sys.argv[1])) as held:
     print(held, flush=True)
     time.sleep(600)
