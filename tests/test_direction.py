@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-LIGHT = ("plugin", "refs", "registry", "config", "schema", "documents", "space", "complaints", "errors")
+LIGHT = ("plugin", "registry", "config", "schema", "documents", "space", "complaints", "errors")
 HEAVY = ("torch", "numpy", "scipy", "mlflow", "optuna", "albumentations", "cv2", "PIL", "skimage", "sklearn")
 
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 from texprior.complaints import Complaint, complaints_of, raise_complaints
 from texprior.documents import get_path, merge, nest, parse_override, read
 from texprior.errors import PluginError
+from texprior.plugin.references import Kind, Ref, kind_of, kinds_of, refs_of
 from texprior.questions import Ablation, Evaluation, Range, Section, Sweep
-from texprior.refs import Kind, Ref, kind_of, kinds_of, refs_of
 from texprior.registry import Registry
 from texprior.schema import (
     NAMED,

@@ -19,7 +19,7 @@ import pluggy
 from texprior._version import __version__
 from texprior.errors import PluginError
 from texprior.plugin import API, GROUP, HOOK_OF_KIND, Component, Hooks, Options
-from texprior.refs import fault_of
+from texprior.plugin.references import fault_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
 _IMPL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")

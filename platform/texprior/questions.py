@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from texprior.refs import Ref
+from texprior.plugin.references import Ref
 
 
 class Section(BaseModel):

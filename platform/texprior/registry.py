@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from texprior.errors import PluginError
 from texprior.loading import Plugin, canonical, installed_plugins, of_file, of_module
 from texprior.plugin import Component, Options, Ref
-from texprior.refs import kinds_of, refs_of
+from texprior.plugin.references import kinds_of, refs_of
 
 __all__ = ["Entry", "Plugin", "Registry", "canonical", "load_implementation"]
 

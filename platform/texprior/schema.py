@@ -11,8 +11,8 @@ import yaml
 from pydantic import Field, model_validator
 
 from texprior.documents import get_path
+from texprior.plugin.references import Kind, Ref, refs_of
 from texprior.questions import Ablation, Evaluation, Section, Sweep
-from texprior.refs import Kind, Ref, refs_of
 
 
 class Data(Section):

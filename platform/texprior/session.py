@@ -12,8 +12,8 @@ from texprior.errors import ConfigError, ImageError
 from texprior.overlap import overlap
 from texprior.parallel import ALONE, Team, join, launched, own_device
 from texprior.plugin import Ref
+from texprior.plugin.references import refs_of
 from texprior.provenance import DataInput, data_input, tags_of
-from texprior.refs import refs_of
 from texprior.registry import Registry
 from texprior.schema import Data, Experiment
 from texprior.store import runs_root

@@ -17,8 +17,8 @@ from texprior.complaints import Complaint
 from texprior.dimension import Dimension, checked, contains, distinct, label, reason_of, size_of, tuned, unwrap
 from texprior.documents import get_path
 from texprior.errors import PluginError
+from texprior.plugin.references import kind_of
 from texprior.questions import Range, Sweep
-from texprior.refs import kind_of
 from texprior.registry import Registry
 from texprior.schema import Experiment, component_paths
 

@@ -15,7 +15,7 @@ from texprior.config import Experiment, Range, refs_of
 from texprior.dimension import Dimension, nested, tuned, unwrap
 from texprior.documents import merge, nest
 from texprior.plugin import Component, Options
-from texprior.refs import kind_of
+from texprior.plugin.references import kind_of
 from texprior.registry import Entry
 
 

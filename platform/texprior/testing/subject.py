@@ -14,7 +14,7 @@ from texprior.complaints import complaints_of, raise_complaints
 from texprior.documents import merge, nest
 from texprior.errors import ConfigError
 from texprior.plugin import Component, Options, Ref
-from texprior.refs import kind_of
+from texprior.plugin.references import kind_of
 from texprior.registry import Entry, Registry, load_implementation
 from texprior.testing.catalogue import NotRun
 from texprior.testing.probe import PROBES, Probe

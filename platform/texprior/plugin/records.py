@@ -1,53 +1,14 @@
-"""The plugin author's whole surface: hookspecs, component records, Options, Tune, Ref, Kind, Weights, API.
-
-This module imports no torch, so that listing, validating and ``--help`` stay instant. A plugin's
-entry module imports only this one; its implementations, named by ``impl``, are imported on first use.
-"""
+"""The records by which a plugin declares its components: one class for each kind."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import pluggy
-from pydantic import BaseModel, ConfigDict
-
-from texprior.refs import Kind as Kind
-from texprior.refs import Ref as Ref
+from texprior.plugin.options import Options
 
 API = 1
 """The contract's number. A component that asks for a larger one is reported as incompatible."""
-
-GROUP = "texprior"
-"""The entry-point group, and the name of the pluggy project."""
-
-hookspec = pluggy.HookspecMarker(GROUP)
-hookimpl = pluggy.HookimplMarker(GROUP)
-
-
-class Options(BaseModel):
-    """Base of every component's options: unknown fields are errors, values are frozen.
-
-    ``Annotated[int, Field(ge=1, le=64, description="..."), Tune()]`` is at once validation,
-    documentation, the command line's help and the search space.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
-
-
-@dataclass(frozen=True)
-class Tune:
-    """Marks an option as part of the default search space.
-
-    Bounds that are not given come from the field's own ``ge``/``le``; ``bool`` and ``Literal``
-    fields are searched over all their values. ``log`` searches the logarithm, ``step`` a grid.
-    """
-
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    step: float | None = None
 
 
 @dataclass(frozen=True)
@@ -186,78 +147,3 @@ class Events(Component):
     """Observes runs. Contract: ``texprior.track.Observer``."""
 
     kind: ClassVar[str] = "events"
-
-
-class Hooks:
-    """One hook per kind; each returns the component records of a plugin."""
-
-    @hookspec
-    def texprior_degradations(self) -> Sequence[Degradation]:
-        """Degradations."""
-        raise AssertionError("a specification is never called")
-
-    @hookspec
-    def texprior_decompositions(self) -> Sequence[Decomposition]:
-        """Structure-texture decompositions."""
-        raise AssertionError("a specification is never called")
-
-    @hookspec
-    def texprior_encoders(self) -> Sequence[Encoder]:
-        """Frozen semantic encoders (net S)."""
-        raise AssertionError("a specification is never called")
-
-    @hookspec
-    def texprior_denoisers(self) -> Sequence[Denoiser]:
-        """Denoising networks."""
-        raise AssertionError("a specification is never called")
-
-    @hookspec
-    def texprior_predictors(self) -> Sequence[Predictor]:
-        """Initial predictors."""
-        raise AssertionError("a specification is never called")
-
-    @hookspec
-    def texprior_adapters(self) -> Sequence[Adapter]:
-        """Adapters of a frozen denoiser."""
-        raise AssertionError("a specification is never called")
-
-    @hookspec
-    def texprior_samplers(self) -> Sequence[Sampler]:
-        """Samplers."""
-        raise AssertionError("a specification is never called")
-
-    @hookspec
-    def texprior_metrics(self) -> Sequence[Metric]:
-        """Metrics of image quality."""
-        raise AssertionError("a specification is never called")
-
-    @hookspec
-    def texprior_datasets(self) -> Sequence[Dataset]:
-        """Data sets."""
-        raise AssertionError("a specification is never called")
-
-    @hookspec
-    def texprior_attentions(self) -> Sequence[Attention]:
-        """Attention backends."""
-        raise AssertionError("a specification is never called")
-
-    @hookspec
-    def texprior_events(self) -> Sequence[Events]:
-        """Observers of runs, such as trackers."""
-        raise AssertionError("a specification is never called")
-
-
-HOOK_OF_KIND: dict[str, tuple[str, type[Component]]] = {
-    "degradation": ("texprior_degradations", Degradation),
-    "decomposition": ("texprior_decompositions", Decomposition),
-    "encoder": ("texprior_encoders", Encoder),
-    "denoiser": ("texprior_denoisers", Denoiser),
-    "predictor": ("texprior_predictors", Predictor),
-    "adapter": ("texprior_adapters", Adapter),
-    "sampler": ("texprior_samplers", Sampler),
-    "metric": ("texprior_metrics", Metric),
-    "dataset": ("texprior_datasets", Dataset),
-    "attention": ("texprior_attentions", Attention),
-    "events": ("texprior_events", Events),
-}
-KINDS = tuple(HOOK_OF_KIND)

@@ -12,7 +12,7 @@ from texprior.config import ComponentPaths, load, resolve, with_overrides
 from texprior.documents import get_path, merge
 from texprior.errors import ConfigError, PluginError
 from texprior.plugin import Degradation, Kind, Options, Ref, Tune, hookimpl
-from texprior.refs import fault_of, kinds_of, refs_of
+from texprior.plugin.references import fault_of, kinds_of, refs_of
 from texprior.registry import Registry
 from texprior.session import component_tags
 

@@ -1,0 +1,57 @@
+"""The plugin author's whole surface: hooks, component records, Options, Tune, Ref, Kind, Weights, API.
+
+This package imports no torch, so that listing, validating and ``--help`` stay instant. A plugin's entry module imports
+only this package; its implementations, named by ``impl``, are imported on first use.
+
+- ``records``: the component records that a plugin's hooks return, one class for each kind
+- ``options``: ``Options``, the base class of a component's options, and ``Tune``
+- ``hooks``: the hook of each kind, and the markers ``hookspec`` and ``hookimpl``
+- ``references``: how an experiment and a component's options name components
+"""
+
+from texprior.plugin.hooks import GROUP, HOOK_OF_KIND, KINDS, Hooks, hookimpl, hookspec
+from texprior.plugin.options import Options, Tune
+from texprior.plugin.records import (
+    API,
+    Adapter,
+    Attention,
+    Component,
+    Dataset,
+    Decomposition,
+    Degradation,
+    Denoiser,
+    Encoder,
+    Events,
+    Metric,
+    Predictor,
+    Sampler,
+    Weights,
+)
+from texprior.plugin.references import Kind, Ref
+
+__all__ = [
+    "API",
+    "GROUP",
+    "HOOK_OF_KIND",
+    "KINDS",
+    "Adapter",
+    "Attention",
+    "Component",
+    "Dataset",
+    "Decomposition",
+    "Degradation",
+    "Denoiser",
+    "Encoder",
+    "Events",
+    "Hooks",
+    "Kind",
+    "Metric",
+    "Options",
+    "Predictor",
+    "Ref",
+    "Sampler",
+    "Tune",
+    "Weights",
+    "hookimpl",
+    "hookspec",
+]
