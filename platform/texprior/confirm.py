@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
-from texprior.blame import reason_of
 from texprior.errors import Interrupted
 from texprior.locks import claim, turn
+from texprior.registry.error_source import reason_of
 from texprior.scores import loss_of
 from texprior.study import SweepResult, TrialRecord
 from texprior.trial import Trials

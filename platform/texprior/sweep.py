@@ -15,10 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from texprior import space
 from texprior.asking import hopeless, pruner_for, sampler_for
-from texprior.blame import reason_of
 from texprior.config import with_overrides
 from texprior.errors import Interrupted, TexpriorError
 from texprior.registry import Registry
+from texprior.registry.error_source import reason_of
 from texprior.schema import Experiment
 from texprior.stale import alive, put_back, release_stale, this_worker
 from texprior.study import Better, SweepResult, TrialRecord, counted, enqueue_own, open_study, record_of, result_of

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from texprior.scaffold import new_plugin
+from texprior.scaffold.new_plugin import new_plugin
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,7 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("TEXPRIOR_DEBUG"):
             _say(traceback.format_exc())
-        from texprior.blame import blamed
+        from texprior.registry.error_source import blamed
 
         found = blamed(error)
         if found:

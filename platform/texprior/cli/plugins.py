@@ -117,7 +117,7 @@ def new(kind: str, name: str, output: str, as_json: bool) -> None:
     It holds a component that does something small and real, its options with their search space, the entry point by
     which texprior finds it, and tests that run the conformance kit.
     """
-    from texprior.scaffold import new_plugin
+    from texprior.scaffold.new_plugin import new_plugin
 
     made = new_plugin(kind, name, Path(output))
     others = [e for e in discover(()).entries(kind) if e.component.name == name]

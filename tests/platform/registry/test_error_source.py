@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from texprior.blame import blamed, reason_of
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degrade
 from texprior.flow.sample import sample
 from texprior.plugin import Ref
 from texprior.registry import Registry
+from texprior.registry.error_source import blamed, reason_of
 
 SOURCE = """
 import torch

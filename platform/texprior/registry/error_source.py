@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from texprior.registry import IN_USE, Entry, Registry
+from texprior.registry.registry import IN_USE, Entry, Registry
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from texprior.errors import PluginError
-from texprior.loading import Plugin, canonical, installed_plugins, of_file, of_module
 from texprior.plugin import Component, Options, Ref
 from texprior.plugin.references import kinds_of, refs_of
+from texprior.registry.discovery import Plugin, canonical, installed_plugins, of_file, of_module
 
 __all__ = ["Entry", "Plugin", "Registry", "canonical", "load_implementation"]
 

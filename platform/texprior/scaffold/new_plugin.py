@@ -95,7 +95,7 @@ def _render(template: str, values: dict[str, Any]) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("texprior"),
+        loader=jinja2.PackageLoader("texprior.scaffold"),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,

@@ -1,0 +1,11 @@
+"""Finds plugins, resolves the names of their components, and builds them. Imports no torch.
+
+- ``registry``: ``Registry``, which resolves names and builds components
+- ``discovery``: loads each plugin by itself, all of it or nothing
+- ``error_source``: which component raised an error
+"""
+
+from texprior.registry.discovery import Plugin, canonical
+from texprior.registry.registry import Entry, Registry, load_implementation
+
+__all__ = ["Entry", "Plugin", "Registry", "canonical", "load_implementation"]
