@@ -18,8 +18,8 @@ from texprior import models
 from texprior.arms import Arm, arms_of, baseline_of
 from texprior.cells import Cell, Outcome, cell_of, forget, outcome_of, scores_of
 from texprior.cellwork import run_cell
-from texprior.complaints import closest
-from texprior.documents import get_path
+from texprior.config.dotted_paths import get_path
+from texprior.config.validation import closest
 from texprior.dryrun import rehearse, rehearse_sampling
 from texprior.errors import ConfigError, TexpriorError
 from texprior.locks import claim, is_claimed, turn

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from texprior.config import load as load_experiment
 from texprior.config import resolve, written
+from texprior.config.schema import Experiment
 from texprior.registry import Plugin, Registry
-from texprior.schema import Experiment
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
-from texprior.complaints import closest
 from texprior.config import with_overrides
-from texprior.documents import suffix
+from texprior.config.dotted_paths import suffix
+from texprior.config.schema import Experiment, component_paths
+from texprior.config.validation import closest
 from texprior.errors import ConfigError
 from texprior.registry import Registry
-from texprior.schema import Experiment, component_paths
 
 _ALIKE = (
     *("name", "seed", "device", "threads", "requires_plugins", "events", "sweep", "ablation"),

@@ -14,9 +14,9 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, BruteForceSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial
 
+from texprior.config.schema_studies import Sweep
 from texprior.errors import ConfigError
 from texprior.plugin import Ref
-from texprior.questions import Sweep
 
 AUTO = "auto"
 _REPEATS = 5

@@ -18,10 +18,10 @@ import yaml
 
 from texprior import models
 from texprior.arms import Arm
+from texprior.config.schema import Experiment
+from texprior.config.schema_studies import Ablation, Sweep
 from texprior.folders import identity, others_in_use, stored_identity
 from texprior.judge import judged_experiment
-from texprior.questions import Ablation, Sweep
-from texprior.schema import Experiment
 from texprior.scores import Scores, read
 from texprior.session import Session, data_digest
 from texprior.trainings import predictor_folder, prior_folder

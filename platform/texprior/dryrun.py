@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from texprior import models
 from texprior.cards import count
 from texprior.checks import prior_at, require_adapters
+from texprior.config.schema import Budget, Experiment, Training
 from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
 from texprior.flow.decompose import decompose
@@ -23,7 +24,6 @@ from texprior.flow.predict import InitialPredictor
 from texprior.models import Model, Prior
 from texprior.pipeline import restore
 from texprior.pool import Patches, Pool, Prepared
-from texprior.schema import Budget, Experiment, Training
 from texprior.session import Session
 from texprior.stages import LayerLoss, prediction_loss
 from texprior.train import Loss, Step, Trainee, train

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from texprior.config.schema import Training
 from texprior.errors import ConfigError, Interrupted
 from texprior.folders import CHECKPOINT, checkpoints, fits
-from texprior.schema import Training
 from texprior.session import Session, pictures_digest
 from texprior.track import Run
 from texprior.train import NOTHING, Finished, Loss, Saved, Step, Trainee, train

@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 
 from texprior.cache import program_of
+from texprior.config.schema import Experiment, Training
 from texprior.errors import ConfigError
 from texprior.locks import claim, turn
-from texprior.schema import Experiment, Training
 from texprior.session import Session, component_tag
 from texprior.store import about_tensors
 

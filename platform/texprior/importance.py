@@ -9,7 +9,7 @@ import optuna
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
-from texprior.schema import Experiment, component_paths
+from texprior.config.schema import Experiment, component_paths
 from texprior.study import connect
 
 _FEWEST = 4

@@ -6,10 +6,10 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from texprior.config.schema import Experiment
 from texprior.evaluate import Evaluated, evaluate, write
 from texprior.flow.image import load_image
 from texprior.models import CARD, Model
-from texprior.schema import Experiment
 from texprior.session import Session
 from texprior.store import write_atomically
 from texprior.summary import markdown

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
+from texprior.config.schema import Diffusion, Sampling
 from texprior.diffusion import sigmas
 from texprior.errors import ConfigError
-from texprior.schema import Diffusion, Sampling
 
 _SPACINGS: Mapping[str, sigmas.Spacing] = {"linspace": sigmas.linspace, "trailing": sigmas.trailing}
 

@@ -12,6 +12,7 @@ import yaml
 from torch import Tensor, nn
 
 from texprior.config import resolve
+from texprior.config.schema import Experiment, Sampling
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter
@@ -21,7 +22,6 @@ from texprior.flow.prior import DenoiserNet, SemanticEncoder
 from texprior.flow.sample import LayerSampler
 from texprior.flow.unfreeze import Unfrozen
 from texprior.registry import Registry
-from texprior.schema import Experiment, Sampling
 from texprior.session import Session
 from texprior.store import about_tensors, load_tensors, require_folder, save_tensors, sha256, write_atomically
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from texprior import models
+from texprior.config.schema import Sampling
 from texprior.diffusion.keys import Key, normal
 from texprior.diffusion.precondition import broadcast
 from texprior.flow.adapt import Features, bytes_of
@@ -21,7 +22,6 @@ from texprior.flow.sample import Denoise, sample
 from texprior.flow.tile import Tile, tiles
 from texprior.levels import sigmas_of
 from texprior.models import Model
-from texprior.schema import Sampling
 from texprior.stages import Inputs, inputs_of, noised_condition
 
 

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from texprior.schema import Data, Experiment
+from texprior.config.schema import Data, Experiment
 
 
 @dataclass(frozen=True)

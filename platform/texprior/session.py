@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from texprior.config.schema import Data, Experiment
 from texprior.errors import ConfigError, ImageError
 from texprior.overlap import overlap
 from texprior.parallel import ALONE, Team, join, launched, own_device
@@ -15,7 +16,6 @@ from texprior.plugin import Ref
 from texprior.plugin.references import refs_of
 from texprior.provenance import DataInput, data_input, tags_of
 from texprior.registry import Registry
-from texprior.schema import Data, Experiment
 from texprior.store import runs_root
 from texprior.track import Observer, RunInfo, Tracker
 from texprior.unsent import FOLDER, Unsent

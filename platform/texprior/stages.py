@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from texprior.config.schema import Experiment, Training
 from texprior.diffusion.keys import Key, generator, normal
 from texprior.diffusion.precondition import loss as denoising_loss
 from texprior.diffusion.process import Process
@@ -24,7 +25,6 @@ from texprior.flow.prior import SemanticEncoder
 from texprior.flow.tile import in_tiles
 from texprior.models import Prior
 from texprior.pool import Patches, Pool, Prepared, require_size
-from texprior.schema import Experiment, Training
 
 
 class Inputs(NamedTuple):

@@ -12,11 +12,11 @@ from typing import Any
 
 from torch import Tensor
 
-from texprior.dimension import allowed, tuned
+from texprior.config.schema_studies import Range
+from texprior.config.search_dimension import allowed, tuned
 from texprior.errors import ConfigError
 from texprior.flow.decompose import Decomposer, decompose
 from texprior.plugin import Decomposition, Ref
-from texprior.questions import Range
 from texprior.registry import Registry
 
 TOLERANCE = 0.01

@@ -17,12 +17,11 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError
 
-from texprior import space
 from texprior.asking import check_names
-from texprior.config import with_overrides
+from texprior.config import search_space, with_overrides
+from texprior.config.schema import Experiment, component_paths
 from texprior.errors import ConfigError
 from texprior.folders import others_in_use
-from texprior.schema import Experiment, component_paths
 from texprior.session import Session
 from texprior.stale import GRACE_S, HEARTBEAT_S, one_at_a_time
 from texprior.store import runs_root
@@ -72,7 +71,7 @@ def study_name(experiment: Experiment, programs: Sequence[str] = ()) -> str:
     """Experiment, space, objectives, and what it uses that is not texprior's: another one is another study."""
     sweep = experiment.sweep
     code = [hashlib.sha256(json.dumps(programs).encode()).hexdigest()[:8]] if programs else []
-    return "-".join([experiment.name, space.space_hash(sweep), *code, sweep.metric, *sweep.also])
+    return "-".join([experiment.name, search_space.space_hash(sweep), *code, sweep.metric, *sweep.also])
 
 
 def programs_of(session: Session) -> list[str]:
@@ -242,10 +241,10 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def enqueue_own(study: optuna.Study, experiment: Experiment) -> None:
     """The experiment's own configuration is the first trial, where the space holds it; of two workers one queues it."""
-    own = space.default_values(experiment)
+    own = search_space.default_values(experiment)
     with one_at_a_time(study):
         if own and not study.get_trials(deepcopy=False):
-            study.enqueue_trial(space.params_of(own), skip_if_exists=True)
+            study.enqueue_trial(search_space.params_of(own), skip_if_exists=True)
 
 
 def counted(study: optuna.Study) -> int:

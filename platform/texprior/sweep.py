@@ -13,13 +13,12 @@ from typing import Any, NoReturn
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from texprior import space
 from texprior.asking import hopeless, pruner_for, sampler_for
-from texprior.config import with_overrides
+from texprior.config import search_space, with_overrides
+from texprior.config.schema import Experiment
 from texprior.errors import Interrupted, TexpriorError
 from texprior.registry import Registry
 from texprior.registry.error_source import reason_of
-from texprior.schema import Experiment
 from texprior.stale import alive, put_back, release_stale, this_worker
 from texprior.study import Better, SweepResult, TrialRecord, counted, enqueue_own, open_study, record_of, result_of
 
@@ -72,7 +71,7 @@ def run_sweep(
     found dead.
     """
     sweep, repeats = experiment.sweep, 0
-    wanted, possible = trials or sweep.trials, space.size(sweep)
+    wanted, possible = trials or sweep.trials, search_space.size(sweep)
     study = open_study(experiment, storage, objectives, shared, say, programs)
     study.pruner = pruner_for(sweep)
     _bury(study, sweep.retries, died)
@@ -81,7 +80,7 @@ def run_sweep(
         study.sampler = sampler_for(sweep, wanted, possible, repeats)
         trial = _asked(study)
         trial.set_user_attr("worker", this_worker())
-        values = space.suggest(trial, sweep)
+        values = search_space.suggest(trial, sweep)
         known = _known(study, trial)
         repeats = repeats + 1 if known else 0
         if known:

@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from texprior.config.schema import Training
 from texprior.diffusion.ema import Ema
 from texprior.errors import TexpriorError
 from texprior.parallel import ALONE, Team
-from texprior.schema import Training
 from texprior.store import load_tensors, save_tensors
 
 NOTHING = "nothing to train"

@@ -12,13 +12,13 @@ from typing import Any
 from texprior import scores
 from texprior.cards import count
 from texprior.config import with_overrides
-from texprior.dimension import label
-from texprior.documents import get_path
+from texprior.config.dotted_paths import get_path
+from texprior.config.schema import Experiment, component_paths
+from texprior.config.search_dimension import label
 from texprior.evaluate import Evaluated, evaluate, write
 from texprior.flow.image import load_image
 from texprior.folders import identity, stored_identity
 from texprior.models import PREDICTOR, PRIOR, Model, load_model
-from texprior.schema import Experiment, component_paths
 from texprior.scores import Scores
 from texprior.session import Session
 from texprior.store import sha256, write_atomically

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from texprior.config.schema import Experiment
 from texprior.results import Results
-from texprior.schema import Experiment
 from texprior.summary import ARROWS
 
 _DIRECTION = {"higher": "higher is better", "lower": "lower is better", "one": "closest to 1 is best"}

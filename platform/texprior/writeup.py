@@ -7,8 +7,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from texprior.documents import suffix
-from texprior.schema import component_paths
+from texprior.config.dotted_paths import suffix
+from texprior.config.schema import component_paths
 
 if TYPE_CHECKING:
     from texprior.sweeping import StudyDone

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from texprior import config
+from texprior.config.schema import Training
 from texprior.folders import (
     ADAPTER_PARTS,
     CHECKPOINT,
@@ -19,7 +20,6 @@ from texprior.folders import (
 )
 from texprior.plugin import Ref
 from texprior.registry import Registry
-from texprior.schema import Training
 from texprior.session import Session, pictures_digest
 from texprior.store import save_tensors
 from texprior.study import TrialRecord, programs_of, study_name

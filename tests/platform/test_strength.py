@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import Field
 
-from texprior.dimension import allowed
+from texprior.config.search_dimension import allowed
 from texprior.errors import ConfigError
 from texprior.flow.decompose import Layers
 from texprior.plugin import Decomposition, Options, Ref, Tune

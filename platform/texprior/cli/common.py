@@ -118,8 +118,8 @@ def component(registry: Registry, kind: str, text: str, option: str) -> Ref:
     """
     import yaml
 
-    from texprior.complaints import Complaint, raise_complaints
-    from texprior.config import resolve_ref
+    from texprior.config.resolver import resolve_ref
+    from texprior.config.validation import Complaint, raise_complaints
     from texprior.errors import ConfigError
     from texprior.plugin import Ref
 

@@ -12,8 +12,8 @@ import annotated_types
 from pydantic_core import PydanticUndefined
 
 from texprior.config import Experiment, Range, refs_of
-from texprior.dimension import Dimension, nested, tuned, unwrap
-from texprior.documents import merge, nest
+from texprior.config.dotted_paths import merge, nest
+from texprior.config.search_dimension import Dimension, nested, tuned, unwrap
 from texprior.plugin import Component, Options
 from texprior.plugin.references import kind_of
 from texprior.registry import Entry

@@ -50,8 +50,8 @@ def read(path: Path, registry: Registry) -> Recipes:
     """Recipes from a file. Raises ConfigError where it is none, or names a component that is not there."""
     from pydantic import ValidationError
 
-    from texprior.complaints import Complaint, raise_complaints
-    from texprior.config import resolve_ref
+    from texprior.config.resolver import resolve_ref
+    from texprior.config.validation import Complaint, raise_complaints
     from texprior.plugin import Ref
 
     try:

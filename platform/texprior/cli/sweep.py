@@ -80,7 +80,7 @@ def _document(done: StudyDone) -> dict[str, object]:
 
 def _components(done: StudyDone) -> dict[str, Any]:
     """The best trial's components, as far as they were searched and other trials had others."""
-    from texprior.schema import component_paths
+    from texprior.config.schema import component_paths
 
     paths = [path for path in done.best.params if path in component_paths()]
     return {p: done.best.params[p] for p in paths if len({t.params.get(p) for t in done.trials}) > 1}

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from texprior import weights
-from texprior.complaints import complaints_of, raise_complaints
-from texprior.documents import merge, nest
+from texprior.config.dotted_paths import merge, nest
+from texprior.config.validation import complaints_of, raise_complaints
 from texprior.errors import ConfigError
 from texprior.plugin import Component, Options, Ref
 from texprior.plugin.references import kind_of

@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args, get_origin
 
 import annotated_types
 
+from texprior.config.schema_studies import Range
+from texprior.config.search_dimension import Dimension, tuned, unwrap
 from texprior.diffusion.keys import seed_of
-from texprior.dimension import Dimension, tuned, unwrap
 from texprior.plugin import Options, Tune
-from texprior.questions import Range
 
 SAMPLES = 20
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
-from texprior.config import ComponentPaths, load, resolve, with_overrides
-from texprior.documents import get_path, merge
+from texprior.config import load, resolve, with_overrides
+from texprior.config.dotted_paths import get_path, merge
+from texprior.config.resolver import ComponentPaths
 from texprior.errors import ConfigError, PluginError
 from texprior.plugin import Degradation, Kind, Options, Ref, Tune, hookimpl
 from texprior.plugin.references import fault_of, kinds_of, refs_of

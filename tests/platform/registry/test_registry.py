@@ -54,7 +54,9 @@ def test_the_first_party_plugins_are_discovered_as_a_third_partys_are():
     assert {c.kind for c in own.components} <= set(KINDS)
 
 
-@pytest.mark.parametrize("module", ["texprior.plugin", "texprior.registry", "texprior.config", "texprior.space"])
+@pytest.mark.parametrize(
+    "module", ["texprior.plugin", "texprior.registry", "texprior.config", "texprior.config.search_space"]
+)
 def test_listing_and_validating_import_nothing_heavy(module):
     code = (
         f"import sys, {module}; from texprior.registry import Registry; r = Registry.discover();"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from texprior.dimension import tuned
+from texprior.config.search_dimension import tuned
 
 
 @pytest.fixture

@@ -7,17 +7,16 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from texprior import space
-from texprior.config import resolve, with_overrides
-from texprior.dimension import contains, size_of, tuned
-from texprior.questions import Range
+from texprior.config import resolve, search_space, with_overrides
+from texprior.config.schema_studies import Range
+from texprior.config.search_dimension import contains, size_of, tuned
 from texprior.registry import Registry
 
 
 @pytest.fixture(scope="module")
 def registry():
     registry = Registry()
-    registry.register(Path(__file__).with_name("fake_components.py"))
+    registry.register(Path(__file__).parents[1] / "fake_components.py")
     return registry
 
 
@@ -29,7 +28,7 @@ def asked(dimensions, registry):
     """The distributions that Optuna is asked for, and the values that it gave."""
     experiment = resolve({"name": "x", "sweep": {"space": dimensions}}, registry)
     trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
-    return space.suggest(trial, experiment.sweep), trial.distributions
+    return search_space.suggest(trial, experiment.sweep), trial.distributions
 
 
 def test_every_form_of_a_mark_is_the_distribution_that_it_says(registry):

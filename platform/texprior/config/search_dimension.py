@@ -13,9 +13,9 @@ import annotated_types
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from texprior.complaints import complaints_of
+from texprior.config.schema_studies import Range
+from texprior.config.validation import complaints_of
 from texprior.plugin import Options, Tune
-from texprior.questions import Range
 
 Dimension = Range | list[Any]
 

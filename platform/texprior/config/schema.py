@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, model_validator
 
-from texprior.documents import get_path
+from texprior.config.dotted_paths import get_path
+from texprior.config.schema_studies import Ablation, Evaluation, Section, Sweep
 from texprior.plugin.references import Kind, Ref, refs_of
-from texprior.questions import Ablation, Evaluation, Section, Sweep
 
 
 class Data(Section):

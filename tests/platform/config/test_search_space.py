@@ -6,8 +6,7 @@ import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from texprior import space
-from texprior.config import Experiment, Range, resolve, with_overrides
+from texprior.config import Experiment, Range, resolve, search_space, with_overrides
 from texprior.errors import ConfigError
 from texprior.registry import Registry
 
@@ -15,7 +14,7 @@ from texprior.registry import Registry
 @pytest.fixture(scope="module")
 def registry():
     registry = Registry()
-    registry.register(Path(__file__).with_name("fake_components.py"))
+    registry.register(Path(__file__).parents[1] / "fake_components.py")
     return registry
 
 
@@ -35,7 +34,7 @@ def sampled(sweep, trials, seed=0):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     for _ in range(trials):
         trial = study.ask()
-        yield trial, space.suggest(trial, sweep)
+        yield trial, search_space.suggest(trial, sweep)
 
 
 OF_CGA = {
@@ -72,7 +71,7 @@ def test_a_resolved_dump_reloads_to_the_same(registry):
     once = made(registry, given)
     again = resolve(once.model_dump(mode="json"), registry)
     assert again == once
-    assert space.space_hash(again.sweep) == space.space_hash(once.sweep)
+    assert search_space.space_hash(again.sweep) == search_space.space_hash(once.sweep)
     assert list(once.sweep.space) == ["adapter", *OF_CGA, "adapter.thin.rank", "training.adapter.lr"]
 
 
@@ -137,7 +136,7 @@ def test_200_samples_validate_and_conditional_options_never_leak(registry):
 def test_a_fixed_trial_is_read_back(registry):
     sweep = made(registry, {"adapter": ["cga", "thin"]}).sweep
     values = {"adapter": "thin", "adapter.thin.rank": 5}
-    assert space.suggest(optuna.trial.FixedTrial(values), sweep) == values
+    assert search_space.suggest(optuna.trial.FixedTrial(values), sweep) == values
 
 
 def test_log_is_respected(registry):
@@ -195,32 +194,35 @@ def test_what_can_not_be_searched_is_refused_with_a_sentence(registry, dimension
 def test_default_values_are_the_experiments_own_where_they_apply(registry):
     given = {"adapter": ["thin", "plain"], "sampling.steps": {"low": 1, "high": 9, "step": 1}}
     own = {"adapter": "thin", "adapter.thin.rank": 4, "sampling.steps": 4}
-    assert space.default_values(made(registry, given, adapter="thin")) == own
-    assert space.default_values(made(registry, given, adapter="plain")) == {"adapter": "plain", "sampling.steps": 4}
-    assert space.default_values(made(registry, given, adapter="cga")) == {}
-    assert space.default_values(made(registry, {"sampling.steps": [1, 2]})) == {}
-    assert space.default_values(made(registry, {"sampling.steps": {"low": 1, "high": 9, "step": 2}})) == {}
-    stages = space.default_values(made(registry, {"adapter.cga.stages": [[1, 2], [3]]}))
+    assert search_space.default_values(made(registry, given, adapter="thin")) == own
+    assert search_space.default_values(made(registry, given, adapter="plain")) == {
+        "adapter": "plain",
+        "sampling.steps": 4,
+    }
+    assert search_space.default_values(made(registry, given, adapter="cga")) == {}
+    assert search_space.default_values(made(registry, {"sampling.steps": [1, 2]})) == {}
+    assert search_space.default_values(made(registry, {"sampling.steps": {"low": 1, "high": 9, "step": 2}})) == {}
+    stages = search_space.default_values(made(registry, {"adapter.cga.stages": [[1, 2], [3]]}))
     assert stages == {"adapter.cga.stages": [1, 2]}
-    assert space.params_of(stages) == {"adapter.cga.stages": "[1, 2]"}
+    assert search_space.params_of(stages) == {"adapter.cga.stages": "[1, 2]"}
 
 
 def test_the_hash_follows_the_dimensions_alone(registry):
     plain = made(registry, {"sampling.steps": [1, 2]}).sweep
-    assert len(space.space_hash(plain)) == 10
-    assert space.space_hash(plain.model_copy(update={"trials": 99, "seed": 3})) == space.space_hash(plain)
-    assert space.space_hash(made(registry, {"sampling.steps": [1, 3]}).sweep) != space.space_hash(plain)
+    assert len(search_space.space_hash(plain)) == 10
+    assert search_space.space_hash(plain.model_copy(update={"trials": 99, "seed": 3})) == search_space.space_hash(plain)
+    assert search_space.space_hash(made(registry, {"sampling.steps": [1, 3]}).sweep) != search_space.space_hash(plain)
     as_floats = made(registry, {"sampling.steps": {"low": 1.0, "high": 4.0}}).sweep
-    assert space.space_hash(as_floats) == space.space_hash(
+    assert search_space.space_hash(as_floats) == search_space.space_hash(
         made(registry, {"sampling.steps": {"low": 1, "high": 4}}).sweep
     )
 
 
 def test_the_size_counts_configurations(registry):
     given = {"adapter": ["thin", "plain"], "sampling.steps": {"low": 1, "high": 9, "step": 2}, "sampling.rho": [5, 7]}
-    assert space.size(made(registry, given).sweep) == (32 + 1) * 5 * 2
-    assert space.size(made(registry).sweep) is None
-    assert space.size(made(registry, {"training.adapter.microbatch": [4, None]}).sweep) == 2
+    assert search_space.size(made(registry, given).sweep) == (32 + 1) * 5 * 2
+    assert search_space.size(made(registry).sweep) is None
+    assert search_space.size(made(registry, {"training.adapter.microbatch": [4, None]}).sweep) == 2
 
 
 @pytest.mark.parametrize(

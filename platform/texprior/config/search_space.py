@@ -13,14 +13,24 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from texprior.complaints import Complaint
-from texprior.dimension import Dimension, checked, contains, distinct, label, reason_of, size_of, tuned, unwrap
-from texprior.documents import get_path
+from texprior.config.dotted_paths import get_path
+from texprior.config.schema import Experiment, component_paths
+from texprior.config.schema_studies import Range, Sweep
+from texprior.config.search_dimension import (
+    Dimension,
+    checked,
+    contains,
+    distinct,
+    label,
+    reason_of,
+    size_of,
+    tuned,
+    unwrap,
+)
+from texprior.config.validation import Complaint
 from texprior.errors import PluginError
 from texprior.plugin.references import kind_of
-from texprior.questions import Range, Sweep
 from texprior.registry import Registry
-from texprior.schema import Experiment, component_paths
 
 if TYPE_CHECKING:
     import optuna

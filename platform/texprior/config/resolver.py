@@ -1,6 +1,6 @@
-"""An experiment from a file: load, override, validate, resolve. The schema itself is in ``schema``.
+"""Loads an experiment from a file, applies overrides, validates it and resolves its components.
 
-Everything is validated before anything heavy is imported; what is wrong is said with file, line and dotted path.
+Everything is validated before anything heavy is imported. An error names file, line and dotted path.
 """
 
 from __future__ import annotations
@@ -12,50 +12,18 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from texprior.complaints import Complaint, complaints_of, raise_complaints
-from texprior.documents import get_path, merge, nest, parse_override, read
-from texprior.errors import PluginError
-from texprior.plugin.references import Kind, Ref, kind_of, kinds_of, refs_of
-from texprior.questions import Ablation, Evaluation, Range, Section, Sweep
-from texprior.registry import Registry
-from texprior.schema import (
+from texprior.config.dotted_paths import merge, nest
+from texprior.config.schema import (
     NAMED,
-    Budget,
-    Data,
-    Diffusion,
     Experiment,
-    ProcessChoice,
-    Sampling,
-    Training,
-    Trainings,
-    component_paths,
 )
-
-__all__ = [
-    "Ablation",
-    "Budget",
-    "Data",
-    "Diffusion",
-    "Evaluation",
-    "Experiment",
-    "Kind",
-    "ProcessChoice",
-    "Range",
-    "Sampling",
-    "Section",
-    "Sweep",
-    "Training",
-    "Trainings",
-    "component_paths",
-    "get_path",
-    "load",
-    "merge",
-    "parse_override",
-    "refs_of",
-    "resolve",
-    "with_overrides",
-    "written",
-]
+from texprior.config.schema_studies import Section
+from texprior.config.search_space import write_out
+from texprior.config.validation import Complaint, complaints_of, raise_complaints
+from texprior.config.yaml_reader import parse_override, read
+from texprior.errors import PluginError
+from texprior.plugin.references import Ref, kind_of, kinds_of
+from texprior.registry import Registry
 
 
 def load(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) -> Experiment:
@@ -80,8 +48,6 @@ def resolve(
     lines: Mapping[str, str] | None = None,
 ) -> Experiment:
     """Validates a mapping and writes out every component's options and every dimension of the sweep."""
-    from texprior import space
-
     where, components = dict(lines or {}), ComponentPaths(registry)
     merged = merge(_defaults(), copy.deepcopy(dict(data)), components)
     for override in overrides:
@@ -95,7 +61,7 @@ def resolve(
     complaints: list[Complaint] = []
     resolved: Experiment = _resolve_refs(experiment, registry, "", complaints)
     raise_complaints(complaints, source, where)
-    resolved = resolved.model_copy(update={"sweep": space.write_out(resolved, registry, complaints)})
+    resolved = resolved.model_copy(update={"sweep": write_out(resolved, registry, complaints)})
     _check_requirements(resolved, registry, complaints)
     _check_strength(resolved, registry, complaints)
     raise_complaints(complaints, source, where)
