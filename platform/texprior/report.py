@@ -19,8 +19,8 @@ from texprior.ablate import Plan
 from texprior.arms import series_of
 from texprior.cells import Cell, Outcome, outcome_of, scores_of
 from texprior.crops import ZOOM, Crop, crops_of, grid
-from texprior.provenance import commit
 from texprior.results import Results
+from texprior.runtime.run_record import commit
 from texprior.store import write_atomically
 from texprior.summary import ARROWS
 

@@ -14,11 +14,11 @@ from texprior.overlap import overlap
 from texprior.parallel import ALONE, Team, join, launched, own_device
 from texprior.plugin import Ref
 from texprior.plugin.references import refs_of
-from texprior.provenance import DataInput, data_input, tags_of
 from texprior.registry import Registry
+from texprior.runtime.run_record import data_input, tags_of
 from texprior.store import runs_root
-from texprior.track import Observer, RunInfo, Tracker
-from texprior.unsent import FOLDER, Unsent
+from texprior.track import DataInput, Observer, RunInfo, Tracker
+from texprior.track.unsent import FOLDER, Unsent
 
 if TYPE_CHECKING:
     import torch

@@ -101,8 +101,8 @@ def _weights(registry: Registry) -> list[dict[str, Any]]:
 def _store() -> dict[str, Any]:
     """Where runs go, whether one can write there (a server is not asked), and what a tracker could not record."""
     from texprior.cli.ui import store_in_use
-    from texprior.resend import folders
     from texprior.store import runs_root
+    from texprior.track.resend import folders
 
     root = runs_root()
     writable = can_be_written(root)

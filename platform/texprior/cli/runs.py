@@ -11,7 +11,7 @@ from texprior.cli.common import json_option
 from texprior.cli.output import emit, say, table
 
 if TYPE_CHECKING:
-    from texprior.resend import Kept
+    from texprior.track.resend import Kept
 
 
 @click.group()
@@ -48,7 +48,7 @@ def resend(folders: tuple[str, ...], as_json: bool) -> None:
     from texprior.errors import TexpriorError
     from texprior.plugin import Ref
     from texprior.registry import Registry
-    from texprior.resend import resend as send
+    from texprior.track.resend import resend as send
 
     sent: list[dict[str, Any]] = []
     failed: list[str] = []
@@ -78,8 +78,8 @@ def resend(folders: tuple[str, ...], as_json: bool) -> None:
 def _kept(given: tuple[str, ...], broken: list[str]) -> list[Kept]:
     """The folders given, or those below the runs, of which one that cannot be read is named in ``broken``."""
     from texprior.errors import ConfigError
-    from texprior.resend import folders, read
     from texprior.store import runs_root
+    from texprior.track.resend import folders, read
 
     if given:
         return [read(Path(name)) for name in given]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
     from torch import Tensor
 
-    from texprior.provenance import DataInput
+    from texprior.track import DataInput
     from texprior_plugins.events import MlflowOptions
 
 CONFIG, CHECKPOINT = "config.yaml", "checkpoint.safetensors"

@@ -13,8 +13,7 @@ import torch
 from PIL import Image
 
 from texprior.plugin import Ref
-from texprior.provenance import DataInput
-from texprior.track import RunInfo, Tracker
+from texprior.track import DataInput, RunInfo, Tracker
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def test_mlflow_is_not_imported_before_the_first_run():
     script = """
 import sys
 from texprior.plugin import Ref
-from texprior.provenance import DataInput
+from texprior.track import DataInput
 from texprior.registry import Registry
 import texprior_plugins.events as module
 registry = Registry()
@@ -242,7 +241,7 @@ def test_a_server_that_is_not_there_is_said_at_once(registry, caplog):
 def test_the_embedded_store_is_made_in_silence(tmp_path):
     script = """
 from texprior.plugin import Ref
-from texprior.provenance import DataInput
+from texprior.track import DataInput
 from texprior.registry import Registry
 from texprior.track import RunInfo
 import texprior_plugins.events as module

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from texprior.plugin import Ref
-from texprior.resend import folders, read, resend
 from texprior.track import RunInfo, Tracker
-from texprior.unsent import Unsent
+from texprior.track.resend import folders, read, resend
+from texprior.track.unsent import Unsent
 
 BEGIN_S = 120
 
@@ -119,9 +119,9 @@ import torch
 import texprior_plugins.events as module
 from texprior.plugin import Ref
 from texprior.registry import Registry
-from texprior.resend import folders, read, resend
+from texprior.track.resend import folders, read, resend
 from texprior.track import RunInfo, Tracker
-from texprior.unsent import Unsent
+from texprior.track.unsent import Unsent
 small, root = Path(sys.argv[1]), Path(sys.argv[2])
 shutil.copy(root / "mlflow.db", small / "mlflow.db")
 registry = Registry()

@@ -18,7 +18,7 @@ from texprior.errors import TexpriorError
 from texprior.store import save_tensors
 
 if TYPE_CHECKING:
-    from texprior.track import RunInfo
+    from texprior.track.observer import RunInfo
 
 FOLDER, EVENTS = "unsent", "events.jsonl"
 _NAMES = {"run_started": "run", "step": "value", "image": "picture", "artifact": "file", "run_finished": "end"}

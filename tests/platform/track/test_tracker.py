@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from texprior.errors import ConfigError
-from texprior.resend import folders, read, resend
 from texprior.track import RunInfo, Tracker
-from texprior.unsent import Unsent
+from texprior.track.resend import folders, read, resend
+from texprior.track.unsent import Unsent
 
 
 class Recorder:
@@ -57,7 +57,7 @@ def tracker(observer, root, name="acme/tracker"):
 
 def test_a_folder_whose_beginning_cannot_be_written_is_not_left(tmp_path, monkeypatch):
     """A disk that is full: what was kept below the temporary folder can be sent, and nothing else lies about."""
-    from texprior import unsent
+    from texprior.track import unsent
 
     append = unsent._append
 

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from texprior.errors import ConfigError
-from texprior.provenance import DataInput
 from texprior.store import load_tensors, write_atomically
-from texprior.track import Observer, RunInfo, pending_of
-from texprior.unsent import EVENTS, FOLDER
+from texprior.track.observer import DataInput, Observer, RunInfo, pending_of
+from texprior.track.unsent import EVENTS, FOLDER
 
 log = logging.getLogger(__name__)
 SENT = "sent"

@@ -7,22 +7,9 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from texprior.config.schema import Data, Experiment
-
-
-@dataclass(frozen=True)
-class DataInput:
-    """Pictures that a run sees. ``digest`` changes with the data set's options and the names of its pictures."""
-
-    context: str
-    """``training`` or ``evaluation``."""
-    name: str
-    digest: str
-    source: str
-    """The data set with its options, JSON."""
-    pictures: int
+from texprior.track.observer import DataInput
 
 
 @functools.cache

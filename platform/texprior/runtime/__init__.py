@@ -1,0 +1,1 @@
+"""An experiment at work in a process."""
