@@ -26,7 +26,8 @@ from texprior.locks import claim, is_claimed, turn
 from texprior.metrics import build_metrics
 from texprior.models import Model
 from texprior.results import Results, results_of
-from texprior.session import Session, flatten
+from texprior.runtime.run_record import flatten
+from texprior.runtime.session import Session
 from texprior.track import Run, RunInfo
 from texprior.trainings import at_strength
 

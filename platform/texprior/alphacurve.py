@@ -18,8 +18,9 @@ from texprior.flow.image import load_image
 from texprior.flow.measure import measure, needs_reference
 from texprior.metrics import Metrics, build_metrics
 from texprior.plugin import Metric, Ref
+from texprior.runtime.run_record import component_tag
+from texprior.runtime.session import Session
 from texprior.scores import Mean, Paired, Score, Scores, mean_of
-from texprior.session import Session, component_tag
 from texprior.store import write_atomically
 from texprior.track import Run, RunInfo
 

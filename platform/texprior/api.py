@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from texprior.conclude import Concluded
     from texprior.models import Model
     from texprior.pipeline import Restored
+    from texprior.runtime.session import Session
     from texprior.scores import Scores
-    from texprior.session import Session
     from texprior.sweeping import StudyDone
 
 log = logging.getLogger(__name__)
@@ -160,8 +160,8 @@ class Workbench:
     @contextmanager
     def _session(self, **how: Any) -> Iterator[Session]:
         """A session whose progress goes to stderr while the work lasts."""
-        from texprior.cli.progress import Reporter
-        from texprior.session import Session
+        from texprior.runtime.progress import Reporter
+        from texprior.runtime.session import Session
 
         if self.quiet:
             yield Session.start(self.experiment, self.registry, **how)
@@ -176,7 +176,7 @@ def load_model(folder: str | Path, prior: str | Path | None = None, device: str 
     Raises ConfigError where the folder is no model, its prior is missing, or a plugin of it is not registered.
     """
     from texprior import models
-    from texprior.session import Session
+    from texprior.runtime.session import Session
     from texprior.store import require_folder
 
     path = require_folder(Path(folder), "model", models.CONFIG, models.PREDICTOR, models.ADAPTER)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 import logging
 import os
@@ -25,8 +24,8 @@ from torch import Tensor
 from texprior.errors import ConfigError, TexpriorError
 from texprior.flow.decompose import Decomposer, Layers
 from texprior.models import Prior
-from texprior.registry import Entry
-from texprior.session import Session
+from texprior.runtime.identity import program_of
+from texprior.runtime.session import Session
 from texprior.store import load_tensors, save_tensors
 
 VERSION = 1
@@ -57,20 +56,6 @@ def remembering(session: Session, prior: Prior) -> Prior:
     }
     identity = json.dumps([VERSION, about, entry.plugin.version, program_of(entry), torch.__version__], sort_keys=True)
     return replace(prior, decomposition=Remembered(prior.decomposition, cache, identity, about))
-
-
-def program_of(entry: Entry) -> str:
-    """A hash of the files that a component's implementation lies among: who edits a filter gets new structures."""
-    if not entry.plugin.installed:  # a single file, whose content is its version
-        return entry.plugin.version
-    try:
-        module = importlib.util.find_spec(entry.component.impl.partition(":")[0])
-    except (ImportError, ValueError):  # it is told where the component is built
-        return ""
-    if module is None or module.origin is None:
-        return ""
-    files = sorted(Path(module.origin).parent.glob("*.py"))
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
 class LayerCache:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from texprior.session import Session, citations_of
+from texprior.runtime.run_record import citations_of
+from texprior.runtime.session import Session
 
 if TYPE_CHECKING:
     from torch import nn

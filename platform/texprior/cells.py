@@ -20,10 +20,10 @@ from texprior import models
 from texprior.arms import Arm
 from texprior.config.schema import Experiment
 from texprior.config.schema_studies import Ablation, Sweep
-from texprior.folders import identity, others_in_use, stored_identity
 from texprior.judge import judged_experiment
+from texprior.runtime.identity import data_digest, identity, others_in_use, stored_identity
+from texprior.runtime.session import Session
 from texprior.scores import Scores, read
-from texprior.session import Session, data_digest
 from texprior.trainings import predictor_folder, prior_folder
 
 CONFIG, SCORES, OUTCOME, PICTURES = "config.yaml", "scores.csv", "cell.json", "restored"

@@ -21,7 +21,8 @@ from texprior.flow.decompose import Layers, decompose
 from texprior.flow.image import load_image, save_image
 from texprior.models import Model, Prior, load_model
 from texprior.results import restored
-from texprior.session import Session, component_tags
+from texprior.runtime.run_record import component_tags
+from texprior.runtime.session import Session
 from texprior.store import about_tensors, write_atomically
 from texprior.textures import Guess
 from texprior.track import Run, RunInfo

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from texprior.config import with_overrides
 from texprior.models import Prior, build_adapter, build_prior, load_prior
-from texprior.session import Session
+from texprior.runtime.session import Session
 
 
 def prior_at(folder: Path | None, session: Session) -> Prior:

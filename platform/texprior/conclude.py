@@ -22,7 +22,7 @@ from texprior.hands import work_together
 from texprior.locks import turn
 from texprior.report import REPORT, Report, write_report
 from texprior.results import Results
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.store import write_atomically
 from texprior.track import Run
 

@@ -15,8 +15,9 @@ from texprior.flow.image import load_image
 from texprior.judge import judge
 from texprior.models import load_model
 from texprior.registry import Registry
+from texprior.runtime.progress import Progress, silent
+from texprior.runtime.session import Session
 from texprior.scores import Scores
-from texprior.session import Progress, Session, silent
 from texprior.summary import markdown
 from texprior.sweeping import run_study
 from texprior.trainings import train_prior

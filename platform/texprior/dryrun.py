@@ -24,7 +24,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.models import Model, Prior
 from texprior.pipeline import restore
 from texprior.pool import Patches, Pool, Prepared
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.stages import LayerLoss, prediction_loss
 from texprior.train import Loss, Step, Trainee, train
 

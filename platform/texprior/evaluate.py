@@ -21,8 +21,8 @@ from texprior.flow.recompose import recompose
 from texprior.metrics import build_metrics, scored_as_sets
 from texprior.models import Model
 from texprior.pipeline import restore
+from texprior.runtime.session import Session
 from texprior.scores import Score, Scores, at_chosen_strength
-from texprior.session import Session
 from texprior.stages import Inputs, degraded_sample, inputs_of
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ import torch
 from texprior.config.schema import Training
 from texprior.errors import ConfigError, Interrupted
 from texprior.folders import CHECKPOINT, checkpoints, fits
-from texprior.session import Session, pictures_digest
+from texprior.runtime.identity import pictures_digest
+from texprior.runtime.session import Session
 from texprior.track import Run
 from texprior.train import NOTHING, Finished, Loss, Saved, Step, Trainee, train
 

@@ -9,18 +9,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from texprior.cache import program_of
-from texprior.config.schema import Experiment, Training
+from texprior.config.schema import Training
 from texprior.errors import ConfigError
 from texprior.locks import claim, turn
-from texprior.session import Session, component_tag
+from texprior.runtime.identity import others_in_use
+from texprior.runtime.session import Session
 from texprior.store import about_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
-OWN = "texprior"
-"""The distribution whose version is in no hash: its changelog says what changes results."""
 PRIOR_PARTS = ("seed", "decomposition", "encoder", "denoiser", "diffusion")
 PREDICTOR_PARTS = ("seed", "degradation", "predictor", "data.variants")
 TILING = ("sampling.tile", "sampling.halo")
@@ -94,35 +90,3 @@ def fits(about: Mapping[str, Any], settings: Training) -> bool:
     limit = settings.budget.seconds
     in_time = limit is None or float(about["elapsed_s"]) <= limit
     return in_time and int(about["images_seen"]) < settings.budget.images + settings.batch
-
-
-def identity(experiment: Experiment) -> dict[str, Any]:
-    """All of an experiment that can change its scores."""
-    free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation"}
-    data: dict[str, Any] = experiment.model_dump(mode="json", exclude=free)
-    del data["data"]["cache_mb"], data["data"]["disk_cache_mb"]
-    del data["evaluation"]["pictures"], data["sampling"]["features_mb"]
-    for training in data["training"].values():
-        del training["checkpoint_every_s"], training["log_every_images"]
-    return data
-
-
-def stored_identity(config: Path) -> dict[str, Any]:
-    """``identity`` of an experiment that lies in a file. Raises OSError, YAMLError or ValueError where it cannot be."""
-    return identity(Experiment.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
-
-
-def others_in_use(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:
-    """The components, of a training's parts or of all that matter to scores, that are not texprior's own.
-
-    Each with its version and a hash of its program: an edit or an upgrade is another training, but of nothing that does
-    not use it.
-    """
-    registry, found = session.registry, []
-    for path, kind, ref in registry.components_of(session.experiment):
-        of_parts = parts is None or any(f"{path}.".startswith(f"{p}.") for p in (*parts, "data.train", "attention"))
-        entry = registry.find(kind, ref.name)
-        if of_parts and kind != "events" and entry.plugin.distribution != OWN:
-            (tag,) = component_tag(registry, path, kind, ref).values()
-            found.append(f"{tag} {program_of(entry)}" if entry.plugin.installed else tag)
-    return sorted(found)

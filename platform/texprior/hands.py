@@ -12,7 +12,7 @@ from texprior.ablate import Plan, plan_of, work
 from texprior.config import resolve
 from texprior.processes import run_local
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.session import Session
 
 _LEAST_MB = 16
 

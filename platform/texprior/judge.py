@@ -10,7 +10,7 @@ from texprior.config.schema import Experiment
 from texprior.evaluate import Evaluated, evaluate, write
 from texprior.flow.image import load_image
 from texprior.models import CARD, Model
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.store import write_atomically
 from texprior.summary import markdown
 

@@ -14,7 +14,7 @@ from texprior.diffusion.keys import generator
 from texprior.errors import ImageError, TexpriorError
 from texprior.flow.image import PictureSet
 from texprior.plugin import Ref
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.store import write_atomically
 from texprior.strength import match_strength, strength_of
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from texprior.errors import ConfigError
 from texprior.flow.measure import Gathered, ImageMetric, SetMetric, direction
 from texprior.plugin import Metric
+from texprior.runtime.session import Session
 from texprior.scores import Score
-from texprior.session import Session
 
 
 class Metrics(NamedTuple):

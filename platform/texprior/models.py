@@ -22,7 +22,7 @@ from texprior.flow.prior import DenoiserNet, SemanticEncoder
 from texprior.flow.sample import LayerSampler
 from texprior.flow.unfreeze import Unfrozen
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.store import about_tensors, load_tensors, require_folder, save_tensors, sha256, write_atomically
 
 CONFIG, PRIOR, PREDICTOR, ADAPTER, CARD = (

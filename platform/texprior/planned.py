@@ -22,7 +22,7 @@ from texprior.folders import ADAPTER_PARTS
 from texprior.metrics import build_metrics
 from texprior.models import Model
 from texprior.pipeline import restore
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.stages import degraded_sample, inputs_of
 
 _NETWORKS = ("denoiser", "encoder", "attention")

@@ -21,8 +21,8 @@ from texprior.asking import check_names
 from texprior.config import search_space, with_overrides
 from texprior.config.schema import Experiment, component_paths
 from texprior.errors import ConfigError
-from texprior.folders import others_in_use
-from texprior.session import Session
+from texprior.runtime.identity import others_in_use
+from texprior.runtime.session import Session
 from texprior.stale import GRACE_S, HEARTBEAT_S, one_at_a_time
 from texprior.store import runs_root
 

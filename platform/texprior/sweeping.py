@@ -19,8 +19,8 @@ from texprior.flow.image import load_image
 from texprior.importance import importances
 from texprior.locks import turn
 from texprior.metrics import build_metrics
+from texprior.runtime.session import Session
 from texprior.scores import Scores
-from texprior.session import Session
 from texprior.store import write_atomically
 from texprior.study import Better, SweepResult, TrialRecord, default_storage, programs_of, study_name
 from texprior.sweep import run_sweep

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from texprior.config.schema import Training
 from texprior.diffusion.ema import Ema
 from texprior.errors import TexpriorError
-from texprior.parallel import ALONE, Team
+from texprior.runtime.team import ALONE, Team
 from texprior.store import load_tensors, save_tensors
 
 NOTHING = "nothing to train"

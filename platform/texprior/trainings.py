@@ -28,7 +28,8 @@ from texprior.folders import (
 from texprior.matching import before_matching, matched
 from texprior.models import Prior
 from texprior.pool import Pool
-from texprior.session import Session, data_digest
+from texprior.runtime.identity import data_digest
+from texprior.runtime.session import Session
 from texprior.stages import LayerLoss, guided_pool, layer_scale, pair_pool, patches_of, prediction_loss, texture_pool
 from texprior.store import sha256
 from texprior.track import Run

@@ -17,10 +17,10 @@ from texprior.config.schema import Experiment, component_paths
 from texprior.config.search_dimension import label
 from texprior.evaluate import Evaluated, evaluate, write
 from texprior.flow.image import load_image
-from texprior.folders import identity, stored_identity
 from texprior.models import PREDICTOR, PRIOR, Model, load_model
+from texprior.runtime.identity import identity, stored_identity
+from texprior.runtime.session import Session
 from texprior.scores import Scores
-from texprior.session import Session
 from texprior.store import sha256, write_atomically
 from texprior.study import Better, TrialRecord
 from texprior.sweep import Asked

@@ -18,7 +18,7 @@ from texprior.confirm import share
 from texprior.errors import ConfigError, TexpriorError
 from texprior.processes import run_local
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.study import Better, TrialRecord, programs_of, study_name
 from texprior.sweep import run_sweep
 from texprior.trial import Trials

@@ -15,7 +15,7 @@ from texprior.flow.decompose import decompose
 from texprior.plugin import Ref
 from texprior.pool import Patches
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.stages import LayerLoss, inputs_of, texture_pool
 from texprior.store import load_tensors
 

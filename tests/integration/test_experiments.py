@@ -9,7 +9,7 @@ from texprior.config import load, with_overrides
 from texprior.dryrun import rehearse, rehearse_sampling
 from texprior.models import load_model
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.session import Session
 
 ROOT = Path(__file__).resolve().parents[2] / "experiments"
 STUDIES = sorted(p.parent.name for p in ROOT.glob("*/experiment.yaml") if "\nablation:" in p.read_text("utf-8"))

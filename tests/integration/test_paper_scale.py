@@ -13,7 +13,7 @@ from texprior.evaluate import evaluate
 from texprior.flow.image import load_image, save_image
 from texprior.models import load_model
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.session import Session
 
 TASKS = ("outdoor-rain", "raindrop", "snow", "defocus")
 

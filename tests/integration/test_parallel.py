@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from texprior.errors import ConfigError
-from texprior.parallel import Team
+from texprior.runtime.team import Team
 from texprior.store import load_tensors
 
 EXPERIMENT = {

@@ -14,7 +14,7 @@ from texprior.flow.prior import Block
 from texprior.judge import judged_experiment
 from texprior.plugin import Ref
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.stages import degraded_sample, inputs_of
 from texprior.store import load_tensors
 

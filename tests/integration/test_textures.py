@@ -9,7 +9,7 @@ import yaml
 from texprior import config, models, trainings
 from texprior.errors import ConfigError
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.store import load_tensors
 
 TRAINING = {"budget": {"images": 16}, "batch": 8, "patch": 32, "warmup_images": 0}

@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from texprior import config
-from texprior.cache import LayerCache, Remembered, program_of, remembering
+from texprior.cache import LayerCache, Remembered, remembering
 from texprior.flow.decompose import Layers
 from texprior.models import Prior
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.identity import program_of
+from texprior.runtime.session import Session
 
 MB = 2**20
 

@@ -10,8 +10,8 @@ from texprior.errors import ConfigError
 from texprior.flow.measure import Gathered
 from texprior.metrics import build_metrics, scored_as_sets
 from texprior.registry import Registry
+from texprior.runtime.session import Session
 from texprior.scores import Score
-from texprior.session import Session
 
 
 def session(*metrics):

@@ -12,7 +12,7 @@ from texprior import config, models, pipeline
 from texprior.diffusion.keys import normal
 from texprior.diffusion.process import Process
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.session import Session
 
 SCALE, SIGMA = 0.01, 20.0
 

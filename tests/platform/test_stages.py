@@ -10,7 +10,7 @@ from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.pool import Patches, Pool
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.stages import LayerLoss
 
 NUMBERS = list(range(400))

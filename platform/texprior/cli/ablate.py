@@ -74,8 +74,8 @@ def ablate(
 def _show_plan(plan: Plan, as_json: bool) -> None:
     """The arms, their cells, and what the work would take."""
     from texprior.cells import outcome_of
-    from texprior.cli.progress import clock_time
     from texprior.planned import measure_ablation
+    from texprior.runtime.progress import clock_time
 
     measured = measure_ablation(plan)
     cells = [

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from texprior.alphacurve import Kept
     from texprior.plugin import Ref
     from texprior.registry import Registry
-    from texprior.session import Session
+    from texprior.runtime.session import Session
 
 ALPHAS = "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"
 SETTABLE = ("threads", "events")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from texprior.config import Experiment
     from texprior.plugin import Ref
     from texprior.registry import Registry
-    from texprior.session import Session
+    from texprior.runtime.session import Session
 
 Command = Callable[..., Any]
 
@@ -101,9 +101,9 @@ def takes_experiment(function: Command) -> Command:
 
 def session_of(experiment: Experiment, registry: Registry, **how: Any) -> Session:
     """A session whose progress and messages go to stderr until the command ends."""
-    from texprior.cli.progress import Reporter
-    from texprior.parallel import leave
-    from texprior.session import Session
+    from texprior.runtime.progress import Reporter
+    from texprior.runtime.session import Session
+    from texprior.runtime.team import leave
 
     context = click.get_current_context()
     reporter = context.with_resource(Reporter())

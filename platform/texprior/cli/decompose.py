@@ -143,8 +143,8 @@ def _write_layers(
 
 def _match(registry: Registry, ref: Ref, target_std: float, found: Sequence[Source]) -> tuple[Matched, dict[str, str]]:
     """The matched decomposition, and the pictures that could not be read."""
-    from texprior.cli.progress import Reporter
     from texprior.flow.image import load_image
+    from texprior.runtime.progress import Reporter
     from texprior.strength import match_strength
 
     pictures: list[Tensor] = []
@@ -172,7 +172,7 @@ def _report(
     output: str | None,
     as_json: bool,
 ) -> None:
-    from texprior.cli.progress import Reporter
+    from texprior.runtime.progress import Reporter
     from texprior.store import write_atomically
     from texprior.textures import compare
 

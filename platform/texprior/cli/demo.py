@@ -30,7 +30,7 @@ def demo(
     import os
 
     from texprior.cli.common import output_folder, require_runs
-    from texprior.cli.progress import Reporter
+    from texprior.runtime.progress import Reporter
 
     if runs:
         os.environ["TEXPRIOR_RUNS"] = str(output_folder(runs, "--runs").resolve())

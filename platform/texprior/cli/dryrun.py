@@ -20,7 +20,7 @@ dry_run_option = click.option(
 
 def show_dry_run(experiment: Experiment, device: Any, measured: Sequence[Measured], as_json: bool) -> None:
     """The resolved experiment and a row for each training."""
-    from texprior.cli.progress import clock_time
+    from texprior.runtime.progress import clock_time
 
     if as_json:
         stages = [vars(m) for m in measured]

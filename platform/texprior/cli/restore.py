@@ -22,7 +22,7 @@ from texprior.cli.pictures import Source, for_each, sources, target
 if TYPE_CHECKING:
     from texprior.models import Model
     from texprior.registry import Registry
-    from texprior.session import Session
+    from texprior.runtime.session import Session
 
 SAMPLING = ("steps", "texture_strength", "samples", "tile")
 

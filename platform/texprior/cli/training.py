@@ -12,7 +12,7 @@ from texprior.cli.dryrun import dry_run_option, show_dry_run
 from texprior.cli.output import emit, name_broken, say
 
 if TYPE_CHECKING:
-    from texprior.session import Session
+    from texprior.runtime.session import Session
 
 
 @click.command()

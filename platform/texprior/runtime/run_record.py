@@ -6,9 +6,12 @@ import functools
 import hashlib
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from texprior.config.schema import Data, Experiment
+from texprior.plugin import Ref
+from texprior.registry import Registry
 from texprior.track.observer import DataInput
 
 
@@ -40,3 +43,36 @@ def data_input(data: Data, split: str, keys: Sequence[str]) -> DataInput:
     digest = hashlib.sha256(json.dumps([source, list(keys)]).encode()).hexdigest()[:10]
     context = "training" if split == "train" else "evaluation"
     return DataInput(context, f"{ref.name} {split}", digest, source, len(keys))
+
+
+def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings and lists as dotted paths."""
+    items: Iterable[tuple[Any, Any]] = data.items() if isinstance(data, dict) else enumerate(data)
+    flat: dict[str, Any] = {}
+    for key, value in items:
+        if isinstance(value, dict | list) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def component_tags(experiment: Experiment, registry: Registry) -> dict[str, str]:
+    """Dotted path -> ``distribution/name==version (API n)`` of every component that is used."""
+    tags: dict[str, str] = {}
+    for path, kind, ref in registry.components_of(experiment):
+        tags |= component_tag(registry, path, kind, ref)
+    return tags
+
+
+def citations_of(experiment: Experiment, registry: Registry) -> str:
+    """The BibTeX of every component in use, each entry once."""
+    used = registry.components_of(experiment)
+    found = (registry.find(kind, ref.name).component.citation.strip() for _, kind, ref in used)
+    return "\n\n".join(dict.fromkeys(citation for citation in found if citation))
+
+
+def component_tag(registry: Registry, path: str, kind: str, ref: Ref) -> dict[str, str]:
+    """The tag of one component."""
+    entry = registry.find(kind, ref.name)
+    return {f"texprior.component.{path}": f"{entry.qualified}=={entry.plugin.version} (API {entry.component.api})"}

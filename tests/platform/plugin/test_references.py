@@ -15,7 +15,7 @@ from texprior.errors import ConfigError, PluginError
 from texprior.plugin import Degradation, Kind, Options, Ref, Tune, hookimpl
 from texprior.plugin.references import fault_of, kinds_of, refs_of
 from texprior.registry import Registry
-from texprior.session import component_tags
+from texprior.runtime.run_record import component_tags
 
 SOURCE = """
 from typing import Annotated

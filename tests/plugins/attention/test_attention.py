@@ -146,7 +146,7 @@ def test_listing_and_building_import_no_xformers(monkeypatch):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine where xformers does not work")
 def test_a_backend_that_does_not_work_is_a_configuration_error_before_any_training(tmp_path):
     from texprior import config, models
-    from texprior.session import Session
+    from texprior.runtime.session import Session
 
     registry = Registry.discover()
     assert registry.find("attention", "xformers").component.impl.endswith(":Xformers")

@@ -6,7 +6,7 @@ import torch
 from texprior import config, models, pipeline, trainings
 from texprior.plugin import Options
 from texprior.registry import Registry
-from texprior.session import Session
+from texprior.runtime.session import Session
 from texprior.store import load_tensors
 from texprior_plugins.predictor.identity import Identity
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from texprior.cli.progress import Reporter, clock_time
+from texprior.runtime.progress import Reporter, clock_time
 
 
 @pytest.fixture

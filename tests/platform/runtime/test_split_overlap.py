@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from texprior.overlap import overlap
+from texprior.runtime.split_overlap import overlap
 
 
 class Files:

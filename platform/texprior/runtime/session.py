@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from texprior.config.schema import Data, Experiment
-from texprior.errors import ConfigError, ImageError
-from texprior.overlap import overlap
-from texprior.parallel import ALONE, Team, join, launched, own_device
-from texprior.plugin import Ref
+from texprior.config.schema import Experiment
+from texprior.errors import ConfigError
 from texprior.plugin.references import refs_of
 from texprior.registry import Registry
-from texprior.runtime.run_record import data_input, tags_of
+from texprior.runtime.progress import Progress, silent
+from texprior.runtime.run_record import citations_of, component_tags, data_input, flatten, tags_of
+from texprior.runtime.split_overlap import overlap
+from texprior.runtime.team import ALONE, Team, join, launched, own_device
 from texprior.store import runs_root
 from texprior.track import DataInput, Observer, RunInfo, Tracker
 from texprior.track.unsent import FOLDER, Unsent
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
 
 _JUDGED = ("evaluation", "demo", "cell", "arm", "ablation")
 """The stages whose runs see the split of the experiment's evaluation; a sweep's are judged on val."""
-Progress = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called with what is being done, how much of how much, and values to show."""
-
-
-def silent(_what: str, _done: int, _total: int, _values: Mapping[str, float]) -> None:
-    """Shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -172,67 +165,3 @@ def _tracker(experiment: Experiment, registry: Registry, root: Path) -> Tracker:
             component = {entry.qualified: ref.options}
             unsent[name] = Unsent(root / FOLDER, component, registry.files)
     return Tracker(observers, unsent)
-
-
-def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings and lists as dotted paths."""
-    items: Iterable[tuple[Any, Any]] = data.items() if isinstance(data, dict) else enumerate(data)
-    flat: dict[str, Any] = {}
-    for key, value in items:
-        if isinstance(value, dict | list) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def component_tags(experiment: Experiment, registry: Registry) -> dict[str, str]:
-    """Dotted path -> ``distribution/name==version (API n)`` of every component that is used."""
-    tags: dict[str, str] = {}
-    for path, kind, ref in registry.components_of(experiment):
-        tags |= component_tag(registry, path, kind, ref)
-    return tags
-
-
-def citations_of(experiment: Experiment, registry: Registry) -> str:
-    """The BibTeX of every component in use, each entry once."""
-    used = registry.components_of(experiment)
-    found = (registry.find(kind, ref.name).component.citation.strip() for _, kind, ref in used)
-    return "\n\n".join(dict.fromkeys(citation for citation in found if citation))
-
-
-def component_tag(registry: Registry, path: str, kind: str, ref: Ref) -> dict[str, str]:
-    """The tag of one component."""
-    entry = registry.find(kind, ref.name)
-    return {f"texprior.component.{path}": f"{entry.qualified}=={entry.plugin.version} (API {entry.component.api})"}
-
-
-def data_digest(data: Data, keys: list[str]) -> str:
-    """What identifies training data in a content hash: the data set, its keys, and how often a visit cuts patches."""
-    import hashlib
-    import json
-
-    per_visit = data.patches_per_photograph
-    text = json.dumps([data.train.model_dump(mode="json"), keys, *([per_visit] if per_visit > 1 else [])])
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-_LOOKED_AT = 16
-"""Training pictures whose content tells apart two data sets with the same names."""
-
-
-def pictures_digest(session: Session) -> str:
-    """A hash of the content of some training pictures, evenly spread: names alone do not say what they show."""
-    import hashlib
-
-    dataset, keys = session.pictures("train")
-    known = ("pictures", data_digest(session.experiment.data, keys))
-    if known not in session.memory:
-        digest = hashlib.sha256()
-        for key in keys[:: max(1, -(-len(keys) // _LOOKED_AT))]:
-            with contextlib.suppress(ImageError):  # it is named where it is trained on
-                sample = dataset.load(key)
-                for image in (sample.clean, sample.degraded):
-                    digest.update(b"" if image is None else image.numpy().tobytes())
-        session.memory[known] = digest.hexdigest()[:16]
-    return str(session.memory[known])
