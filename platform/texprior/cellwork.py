@@ -15,6 +15,7 @@ from torch import Tensor
 from texprior import models
 from texprior.cards import count
 from texprior.cells import CONFIG, OUTCOME, Cell, Outcome, forget, picture_of
+from texprior.decompositions.comparison import Guess
 from texprior.errors import ImageError, Interrupted, TexpriorError
 from texprior.evaluate import evaluate, write
 from texprior.flow.decompose import Layers, decompose
@@ -24,7 +25,6 @@ from texprior.results import restored
 from texprior.runtime.run_record import component_tags
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, write_atomically
-from texprior.textures import Guess
 from texprior.track import Run, RunInfo
 from texprior.trainings import train_adapter, train_predictor, train_prior
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from texprior.decompositions.strength_search import match_strength, strength_of
 from texprior.diffusion.keys import generator
 from texprior.errors import ImageError, TexpriorError
 from texprior.flow.image import PictureSet
 from texprior.plugin import Ref
 from texprior.runtime.session import Session
 from texprior.store import write_atomically
-from texprior.strength import match_strength, strength_of
 
 FILE = "strength.json"
 """What was found, in the folder of the training that it was found for."""

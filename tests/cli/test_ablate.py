@@ -275,9 +275,9 @@ def test_a_strength_out_of_reach_is_refused_by_name(texprior, write, runs):
 
 
 def test_arms_matched_in_strength_have_textures_of_one_deviation(texprior, write, runs, pictures):
+    from texprior.decompositions.comparison import compare
     from texprior.plugin import Ref
     from texprior.registry import Registry
-    from texprior.textures import compare
 
     ablation = {"grid": {"decomposition": ["gaussian", "bilateral"]}, "seeds": [0], "metric": "psnr_rgb"}
     answer = texprior("ablate", write(ablation=ablation, match_texture_std=0.05), "--json")

@@ -21,10 +21,10 @@ from texprior.errors import ConfigError, ImageError, blaming
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from texprior.decompositions.comparison import Row
+    from texprior.decompositions.strength_search import Matched
     from texprior.plugin import Ref
     from texprior.registry import Registry
-    from texprior.strength import Matched
-    from texprior.textures import Row
 
 AMPLIFIED = 4.0
 REFERENCE = "gaussian"
@@ -143,9 +143,9 @@ def _write_layers(
 
 def _match(registry: Registry, ref: Ref, target_std: float, found: Sequence[Source]) -> tuple[Matched, dict[str, str]]:
     """The matched decomposition, and the pictures that could not be read."""
+    from texprior.decompositions.strength_search import match_strength
     from texprior.flow.image import load_image
     from texprior.runtime.progress import Reporter
-    from texprior.strength import match_strength
 
     pictures: list[Tensor] = []
     broken: dict[str, str] = {}
@@ -172,9 +172,9 @@ def _report(
     output: str | None,
     as_json: bool,
 ) -> None:
+    from texprior.decompositions.comparison import compare
     from texprior.runtime.progress import Reporter
     from texprior.store import write_atomically
-    from texprior.textures import compare
 
     chosen = list(refs) or _all(registry, matchable=target_std is not None)
     folder = output_folder(output) if output else None
@@ -210,7 +210,7 @@ def _twice(name: str, registry: Registry) -> bool:
 
 
 def _csv(rows: Sequence[Row]) -> str:
-    from texprior.textures import Row
+    from texprior.decompositions.comparison import Row
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -10,11 +10,11 @@ import torch
 from pydantic import Field
 
 from texprior.config.search_dimension import allowed
+from texprior.decompositions.strength_search import TOLERANCE, match_strength, texture_std
 from texprior.errors import ConfigError
 from texprior.flow.decompose import Layers
 from texprior.plugin import Decomposition, Options, Ref, Tune
 from texprior.registry import Plugin, Registry
-from texprior.strength import TOLERANCE, match_strength, texture_std
 
 
 class ShareOptions(Options):

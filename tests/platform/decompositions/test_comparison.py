@@ -11,12 +11,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
+from texprior.decompositions.comparison import Guess, compare
 from texprior.errors import ConfigError, TexpriorError
 from texprior.flow.decompose import Layers
 from texprior.flow.image import load_image, save_image
 from texprior.plugin import Decomposition, Options, Ref
 from texprior.registry import Plugin, Registry
-from texprior.textures import Guess, compare
 
 
 def random(*shape, seed=0):
@@ -83,7 +83,7 @@ def test_it_is_scikit_learns_regression_of_each_channel():
 def test_large_pictures_are_taken_in_strips(monkeypatch):
     layers = [Layers(s := random(1, 2, 37, 26, seed=i), blurred(s) ** 2) for i in range(2)]
     whole = judged(*layers)
-    monkeypatch.setattr("texprior.textures._AT_ONCE", 26 * 5)
+    monkeypatch.setattr("texprior.decompositions.comparison._AT_ONCE", 26 * 5)
     assert judged(*layers) == pytest.approx(whole, rel=1e-9)
 
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from texprior import config
-from texprior.cache import LayerCache, Remembered, remembering
+from texprior.cache import remembering
+from texprior.decompositions.structure_cache import LayerCache, Remembered
 from texprior.flow.decompose import Layers
 from texprior.models import Prior
 from texprior.registry import Registry
@@ -141,7 +142,7 @@ def test_a_folder_that_cannot_be_written_is_named_once(tmp_path, caplog):
 WORKER = """
 import sys, torch
 from pathlib import Path
-from texprior.cache import LayerCache, Remembered
+from texprior.decompositions.structure_cache import LayerCache, Remembered
 from texprior.flow.decompose import Layers
 
 torch.set_num_threads(1)
