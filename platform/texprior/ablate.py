@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from texprior import models
 from texprior.arms import Arm, arms_of, baseline_of
 from texprior.cells import Cell, Outcome, cell_of, forget, outcome_of, scores_of
 from texprior.cellwork import run_cell
@@ -24,7 +23,8 @@ from texprior.dryrun import rehearse, rehearse_sampling
 from texprior.errors import ConfigError, TexpriorError
 from texprior.locks import claim, is_claimed, turn
 from texprior.metrics import build_metrics
-from texprior.models import Model
+from texprior.models.build import Model, require_grid
+from texprior.models.folders import load_model
 from texprior.results import Results, results_of
 from texprior.runtime.run_record import flatten
 from texprior.runtime.session import Session
@@ -113,8 +113,8 @@ def check(plan: Plan, match: bool = True) -> None:
         try:
             session, cell = plan.session.with_(experiment=cells[0].experiment), cells[0]
             if cell.model is not None:
-                model = model or models.load_model(cell.model, session.registry, cell.prior, session)
-                models.require_grid(session.experiment.sampling, model.prior.network, model.predictor)
+                model = model or load_model(cell.model, session.registry, cell.prior, session)
+                require_grid(session.experiment.sampling, model.prior.network, model.predictor)
                 rehearse_sampling(session, model)
             else:
                 rehearse(at_strength(session) if match else session)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from texprior.conclude import Concluded
-    from texprior.models import Model
+    from texprior.models.build import Model
     from texprior.pipeline import Restored
     from texprior.runtime.session import Session
     from texprior.scores import Scores
@@ -98,13 +98,13 @@ class Workbench:
 
         Raises ConfigError where the prior is not trained yet.
         """
-        from texprior import models
+        from texprior.models.folders import CONFIG, PRIOR
         from texprior.store import require_folder
         from texprior.trainings import prior_folder, train_adapter, train_predictor
 
         with self._session(fresh=fresh) as session:
             folder = Path(prior) if prior else prior_folder(session)
-            require_folder(folder, "prior", models.CONFIG, models.PRIOR)
+            require_folder(folder, "prior", CONFIG, PRIOR)
             return _folder(train_adapter(session, folder, _folder(train_predictor(session))))
 
     def evaluate(
@@ -175,14 +175,15 @@ def load_model(folder: str | Path, prior: str | Path | None = None, device: str 
 
     Raises ConfigError where the folder is no model, its prior is missing, or a plugin of it is not registered.
     """
-    from texprior import models
+    from texprior.models.folders import ADAPTER, CONFIG, PREDICTOR
+    from texprior.models.folders import load_model as load_folder
     from texprior.runtime.session import Session
     from texprior.store import require_folder
 
-    path = require_folder(Path(folder), "model", models.CONFIG, models.PREDICTOR, models.ADAPTER)
-    experiment = load_experiment(path / models.CONFIG, registry(), [f"device={device}"])
+    path = require_folder(Path(folder), "model", CONFIG, PREDICTOR, ADAPTER)
+    experiment = load_experiment(path / CONFIG, registry(), [f"device={device}"])
     session = Session.start(experiment.model_copy(update={"events": []}), registry())
-    return models.load_model(path, registry(), Path(prior) if prior else None, session)
+    return load_folder(path, registry(), Path(prior) if prior else None, session)
 
 
 def restore(
@@ -212,7 +213,7 @@ def _loaded(model: str | Path | Model, session: Session | None = None) -> Model:
         return model
     if session is None:
         return load_model(model)
-    from texprior.models import load_model as load_folder
+    from texprior.models.folders import load_model as load_folder
 
     return load_folder(Path(model), session.registry, session=session)
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from texprior.models.build import count
 from texprior.runtime.run_record import citations_of
 from texprior.runtime.session import Session
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from texprior.models import Prior
+    from texprior.models.build import Prior
     from texprior.train import Finished
-
-
-def count(network: nn.Module, trainable_only: bool = False) -> int:
-    """Number of parameters."""
-    return sum(p.numel() for p in network.parameters() if p.requires_grad or not trainable_only)
 
 
 def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done: Finished) -> str:

@@ -16,11 +16,11 @@ from urllib.parse import quote
 
 import yaml
 
-from texprior import models
 from texprior.arms import Arm
 from texprior.config.schema import Experiment
 from texprior.config.schema_studies import Ablation, Sweep
 from texprior.judge import judged_experiment
+from texprior.models.folders import PREDICTOR, PRIOR, identify
 from texprior.runtime.identity import data_digest, identity, others_in_use, stored_identity
 from texprior.runtime.session import Session
 from texprior.scores import Scores, read
@@ -57,7 +57,7 @@ class Cell:
         """The trainings before the adapter's that are still to be done."""
         if self.model is not None:
             return set()
-        weights = {self.prior: models.PRIOR, self.predictor: models.PREDICTOR}
+        weights = {self.prior: PRIOR, self.predictor: PREDICTOR}
         return {folder for folder, name in weights.items() if not (folder / name).is_file()}
 
 
@@ -104,7 +104,7 @@ def _sampled(session: Session, arm: Arm, seed: int) -> Cell:
     """A cell that samples the ablation's model: the seed is that of the pictures' degradation and noise."""
     ablation = session.experiment.ablation
     model = Path(str(ablation.model))
-    trained, prior, weights = models.identify(model, session)
+    trained, prior, weights = identify(model, session)
     own = judged_experiment(_alone(session, arm), trained)
     judged = own.evaluation.model_copy(update={"seed": seed})
     inner = session.with_(experiment=own.model_copy(update={"evaluation": judged}))

@@ -12,15 +12,14 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from texprior import models
-from texprior.cards import count
 from texprior.cells import CONFIG, OUTCOME, Cell, Outcome, forget, picture_of
 from texprior.decompositions.comparison import Guess
 from texprior.errors import ImageError, Interrupted, TexpriorError
 from texprior.evaluate import evaluate, write
 from texprior.flow.decompose import Layers, decompose
 from texprior.flow.image import load_image, save_image
-from texprior.models import Model, Prior, load_model
+from texprior.models.build import Model, Prior, count
+from texprior.models.folders import ADAPTER, PREDICTOR, PRIOR, load_model
 from texprior.results import restored
 from texprior.runtime.run_record import component_tags
 from texprior.runtime.session import Session
@@ -70,11 +69,11 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
     run.artifact(cell.folder)
     if evaluated.sheet:
         run.image("sheet", load_image(cell.folder / "sheet.png"))
-    about = about_tensors(model.folder / models.ADAPTER)
+    about = about_tensors(model.folder / ADAPTER)
     weights = {
-        "prior": model.prior.folder / models.PRIOR,
-        "predictor": model.folder / models.PREDICTOR,
-        "adapter": model.folder / models.ADAPTER,
+        "prior": model.prior.folder / PRIOR,
+        "predictor": model.folder / PREDICTOR,
+        "adapter": model.folder / ADAPTER,
     }
     return Outcome(
         "finished",

@@ -6,7 +6,8 @@ import itertools
 from pathlib import Path
 
 from texprior.config import with_overrides
-from texprior.models import Prior, build_adapter, build_prior, load_prior
+from texprior.models.build import Prior, build_adapter, build_prior
+from texprior.models.folders import load_prior
 from texprior.runtime.session import Session
 
 

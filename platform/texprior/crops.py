@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from texprior.ablate import Plan, is_finished
 from texprior.cells import Cell, outcome_of, picture_of
+from texprior.flow.degrade import degraded_sample
 from texprior.flow.image import load_image, to_uint8
 from texprior.results import Results
-from texprior.stages import degraded_sample
 
 Picture = npt.NDArray[np.uint8]
 COUNT, SIDE, ZOOM = 4, 88, 2

@@ -13,7 +13,7 @@ from texprior import config
 from texprior.checks import require_adapters
 from texprior.flow.image import load_image
 from texprior.judge import judge
-from texprior.models import load_model
+from texprior.models.folders import load_model
 from texprior.registry import Registry
 from texprior.runtime.progress import Progress, silent
 from texprior.runtime.session import Session

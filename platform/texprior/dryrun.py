@@ -13,15 +13,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from texprior import models
-from texprior.cards import count
 from texprior.checks import prior_at, require_adapters
 from texprior.config.schema import Budget, Experiment, Training
 from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
 from texprior.flow.decompose import decompose
 from texprior.flow.predict import InitialPredictor
-from texprior.models import Model, Prior
+from texprior.models.build import Model, Prior, build_adapter, build_prior, count, placed, require_grid
 from texprior.pipeline import restore
 from texprior.pool import Patches, Pool, Prepared
 from texprior.runtime.session import Session
@@ -58,7 +56,7 @@ def measure_prior(session: Session) -> list[Measured]:
     """Stage I. Raises ConfigError where the training pictures are missing."""
     session.pictures("train")
     experiment, settings = session.experiment, session.experiment.training.prior
-    prior = models.build_prior(session, 1.0, Path())
+    prior = build_prior(session, 1.0, Path())
     loss = _layer_loss(experiment, prior, settings)
     return [_measured(session, "prior", settings, prior.network, [prior.network, prior.encoder], loss.stage_one)]
 
@@ -68,9 +66,9 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
     session.pictures("train")
     trainings, prior = session.experiment.training, prior_at(prior_folder, session)
     experiment = prior.describe(session.experiment)
-    predictor: InitialPredictor = models.placed(session.build("predictor"), session.device)
+    predictor: InitialPredictor = placed(session.build("predictor"), session.device)
     of_predictor = partial(prediction_loss, predictor, _patches(prior, trainings.predictor), trainings.predictor.amp)
-    adapter = models.build_adapter(session, prior)
+    adapter = build_adapter(session, prior)
     of_layer = _layer_loss(experiment, prior, trainings.adapter)
     parts = [adapter, prior.network, prior.encoder, predictor]
     of_adapter = _measured(session, "adapter", trainings.adapter, adapter, parts, partial(of_layer.stage_two, adapter))
@@ -96,9 +94,9 @@ def rehearse(session: Session) -> None:
     What cannot work raises here, in seconds, instead of hours later.
     """
     experiment, trainings = session.experiment, session.experiment.training
-    prior = models.build_prior(session, 1.0, Path())
-    predictor: InitialPredictor = models.placed(session.build("predictor"), session.device)
-    models.require_grid(experiment.sampling, prior.network, predictor)
+    prior = build_prior(session, 1.0, Path())
+    predictor: InitialPredictor = placed(session.build("predictor"), session.device)
+    require_grid(experiment.sampling, prior.network, predictor)
     side = trainings.adapter.patch
     patch = torch.rand(1, 3, side, side, generator=generator(0, "rehearsal"))
     with torch.random.fork_rng():
@@ -107,7 +105,7 @@ def rehearse(session: Session) -> None:
         if predictor.needs_training:
             _backward(prediction_loss(predictor, _patches(prior, trainings.predictor), trainings.predictor.amp, [0]))
         prior.network.requires_grad_(False)
-        adapter = models.build_adapter(session, prior)
+        adapter = build_adapter(session, prior)
         _backward(_layer_loss(experiment, prior, trainings.adapter).stage_two(adapter, [0]))
         restore(
             Model(experiment, prior, predictor, adapter, Process(1.0), Path(), session.registry), patch, "rehearsal"

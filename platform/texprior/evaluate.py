@@ -13,17 +13,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from texprior.cache import remembering
 from texprior.errors import ConfigError, ImageError
 from texprior.flow.decompose import decompose
+from texprior.flow.degrade import degraded_sample
 from texprior.flow.measure import Gathered, ImageMetric, measure
 from texprior.flow.recompose import recompose
 from texprior.metrics import build_metrics, scored_as_sets
-from texprior.models import Model
+from texprior.models.build import Model, remembering
+from texprior.models.inputs import Inputs, inputs_of
 from texprior.pipeline import restore
 from texprior.runtime.session import Session
 from texprior.scores import Score, Scores, at_chosen_strength
-from texprior.stages import Inputs, degraded_sample, inputs_of
 
 log = logging.getLogger(__name__)
 Keep = Callable[[int, str, Mapping[str, Tensor]], None]

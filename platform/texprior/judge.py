@@ -9,9 +9,9 @@ from pathlib import Path
 from texprior.config.schema import Experiment
 from texprior.evaluate import Evaluated, evaluate, write
 from texprior.flow.image import load_image
-from texprior.models import CARD, Model
+from texprior.models.build import Model
+from texprior.models.folders import CARD, put_section
 from texprior.runtime.session import Session
-from texprior.store import write_atomically
 from texprior.summary import markdown
 
 
@@ -64,17 +64,3 @@ def judged_experiment(experiment: Experiment, of_model: Experiment) -> Experimen
         "threads",
     )
     return of_model.model_copy(update={part: getattr(experiment, part) for part in judging})
-
-
-def put_section(card: Path, title: str, text: str) -> None:
-    """Adds a section to a card, or replaces the one of the same title; what follows and precedes stays."""
-    heading = f"## {title}\n"
-    old = card.read_text(encoding="utf-8") if card.is_file() else ""
-    before, found, after = old.partition(heading)
-    if found:
-        _, more, following = after.partition("\n## ")
-        rest = f"\n## {following}" if more else ""
-        new = f"{before}{heading}\n{text}{rest}"
-    else:
-        new = f"{old.rstrip()}\n\n{heading}\n{text}" if old else f"{heading}\n{text}"
-    write_atomically(card, new.encode())

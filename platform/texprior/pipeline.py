@@ -11,7 +11,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from texprior import models
 from texprior.config.schema import Sampling
 from texprior.diffusion.keys import Key, normal
 from texprior.diffusion.precondition import broadcast
@@ -20,9 +19,9 @@ from texprior.flow.prior import Network, prior_denoise
 from texprior.flow.recompose import recompose
 from texprior.flow.sample import Denoise, sample
 from texprior.flow.tile import Tile, tiles
-from texprior.levels import sigmas_of
-from texprior.models import Model
-from texprior.stages import Inputs, inputs_of, noised_condition
+from texprior.models.build import Model
+from texprior.models.inputs import Inputs, inputs_of, noised_condition
+from texprior.models.sampling import sampler_of, sigmas_of
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def restore(
     degraded = degraded_BCHW.to(device)
     given = inputs or inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
     given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key))
-    sampler = models.sampler_of(model, settings)
+    sampler = sampler_of(model, settings)
     levels = sigmas_of(settings, model.experiment.diffusion)
     denoise = _denoiser(model, given, settings, guided)
     layers = []

@@ -11,19 +11,19 @@ from typing import Any
 
 import torch
 
-from texprior import models
 from texprior.ablate import Plan
 from texprior.cells import Cell, outcome_of
 from texprior.diffusion.process import Process
 from texprior.dryrun import Measured, measure_prior, measure_stage_two
 from texprior.flow.decompose import decompose
+from texprior.flow.degrade import degraded_sample
 from texprior.flow.measure import measure
 from texprior.folders import ADAPTER_PARTS
 from texprior.metrics import build_metrics
-from texprior.models import Model
+from texprior.models.build import Model, build_adapter, build_prior, placed
+from texprior.models.inputs import inputs_of
 from texprior.pipeline import restore
 from texprior.runtime.session import Session
-from texprior.stages import degraded_sample, inputs_of
 
 _NETWORKS = ("denoiser", "encoder", "attention")
 _PREDICTOR = ("predictor", "training.predictor")
@@ -127,9 +127,9 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
 def _timed(session: Session, split: str) -> tuple[float, float, float]:
     """Seconds for one photograph: its structure and code, what Stage II derives from it, its restoration and scores."""
     experiment, choice = session.experiment, session.experiment.evaluation
-    prior = models.build_prior(session, 1.0, Path())
-    predictor = models.placed(session.build("predictor"), session.device)
-    adapter = models.build_adapter(session, prior)
+    prior = build_prior(session, 1.0, Path())
+    predictor = placed(session.build("predictor"), session.device)
+    adapter = build_adapter(session, prior)
     model = Model(experiment, prior, predictor, adapter, Process(0.05), Path(), session.registry)
     degradation = session.build("degradation") if experiment.degradation else None
     metrics = build_metrics(session).images

@@ -4,78 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from texprior.config.schema import Experiment, Training
-from texprior.diffusion.keys import Key, generator, normal
+from texprior.diffusion.keys import generator, normal
 from texprior.diffusion.precondition import loss as denoising_loss
 from texprior.diffusion.process import Process
 from texprior.diffusion.sigmas import log_normal
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter
-from texprior.flow.condition import blurred, noised
+from texprior.flow.condition import blurred
 from texprior.flow.decompose import decompose
-from texprior.flow.degrade import Degrader, degrade
-from texprior.flow.image import PictureSet, Sample
-from texprior.flow.predict import InitialPredictor, predict
-from texprior.flow.prior import SemanticEncoder
-from texprior.flow.tile import in_tiles
-from texprior.models import Prior
+from texprior.flow.degrade import degraded_sample
+from texprior.flow.image import PictureSet
+from texprior.flow.predict import InitialPredictor
+from texprior.models.build import Prior
+from texprior.models.inputs import inputs_of, noised_condition
 from texprior.pool import Patches, Pool, Prepared, require_size
-
-
-class Inputs(NamedTuple):
-    """What Stage II derives from one degraded picture before it samples; pictures (B, 3, H, W)."""
-
-    estimate: Tensor
-    """y_eps, in [0, 1]."""
-    base: Tensor
-    """What the layer is added to."""
-    condition: Tensor
-    """What is concatenated to x_t."""
-    code: Tensor
-    """The semantic code of y_d, or of what ``process.code`` says, (B, N, width)."""
-
-
-@torch.no_grad()
-def inputs_of(
-    degraded_BCHW: Tensor, experiment: Experiment, predictor: InitialPredictor, prior: Prior, encoder: SemanticEncoder
-) -> Inputs:
-    """Predicts, decomposes and encodes whole pictures, as the experiment's process says."""
-    choice, tiling = experiment.process, experiment.sampling
-    estimate = in_tiles(lambda tile: predict(tile, predictor), degraded_BCHW, tiling.tile, tiling.halo)
-    needs_structure = {"estimate-structure", "initial-structure", "structure"} & {
-        choice.base,
-        choice.concat,
-        choice.code,
-    }
-    structure = decompose(estimate, prior.decomposition).structure if needs_structure else estimate
-    base = structure if choice.base == "estimate-structure" else estimate
-    condition = {"initial-structure": structure, "initial": estimate, "degraded": degraded_BCHW}[choice.concat]
-    looked_at = {"degraded": degraded_BCHW, "estimate": estimate, "structure": structure}[choice.code]
-    return Inputs(estimate, base, blurred(condition, experiment.diffusion.condition_blur), encoder(looked_at))
-
-
-def noised_condition(condition_BCHW: Tensor, experiment: Experiment, seed: int, *key: Key) -> Tensor:
-    """The condition of whole pictures with the noise that their prior is used to, a function of (seed, key)."""
-    std = experiment.diffusion.condition_noise
-    if not std:
-        return condition_BCHW
-    return noised(condition_BCHW, std, normal(condition_BCHW.shape, seed, "condition", *key).to(condition_BCHW.device))
-
-
-def degraded_sample(sample: Sample, degradation: Degrader | None, seed: int, *key: int | str) -> Tensor:
-    """The sample's own degraded picture, or one synthesised under (seed, sample key, ...); (3, H, W)."""
-    if sample.degraded is not None and degradation is not None:
-        raise ConfigError("degradation: the data set brings its own degraded pictures; set 'degradation: null'")
-    if sample.degraded is not None:
-        return sample.degraded
-    if degradation is None:
-        raise ConfigError("degradation: the data set brings no degraded pictures; name a degradation")
-    return degrade(sample.clean[None], degradation, seed, [(sample.key, *key)])[0]
 
 
 def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: int, cache_mb: int) -> Pool:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from texprior import cards, models
-from texprior.cache import remembering
+from texprior.cards import model_card, prior_card
 from texprior.diffusion.process import Process
 from texprior.fit import fit, stop_of, versions
 from texprior.flow.image import PictureSet
@@ -26,7 +25,17 @@ from texprior.folders import (
     trajectory_of,
 )
 from texprior.matching import before_matching, matched
-from texprior.models import Prior
+from texprior.models.build import Prior, build_adapter, build_prior, count, placed, remembering, require_grid
+from texprior.models.folders import (
+    ADAPTER,
+    PREDICTOR,
+    PRIOR,
+    load_predictor,
+    load_prior,
+    save_model,
+    save_predictor,
+    save_prior,
+)
 from texprior.pool import Pool
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
@@ -50,12 +59,12 @@ def train_prior(session: Session) -> Trained:
     dataset, keys = session.pictures("train")
     trajectory, folder = _prior_place(session, keys)
     with claimed(session, folder):
-        if is_done(session, folder / models.PRIOR, settings):
+        if is_done(session, folder / PRIOR, settings):
             session.say(f"prior: {folder} is trained already")
             return Trained(folder, {})
         session = matched(session, dataset, keys, folder, trajectory)
         experiment = session.experiment
-        prior = remembering(session, models.build_prior(session, 1.0, folder))
+        prior = remembering(session, build_prior(session, 1.0, folder))
         pool = texture_pool(dataset, keys, prior, settings.patch, experiment.data.cache_mb)
         scale = layer_scale(pool, "picture", "structure", experiment.seed)
         loss = LayerLoss(experiment, prior, Process(scale), patches_of(session, pool, settings), settings.amp)
@@ -69,8 +78,8 @@ def train_prior(session: Session) -> Trained:
                 "seed": experiment.seed,
                 **versions(),
             }
-            card = cards.prior_card(session, trainee.network, about, done)
-            models.save_prior(folder, experiment, trainee.averaged(), about, card)
+            card = prior_card(session, trainee.network, about, done)
+            save_prior(folder, experiment, trainee.averaged(), about, card)
             run.artifact(folder)
             run.summary["texture_std"] = scale
 
@@ -110,10 +119,10 @@ def train_predictor(session: Session) -> Trained:
     dataset, keys = session.pictures("train")
     trajectory, folder = _predictor_place(session, keys)
     with claimed(session, folder):
-        if is_done(session, folder / models.PREDICTOR, settings):
+        if is_done(session, folder / PREDICTOR, settings):
             session.say(f"predictor: {folder} is trained already")
             return Trained(folder, {})
-        predictor: InitialPredictor = models.placed(session.build("predictor"), session.device)
+        predictor: InitialPredictor = placed(session.build("predictor"), session.device)
         if not predictor.needs_training:
             return _as_it_is(session, predictor, folder)
         pool = pair_pool(session, dataset, keys, settings.patch)
@@ -122,7 +131,7 @@ def train_predictor(session: Session) -> Trained:
 
         def finish(_run: Run, done: Finished) -> None:
             about = {"images_seen": done.images_seen, **stop_of(settings, done), "seed": experiment.seed, **versions()}
-            models.save_predictor(folder, experiment, trainee.averaged(), about)
+            save_predictor(folder, experiment, trainee.averaged(), about)
 
         loss = partial(prediction_loss, predictor, patches, settings.amp)
         fit(session, "predictor", folder, trajectory, trainee, loss, finish)
@@ -133,7 +142,7 @@ def _as_it_is(session: Session, predictor: InitialPredictor, folder: Path) -> Tr
     """A predictor with nothing to train, written where a trained one would be."""
     session.say(f"predictor: '{session.experiment.predictor.name}' has nothing to train; it is taken as it is")
     if session.team.leads:
-        models.save_predictor(folder, session.experiment, predictor.state_dict(), {"images_seen": 0, **versions()})
+        save_predictor(folder, session.experiment, predictor.state_dict(), {"images_seen": 0, **versions()})
     session.team.wait()
     return Trained(folder, {})
 
@@ -151,20 +160,20 @@ def _predictor_place(session: Session, keys: list[str]) -> tuple[str, Path]:
 
 def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) -> Trained:
     """Stage II, second part: trains the adapter on the frozen prior; returns the model's folder."""
-    prior = models.load_prior(prior_folder, session.registry, session)
+    prior = load_prior(prior_folder, session.registry, session)
     session = session.with_(experiment=prior.describe(session.experiment))
     experiment, settings = session.experiment, session.experiment.training.adapter
     dataset, keys = session.pictures("train")
-    parents = [prior.sha256, sha256(predictor_folder / models.PREDICTOR), data_digest(experiment.data, keys)]
+    parents = [prior.sha256, sha256(predictor_folder / PREDICTOR), data_digest(experiment.data, keys)]
     trajectory = trajectory_of(session, ADAPTER_PARTS, settings, *parents)
     folder = folder_of(session, "model", trajectory, settings)
     with claimed(session, folder):
-        if is_done(session, folder / models.ADAPTER, settings):
+        if is_done(session, folder / ADAPTER, settings):
             session.say(f"model: {folder} is trained already")
             return Trained(folder, {})
-        adapter = models.build_adapter(session, prior)
-        predictor = models.load_predictor(predictor_folder, session)
-        models.require_grid(experiment.sampling, prior.network, predictor)
+        adapter = build_adapter(session, prior)
+        predictor = load_predictor(predictor_folder, session)
+        require_grid(experiment.sampling, prior.network, predictor)
         pool = _shared_pool(session, dataset, keys, prior, predictor, parents)
         measured = layer_scale(pool, "clean", "base", experiment.seed)
         scale = measured if experiment.process.residual_scale == "measured" else prior.scale
@@ -184,11 +193,11 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
                 "seed": experiment.seed,
                 **versions(),
             }
-            card = cards.model_card(session, adapter, prior, about, done)
-            models.save_model(folder, experiment, trainee.averaged(), predictor_folder, about, card)
+            card = model_card(session, adapter, prior, about, done)
+            save_model(folder, experiment, trainee.averaged(), predictor_folder, about, card)
             run.artifact(folder)
-            trainable = cards.count(adapter, trainable_only=True)
-            share = trainable / cards.count(prior.network)
+            trainable = count(adapter, trainable_only=True)
+            share = trainable / count(prior.network)
             run.summary |= {"residual_std": measured, "trainable_parameters": trainable, "trainable_share": share}
 
         fit(session, "adapter", folder, trajectory, trainee, partial(loss.stage_two, adapter), finish)

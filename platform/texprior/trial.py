@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from texprior import scores
-from texprior.cards import count
 from texprior.config import with_overrides
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema import Experiment, component_paths
 from texprior.config.search_dimension import label
 from texprior.evaluate import Evaluated, evaluate, write
 from texprior.flow.image import load_image
-from texprior.models import PREDICTOR, PRIOR, Model, load_model
+from texprior.models.build import Model, count
+from texprior.models.folders import PREDICTOR, PRIOR, load_model
 from texprior.runtime.identity import identity, stored_identity
 from texprior.runtime.session import Session
 from texprior.scores import Scores

@@ -217,7 +217,7 @@ def test_a_broken_picture_costs_the_others_nothing(texprior, in_study, pictures,
 
 
 def test_a_section_of_a_card_is_replaced_and_its_surroundings_stay(tmp_path):
-    from texprior.judge import put_section
+    from texprior.models.folders import put_section
 
     card = tmp_path / "README.md"
     card.write_text("# Title\n\n## First\n\nold\n\n## Last\n\nend\n", encoding="utf-8")

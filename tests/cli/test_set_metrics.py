@@ -6,10 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
+from texprior.flow.degrade import degraded_sample
 from texprior.flow.image import Sample, load_image
 from texprior.plugin import Ref
 from texprior.registry import Registry
-from texprior.stages import degraded_sample
 from texprior_plugins.metric import KernelDistanceOptions
 from texprior_plugins.metric.kernel_distance import KernelDistance
 

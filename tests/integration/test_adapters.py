@@ -4,7 +4,7 @@ import pytest
 import torch
 import yaml
 
-from texprior import config, models, pipeline, trainings
+from texprior import config, pipeline, trainings
 from texprior.checks import require_adapters
 from texprior.diffusion.keys import generator, normal
 from texprior.diffusion.process import Process
@@ -12,11 +12,14 @@ from texprior.dryrun import measure_stage_two
 from texprior.errors import ConfigError
 from texprior.flow.condition import blurred
 from texprior.flow.decompose import decompose
+from texprior.models.build import build_prior
+from texprior.models.folders import ADAPTER, CARD, PRIOR, load_model, load_predictor, load_prior
+from texprior.models.inputs import inputs_of
 from texprior.plugin import Ref
 from texprior.pool import Patches
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.stages import LayerLoss, inputs_of, texture_pool
+from texprior.stages import LayerLoss, texture_pool
 from texprior.store import load_tensors
 
 TRAINING = {"budget": {"images": 8}, "batch": 4, "patch": 32, "warmup_images": 0, "lr": 0.01}
@@ -76,9 +79,9 @@ def test_the_line_with_every_adapter(name, session, stages, registry, degraded, 
     """Trained, stored and loaded it gives one picture to the bit; the prior's weights are what they were; features are
     computed once a picture, at 4 steps; its share is the one that is recorded.
     """
-    prior_before = load_tensors(stages[0] / models.PRIOR)[0]
+    prior_before = load_tensors(stages[0] / PRIOR)[0]
     folder = trainings.train_adapter(session(f"adapter={name}"), *stages).folder
-    model, again = (models.load_model(folder, registry, stages[0]) for _ in range(2))
+    model, again = (load_model(folder, registry, stages[0]) for _ in range(2))
     calls = []
     features = model.adapter.features
     monkeypatch.setattr(model.adapter, "features", lambda y: (calls.append(1), features(y))[1])
@@ -90,11 +93,11 @@ def test_the_line_with_every_adapter(name, session, stages, registry, degraded, 
     assert all(torch.equal(after[key], tensor) for key, tensor in prior_before.items())
     without = pipeline.restore(model, degraded, "p", guided=False).picture
     assert torch.equal(picture, without) == (name == "frozen")
-    about = load_tensors(folder / models.ADAPTER)[1]
+    about = load_tensors(folder / ADAPTER)[1]
     assert about["images_seen"] == (0 if name == "frozen" else 8)
-    trainable = sum(t.numel() for t in load_tensors(folder / models.ADAPTER)[0].values())
+    trainable = sum(t.numel() for t in load_tensors(folder / ADAPTER)[0].values())
     total = sum(p.numel() for p in after.values())
-    card = (folder / models.CARD).read_text()
+    card = (folder / CARD).read_text()
     assert f"| trainable parameters | {trainable:,}, {trainable / total:.2%} of the denoiser's |" in card
 
 
@@ -116,13 +119,13 @@ def test_a_dry_run_says_the_share(session, stages):
 
 @pytest.mark.parametrize(("adapter", "part"), [("cga", "norms"), ("lora", "last-block"), ("frozen", "norms")])
 def test_what_is_unfrozen_is_stored_with_the_model(adapter, part, session, stages, registry, degraded):
-    prior_before = load_tensors(stages[0] / models.PRIOR)[0]
+    prior_before = load_tensors(stages[0] / PRIOR)[0]
     folder = trainings.train_adapter(session(f"adapter={adapter}", f"process.unfreeze={part}"), *stages).folder
-    stored = load_tensors(folder / models.ADAPTER)[0]
+    stored = load_tensors(folder / ADAPTER)[0]
     copies = {n.removeprefix("copies.").replace("/", "."): t for n, t in stored.items() if n.startswith("copies.")}
     assert copies
     assert all(not torch.equal(t, prior_before[path]) for path, t in copies.items())
-    model = models.load_model(folder, registry, stages[0])
+    model = load_model(folder, registry, stages[0])
     plain = pipeline.restore(model, degraded, "p", guided=False).picture
     assert not torch.equal(pipeline.restore(model, degraded, "p").picture, plain)
     assert torch.equal(pipeline.restore(model, degraded, "p", guided=False).picture, plain)
@@ -145,8 +148,8 @@ def test_what_cannot_work_is_said_before_anything_is_trained(session, stages):
 @pytest.mark.parametrize("code", ["degraded", "estimate", "structure"])
 def test_what_net_s_looks_at(code, session, stages, registry, degraded):
     s = session(f"process.code={code}")
-    prior = models.load_prior(stages[0], registry, s)
-    predictor = models.load_predictor(stages[1], s)
+    prior = load_prior(stages[0], registry, s)
+    predictor = load_predictor(stages[1], s)
     given = inputs_of(degraded, s.experiment, predictor, prior, prior.encoder)
     structure = decompose(given.estimate, prior.decomposition).structure
     picture = {"degraded": degraded, "estimate": given.estimate, "structure": structure}[code]
@@ -161,7 +164,7 @@ def test_a_prior_takes_the_disturbance_of_its_condition_along(session, stages, r
     prior = trainings.train_prior(session(*disturbed)).folder
     assert prior != stages[0]
     folder = trainings.train_adapter(session("process.concat=initial"), prior, stages[1]).folder
-    model = models.load_model(folder, registry, prior)
+    model = load_model(folder, registry, prior)
     assert model.experiment.diffusion.condition_noise == 0.25
     given = inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
     assert torch.equal(given.condition, blurred(given.estimate, 1.5))
@@ -177,7 +180,7 @@ def test_a_prior_takes_the_disturbance_of_its_condition_along(session, stages, r
 
 def loss_of_stage_one(s: Session, tmp_path, numbers):
     """Batch, noise and sigma of Stage I, and the pictures that its network was given and asked for."""
-    prior = models.build_prior(s, 0.1, tmp_path)
+    prior = build_prior(s, 0.1, tmp_path)
     dataset, keys = s.pictures("train")
     pool = texture_pool(dataset, keys, prior, 32, 64)
     loss = LayerLoss(s.experiment, prior, Process(0.1), Patches(pool, 32, s.experiment.seed), amp=False)

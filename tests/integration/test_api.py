@@ -135,7 +135,7 @@ def test_an_evaluation_is_that_of_the_command(bench, model, tmp_path):
 
 
 def _errors_of_the_degraded(bench):
-    from texprior.stages import degraded_sample
+    from texprior.flow.degrade import degraded_sample
 
     with bench._session() as session:
         dataset, keys = session.pictures("val")

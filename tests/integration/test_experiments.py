@@ -7,7 +7,7 @@ import pytest
 from texprior.arms import arms_of, baseline_of
 from texprior.config import load, with_overrides
 from texprior.dryrun import rehearse, rehearse_sampling
-from texprior.models import load_model
+from texprior.models.folders import load_model
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 

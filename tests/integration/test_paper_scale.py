@@ -7,11 +7,11 @@ import pytest
 import torch
 import yaml
 
-from texprior import config, models, trainings
-from texprior.cards import count
+from texprior import config, trainings
 from texprior.evaluate import evaluate
 from texprior.flow.image import load_image, save_image
-from texprior.models import load_model
+from texprior.models.build import build_adapter, build_prior, count
+from texprior.models.folders import load_model
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 
@@ -80,8 +80,8 @@ def test_the_sizes_are_those_of_the_readme(registry, folder):
     """Parameters, and what one more picture adds to the tensors that the backward pass keeps, MB (2^20 bytes)."""
     experiment = config.load(folder / "stage1.yaml", registry, ["events=[]", "device=cpu"])
     session = Session(experiment, registry)
-    prior = models.build_prior(session, 1.0, Path())
-    predictor, adapter = session.build("predictor"), models.build_adapter(session, prior)
+    prior = build_prior(session, 1.0, Path())
+    predictor, adapter = session.build("predictor"), build_adapter(session, prior)
     patch = experiment.training.prior.patch
 
     def pictures(n):

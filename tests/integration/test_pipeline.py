@@ -6,16 +6,19 @@ import pytest
 import torch
 import yaml
 
-from texprior import config, models, pipeline, trainings
+from texprior import config, pipeline, trainings
 from texprior.errors import ConfigError
 from texprior.evaluate import evaluate
+from texprior.flow.degrade import degraded_sample
 from texprior.flow.image import Sample
 from texprior.flow.prior import Block
 from texprior.judge import judged_experiment
+from texprior.models.build import require_grid
+from texprior.models.folders import load_model, load_prior
+from texprior.models.inputs import inputs_of
 from texprior.plugin import Ref
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.stages import degraded_sample, inputs_of
 from texprior.store import load_tensors
 
 SMALL = {
@@ -69,7 +72,7 @@ def trained(registry, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(trained, registry):
-    return models.load_model(trained[3], registry)
+    return load_model(trained[3], registry)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +101,7 @@ def test_the_stored_experiment_is_enough_to_run_it_again(trained, registry, tmp_
     stored = yaml.safe_load((trained[1] / "config.yaml").read_text())
     again = trainings.train_prior(Session.start(config.resolve(stored, registry), registry, root=tmp_path))
     assert again.folder.name == trained[1].name
-    assert models.load_prior(again.folder, registry).sha256 == models.load_prior(trained[1], registry).sha256
+    assert load_prior(again.folder, registry).sha256 == load_prior(trained[1], registry).sha256
 
 
 def test_a_larger_budget_goes_on_from_the_smaller_one(trained, registry, tmp_path):
@@ -108,7 +111,7 @@ def test_a_larger_budget_goes_on_from_the_smaller_one(trained, registry, tmp_pat
     s = session(registry, trained[0].root, "training.prior.budget.images=160").with_(say=said.append)
     in_two = trainings.train_prior(s).folder
     assert "going on from" in said[0]
-    a, b = (models.load_prior(f, registry).network.state_dict() for f in (at_once, in_two))
+    a, b = (load_prior(f, registry).network.state_dict() for f in (at_once, in_two))
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
@@ -119,7 +122,7 @@ def test_an_experiment_of_another_name_takes_what_another_has_trained(trained, r
     prior = trainings.train_prior(s).folder
     assert f"going on from {trained[1] / 'checkpoint.safetensors'} at 96 images" in said[0]
     assert (prior.parent.name, prior.name) == ("other", trained[1].name)
-    assert models.load_prior(prior, registry).sha256 == models.load_prior(trained[1], registry).sha256
+    assert load_prior(prior, registry).sha256 == load_prior(trained[1], registry).sha256
 
 
 def test_a_finished_training_is_not_done_again(trained):
@@ -129,25 +132,25 @@ def test_a_finished_training_is_not_done_again(trained):
 
 
 def test_the_prior_is_untouched_by_stage_two(trained, registry, model):
-    fresh = models.load_prior(trained[1], registry).network.state_dict()
+    fresh = load_prior(trained[1], registry).network.state_dict()
     assert all(torch.equal(t, fresh[n]) for n, t in model.prior.network.state_dict().items())
 
 
 def test_a_model_on_another_prior_is_refused(trained, registry, tmp_path):
     other = trainings.train_prior(session(registry, tmp_path, "seed=1", "training.prior.budget.images=8")).folder
     with pytest.raises(ConfigError, match=r"was trained on the prior with sha256 .* name the right one with --prior"):
-        models.load_model(trained[3], registry, other)
+        load_model(trained[3], registry, other)
 
 
 def test_a_broken_folder_is_a_sentence(trained, registry, tmp_path):
     with pytest.raises(ConfigError, match="there is no such folder"):
-        models.load_model(tmp_path / "nothing", registry)
+        load_model(tmp_path / "nothing", registry)
     with pytest.raises(ConfigError, match="this is no model folder, or it is not finished"):
-        models.load_model(trained[1], registry)
+        load_model(trained[1], registry)
     (tmp_path / "config.yaml").write_bytes((trained[1] / "config.yaml").read_bytes())
     (tmp_path / "prior.safetensors").write_bytes(b"x" * 100)
     with pytest.raises(ConfigError, match="cannot be read"):
-        models.load_prior(tmp_path, registry)
+        load_prior(tmp_path, registry)
 
 
 def test_texture_strength_zero_is_the_base(model, degraded):
@@ -302,12 +305,12 @@ def test_a_model_records_the_prior_that_it_stands_on(trained, registry, tmp_path
 def test_tiles_lie_on_the_grid_of_every_network(model, what):
     """A stride of 96 px divides no tile of 512 px."""
     settings = model.experiment.sampling
-    models.require_grid(settings, model.prior.network, model.predictor)
+    require_grid(settings, model.prior.network, model.predictor)
     coarse = SimpleNamespace(stride=96, blocks=lambda: {"only": Block(8, 96, "middle")})
     networks = (model.prior.network, coarse) if what == "predictor" else (coarse, model.predictor)
     sentence = f"sampling.tile: 512 px is no multiple of the {what}'s coarsest stride, 96 px"
     with pytest.raises(ConfigError, match=sentence):
-        models.require_grid(settings, *networks)
+        require_grid(settings, *networks)
 
 
 def test_degraded_pictures_come_from_one_place(model):

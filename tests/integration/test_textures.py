@@ -6,8 +6,9 @@ import pytest
 import torch
 import yaml
 
-from texprior import config, models, trainings
+from texprior import config, trainings
 from texprior.errors import ConfigError
+from texprior.models.folders import ADAPTER, PRIOR, load_prior
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.store import load_tensors
@@ -55,7 +56,7 @@ def test_stage_one_at_a_given_deviation_of_the_texture(session, registry):
     """The strength is found once, stored and used; what leads to the same match is the same training."""
     target, said = "match_texture_std=0.03", []
     folder = trainings.train_prior(session(target, say=said.append)).folder
-    prior = models.load_prior(folder, registry)
+    prior = load_prior(folder, registry)
     eps = prior.experiment.decomposition.options["eps"]
     found = json.loads((folder / "strength.json").read_text())
     assert prior.scale == pytest.approx(0.03, rel=0.011)
@@ -70,7 +71,7 @@ def test_stage_one_at_a_given_deviation_of_the_texture(session, registry):
     assert trainings.prior_folder(session()) != folder
 
     longer = trainings.train_prior(session(target, "training.prior.budget.images=24", say=said.append)).folder
-    assert models.load_prior(longer, registry).experiment.decomposition.options["eps"] == eps
+    assert load_prior(longer, registry).experiment.decomposition.options["eps"] == eps
     assert sum("looking for the strength" in line for line in said) == 1
     described = prior.describe(session().experiment)
     assert (described.decomposition.options["eps"], described.match_texture_std) == (eps, 0.03)
@@ -92,7 +93,7 @@ def test_structures_from_disk_change_no_weight(session, tmp_path, monkeypatch):
         s = session("decomposition={tv: {tolerance: 0.05}}", *kept, place=place)
         prior, predictor = trainings.train_prior(s).folder, trainings.train_predictor(s).folder
         model = trainings.train_adapter(s, prior, predictor).folder
-        found.append(weights(prior, models.PRIOR) | weights(model, models.ADAPTER))
+        found.append(weights(prior, PRIOR) | weights(model, ADAPTER))
     assert equal(found[0], found[1])
     assert equal(found[0], found[2])
     photographs = len(s.pictures("train")[1])
@@ -104,7 +105,7 @@ def test_several_patches_a_visit_are_a_training_of_their_own_that_resumes_to_the
     whole = trainings.train_prior(session(several, "training.prior.budget.images=64", place="whole")).folder
     trainings.train_prior(session(several, "training.prior.budget.images=24", place="parts"))
     rest = trainings.train_prior(session(several, "training.prior.budget.images=64", place="parts")).folder
-    assert equal(weights(whole, models.PRIOR), weights(rest, models.PRIOR))
+    assert equal(weights(whole, PRIOR), weights(rest, PRIOR))
     one = trainings.prior_folder(session("training.prior.budget.images=64", place="whole"))
     assert one == trainings.prior_folder(
         session("data.patches_per_photograph=1", "training.prior.budget.images=64", place="whole")

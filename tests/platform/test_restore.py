@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from texprior import config, models, pipeline
+from texprior import config, pipeline
 from texprior.diffusion.keys import normal
 from texprior.diffusion.process import Process
+from texprior.models.build import Model, build_adapter, build_prior
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 
@@ -28,10 +29,10 @@ def model():
     }
     registry = Registry.discover()
     session = Session.start(config.resolve(data, registry), registry)
-    prior = models.build_prior(session, SCALE, Path())
+    prior = build_prior(session, SCALE, Path())
     prior.network.requires_grad_(False)
-    predictor, adapter = session.build("predictor"), models.build_adapter(session, prior)
-    return models.Model(session.experiment, prior, predictor, adapter, Process(SCALE), Path(), registry)
+    predictor, adapter = session.build("predictor"), build_adapter(session, prior)
+    return Model(session.experiment, prior, predictor, adapter, Process(SCALE), Path(), registry)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_ancestral_samples_are_the_recursion_of_their_keyed_noise(model, degrade
 def test_a_warm_start_goes_on_from_the_estimates_layer(model, degraded):
     """Base S(y), known y: the layer of one call is ((y - S(y)) / s + sigma n) / (sigma^2 + 1)."""
     warm = model.experiment.model_copy(update={"process": config.ProcessChoice(base="estimate-structure")})
-    with_structure = models.Model(**{**vars(model), "experiment": warm})
+    with_structure = Model(**{**vars(model), "experiment": warm})
     result = restored(with_structure, degraded, steps=1, start="estimate", sigma_max=0.5)
     known = (degraded - result.base) / SCALE
     assert known.std() > 0.5

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from texprior import config, models
+from texprior import config
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
+from texprior.models.build import build_prior
 from texprior.pool import Patches, Pool
 from texprior.registry import Registry
 from texprior.runtime.session import Session
@@ -30,7 +31,7 @@ def layer_loss(registry, share, seed=0, encoder="mobilenet_v2"):
         "diffusion": {"code_dropout": share},
     }
     session = Session.start(config.resolve(data, registry), registry)
-    prior = models.build_prior(session, 1.0, Path())
+    prior = build_prior(session, 1.0, Path())
     patches = Patches(Pool(["a", "b"], pictures, cache_mb=16), 16, seed)
     return LayerLoss(session.experiment, prior, Process(1.0), patches, amp=False)
 

@@ -43,7 +43,7 @@ def evaluate(
     }
     session = request.session(*(f"evaluation.{name}={value}" for name, value in given.items() if value is not None))
     from texprior.judge import judge
-    from texprior.models import load_model
+    from texprior.models.folders import load_model
     from texprior.summary import as_json, paired_json
 
     model = load_model(Path(model_path), request.registry, Path(prior) if prior else None, session)

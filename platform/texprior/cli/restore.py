@@ -20,7 +20,7 @@ from texprior.cli.common import (
 from texprior.cli.pictures import Source, for_each, sources, target
 
 if TYPE_CHECKING:
-    from texprior.models import Model
+    from texprior.models.build import Model
     from texprior.registry import Registry
     from texprior.runtime.session import Session
 
@@ -112,8 +112,9 @@ def _spreads(targets: dict[Source, Path], folder: Path, found: list[Source]) -> 
 
 def _session(model_path: str, registry: Registry, overrides: list[str], device: str | None) -> Session:
     """A session on the model's own experiment, with another way to sample. Raises ConfigError."""
-    from texprior import config, models
+    from texprior import config
     from texprior.errors import ConfigError
+    from texprior.models.folders import ADAPTER, CONFIG, PREDICTOR
     from texprior.store import require_folder
 
     for override in overrides:
@@ -121,14 +122,14 @@ def _session(model_path: str, registry: Registry, overrides: list[str], device: 
             raise ConfigError(
                 f"--set {override}: a trained model stays as it is; only sampling.* and threads can be set"
             )
-    folder = require_folder(Path(model_path), "model", models.CONFIG, models.PREDICTOR, models.ADAPTER)
+    folder = require_folder(Path(model_path), "model", CONFIG, PREDICTOR, ADAPTER)
     placed = [f"device={device}"] if device else []
-    experiment = config.load(folder / models.CONFIG, registry, [*overrides, *placed])
+    experiment = config.load(folder / CONFIG, registry, [*overrides, *placed])
     return session_of(experiment.model_copy(update={"events": []}), registry)
 
 
 def _model(model_path: str, session: Session, prior: str | None) -> Model:
-    from texprior.models import load_model
+    from texprior.models.folders import load_model
 
     model = load_model(Path(model_path), session.registry, Path(prior) if prior else None, session)
     return replace(model, experiment=session.experiment)  # tiles of the prediction are those of the sampling

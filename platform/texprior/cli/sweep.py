@@ -51,11 +51,11 @@ def sweep(
     one machine or many that share the folder of the runs, it shares the trials.
     """
     session = request.session()
-    from texprior import models
+    from texprior.models.folders import CONFIG, PRIOR
     from texprior.store import require_folder
     from texprior.sweeping import Crew, run_study
 
-    folder = require_folder(Path(prior), "prior", models.CONFIG, models.PRIOR) if prior else None
+    folder = require_folder(Path(prior), "prior", CONFIG, PRIOR) if prior else None
     if dry_run:
         from texprior.dryrun import measure_sweep
 

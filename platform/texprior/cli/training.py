@@ -57,14 +57,14 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
         measured = measure_stage_two(session, Path(prior) if prior else None)
         show_dry_run(session.experiment, session.device, measured, request.as_json)
         return
-    from texprior import models
     from texprior.checks import require_adapters
+    from texprior.models.folders import CONFIG, PRIOR
     from texprior.store import require_folder
     from texprior.trainings import train_adapter, train_predictor
 
     require_runs()
     folder = Path(prior) if prior else own_prior(session, request.path)
-    require_folder(folder, "prior", models.CONFIG, models.PRIOR)
+    require_folder(folder, "prior", CONFIG, PRIOR)
     require_adapters(session, folder)
     predictor = train_predictor(session)
     model = train_adapter(session, folder, predictor.folder)
@@ -80,11 +80,12 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
 
 def own_prior(session: Session, path: str) -> Path:
     """The prior that Stage I made of the same experiment. Raises ConfigError where it is not trained yet."""
-    from texprior import models, trainings
+    from texprior import trainings
     from texprior.errors import ConfigError
+    from texprior.models.folders import PRIOR
 
     folder = trainings.prior_folder(session)
-    if not (folder / models.PRIOR).is_file():
+    if not (folder / PRIOR).is_file():
         raise ConfigError(
             f"{path}: this experiment's own prior is not trained yet (it would be {folder}); "
             f"train it with 'texprior prior {path}', or name one with --prior"

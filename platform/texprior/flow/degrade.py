@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from texprior.diffusion.keys import Key, generator
+from texprior.errors import ConfigError
+from texprior.flow.image import Sample
 
 Recipe = Mapping[str, Any]
 """What was drawn for one picture, in JSON's types: numbers as they are, a random field by the seed of its generator."""
@@ -81,3 +83,14 @@ def replay(degradation: Degrader, image_CHW: Tensor, recipe: Recipe) -> Tensor:
     if isinstance(degradation, Replayable):
         return degradation.apply(image_CHW, recipe)
     return degradation(image_CHW, seeded(recipe["seed"]))
+
+
+def degraded_sample(sample: Sample, degradation: Degrader | None, seed: int, *key: int | str) -> Tensor:
+    """The sample's own degraded picture, or one synthesised under (seed, sample key, ...); (3, H, W)."""
+    if sample.degraded is not None and degradation is not None:
+        raise ConfigError("degradation: the data set brings its own degraded pictures; set 'degradation: null'")
+    if sample.degraded is not None:
+        return sample.degraded
+    if degradation is None:
+        raise ConfigError("degradation: the data set brings no degraded pictures; name a degradation")
+    return degrade(sample.clean[None], degradation, seed, [(sample.key, *key)])[0]

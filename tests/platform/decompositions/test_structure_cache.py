@@ -12,10 +12,9 @@ import pytest
 import torch
 
 from texprior import config
-from texprior.cache import remembering
 from texprior.decompositions.structure_cache import LayerCache, Remembered
 from texprior.flow.decompose import Layers
-from texprior.models import Prior
+from texprior.models.build import Prior, remembering
 from texprior.registry import Registry
 from texprior.runtime.identity import program_of
 from texprior.runtime.session import Session

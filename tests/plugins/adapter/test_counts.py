@@ -2,7 +2,7 @@
 
 import pytest
 
-from texprior.cards import count
+from texprior.models.build import count
 from texprior_plugins.attention.sdpa import Sdpa
 from texprior_plugins.denoiser import UnetOptions
 from texprior_plugins.denoiser.unet import Unet

@@ -145,7 +145,8 @@ def test_listing_and_building_import_no_xformers(monkeypatch):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine where xformers does not work")
 def test_a_backend_that_does_not_work_is_a_configuration_error_before_any_training(tmp_path):
-    from texprior import config, models
+    from texprior import config
+    from texprior.models.build import build_prior
     from texprior.runtime.session import Session
 
     registry = Registry.discover()
@@ -153,5 +154,5 @@ def test_a_backend_that_does_not_work_is_a_configuration_error_before_any_traini
     data = {"name": "x", "device": "cpu", "attention": "xformers", "events": []}
     session = Session.start(config.resolve(data, registry), registry, root=tmp_path)
     with pytest.raises(ConfigError, match="attention: 'xformers' does not work on cpu: xformers"):
-        models.build_prior(session, 1.0, tmp_path)
+        build_prior(session, 1.0, tmp_path)
     assert registry.build("attention", Ref(name="reference")).available(CPU, torch.float32) == ""

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from texprior import config, models, pipeline, trainings
+from texprior import config, pipeline, trainings
+from texprior.models.folders import PREDICTOR, load_model
 from texprior.plugin import Options
 from texprior.registry import Registry
 from texprior.runtime.session import Session
@@ -43,17 +44,17 @@ def test_its_training_is_left_out_and_said_so(session):
     s, said = session
     folder = trainings.train_predictor(s).folder
     assert said[-1] == "predictor: 'identity' has nothing to train; it is taken as it is"
-    tensors, about = load_tensors(folder / models.PREDICTOR)
+    tensors, about = load_tensors(folder / PREDICTOR)
     assert (tensors, about["images_seen"]) == ({}, 0)
-    before = (folder / models.PREDICTOR).read_bytes()
-    assert (trainings.train_predictor(s).folder / models.PREDICTOR).read_bytes() == before
+    before = (folder / PREDICTOR).read_bytes()
+    assert (trainings.train_predictor(s).folder / PREDICTOR).read_bytes() == before
 
 
 def test_a_model_with_it_is_trained_stored_loaded_and_restores(session):
     s, _ = session
     prior, predictor = trainings.train_prior(s).folder, trainings.train_predictor(s).folder
     folder = trainings.train_adapter(s, prior, predictor).folder
-    model = models.load_model(folder, s.registry)
+    model = load_model(folder, s.registry)
     degraded = torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0))
     result = pipeline.restore(model, degraded, "key")
     assert torch.equal(result.estimate, degraded)

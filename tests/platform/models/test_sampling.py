@@ -6,7 +6,7 @@ import torch
 from texprior.config.schema import LARGEST_SIGMA, Diffusion, Sampling
 from texprior.diffusion import sigmas
 from texprior.errors import ConfigError
-from texprior.levels import sigmas_of
+from texprior.models.sampling import sigmas_of
 
 TRAINING = Diffusion(noise_mean=-1.0, noise_std=0.8)
 SCHEDULES = ["karras", "exponential", "ddpm-linear", "cosine", "training-quantiles"]

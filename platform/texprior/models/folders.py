@@ -1,26 +1,19 @@
-"""Priors and models: networks with the experiment that made them, as folders of YAML and safetensors."""
+"""Priors, predictors and models as folders of YAML and safetensors: saved, loaded, identified."""
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from torch import Tensor, nn
 
 from texprior.config import resolve
-from texprior.config.schema import Experiment, Sampling
+from texprior.config.schema import Experiment
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
-from texprior.flow.adapt import DenoiserAdapter
-from texprior.flow.decompose import Decomposer
 from texprior.flow.predict import InitialPredictor
-from texprior.flow.prior import DenoiserNet, SemanticEncoder
-from texprior.flow.sample import LayerSampler
-from texprior.flow.unfreeze import Unfrozen
+from texprior.models.build import Model, Prior, build_adapter, build_prior, placed, require_grid
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, load_tensors, require_folder, save_tensors, sha256, write_atomically
@@ -32,88 +25,6 @@ CONFIG, PRIOR, PREDICTOR, ADAPTER, CARD = (
     "adapter.safetensors",
     "README.md",
 )
-
-
-@dataclass(frozen=True)
-class Prior:
-    """A texture prior: the denoiser with its net S and its decomposition, and the texture's standard deviation."""
-
-    experiment: Experiment
-    network: DenoiserNet
-    encoder: SemanticEncoder
-    decomposition: Decomposer
-    scale: float
-    folder: Path
-    sha256: str
-
-    def describe(self, experiment: Experiment) -> Experiment:
-        """An experiment of Stage II as it is on this prior: the parts of Stage I are the prior's own, and so is what
-        was done to the condition that it was trained with."""
-        parts = ("decomposition", "match_texture_std", "encoder", "denoiser")
-        own = {part: getattr(self.experiment, part) for part in parts}
-        condition = self.experiment.diffusion.model_dump(include={"condition_noise", "condition_blur", "alpha_max"})
-        return experiment.model_copy(update={**own, "diffusion": experiment.diffusion.model_copy(update=condition)})
-
-
-@dataclass(frozen=True)
-class Model:
-    """A restoration model: predictor and adapter on a frozen prior."""
-
-    experiment: Experiment
-    prior: Prior
-    predictor: InitialPredictor
-    adapter: DenoiserAdapter
-    process: Process
-    folder: Path
-    registry: Registry
-
-
-def placed(module: Any, device: torch.device) -> Any:
-    """A network on its device, with the channels last, which convolutions are faster with."""
-    if not isinstance(module, nn.Module):
-        return module
-    return module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def build_prior(session: Session, scale: float, folder: Path) -> Prior:
-    """A prior with initial weights."""
-    encoder = placed(session.build("encoder"), session.device)
-    network = session.build("denoiser", code_width=encoder.width, attention=attention(session))
-    require_grid(session.experiment.sampling, network)
-    return Prior(
-        session.experiment,
-        placed(network, session.device),
-        encoder,
-        session.build("decomposition"),
-        scale,
-        folder,
-        sha256="",
-    )
-
-
-def require_grid(settings: Sampling, network: DenoiserNet, predictor: InitialPredictor | None = None) -> None:
-    """A tile's grid must be the whole picture's: tile and halo are multiples of every network's coarsest stride.
-
-    Raises ConfigError where they are not.
-    """
-    strides = {"denoiser": max(block.stride for block in network.blocks().values())}
-    strides |= {"predictor": predictor.stride} if predictor is not None else {}
-    for (what, stride), name in itertools.product(strides.items(), ("tile", "halo")):
-        length = getattr(settings, name)
-        if length % stride:
-            raise ConfigError(
-                f"sampling.{name}: {length} px is no multiple of the {what}'s coarsest stride, {stride} px"
-            )
-
-
-def attention(session: Session) -> Any:
-    """The attention backend, after it was tried on the session's device. Raises ConfigError where it does not work."""
-    backend = session.build("attention")
-    reason = backend.available(session.device, torch.float32)
-    if reason:
-        name = session.experiment.attention.name
-        raise ConfigError(f"attention: '{name}' does not work on {session.device}: {reason}")
-    return backend
 
 
 def save_prior(
@@ -189,19 +100,6 @@ def identify(folder: Path, session: Session) -> tuple[Experiment, Path, list[str
     return experiment, _prior_of(folder, about, None), weights
 
 
-def build_adapter(session: Session, prior: Prior) -> DenoiserAdapter:
-    """An adapter with initial weights for the prior's denoiser. Raises ConfigError where they do not go together."""
-    adapter: DenoiserAdapter = session.build("adapter", denoiser=prior.network)
-    unfreeze = session.experiment.process.unfreeze
-    return placed(adapter if unfreeze == "none" else Unfrozen(adapter, prior.network, unfreeze), session.device)  # type: ignore[no-any-return]
-
-
-def sampler_of(model: Model, settings: Sampling) -> LayerSampler:
-    """The sampler that the settings name."""
-    sampler: LayerSampler = model.registry.build("sampler", settings.sampler)
-    return sampler
-
-
 def _prior_of(folder: Path, about: dict[str, Any], given: Path | None) -> Path:
     """The prior's folder: the one given, the one recorded, or one beside the model with the right content."""
     if given is not None:
@@ -242,3 +140,17 @@ def _load(network: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
 def _save_texts(folder: Path, experiment: Experiment, card: str) -> None:
     write_atomically(folder / CONFIG, experiment.to_yaml().encode())
     write_atomically(folder / CARD, card.encode())
+
+
+def put_section(card: Path, title: str, text: str) -> None:
+    """Adds a section to a card, or replaces the one of the same title; what follows and precedes stays."""
+    heading = f"## {title}\n"
+    old = card.read_text(encoding="utf-8") if card.is_file() else ""
+    before, found, after = old.partition(heading)
+    if found:
+        _, more, following = after.partition("\n## ")
+        rest = f"\n## {following}" if more else ""
+        new = f"{before}{heading}\n{text}{rest}"
+    else:
+        new = f"{old.rstrip()}\n\n{heading}\n{text}" if old else f"{heading}\n{text}"
+    write_atomically(card, new.encode())

@@ -1,4 +1,4 @@
-"""The noise levels that an experiment's sampling visits."""
+"""How an experiment's ``sampling`` section becomes a sampler and its noise levels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from torch import Tensor
 from texprior.config.schema import Diffusion, Sampling
 from texprior.diffusion import sigmas
 from texprior.errors import ConfigError
+from texprior.flow.sample import LayerSampler
+from texprior.models.build import Model
+
+
+def sampler_of(model: Model, settings: Sampling) -> LayerSampler:
+    """The sampler that the settings name."""
+    sampler: LayerSampler = model.registry.build("sampler", settings.sampler)
+    return sampler
+
 
 _SPACINGS: Mapping[str, sigmas.Spacing] = {"linspace": sigmas.linspace, "trailing": sigmas.trailing}
 

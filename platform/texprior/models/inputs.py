@@ -1,0 +1,57 @@
+"""What Stage II derives from a degraded picture before it samples, in training and in restoring."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from texprior.config.schema import Experiment
+from texprior.diffusion.keys import Key, normal
+from texprior.flow.condition import blurred, noised
+from texprior.flow.decompose import decompose
+from texprior.flow.predict import InitialPredictor, predict
+from texprior.flow.prior import SemanticEncoder
+from texprior.flow.tile import in_tiles
+from texprior.models.build import Prior
+
+
+class Inputs(NamedTuple):
+    """What Stage II derives from one degraded picture before it samples; pictures (B, 3, H, W)."""
+
+    estimate: Tensor
+    """y_eps, in [0, 1]."""
+    base: Tensor
+    """What the layer is added to."""
+    condition: Tensor
+    """What is concatenated to x_t."""
+    code: Tensor
+    """The semantic code of y_d, or of what ``process.code`` says, (B, N, width)."""
+
+
+@torch.no_grad()
+def inputs_of(
+    degraded_BCHW: Tensor, experiment: Experiment, predictor: InitialPredictor, prior: Prior, encoder: SemanticEncoder
+) -> Inputs:
+    """Predicts, decomposes and encodes whole pictures, as the experiment's process says."""
+    choice, tiling = experiment.process, experiment.sampling
+    estimate = in_tiles(lambda tile: predict(tile, predictor), degraded_BCHW, tiling.tile, tiling.halo)
+    needs_structure = {"estimate-structure", "initial-structure", "structure"} & {
+        choice.base,
+        choice.concat,
+        choice.code,
+    }
+    structure = decompose(estimate, prior.decomposition).structure if needs_structure else estimate
+    base = structure if choice.base == "estimate-structure" else estimate
+    condition = {"initial-structure": structure, "initial": estimate, "degraded": degraded_BCHW}[choice.concat]
+    looked_at = {"degraded": degraded_BCHW, "estimate": estimate, "structure": structure}[choice.code]
+    return Inputs(estimate, base, blurred(condition, experiment.diffusion.condition_blur), encoder(looked_at))
+
+
+def noised_condition(condition_BCHW: Tensor, experiment: Experiment, seed: int, *key: Key) -> Tensor:
+    """The condition of whole pictures with the noise that their prior is used to, a function of (seed, key)."""
+    std = experiment.diffusion.condition_noise
+    if not std:
+        return condition_BCHW
+    return noised(condition_BCHW, std, normal(condition_BCHW.shape, seed, "condition", *key).to(condition_BCHW.device))
