@@ -19,7 +19,6 @@ from texprior.cells import Cell, Outcome, cell_of, forget, outcome_of, scores_of
 from texprior.cellwork import run_cell
 from texprior.config.dotted_paths import get_path
 from texprior.config.validation import closest
-from texprior.dryrun import rehearse, rehearse_sampling
 from texprior.errors import ConfigError, TexpriorError
 from texprior.locks import claim, is_claimed, turn
 from texprior.metrics import build_metrics
@@ -29,7 +28,8 @@ from texprior.results import Results, results_of
 from texprior.runtime.run_record import flatten
 from texprior.runtime.session import Session
 from texprior.track import Run, RunInfo
-from texprior.trainings import at_strength
+from texprior.training.preflight import rehearse, rehearse_sampling
+from texprior.training.prior import at_strength
 
 _POLL_S = 1.0
 

@@ -88,7 +88,7 @@ class Workbench:
 
         ``fresh`` starts over. Photographs that cannot be read are named as a warning, and the rest is used.
         """
-        from texprior.trainings import train_prior
+        from texprior.training.prior import train_prior
 
         with self._session(fresh=fresh) as session:
             return _folder(train_prior(session))
@@ -100,7 +100,9 @@ class Workbench:
         """
         from texprior.models.folders import CONFIG, PRIOR
         from texprior.store import require_folder
-        from texprior.trainings import prior_folder, train_adapter, train_predictor
+        from texprior.training.adapter import train_adapter
+        from texprior.training.predictor import train_predictor
+        from texprior.training.prior import prior_folder
 
         with self._session(fresh=fresh) as session:
             folder = Path(prior) if prior else prior_folder(session)

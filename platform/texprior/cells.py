@@ -24,7 +24,8 @@ from texprior.models.folders import PREDICTOR, PRIOR, identify
 from texprior.runtime.identity import data_digest, identity, others_in_use, stored_identity
 from texprior.runtime.session import Session
 from texprior.scores import Scores, read
-from texprior.trainings import predictor_folder, prior_folder
+from texprior.training.predictor import predictor_folder
+from texprior.training.prior import prior_folder
 
 CONFIG, SCORES, OUTCOME, PICTURES = "config.yaml", "scores.csv", "cell.json", "restored"
 

@@ -25,7 +25,9 @@ from texprior.runtime.run_record import component_tags
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, write_atomically
 from texprior.track import Run, RunInfo
-from texprior.trainings import train_adapter, train_predictor, train_prior
+from texprior.training.adapter import train_adapter
+from texprior.training.predictor import train_predictor
+from texprior.training.prior import train_prior
 
 _PHOTOGRAPHS = 12
 """Training photographs on which it is measured how much of the texture the structure foretells."""

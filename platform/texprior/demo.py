@@ -10,7 +10,6 @@ from typing import Any
 import yaml
 
 from texprior import config
-from texprior.checks import require_adapters
 from texprior.flow.image import load_image
 from texprior.judge import judge
 from texprior.models.folders import load_model
@@ -20,7 +19,8 @@ from texprior.runtime.session import Session
 from texprior.scores import Scores
 from texprior.summary import markdown
 from texprior.sweeping import run_study
-from texprior.trainings import train_prior
+from texprior.training.preflight import require_adapters
+from texprior.training.prior import train_prior
 
 QUICK = (
     "name=demo-quick",

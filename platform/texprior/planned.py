@@ -14,16 +14,16 @@ import torch
 from texprior.ablate import Plan
 from texprior.cells import Cell, outcome_of
 from texprior.diffusion.process import Process
-from texprior.dryrun import Measured, measure_prior, measure_stage_two
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.measure import measure
-from texprior.folders import ADAPTER_PARTS
 from texprior.metrics import build_metrics
 from texprior.models.build import Model, build_adapter, build_prior, placed
 from texprior.models.inputs import inputs_of
 from texprior.pipeline import restore
 from texprior.runtime.session import Session
+from texprior.training.dry_run import Measured, measure_prior, measure_stage_two
+from texprior.training.folders import ADAPTER_PARTS
 
 _NETWORKS = ("denoiser", "encoder", "attention")
 _PREDICTOR = ("predictor", "training.predictor")

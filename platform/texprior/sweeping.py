@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
-from texprior.checks import require_adapters
 from texprior.confirm import Confirmed, confirm, pairs
 from texprior.errors import ConfigError, TexpriorError
 from texprior.flow.image import load_image
@@ -25,7 +24,9 @@ from texprior.store import write_atomically
 from texprior.study import Better, SweepResult, TrialRecord, default_storage, programs_of, study_name
 from texprior.sweep import run_sweep
 from texprior.track import Run
-from texprior.trainings import train_predictor, train_prior
+from texprior.training.predictor import train_predictor
+from texprior.training.preflight import require_adapters
+from texprior.training.prior import train_prior
 from texprior.trial import COSTS, Trials
 from texprior.workers import Job, Launcher, outcome, run_workers
 

@@ -24,7 +24,7 @@ from texprior.scores import Scores
 from texprior.store import sha256, write_atomically
 from texprior.study import Better, TrialRecord
 from texprior.sweep import Asked
-from texprior.trainings import train_adapter
+from texprior.training.adapter import train_adapter
 
 COSTS: dict[str, Better] = {"trainable_parameters": "lower", "calls": "lower", "latency_s": "lower"}
 """What every trial measures beside the metrics: of the adapter, network calls and seconds a picture (of sampling)."""

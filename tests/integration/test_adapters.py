@@ -4,11 +4,9 @@ import pytest
 import torch
 import yaml
 
-from texprior import config, pipeline, trainings
-from texprior.checks import require_adapters
+from texprior import config, pipeline
 from texprior.diffusion.keys import generator, normal
 from texprior.diffusion.process import Process
-from texprior.dryrun import measure_stage_two
 from texprior.errors import ConfigError
 from texprior.flow.condition import blurred
 from texprior.flow.decompose import decompose
@@ -16,11 +14,17 @@ from texprior.models.build import build_prior
 from texprior.models.folders import ADAPTER, CARD, PRIOR, load_model, load_predictor, load_prior
 from texprior.models.inputs import inputs_of
 from texprior.plugin import Ref
-from texprior.pool import Patches
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.stages import LayerLoss, texture_pool
 from texprior.store import load_tensors
+from texprior.training.adapter import train_adapter
+from texprior.training.data import texture_pool
+from texprior.training.dry_run import measure_stage_two
+from texprior.training.losses import LayerLoss
+from texprior.training.patches import Patches
+from texprior.training.predictor import train_predictor
+from texprior.training.preflight import require_adapters
+from texprior.training.prior import train_prior
 
 TRAINING = {"budget": {"images": 8}, "batch": 4, "patch": 32, "warmup_images": 0, "lr": 0.01}
 SMALL = {
@@ -66,7 +70,7 @@ def session(registry, root, memory):
 def stages(session):
     """The folders of prior and predictor."""
     s = session()
-    return trainings.train_prior(s).folder, trainings.train_predictor(s).folder
+    return train_prior(s).folder, train_predictor(s).folder
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +84,7 @@ def test_the_line_with_every_adapter(name, session, stages, registry, degraded, 
     computed once a picture, at 4 steps; its share is the one that is recorded.
     """
     prior_before = load_tensors(stages[0] / PRIOR)[0]
-    folder = trainings.train_adapter(session(f"adapter={name}"), *stages).folder
+    folder = train_adapter(session(f"adapter={name}"), *stages).folder
     model, again = (load_model(folder, registry, stages[0]) for _ in range(2))
     calls = []
     features = model.adapter.features
@@ -103,9 +107,9 @@ def test_the_line_with_every_adapter(name, session, stages, registry, degraded, 
 
 def test_an_adapter_without_parameters_is_finished_at_once(session, stages):
     s, said = session("adapter=frozen"), []
-    first = trainings.train_adapter(s, *stages).folder
+    first = train_adapter(s, *stages).folder
     assert not (first / "checkpoint.safetensors").exists()
-    trainings.train_adapter(s.with_(say=said.append), *stages)
+    train_adapter(s.with_(say=said.append), *stages)
     assert "is trained already" in said[0]
 
 
@@ -120,7 +124,7 @@ def test_a_dry_run_says_the_share(session, stages):
 @pytest.mark.parametrize(("adapter", "part"), [("cga", "norms"), ("lora", "last-block"), ("frozen", "norms")])
 def test_what_is_unfrozen_is_stored_with_the_model(adapter, part, session, stages, registry, degraded):
     prior_before = load_tensors(stages[0] / PRIOR)[0]
-    folder = trainings.train_adapter(session(f"adapter={adapter}", f"process.unfreeze={part}"), *stages).folder
+    folder = train_adapter(session(f"adapter={adapter}", f"process.unfreeze={part}"), *stages).folder
     stored = load_tensors(folder / ADAPTER)[0]
     copies = {n.removeprefix("copies.").replace("/", "."): t for n, t in stored.items() if n.startswith("copies.")}
     assert copies
@@ -161,9 +165,9 @@ def test_a_prior_takes_the_disturbance_of_its_condition_along(session, stages, r
     experiment says; the noise of a picture is a function of (seed, key).
     """
     disturbed = ("diffusion.condition_noise=0.25", "diffusion.condition_blur=1.5")
-    prior = trainings.train_prior(session(*disturbed)).folder
+    prior = train_prior(session(*disturbed)).folder
     assert prior != stages[0]
-    folder = trainings.train_adapter(session("process.concat=initial"), prior, stages[1]).folder
+    folder = train_adapter(session("process.concat=initial"), prior, stages[1]).folder
     model = load_model(folder, registry, prior)
     assert model.experiment.diffusion.condition_noise == 0.25
     given = inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)

@@ -6,10 +6,10 @@ import pytest
 
 from texprior.arms import arms_of, baseline_of
 from texprior.config import load, with_overrides
-from texprior.dryrun import rehearse, rehearse_sampling
 from texprior.models.folders import load_model
 from texprior.registry import Registry
 from texprior.runtime.session import Session
+from texprior.training.preflight import rehearse, rehearse_sampling
 
 ROOT = Path(__file__).resolve().parents[2] / "experiments"
 STUDIES = sorted(p.parent.name for p in ROOT.glob("*/experiment.yaml") if "\nablation:" in p.read_text("utf-8"))

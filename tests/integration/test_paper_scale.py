@@ -7,13 +7,16 @@ import pytest
 import torch
 import yaml
 
-from texprior import config, trainings
+from texprior import config
 from texprior.evaluate import evaluate
 from texprior.flow.image import load_image, save_image
 from texprior.models.build import build_adapter, build_prior, count
 from texprior.models.folders import load_model
 from texprior.registry import Registry
 from texprior.runtime.session import Session
+from texprior.training.adapter import train_adapter
+from texprior.training.predictor import train_predictor
+from texprior.training.prior import train_prior
 
 TASKS = ("outdoor-rain", "raindrop", "snow", "defocus")
 
@@ -58,7 +61,7 @@ def pairs(tmp_path_factory):
 def prior(tmp_path_factory, registry, folder):
     clean = {split: {"bundled": {"max_side": 96}} for split in ("train", "val", "test")}
     session = loaded(tmp_path_factory.mktemp("prior"), registry, folder, "stage1", clean)
-    return trainings.train_prior(session).folder
+    return train_prior(session).folder
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -69,8 +72,8 @@ def test_the_twin_of_a_task_runs(tmp_path, registry, folder, prior, pairs, task)
             update={"evaluation": session.experiment.evaluation.model_copy(update={"split": "val"})}
         )
     )
-    predictor = trainings.train_predictor(session).folder
-    model = trainings.train_adapter(session, prior, predictor).folder
+    predictor = train_predictor(session).folder
+    model = train_adapter(session, prior, predictor).folder
     scores = evaluate(session, load_model(model, registry, prior, session)).scores.means()
     assert scores["degraded"]["psnr_rgb"] < 20  # half the light
     assert scores["restored 1 calls"]["psnr_rgb"] > 0

@@ -6,7 +6,7 @@ import pytest
 import torch
 import yaml
 
-from texprior import config, pipeline, trainings
+from texprior import config, pipeline
 from texprior.errors import ConfigError
 from texprior.evaluate import evaluate
 from texprior.flow.degrade import degraded_sample
@@ -20,6 +20,9 @@ from texprior.plugin import Ref
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.store import load_tensors
+from texprior.training.adapter import train_adapter
+from texprior.training.predictor import train_predictor
+from texprior.training.prior import prior_folder, train_prior
 
 SMALL = {
     "name": "small",
@@ -65,8 +68,8 @@ def session(registry, root, *overrides) -> Session:
 def trained(registry, tmp_path_factory):
     root = tmp_path_factory.mktemp("runs")
     s = session(registry, root)
-    prior, predictor = trainings.train_prior(s).folder, trainings.train_predictor(s).folder
-    model = trainings.train_adapter(s, prior, predictor).folder
+    prior, predictor = train_prior(s).folder, train_predictor(s).folder
+    model = train_adapter(s, prior, predictor).folder
     return s, prior, predictor, model
 
 
@@ -99,17 +102,17 @@ def test_folders_hold_yaml_safetensors_and_a_card(trained):
 def test_the_stored_experiment_is_enough_to_run_it_again(trained, registry, tmp_path):
     """Same file, another folder: the same weights to the bit."""
     stored = yaml.safe_load((trained[1] / "config.yaml").read_text())
-    again = trainings.train_prior(Session.start(config.resolve(stored, registry), registry, root=tmp_path))
+    again = train_prior(Session.start(config.resolve(stored, registry), registry, root=tmp_path))
     assert again.folder.name == trained[1].name
     assert load_prior(again.folder, registry).sha256 == load_prior(trained[1], registry).sha256
 
 
 def test_a_larger_budget_goes_on_from_the_smaller_one(trained, registry, tmp_path):
     """... and equals the larger budget trained at once."""
-    at_once = trainings.train_prior(session(registry, tmp_path, "training.prior.budget.images=160")).folder
+    at_once = train_prior(session(registry, tmp_path, "training.prior.budget.images=160")).folder
     said = []
     s = session(registry, trained[0].root, "training.prior.budget.images=160").with_(say=said.append)
-    in_two = trainings.train_prior(s).folder
+    in_two = train_prior(s).folder
     assert "going on from" in said[0]
     a, b = (load_prior(f, registry).network.state_dict() for f in (at_once, in_two))
     assert all(torch.equal(a[name], b[name]) for name in a)
@@ -119,7 +122,7 @@ def test_an_experiment_of_another_name_takes_what_another_has_trained(trained, r
     """... into a folder of its own: the same weights, and nothing to look for elsewhere."""
     said = []
     s = session(registry, trained[0].root, "name=other").with_(say=said.append)
-    prior = trainings.train_prior(s).folder
+    prior = train_prior(s).folder
     assert f"going on from {trained[1] / 'checkpoint.safetensors'} at 96 images" in said[0]
     assert (prior.parent.name, prior.name) == ("other", trained[1].name)
     assert load_prior(prior, registry).sha256 == load_prior(trained[1], registry).sha256
@@ -127,7 +130,7 @@ def test_an_experiment_of_another_name_takes_what_another_has_trained(trained, r
 
 def test_a_finished_training_is_not_done_again(trained):
     said = []
-    assert trainings.train_prior(trained[0].with_(say=said.append)).folder == trained[1]
+    assert train_prior(trained[0].with_(say=said.append)).folder == trained[1]
     assert "is trained already" in said[0]
 
 
@@ -137,7 +140,7 @@ def test_the_prior_is_untouched_by_stage_two(trained, registry, model):
 
 
 def test_a_model_on_another_prior_is_refused(trained, registry, tmp_path):
-    other = trainings.train_prior(session(registry, tmp_path, "seed=1", "training.prior.budget.images=8")).folder
+    other = train_prior(session(registry, tmp_path, "seed=1", "training.prior.budget.images=8")).folder
     with pytest.raises(ConfigError, match=r"was trained on the prior with sha256 .* name the right one with --prior"):
         load_model(trained[3], registry, other)
 
@@ -277,18 +280,18 @@ def test_training_and_test_pictures_do_not_overlap(registry, tmp_path):
 
 def test_a_time_limit_does_not_pass_for_the_whole_budget(registry, tmp_path):
     limits = [f"training.prior.{c}" for c in ("budget.images=64", "budget.seconds=0.001")]
-    stopped = trainings.train_prior(session(registry, tmp_path, *limits)).folder
+    stopped = train_prior(session(registry, tmp_path, *limits)).folder
     assert load_tensors(stopped / "prior.safetensors")[1]["images_seen"] == 8
     said = []
-    trainings.train_prior(session(registry, tmp_path, *limits).with_(say=said.append))
+    train_prior(session(registry, tmp_path, *limits).with_(say=said.append))
     assert "is trained already" in said[0]
     said.clear()
-    whole = trainings.train_prior(session(registry, tmp_path, limits[0]).with_(say=said.append)).folder
+    whole = train_prior(session(registry, tmp_path, limits[0]).with_(say=said.append)).folder
     assert f"going on from {stopped / 'checkpoint.safetensors'} at 8 images" in said[0]
     assert load_tensors(whole / "prior.safetensors")[1]["images_seen"] == 64
     assert load_tensors(stopped / "prior.safetensors")[1]["images_seen"] == 8  # what stands on it still finds it
     longer = [limits[0], "training.prior.budget.seconds=0.002"]  # the unlimited one has had more time than that
-    assert load_tensors(trainings.train_prior(session(registry, tmp_path, *longer)).folder / "prior.safetensors")[1][
+    assert load_tensors(train_prior(session(registry, tmp_path, *longer)).folder / "prior.safetensors")[1][
         "images_seen"
     ] in (8, 16)
 
@@ -296,7 +299,7 @@ def test_a_time_limit_does_not_pass_for_the_whole_budget(registry, tmp_path):
 def test_a_model_records_the_prior_that_it_stands_on(trained, registry, tmp_path):
     """The experiment names another decomposition; the model says what its prior has."""
     s = session(registry, tmp_path, "decomposition=l0", "training.adapter.budget.images=8")
-    model = trainings.train_adapter(s, trained[1], trained[2]).folder
+    model = train_adapter(s, trained[1], trained[2]).folder
     stored = yaml.safe_load((model / "config.yaml").read_text())
     assert stored["decomposition"] == {"guided": {"radius": 8, "eps": 0.01}}
 
@@ -328,5 +331,5 @@ def test_an_edited_plugin_file_is_another_training(registry, tmp_path):
         (tmp_path / "half_way.py").write_text(PLUGIN.format(factor=factor))
         with_file = Registry.discover([tmp_path / "half_way.py"])
         s = session(with_file, tmp_path, "decomposition=half", "training.prior.budget.images=8")
-        names.append(trainings.prior_folder(s).name)
+        names.append(prior_folder(s).name)
     assert names[0] != names[1]

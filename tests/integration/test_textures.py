@@ -6,12 +6,15 @@ import pytest
 import torch
 import yaml
 
-from texprior import config, trainings
+from texprior import config
 from texprior.errors import ConfigError
 from texprior.models.folders import ADAPTER, PRIOR, load_prior
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.store import load_tensors
+from texprior.training.adapter import train_adapter
+from texprior.training.predictor import train_predictor
+from texprior.training.prior import prior_folder, train_prior
 
 TRAINING = {"budget": {"images": 16}, "batch": 8, "patch": 32, "warmup_images": 0}
 SMALL = {
@@ -55,7 +58,7 @@ def equal(first, second):
 def test_stage_one_at_a_given_deviation_of_the_texture(session, registry):
     """The strength is found once, stored and used; what leads to the same match is the same training."""
     target, said = "match_texture_std=0.03", []
-    folder = trainings.train_prior(session(target, say=said.append)).folder
+    folder = train_prior(session(target, say=said.append)).folder
     prior = load_prior(folder, registry)
     eps = prior.experiment.decomposition.options["eps"]
     found = json.loads((folder / "strength.json").read_text())
@@ -67,10 +70,10 @@ def test_stage_one_at_a_given_deviation_of_the_texture(session, registry):
     stored = config.resolve(yaml.safe_load((folder / "config.yaml").read_text()), registry)
     assert stored.match_texture_std == 0.03
     again = session(target).with_(experiment=stored)
-    assert trainings.prior_folder(again) == trainings.prior_folder(session(target)) == folder
-    assert trainings.prior_folder(session()) != folder
+    assert prior_folder(again) == prior_folder(session(target)) == folder
+    assert prior_folder(session()) != folder
 
-    longer = trainings.train_prior(session(target, "training.prior.budget.images=24", say=said.append)).folder
+    longer = train_prior(session(target, "training.prior.budget.images=24", say=said.append)).folder
     assert load_prior(longer, registry).experiment.decomposition.options["eps"] == eps
     assert sum("looking for the strength" in line for line in said) == 1
     described = prior.describe(session().experiment)
@@ -79,7 +82,7 @@ def test_stage_one_at_a_given_deviation_of_the_texture(session, registry):
 
 def test_a_deviation_out_of_reach_ends_before_training(session, tmp_path):
     with pytest.raises(ConfigError, match=r"decomposition 'guided': no strength gives .* 0.9 on \d+ pictures; it goes"):
-        trainings.train_prior(session("match_texture_std=0.9"))
+        train_prior(session("match_texture_std=0.9"))
     assert not list(tmp_path.rglob("*.safetensors"))
     with pytest.raises(ConfigError, match="match_texture_std: decomposition 'none' declares no option as its strength"):
         session("match_texture_std=0.1", "decomposition=none")
@@ -91,8 +94,8 @@ def test_structures_from_disk_change_no_weight(session, tmp_path, monkeypatch):
     found = []
     for place, kept in (("cold", ()), ("warm", ()), ("none", ("data.disk_cache_mb=0",))):
         s = session("decomposition={tv: {tolerance: 0.05}}", *kept, place=place)
-        prior, predictor = trainings.train_prior(s).folder, trainings.train_predictor(s).folder
-        model = trainings.train_adapter(s, prior, predictor).folder
+        prior, predictor = train_prior(s).folder, train_predictor(s).folder
+        model = train_adapter(s, prior, predictor).folder
         found.append(weights(prior, PRIOR) | weights(model, ADAPTER))
     assert equal(found[0], found[1])
     assert equal(found[0], found[2])
@@ -102,12 +105,12 @@ def test_structures_from_disk_change_no_weight(session, tmp_path, monkeypatch):
 
 def test_several_patches_a_visit_are_a_training_of_their_own_that_resumes_to_the_bit(session):
     several = "data.patches_per_photograph=3"
-    whole = trainings.train_prior(session(several, "training.prior.budget.images=64", place="whole")).folder
-    trainings.train_prior(session(several, "training.prior.budget.images=24", place="parts"))
-    rest = trainings.train_prior(session(several, "training.prior.budget.images=64", place="parts")).folder
+    whole = train_prior(session(several, "training.prior.budget.images=64", place="whole")).folder
+    train_prior(session(several, "training.prior.budget.images=24", place="parts"))
+    rest = train_prior(session(several, "training.prior.budget.images=64", place="parts")).folder
     assert equal(weights(whole, PRIOR), weights(rest, PRIOR))
-    one = trainings.prior_folder(session("training.prior.budget.images=64", place="whole"))
-    assert one == trainings.prior_folder(
+    one = prior_folder(session("training.prior.budget.images=64", place="whole"))
+    assert one == prior_folder(
         session("data.patches_per_photograph=1", "training.prior.budget.images=64", place="whole")
     )
     assert one != whole

@@ -59,7 +59,7 @@ def demo(
 def _measure(quick: bool, overrides: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
     registry = discover(plugins)
     from texprior.demo import experiment
-    from texprior.dryrun import measure_sweep
+    from texprior.training.dry_run import measure_sweep
 
     session = session_of(experiment(registry, quick, overrides), registry)
     measured = measure_sweep(session, None, session.experiment.sweep.trials)

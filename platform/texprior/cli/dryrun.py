@@ -11,7 +11,7 @@ from texprior.cli.output import emit, say, table
 
 if TYPE_CHECKING:
     from texprior.config import Experiment
-    from texprior.dryrun import Measured
+    from texprior.training.dry_run import Measured
 
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Print the resolved experiment, parameters, memory and speed; train nothing."

@@ -57,7 +57,7 @@ def sweep(
 
     folder = require_folder(Path(prior), "prior", CONFIG, PRIOR) if prior else None
     if dry_run:
-        from texprior.dryrun import measure_sweep
+        from texprior.training.dry_run import measure_sweep
 
         measured = measure_sweep(session, folder, trials or session.experiment.sweep.trials)
         show_dry_run(session.experiment, session.device, measured, request.as_json)

@@ -23,11 +23,11 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
     """Stage I: train the texture prior of EXPERIMENT."""
     session = request.session(fresh=fresh, parallel=True)
     if dry_run:
-        from texprior.dryrun import measure_prior
+        from texprior.training.dry_run import measure_prior
 
         show_dry_run(session.experiment, session.device, measure_prior(session), request.as_json)
         return
-    from texprior.trainings import train_prior
+    from texprior.training.prior import train_prior
 
     require_runs()
     trained = train_prior(session)
@@ -52,15 +52,16 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
     """
     session = request.session(fresh=fresh, parallel=True)
     if dry_run:
-        from texprior.dryrun import measure_stage_two
+        from texprior.training.dry_run import measure_stage_two
 
         measured = measure_stage_two(session, Path(prior) if prior else None)
         show_dry_run(session.experiment, session.device, measured, request.as_json)
         return
-    from texprior.checks import require_adapters
     from texprior.models.folders import CONFIG, PRIOR
     from texprior.store import require_folder
-    from texprior.trainings import train_adapter, train_predictor
+    from texprior.training.adapter import train_adapter
+    from texprior.training.predictor import train_predictor
+    from texprior.training.preflight import require_adapters
 
     require_runs()
     folder = Path(prior) if prior else own_prior(session, request.path)
@@ -80,11 +81,11 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
 
 def own_prior(session: Session, path: str) -> Path:
     """The prior that Stage I made of the same experiment. Raises ConfigError where it is not trained yet."""
-    from texprior import trainings
     from texprior.errors import ConfigError
     from texprior.models.folders import PRIOR
+    from texprior.training.prior import prior_folder
 
-    folder = trainings.prior_folder(session)
+    folder = prior_folder(session)
     if not (folder / PRIOR).is_file():
         raise ConfigError(
             f"{path}: this experiment's own prior is not trained yet (it would be {folder}); "

@@ -3,12 +3,15 @@
 import pytest
 import torch
 
-from texprior import config, pipeline, trainings
+from texprior import config, pipeline
 from texprior.models.folders import PREDICTOR, load_model
 from texprior.plugin import Options
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.store import load_tensors
+from texprior.training.adapter import train_adapter
+from texprior.training.predictor import train_predictor
+from texprior.training.prior import train_prior
 from texprior_plugins.predictor.identity import Identity
 
 TINY = {
@@ -42,18 +45,18 @@ def test_it_is_the_picture_itself_and_its_loss_the_error():
 
 def test_its_training_is_left_out_and_said_so(session):
     s, said = session
-    folder = trainings.train_predictor(s).folder
+    folder = train_predictor(s).folder
     assert said[-1] == "predictor: 'identity' has nothing to train; it is taken as it is"
     tensors, about = load_tensors(folder / PREDICTOR)
     assert (tensors, about["images_seen"]) == ({}, 0)
     before = (folder / PREDICTOR).read_bytes()
-    assert (trainings.train_predictor(s).folder / PREDICTOR).read_bytes() == before
+    assert (train_predictor(s).folder / PREDICTOR).read_bytes() == before
 
 
 def test_a_model_with_it_is_trained_stored_loaded_and_restores(session):
     s, _ = session
-    prior, predictor = trainings.train_prior(s).folder, trainings.train_predictor(s).folder
-    folder = trainings.train_adapter(s, prior, predictor).folder
+    prior, predictor = train_prior(s).folder, train_predictor(s).folder
+    folder = train_adapter(s, prior, predictor).folder
     model = load_model(folder, s.registry)
     degraded = torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0))
     result = pipeline.restore(model, degraded, "key")
@@ -62,8 +65,8 @@ def test_a_model_with_it_is_trained_stored_loaded_and_restores(session):
 
 
 def test_a_dry_run_says_that_it_takes_nothing(session):
-    from texprior import dryrun
+    from texprior.training.dry_run import measure_stage_two
 
-    predictor, adapter = dryrun.measure_stage_two(session[0], None)
+    predictor, adapter = measure_stage_two(session[0], None)
     assert (predictor.parameters, predictor.trainable, predictor.budget_images, predictor.expected_s) == (0, 0, 0, 0.0)
     assert adapter.trainable > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import torch
 
 from texprior.config.schema import Training
 from texprior.errors import ConfigError, Interrupted
-from texprior.folders import CHECKPOINT, checkpoints, fits
 from texprior.runtime.identity import pictures_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
-from texprior.train import NOTHING, Finished, Loss, Saved, Step, Trainee, train
+from texprior.training.folders import CHECKPOINT, checkpoints, fits
+from texprior.training.loop import NOTHING, Finished, Loss, Saved, Step, Trainee, train
 
 
 def fit(
@@ -98,3 +99,11 @@ def versions() -> dict[str, Any]:
     from texprior._version import __version__
 
     return {"texprior": __version__, "torch": torch.__version__}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: its folder, and the photographs that could not be read."""
+
+    folder: Path
+    broken: dict[str, str]

@@ -9,13 +9,13 @@ from PIL import Image
 
 from texprior import config
 from texprior.config.schema import Training
-from texprior.folders import ADAPTER_PARTS, CHECKPOINT, PREDICTOR_PARTS, PRIOR_PARTS, checkpoints
 from texprior.plugin import Ref
 from texprior.registry import Registry
 from texprior.runtime.identity import identity, others_in_use, pictures_digest
 from texprior.runtime.session import Session
 from texprior.store import save_tensors
 from texprior.study import TrialRecord, programs_of, study_name
+from texprior.training.folders import ADAPTER_PARTS, CHECKPOINT, PREDICTOR_PARTS, PRIOR_PARTS, checkpoints
 from texprior.trial import Trials
 
 SOURCE = """

@@ -7,7 +7,7 @@ import torch
 
 from texprior.diffusion.keys import permutation
 from texprior.errors import ImageError, TexpriorError
-from texprior.pool import TOGETHER, Patches, Pool, require_size
+from texprior.training.patches import TOGETHER, Patches, Pool, require_size
 
 
 def prepare(key: str):

@@ -1,4 +1,4 @@
-"""What each training sees: photographs prepared for a stage, and the loss on patches cut from them."""
+"""The loss of each training on patches, per image, and the precision that it is computed in."""
 
 from __future__ import annotations
 
@@ -9,78 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from texprior.config.schema import Experiment, Training
+from texprior.config.schema import Experiment
 from texprior.diffusion.keys import generator, normal
 from texprior.diffusion.precondition import loss as denoising_loss
 from texprior.diffusion.process import Process
 from texprior.diffusion.sigmas import log_normal
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter
-from texprior.flow.condition import blurred
-from texprior.flow.decompose import decompose
-from texprior.flow.degrade import degraded_sample
-from texprior.flow.image import PictureSet
 from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Prior
-from texprior.models.inputs import inputs_of, noised_condition
-from texprior.pool import Patches, Pool, Prepared, require_size
-
-
-def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: int, cache_mb: int) -> Pool:
-    """Stage I's photographs: picture, structure, and the code of the structure; where the condition is blurred, both
-    pictures blurred as well."""
-    device, blur = next(prior.network.parameters()).device, prior.experiment.diffusion.condition_blur
-
-    @torch.no_grad()
-    def prepare(key: str) -> Prepared:
-        picture = dataset.load(key).clean
-        require_size(picture, patch, key)
-        structure = decompose(picture[None].to(device), prior.decomposition).structure
-        own = {"picture": picture, "structure": structure[0].cpu()}
-        own |= {f"blurred {n}": blurred(t[None].to(device), blur)[0].cpu() for n, t in own.items() if blur}
-        return {**own, "code": prior.encoder(structure)[0].cpu()}
-
-    return Pool(keys, prepare, cache_mb)
-
-
-def pair_pool(session: Any, dataset: PictureSet, keys: Sequence[str], patch: int) -> Pool:
-    """The predictor's pictures: clean and degraded, in as many degraded versions as the experiment says."""
-    experiment: Experiment = session.experiment
-    degradation = session.build("degradation") if experiment.degradation else None
-    variants = experiment.data.variants if degradation else 1
-
-    def prepare(versioned: str) -> Prepared:
-        key, _, variant = versioned.rpartition("#")
-        sample = dataset.load(key)
-        require_size(sample.clean, patch, key)
-        return {"clean": sample.clean, "degraded": degraded_sample(sample, degradation, experiment.seed, int(variant))}
-
-    return Pool([f"{key}#{v}" for key in keys for v in range(variants)], prepare, experiment.data.cache_mb)
-
-
-def guided_pool(experiment: Experiment, pairs: Pool, prior: Prior, predictor: InitialPredictor) -> Pool:
-    """The adapter's pictures: what Stage II derives from each pair."""
-    device = next(prior.network.parameters()).device
-
-    def prepare(versioned: str) -> Prepared:
-        pair = pairs.prepare(versioned)
-        derived = inputs_of(pair["degraded"][None].to(device), experiment, predictor, prior, prior.encoder)
-        return {"clean": pair["clean"], **{name: tensor[0].cpu() for name, tensor in derived._asdict().items()}}
-
-    return Pool(pairs.keys, prepare, experiment.data.cache_mb)
-
-
-def layer_scale(pool: Pool, picture: str, base: str, seed: int, photographs: int = 64) -> float:
-    """The standard deviation of picture - base over a fixed sample of a pool, in units of the picture."""
-    order = torch.randperm(len(pool), generator=generator(seed, "scale"))[:photographs]
-    layers = [(pool[int(i)][picture] - pool[int(i)][base]).flatten() for i in order]
-    return float(torch.cat(layers).double().std(correction=0))
-
-
-def patches_of(session: Any, pool: Pool, settings: Training) -> Patches:
-    """A pool's patches as the experiment cuts them."""
-    experiment: Experiment = session.experiment
-    return Patches(pool, settings.patch, experiment.seed, experiment.data.patches_per_photograph)
+from texprior.models.inputs import noised_condition
+from texprior.training.patches import Patches
 
 
 class LayerLoss:

@@ -9,10 +9,10 @@ from texprior import config
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.models.build import build_prior
-from texprior.pool import Patches, Pool
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.stages import LayerLoss
+from texprior.training.losses import LayerLoss
+from texprior.training.patches import Patches, Pool
 
 NUMBERS = list(range(400))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from texprior.models.build import Prior
-    from texprior.train import Finished
+    from texprior.training.loop import Finished
 
 
 def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done: Finished) -> str:

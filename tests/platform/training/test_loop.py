@@ -11,7 +11,7 @@ from texprior.config import Budget, Training
 from texprior.diffusion.keys import normal
 from texprior.errors import ConfigError, TexpriorError
 from texprior.store import load_tensors
-from texprior.train import Finished, Saved, Step, Trainee, learning_rate, train
+from texprior.training.loop import Finished, Saved, Step, Trainee, learning_rate, train
 
 
 def settings(images=160, **changes) -> Training:

@@ -11,23 +11,17 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from texprior.checks import prior_at, require_adapters
-from texprior.config.schema import Budget, Experiment, Training
-from texprior.diffusion.keys import generator
-from texprior.diffusion.process import Process
-from texprior.flow.decompose import decompose
+from texprior.config.schema import Budget, Training
 from texprior.flow.predict import InitialPredictor
-from texprior.models.build import Model, Prior, build_adapter, build_prior, count, placed, require_grid
-from texprior.pipeline import restore
-from texprior.pool import Patches, Pool, Prepared
+from texprior.models.build import build_adapter, build_prior, count, placed
 from texprior.runtime.session import Session
-from texprior.stages import LayerLoss, prediction_loss
-from texprior.train import Loss, Step, Trainee, train
+from texprior.training.loop import Loss, Step, Trainee, train
+from texprior.training.losses import prediction_loss
+from texprior.training.preflight import layer_loss, random_patches, prior_at, require_adapters
 
 _WARM_UP, _TIMED = 1, 2
-_PICTURES = ("picture", "structure", "clean", "degraded", "estimate", "base", "condition")
 _NEVER_S = 1e9
 
 
@@ -57,7 +51,7 @@ def measure_prior(session: Session) -> list[Measured]:
     session.pictures("train")
     experiment, settings = session.experiment, session.experiment.training.prior
     prior = build_prior(session, 1.0, Path())
-    loss = _layer_loss(experiment, prior, settings)
+    loss = layer_loss(experiment, prior, settings)
     return [_measured(session, "prior", settings, prior.network, [prior.network, prior.encoder], loss.stage_one)]
 
 
@@ -67,9 +61,11 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
     trainings, prior = session.experiment.training, prior_at(prior_folder, session)
     experiment = prior.describe(session.experiment)
     predictor: InitialPredictor = placed(session.build("predictor"), session.device)
-    of_predictor = partial(prediction_loss, predictor, _patches(prior, trainings.predictor), trainings.predictor.amp)
+    of_predictor = partial(
+        prediction_loss, predictor, random_patches(prior, trainings.predictor), trainings.predictor.amp
+    )
     adapter = build_adapter(session, prior)
-    of_layer = _layer_loss(experiment, prior, trainings.adapter)
+    of_layer = layer_loss(experiment, prior, trainings.adapter)
     parts = [adapter, prior.network, prior.encoder, predictor]
     of_adapter = _measured(session, "adapter", trainings.adapter, adapter, parts, partial(of_layer.stage_two, adapter))
     return [
@@ -86,60 +82,6 @@ def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> l
     stage_one = [] if prior_folder else measure_prior(session)
     predictor, adapter = measure_stage_two(session, prior_folder)
     return [*stage_one, predictor, replace(adapter, times=trials, expected_s=trials * adapter.expected_s)]
-
-
-def rehearse(session: Session) -> None:
-    """Builds all that an experiment names and sends one random patch through it, forwards and back; keeps nothing.
-
-    What cannot work raises here, in seconds, instead of hours later.
-    """
-    experiment, trainings = session.experiment, session.experiment.training
-    prior = build_prior(session, 1.0, Path())
-    predictor: InitialPredictor = placed(session.build("predictor"), session.device)
-    require_grid(experiment.sampling, prior.network, predictor)
-    side = trainings.adapter.patch
-    patch = torch.rand(1, 3, side, side, generator=generator(0, "rehearsal"))
-    with torch.random.fork_rng():
-        decompose(patch.to(session.device), prior.decomposition)
-        _backward(_layer_loss(experiment, prior, trainings.prior).stage_one([0]))
-        if predictor.needs_training:
-            _backward(prediction_loss(predictor, _patches(prior, trainings.predictor), trainings.predictor.amp, [0]))
-        prior.network.requires_grad_(False)
-        adapter = build_adapter(session, prior)
-        _backward(_layer_loss(experiment, prior, trainings.adapter).stage_two(adapter, [0]))
-        restore(
-            Model(experiment, prior, predictor, adapter, Process(1.0), Path(), session.registry), patch, "rehearsal"
-        )
-
-
-def rehearse_sampling(session: Session, model: Model) -> None:
-    """Restores one random patch with a trained model, sampled as the session's experiment says; keeps nothing."""
-    patch = torch.rand(1, 3, 64, 64, generator=generator(0, "rehearsal"))
-    with torch.random.fork_rng():
-        restore(model, patch.to(session.device), "rehearsal", session.experiment.sampling)
-
-
-def _layer_loss(experiment: Experiment, prior: Prior, settings: Training) -> LayerLoss:
-    return LayerLoss(experiment, prior, Process(prior.scale), _patches(prior, settings), settings.amp)
-
-
-def _backward(loss: Tensor) -> None:
-    if loss.requires_grad:  # an adapter may have nothing to train
-        loss.sum().backward()  # type: ignore[no-untyped-call]
-
-
-def _patches(prior: Prior, settings: Training) -> Patches:
-    """Random pictures of a patch's size, with everything that any stage asks for."""
-
-    def prepare(key: str) -> Prepared:
-        def rng(part: str) -> torch.Generator:
-            return generator(0, "dry run", key, part)
-
-        size = (3, settings.patch, settings.patch)
-        pictures: dict[str, Tensor] = {name: torch.rand(size, generator=rng(name)) for name in _PICTURES}
-        return {**pictures, "code": torch.rand(prior.encoder.tokens, prior.encoder.width, generator=rng("code"))}
-
-    return Patches(Pool(["0", "1"], prepare, cache_mb=64), settings.patch, seed=0)
 
 
 def _measured(

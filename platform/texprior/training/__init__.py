@@ -1,0 +1,13 @@
+"""The three trainings, on one loop: Stage I's prior, then Stage II's predictor and adapter.
+
+- ``prior``, ``predictor``, ``adapter``: one training each, from its pictures to its folder
+- ``loop``: the training loop, a generator of typed steps
+- ``run``: one training as a tracked run, resumed from the furthest checkpoint
+- ``losses``: what each training minimises
+- ``data``: the photographs that each training sees; ``patches``: patches cut from them
+- ``folders``: folders named by what decides their content, and the checkpoints in them
+- ``match_strength``: finds the decomposition's strength before Stage I is trained
+- ``cards``: model cards
+- ``preflight``: raises before training if components cannot work together
+- ``dry_run``: what a training would take here
+"""
