@@ -20,8 +20,8 @@ from texprior.cellwork import run_cell
 from texprior.config.dotted_paths import get_path
 from texprior.config.validation import closest
 from texprior.errors import ConfigError, TexpriorError
+from texprior.evaluation.metrics import build_metrics
 from texprior.locks import claim, is_claimed, turn
-from texprior.metrics import build_metrics
 from texprior.models.build import Model, require_grid
 from texprior.models.folders import load_model
 from texprior.results import Results, results_of

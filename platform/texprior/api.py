@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from texprior.conclude import Concluded
+    from texprior.evaluation.scores import Scores
     from texprior.models.build import Model
     from texprior.pipeline import Restored
     from texprior.runtime.session import Session
-    from texprior.scores import Scores
     from texprior.sweeping import StudyDone
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Workbench:
 
         ``scores.csv`` and ``sheet.png`` go to ``folder``, or to ``MODEL/evaluation-SPLIT``; the means also to the card.
         """
-        from texprior.judge import judge
+        from texprior.evaluation.run import judge
 
         bench = self.with_(f"evaluation.split={split}") if split else self
         with bench._session() as session:

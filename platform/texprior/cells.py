@@ -19,11 +19,11 @@ import yaml
 from texprior.arms import Arm
 from texprior.config.schema import Experiment
 from texprior.config.schema_studies import Ablation, Sweep
-from texprior.judge import judged_experiment
+from texprior.evaluation.run import judged_experiment
+from texprior.evaluation.scores import Scores, read
 from texprior.models.folders import PREDICTOR, PRIOR, identify
 from texprior.runtime.identity import data_digest, identity, others_in_use, stored_identity
 from texprior.runtime.session import Session
-from texprior.scores import Scores, read
 from texprior.training.predictor import predictor_folder
 from texprior.training.prior import prior_folder
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from texprior.cells import CONFIG, OUTCOME, Cell, Outcome, forget, picture_of
 from texprior.decompositions.comparison import Guess
 from texprior.errors import ImageError, Interrupted, TexpriorError
-from texprior.evaluate import evaluate, write
+from texprior.evaluation.evaluate import evaluate, write
 from texprior.flow.decompose import Layers, decompose
 from texprior.flow.image import load_image, save_image
 from texprior.models.build import Model, Prior, count

@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from texprior.errors import Interrupted
+from texprior.evaluation.scores import loss_of
 from texprior.locks import claim, turn
 from texprior.registry.error_source import reason_of
-from texprior.scores import loss_of
 from texprior.study import SweepResult, TrialRecord
 from texprior.trial import Trials
 

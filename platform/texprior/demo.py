@@ -10,14 +10,14 @@ from typing import Any
 import yaml
 
 from texprior import config
+from texprior.evaluation.run import judge
+from texprior.evaluation.scores import Scores
+from texprior.evaluation.tables import markdown
 from texprior.flow.image import load_image
-from texprior.judge import judge
 from texprior.models.folders import load_model
 from texprior.registry import Registry
 from texprior.runtime.progress import Progress, silent
 from texprior.runtime.session import Session
-from texprior.scores import Scores
-from texprior.summary import markdown
 from texprior.sweeping import run_study
 from texprior.training.preflight import require_adapters
 from texprior.training.prior import train_prior

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from texprior.evaluation.tables import ARROWS
 from texprior.results import Results
-from texprior.summary import ARROWS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,10 +14,10 @@ import torch
 from texprior.ablate import Plan
 from texprior.cells import Cell, outcome_of
 from texprior.diffusion.process import Process
+from texprior.evaluation.metrics import build_metrics
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.measure import measure
-from texprior.metrics import build_metrics
 from texprior.models.build import Model, build_adapter, build_prior, placed
 from texprior.models.inputs import inputs_of
 from texprior.pipeline import restore

@@ -19,10 +19,10 @@ from texprior.ablate import Plan
 from texprior.arms import series_of
 from texprior.cells import Cell, Outcome, outcome_of, scores_of
 from texprior.crops import ZOOM, Crop, crops_of, grid
+from texprior.evaluation.tables import ARROWS
 from texprior.results import Results
 from texprior.runtime.run_record import commit
 from texprior.store import write_atomically
-from texprior.summary import ARROWS
 
 REPORT, TABLES = "report.html", ("scores.csv", "summary.csv")
 if TYPE_CHECKING:

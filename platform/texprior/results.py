@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from texprior.scores import Scores, loss_of
+from texprior.evaluation.scores import Scores, loss_of
 from texprior.statistics import Array, Difference, compare, seed_sd, standard_error
 
 

@@ -14,12 +14,12 @@ from typing import cast
 
 from texprior.confirm import Confirmed, confirm, pairs
 from texprior.errors import ConfigError, TexpriorError
+from texprior.evaluation.metrics import build_metrics
+from texprior.evaluation.scores import Scores
 from texprior.flow.image import load_image
 from texprior.importance import importances
 from texprior.locks import turn
-from texprior.metrics import build_metrics
 from texprior.runtime.session import Session
-from texprior.scores import Scores
 from texprior.store import write_atomically
 from texprior.study import Better, SweepResult, TrialRecord, default_storage, programs_of, study_name
 from texprior.sweep import run_sweep

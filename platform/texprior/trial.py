@@ -9,18 +9,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from texprior import scores
 from texprior.config import with_overrides
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema import Experiment, component_paths
 from texprior.config.search_dimension import label
-from texprior.evaluate import Evaluated, evaluate, write
+from texprior.evaluation import scores
+from texprior.evaluation.evaluate import Evaluated, evaluate, write
+from texprior.evaluation.scores import Scores
 from texprior.flow.image import load_image
 from texprior.models.build import Model, count
 from texprior.models.folders import PREDICTOR, PRIOR, load_model
 from texprior.runtime.identity import identity, stored_identity
 from texprior.runtime.session import Session
-from texprior.scores import Scores
 from texprior.store import sha256, write_atomically
 from texprior.study import Better, TrialRecord
 from texprior.sweep import Asked

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from texprior.config.schema import Experiment
+from texprior.evaluation.tables import ARROWS
 from texprior.results import Results
-from texprior.summary import ARROWS
 
 _DIRECTION = {"higher": "higher is better", "lower": "lower is better", "one": "closest to 1 is best"}
 

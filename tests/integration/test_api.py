@@ -124,7 +124,7 @@ def test_a_file_and_its_picture_are_restored_alike(bench, model, tmp_path):
 def test_an_evaluation_is_that_of_the_command(bench, model, tmp_path):
     scores = bench.evaluate(model, "val", tmp_path)
     assert (tmp_path / "scores.csv").is_file()
-    from texprior.scores import read
+    from texprior.evaluation.scores import read
 
     for method, means in read(tmp_path / "scores.csv").means().items():
         assert means == pytest.approx(scores.means()[method], rel=1e-5)

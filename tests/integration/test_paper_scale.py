@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from texprior import config
-from texprior.evaluate import evaluate
+from texprior.evaluation.evaluate import evaluate
 from texprior.flow.image import load_image, save_image
 from texprior.models.build import build_adapter, build_prior, count
 from texprior.models.folders import load_model

@@ -8,11 +8,11 @@ import yaml
 
 from texprior import config, pipeline
 from texprior.errors import ConfigError
-from texprior.evaluate import evaluate
+from texprior.evaluation.evaluate import evaluate
+from texprior.evaluation.run import judged_experiment
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.image import Sample
 from texprior.flow.prior import Block
-from texprior.judge import judged_experiment
 from texprior.models.build import require_grid
 from texprior.models.folders import load_model, load_prior
 from texprior.models.inputs import inputs_of

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from texprior import verdict
+from texprior.evaluation.scores import Score, Scores
 from texprior.results import results_of
-from texprior.scores import Score, Scores
 
 BETTER = {"psnr": "higher", "lpips": "lower", "ratio": "one"}
 PICTURES = [f"p{n:02}" for n in range(12)]

@@ -116,7 +116,7 @@ def _state(cells: list[dict[str, Any]], arm: str, seed: int) -> str:
 
 def _show(done: Concluded) -> None:
     from texprior import verdict
-    from texprior.summary import ARROWS
+    from texprior.evaluation.tables import ARROWS
 
     results = done.results
     heading = f"{results.metric} {ARROWS[results.better[results.metric]]}"

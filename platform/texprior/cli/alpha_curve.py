@@ -23,7 +23,7 @@ from texprior.cli.pictures import sources, target
 from texprior.errors import ConfigError
 
 if TYPE_CHECKING:
-    from texprior.alphacurve import Kept
+    from texprior.evaluation.alpha_curve.run import Kept
     from texprior.plugin import Ref
     from texprior.registry import Registry
     from texprior.runtime.session import Session
@@ -76,7 +76,7 @@ def alpha_curve(
     """
     registry = discover(plugins)
     found, shares = sources(images), _shares(alphas)
-    from texprior.alphacurve import NAME, alpha_curves, labels, metrics_without_reference
+    from texprior.evaluation.alpha_curve.run import NAME, alpha_curves, labels, metrics_without_reference
 
     decompositions = labels([component(registry, "decomposition", name, "--with") for name in named])
     session = _session(registry, _metrics(registry, metrics), overrides, device)
@@ -120,7 +120,7 @@ def _metrics(registry: Registry, text: str) -> list[Ref]:
 
 def _session(registry: Registry, metrics: list[Ref], overrides: tuple[str, ...], device: str | None) -> Session:
     from texprior import config
-    from texprior.alphacurve import NAME
+    from texprior.evaluation.alpha_curve.run import NAME
 
     for override in overrides:
         if override.partition("=")[0].partition(".")[0] not in SETTABLE:
@@ -148,7 +148,7 @@ def _document(kept: Kept) -> dict[str, Any]:
 
 def _show(kept: Kept) -> None:
     """For each decomposition and metric the ends of the curve, and on how many pictures it improves."""
-    from texprior.summary import ARROWS, cell, paired_cell
+    from texprior.evaluation.tables import ARROWS, cell, paired_cell
 
     curves = kept.curves
     first, last = curves.alphas[0], curves.alphas[-1]

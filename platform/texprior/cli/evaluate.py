@@ -42,9 +42,9 @@ def evaluate(
         "controls": "true" if controls else None,
     }
     session = request.session(*(f"evaluation.{name}={value}" for name, value in given.items() if value is not None))
-    from texprior.judge import judge
+    from texprior.evaluation.run import judge
+    from texprior.evaluation.tables import as_json, paired_json
     from texprior.models.folders import load_model
-    from texprior.summary import as_json, paired_json
 
     model = load_model(Path(model_path), request.registry, Path(prior) if prior else None, session)
     session.pictures(session.experiment.evaluation.split)

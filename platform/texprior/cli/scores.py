@@ -9,12 +9,12 @@ import click
 from texprior.cli.output import table
 
 if TYPE_CHECKING:
-    from texprior.scores import Scores
+    from texprior.evaluation.scores import Scores
 
 
 def show_scores(scores: Scores) -> None:
     """The summary on stdout."""
-    from texprior.summary import PAIRED, explanation, headings, paired_rows, rows
+    from texprior.evaluation.tables import PAIRED, explanation, headings, paired_rows, rows
 
     columns = ["method", *headings(scores.better)]
     table(columns, rows(scores), wrap=columns)

@@ -102,7 +102,7 @@ def _compare(done: StudyDone, alike: Mapping[str, Any] | None = None) -> str:
 
 
 def _show(done: StudyDone) -> None:
-    from texprior.summary import ARROWS
+    from texprior.evaluation.tables import ARROWS
     from texprior.writeup import configuration
 
     metric = next(iter(done.objectives))

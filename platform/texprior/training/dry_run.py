@@ -19,7 +19,7 @@ from texprior.models.build import build_adapter, build_prior, count, placed
 from texprior.runtime.session import Session
 from texprior.training.loop import Loss, Step, Trainee, train
 from texprior.training.losses import prediction_loss
-from texprior.training.preflight import layer_loss, random_patches, prior_at, require_adapters
+from texprior.training.preflight import layer_loss, prior_at, random_patches, require_adapters
 
 _WARM_UP, _TIMED = 1, 2
 _NEVER_S = 1e9

@@ -78,6 +78,7 @@ def rehearse_sampling(session: Session, model: Model) -> None:
 
 
 def layer_loss(experiment: Experiment, prior: Prior, settings: Training) -> LayerLoss:
+    """Builds the layer loss of a training on random pictures."""
     return LayerLoss(experiment, prior, Process(prior.scale), random_patches(prior, settings), settings.amp)
 
 

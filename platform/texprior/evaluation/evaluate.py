@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from texprior.errors import ConfigError, ImageError
+from texprior.evaluation.metrics import build_metrics, scored_as_sets
+from texprior.evaluation.scores import Score, Scores, at_chosen_strength
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.measure import Gathered, ImageMetric, measure
 from texprior.flow.recompose import recompose
-from texprior.metrics import build_metrics, scored_as_sets
 from texprior.models.build import Model, remembering
 from texprior.models.inputs import Inputs, inputs_of
 from texprior.pipeline import restore
 from texprior.runtime.session import Session
-from texprior.scores import Score, Scores, at_chosen_strength
 
 log = logging.getLogger(__name__)
 Keep = Callable[[int, str, Mapping[str, Tensor]], None]
@@ -197,7 +197,7 @@ def _visible(texture: Tensor) -> Tensor:
 
 def write(evaluated: Evaluated, folder: Path) -> None:
     """scores.csv and the contact sheet."""
-    from texprior.sheet import contact_sheet
+    from texprior.evaluation.contact_sheet import contact_sheet
 
     evaluated.scores.write(folder / "scores.csv")
     if evaluated.sheet:

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from texprior.errors import ConfigError, ImageError, blaming
+from texprior.evaluation.alpha_curve.curves import Curves, method_of
+from texprior.evaluation.metrics import Metrics, build_metrics
+from texprior.evaluation.scores import Score, Scores
 from texprior.flow.decompose import Decomposer, decompose, with_texture
 from texprior.flow.image import load_image
 from texprior.flow.measure import measure, needs_reference
-from texprior.metrics import Metrics, build_metrics
 from texprior.plugin import Metric, Ref
 from texprior.runtime.run_record import component_tag
 from texprior.runtime.session import Session
-from texprior.scores import Mean, Paired, Score, Scores, mean_of
 from texprior.store import write_atomically
 from texprior.track import Run, RunInfo
 
@@ -30,35 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 NAME = "alpha-curve"
 """Of the experiment in the tracker, and of the files."""
-
-
-@dataclass(frozen=True)
-class Curves:
-    """What was found: a score for every decomposition, alpha, picture and metric.
-
-    ``strips`` has, for every decomposition, the first picture at every alpha, (3, H, W). ``broken`` are pictures that
-    could not be read, which are left out everywhere.
-    """
-
-    scores: Scores
-    labels: tuple[str, ...]
-    alphas: tuple[float, ...]
-    strips: Mapping[str, Sequence[Tensor]]
-    broken: Mapping[str, str]
-
-    def points(self, label: str, metric: str) -> list[Mean]:
-        """The mean over pictures at every alpha, with its bootstrap interval over pictures."""
-        pictures = self.scores.complete(metric)
-        at = [self.scores.of(_method(label, alpha), metric) for alpha in self.alphas]
-        return [mean_of([values[p] for p in pictures]) for values in at]
-
-    def change(self, label: str, metric: str) -> Paired:
-        """The last alpha against the first, picture by picture; ``wins`` counts the pictures that improve."""
-        return self.scores.paired(_method(label, self.alphas[-1]), _method(label, self.alphas[0]), metric)
-
-    def first(self, label: str, metric: str) -> list[float]:
-        """The scores of the picture of the strip, at every alpha."""
-        return [next(iter(self.scores.of(_method(label, alpha), metric).values())) for alpha in self.alphas]
 
 
 @dataclass(frozen=True)
@@ -114,7 +86,7 @@ def alpha_curves(
 
     Raises ImageError where no picture can be read.
     """
-    from texprior.alphafigure import draw
+    from texprior.evaluation.alpha_curve.figure import draw
 
     metrics = metrics_without_reference(session)
     built = {label: session.registry.build("decomposition", ref) for label, ref in decompositions.items()}
@@ -154,7 +126,7 @@ def _measured(
                 shown = [_rounded(with_texture(layers, alpha)) for alpha in alphas]
                 for alpha, version in zip(alphas, shown, strict=True):
                     values = measure(version, None, metrics.images, str(path))
-                    found += [Score(_method(label, alpha), picture, key, float(v[0])) for key, v in values.items()]
+                    found += [Score(method_of(label, alpha), picture, key, float(v[0])) for key, v in values.items()]
                 strip[label] = [version[0].cpu() for version in shown]
         except ImageError as error:
             broken[str(path)] = str(error)
@@ -172,15 +144,11 @@ def _rounded(image: Tensor) -> Tensor:
     return (image.clamp(0, 1) * 255).round() / 255
 
 
-def _method(label: str, alpha: float) -> str:
-    return f"{label} alpha {alpha:g}"
-
-
 def _csv(curves: Curves) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["decomposition", "alpha", "picture", "metric", "better", "value"])
-    places = {_method(label, alpha): (label, alpha) for label in curves.labels for alpha in curves.alphas}
+    places = {method_of(label, alpha): (label, alpha) for label in curves.labels for alpha in curves.alphas}
     for s in curves.scores.scores:
         label, alpha = places[s.method]
         writer.writerow([label, f"{alpha:g}", s.picture, s.metric, curves.scores.better[s.metric], f"{s.value:.6g}"])

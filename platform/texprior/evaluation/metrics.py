@@ -10,10 +10,10 @@ from typing import NamedTuple
 from torch import Tensor
 
 from texprior.errors import ConfigError
+from texprior.evaluation.scores import Score
 from texprior.flow.measure import Gathered, ImageMetric, SetMetric, direction
 from texprior.plugin import Metric
 from texprior.runtime.session import Session
-from texprior.scores import Score
 
 
 class Metrics(NamedTuple):

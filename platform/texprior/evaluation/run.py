@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from texprior.config.schema import Experiment
-from texprior.evaluate import Evaluated, evaluate, write
+from texprior.evaluation.evaluate import Evaluated, evaluate, write
+from texprior.evaluation.tables import markdown
 from texprior.flow.image import load_image
 from texprior.models.build import Model
 from texprior.models.folders import CARD, put_section
 from texprior.runtime.session import Session
-from texprior.summary import markdown
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from texprior.evaluation.contact_sheet import most_detailed
+from texprior.evaluation.tables import ARROWS
 from texprior.flow.image import to_uint8
-from texprior.sheet import most_detailed
-from texprior.summary import ARROWS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from texprior.alphacurve import Curves
+    from texprior.evaluation.alpha_curve.curves import Curves
 
 CROP = 160
 """Side of the square that the strip shows of a picture, px: the one with the most detail."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from texprior.scores import Mean, Paired, Scores
+from texprior.evaluation.scores import Mean, Paired, Scores
 
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→1"}
 

@@ -7,11 +7,11 @@ import torch
 
 from texprior import config
 from texprior.errors import ConfigError
+from texprior.evaluation.metrics import build_metrics, scored_as_sets
+from texprior.evaluation.scores import Score
 from texprior.flow.measure import Gathered
-from texprior.metrics import build_metrics, scored_as_sets
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.scores import Score
 
 
 def session(*metrics):

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from texprior.scores import Score, Scores, at_chosen_strength, loss_of, mean_of, read
-from texprior.summary import explanation
+from texprior.evaluation.scores import Score, Scores, at_chosen_strength, loss_of, mean_of, read
+from texprior.evaluation.tables import explanation
 
 BETTER = {"lpips": "lower", "psnr": "higher"}
 
