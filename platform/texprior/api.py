@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from texprior.models.build import Model
     from texprior.pipeline import Restored
     from texprior.runtime.session import Session
-    from texprior.sweeping import StudyDone
+    from texprior.sweeps.records import StudyDone
 
 log = logging.getLogger(__name__)
 _REGISTRY: list[Registry] = []
@@ -137,7 +137,7 @@ class Workbench:
 
         Workers are processes: in a script, the call stands below ``if __name__ == "__main__":``.
         """
-        from texprior.sweeping import Crew, run_study
+        from texprior.sweeps.run import Crew, run_study
 
         with self._session() as session:
             done = run_study(session, Path(prior) if prior else None, trials, storage, crew=Crew(workers, launcher))

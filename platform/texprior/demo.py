@@ -18,7 +18,7 @@ from texprior.models.folders import load_model
 from texprior.registry import Registry
 from texprior.runtime.progress import Progress, silent
 from texprior.runtime.session import Session
-from texprior.sweeping import run_study
+from texprior.sweeps.run import run_study
 from texprior.training.preflight import require_adapters
 from texprior.training.prior import train_prior
 

@@ -16,7 +16,7 @@ from texprior.cli.dryrun import dry_run_option, show_dry_run
 from texprior.cli.output import emit, name_broken, table
 
 if TYPE_CHECKING:
-    from texprior.sweeping import StudyDone
+    from texprior.sweeps.records import StudyDone
 
 
 @click.command()
@@ -53,7 +53,7 @@ def sweep(
     session = request.session()
     from texprior.models.folders import CONFIG, PRIOR
     from texprior.store import require_folder
-    from texprior.sweeping import Crew, run_study
+    from texprior.sweeps.run import Crew, run_study
 
     folder = require_folder(Path(prior), "prior", CONFIG, PRIOR) if prior else None
     if dry_run:
@@ -103,7 +103,7 @@ def _compare(done: StudyDone, alike: Mapping[str, Any] | None = None) -> str:
 
 def _show(done: StudyDone) -> None:
     from texprior.evaluation.tables import ARROWS
-    from texprior.writeup import configuration
+    from texprior.sweeps.report import configuration
 
     metric = next(iter(done.objectives))
     names = list(dict.fromkeys([*done.objectives, *(m for trial in done.trials for m in trial.values)]))

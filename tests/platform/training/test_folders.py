@@ -14,9 +14,10 @@ from texprior.registry import Registry
 from texprior.runtime.identity import identity, others_in_use, pictures_digest
 from texprior.runtime.session import Session
 from texprior.store import save_tensors
-from texprior.study import TrialRecord, programs_of, study_name
+from texprior.sweeps.records import TrialRecord
+from texprior.sweeps.study import programs_of, study_name
+from texprior.sweeps.trial import Trials
 from texprior.training.folders import ADAPTER_PARTS, CHECKPOINT, PREDICTOR_PARTS, PRIOR_PARTS, checkpoints
-from texprior.trial import Trials
 
 SOURCE = """
 from texprior.plugin import Adapter, Degradation, Events, Metric, hookimpl

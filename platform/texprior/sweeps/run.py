@@ -8,49 +8,28 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from texprior.confirm import Confirmed, confirm, pairs
 from texprior.errors import ConfigError, TexpriorError
 from texprior.evaluation.metrics import build_metrics
-from texprior.evaluation.scores import Scores
 from texprior.flow.image import load_image
-from texprior.importance import importances
 from texprior.locks import turn
 from texprior.runtime.session import Session
 from texprior.store import write_atomically
-from texprior.study import Better, SweepResult, TrialRecord, default_storage, programs_of, study_name
-from texprior.sweep import run_sweep
+from texprior.sweeps.ask_tell import run_sweep
+from texprior.sweeps.confirm import confirm, pairs
+from texprior.sweeps.importance import importances
+from texprior.sweeps.records import COSTS, Better, StudyDone, SweepResult, TrialRecord
+from texprior.sweeps.report import outcome
+from texprior.sweeps.study import default_storage, programs_of, study_name
+from texprior.sweeps.trial import Trials
+from texprior.sweeps.workers import Job, Launcher, run_workers
 from texprior.track import Run
 from texprior.training.predictor import train_predictor
 from texprior.training.preflight import require_adapters
 from texprior.training.prior import train_prior
-from texprior.trial import COSTS, Trials
-from texprior.workers import Job, Launcher, outcome, run_workers
-
-
-@dataclass(frozen=True)
-class StudyDone:
-    """A finished study: its trials, and the best one's model with its scores on the split val."""
-
-    study: str
-    storage: str
-    objectives: Mapping[str, Better]
-    parent_run: dict[str, str]
-    best: TrialRecord
-    trials: list[TrialRecord]
-    front: list[TrialRecord]
-    confirmed: list[Confirmed]
-    """Of the best trials, best first; empty where ``sweep.confirm.top`` is 0."""
-    importance: dict[str, dict[str, float]]
-    model: Path
-    prior: Path
-    predictor: Path
-    scores: Scores
-    broken: dict[str, str] = field(default_factory=dict)
-    """Photographs that could not be read, and why."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +163,7 @@ def _parent(session: Session, run: Run | None, name: str) -> Iterator[Run]:
 
 def _write_up(run: Run, trials: Trials, done: StudyDone, result: SweepResult) -> None:
     """The winner on the parent run: its scores and numbers as values, all its parameters in words and as a file."""
-    from texprior.writeup import note, trials_csv
+    from texprior.sweeps.report import note, trials_csv
 
     best = done.best
     numbers = {k: v for k, v in best.params.items() if isinstance(v, int | float) and not isinstance(v, bool)}
@@ -200,7 +179,7 @@ def _write_up(run: Run, trials: Trials, done: StudyDone, result: SweepResult) ->
     if sheet.is_file():
         run.image("best", load_image(sheet))
     if len(done.objectives) > 1:
-        from texprior.front import draw_front
+        from texprior.sweeps.front_figure import draw_front
 
         run.image("front", load_image(draw_front(result, folder / "front.png")))
         run.artifact(folder / "front.png")

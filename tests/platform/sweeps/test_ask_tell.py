@@ -14,17 +14,17 @@ from types import SimpleNamespace
 import optuna
 import pytest
 
-from texprior import stale
-from texprior.asking import hopeless
 from texprior.config import resolve
 from texprior.errors import ConfigError, Interrupted, TexpriorError
-from texprior.importance import importances
 from texprior.registry import Registry
-from texprior.study import default_storage, redacted, study_name
-from texprior.sweep import run_sweep
-from texprior.writeup import configuration
+from texprior.sweeps import dead_workers
+from texprior.sweeps.ask_tell import run_sweep
+from texprior.sweeps.importance import importances
+from texprior.sweeps.report import configuration
+from texprior.sweeps.search_strategy import hopeless
+from texprior.sweeps.study import default_storage, redacted, study_name
 
-PLUGIN = Path(__file__).with_name("fake_components.py")
+PLUGIN = Path(__file__).parents[1] / "fake_components.py"
 CURVE = {"sampling.texture_strength": {"low": 0, "high": 2}, "sampling.steps": {"low": 1, "high": 20}}
 
 
@@ -150,7 +150,7 @@ def test_a_killed_sweeps_trial_is_run_again(registry, storage):
     import os, signal
     from texprior.config import resolve
     from texprior.registry import Registry
-    from texprior.sweep import run_sweep
+    from texprior.sweeps.ask_tell import run_sweep
     registry = Registry()
     registry.register({str(PLUGIN)!r})
     experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
@@ -169,7 +169,7 @@ def test_two_workers_share_a_study(registry, storage):
     import time
     from texprior.config import resolve
     from texprior.registry import Registry
-    from texprior.sweep import run_sweep
+    from texprior.sweeps.ask_tell import run_sweep
     registry = Registry()
     registry.register({str(PLUGIN)!r})
     experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
@@ -382,7 +382,7 @@ def test_a_grid_is_gone_through_once(registry, storage):
 
 
 def test_a_heartbeat_goes_on_after_one_that_failed(monkeypatch):
-    monkeypatch.setattr(stale, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(dead_workers, "HEARTBEAT_S", 0.01)
     beats = []
 
     class Storage:
@@ -394,7 +394,7 @@ def test_a_heartbeat_goes_on_after_one_that_failed(monkeypatch):
             if len(beats) == 3:
                 raise OSError("the database is away")
 
-    with stale.alive(SimpleNamespace(_storage=Storage()), SimpleNamespace(_trial_id=7, number=7)):
+    with dead_workers.alive(SimpleNamespace(_storage=Storage()), SimpleNamespace(_trial_id=7, number=7)):
         end = time.monotonic() + 20
         while len(beats) < 6 and time.monotonic() < end:
             time.sleep(0.01)
@@ -407,7 +407,7 @@ def test_a_trial_that_another_worker_took_for_dead_ends_no_sweep(registry, stora
         study = optuna.load_study(study_name=optuna.get_all_study_names(storage)[0], storage=storage)
         (trial,) = [t for t in study.get_trials(deepcopy=False) if t.number == asked.number]
         if asked.number == 0:
-            stale.put_back(study, trial)
+            dead_workers.put_back(study, trial)
             if fails:
                 raise MemoryError("of a trial that is not this worker's any more")
         return distance(asked)
@@ -445,7 +445,7 @@ def test_a_trial_whose_workers_keep_dying_has_failed(registry, storage):
     import os, signal
     from texprior.config import resolve
     from texprior.registry import Registry
-    from texprior.sweep import run_sweep
+    from texprior.sweeps.ask_tell import run_sweep
     registry = Registry()
     registry.register({str(PLUGIN)!r})
     experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)

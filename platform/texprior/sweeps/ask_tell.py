@@ -6,46 +6,23 @@ import logging
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from texprior.asking import hopeless, pruner_for, sampler_for
 from texprior.config import search_space, with_overrides
 from texprior.config.schema import Experiment
 from texprior.errors import Interrupted, TexpriorError
 from texprior.registry import Registry
 from texprior.registry.error_source import reason_of
-from texprior.stale import alive, put_back, release_stale, this_worker
-from texprior.study import Better, SweepResult, TrialRecord, counted, enqueue_own, open_study, record_of, result_of
+from texprior.sweeps.dead_workers import alive, put_back, release_stale, this_worker
+from texprior.sweeps.records import Asked, Better, Objective, Pruned, SweepResult, TrialRecord
+from texprior.sweeps.search_strategy import hopeless, pruner_for, sampler_for
+from texprior.sweeps.study import counted, enqueue_own, open_study, record_of, result_of
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A trial that Optuna asked for, as the objective sees it."""
-
-    number: int
-    experiment: Experiment
-    """Resolved, with the trial's values in it."""
-    report: Callable[[int, Mapping[str, float]], None] = lambda _images_seen, _values: None
-    """Told the images seen and every summary metric at a rung; raises Pruned where the trial has no hope."""
-    tracked_as: Callable[[str], None] = lambda _run: None
-    """Told the run that tracks the trial."""
-
-
-Objective = Callable[[Asked], Mapping[str, float]]
-"""A trial -> the mean of every summary metric."""
-
-
-class Pruned(TexpriorError):
-    """A trial was stopped at a rung, where others did better."""
-
-    run_status = "pruned"
 
 
 def run_sweep(

@@ -10,7 +10,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 from texprior.config.schema import Experiment, component_paths
-from texprior.study import connect
+from texprior.sweeps.study import connect
 
 _FEWEST = 4
 """Finished trials below which nothing is said."""

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Literal
 
 from texprior.config import resolve
-from texprior.confirm import share
 from texprior.errors import ConfigError, TexpriorError
 from texprior.processes import run_local
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.study import Better, TrialRecord, programs_of, study_name
-from texprior.sweep import run_sweep
-from texprior.trial import Trials
+from texprior.sweeps.ask_tell import run_sweep
+from texprior.sweeps.confirm import share
+from texprior.sweeps.records import Better, TrialRecord
+from texprior.sweeps.report import outcome
+from texprior.sweeps.study import programs_of, study_name
+from texprior.sweeps.trial import Trials
 
 Launcher = Literal["local", "ray"]
 
@@ -85,12 +87,6 @@ def work(job: Job) -> None:
     )
     if job.confirm:
         share(trials, result, job.number)
-
-
-def outcome(trial: TrialRecord, objectives: dict[str, Better]) -> str:
-    """A trial's end in words."""
-    values = [f"{m} {trial.values[m]:.4g} ({b} is better)" for m, b in objectives.items() if m in trial.values]
-    return f"{trial.state}, {', '.join(values) or trial.reason}"
 
 
 def run_workers(job: Job, workers: int, launcher: Launcher, address: str | None, say: Callable[[str], None]) -> None:

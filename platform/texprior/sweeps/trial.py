@@ -22,12 +22,8 @@ from texprior.models.folders import PREDICTOR, PRIOR, load_model
 from texprior.runtime.identity import identity, stored_identity
 from texprior.runtime.session import Session
 from texprior.store import sha256, write_atomically
-from texprior.study import Better, TrialRecord
-from texprior.sweep import Asked
+from texprior.sweeps.records import Asked, TrialRecord
 from texprior.training.adapter import train_adapter
-
-COSTS: dict[str, Better] = {"trainable_parameters": "lower", "calls": "lower", "latency_s": "lower"}
-"""What every trial measures beside the metrics: of the adapter, network calls and seconds a picture (of sampling)."""
 
 _GONE = "its worker died; its configuration is run again"
 

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from texprior.confirm import confirm, pairs, share
 from texprior.errors import Interrupted
-from texprior.study import SweepResult, TrialRecord
+from texprior.sweeps.confirm import confirm, pairs, share
+from texprior.sweeps.records import SweepResult, TrialRecord
 
 
 def record(number, value, state="finished"):

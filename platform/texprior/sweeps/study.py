@@ -8,8 +8,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -17,48 +16,18 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError
 
-from texprior.asking import check_names
 from texprior.config import search_space, with_overrides
 from texprior.config.schema import Experiment, component_paths
 from texprior.errors import ConfigError
 from texprior.runtime.identity import others_in_use
 from texprior.runtime.session import Session
-from texprior.stale import GRACE_S, HEARTBEAT_S, one_at_a_time
 from texprior.store import runs_root
+from texprior.sweeps.dead_workers import GRACE_S, HEARTBEAT_S, one_at_a_time
+from texprior.sweeps.records import Better, State, SweepResult, TrialRecord
+from texprior.sweeps.search_strategy import check_names
 
-Better = Literal["higher", "lower", "one"]
-State = Literal["finished", "failed", "pruned", "interrupted", "duplicate", "running"]
 _FREE = frozenset({"name", "sweep", "ablation", "device", "threads", "requires_plugins", "metrics", "events"})
 """What may differ between two starts of one study."""
-
-
-@dataclass(frozen=True)
-class TrialRecord:
-    """A trial: its parameters by dotted path, every summary metric, and the reason where it did not finish."""
-
-    number: int
-    params: Mapping[str, Any]
-    values: Mapping[str, float]
-    state: State
-    reason: str = ""
-    seconds: float = 0.0
-    run: str = ""
-    """The trial's run where it is tracked, if a tracker said."""
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """All ended trials of a study, in order; ``best`` is None where none finished."""
-
-    study: str
-    storage: str
-    objectives: Mapping[str, Better]
-    """What is searched by, the restoration metric first, and the direction of each."""
-    trials: list[TrialRecord] = field(default_factory=list)
-    best: TrialRecord | None = None
-    """Of the finished trials, the one that is best in the first objective."""
-    front: list[TrialRecord] = field(default_factory=list)
-    """The finished trials that no other is better than in every objective, by the first one."""
 
 
 def default_storage() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from texprior.study import SweepResult
+from texprior.sweeps.records import SweepResult
 
 
 def draw_front(result: SweepResult, path: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -11,19 +10,8 @@ from texprior.errors import Interrupted
 from texprior.evaluation.scores import loss_of
 from texprior.locks import claim, turn
 from texprior.registry.error_source import reason_of
-from texprior.study import SweepResult, TrialRecord
-from texprior.trial import Trials
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """A trial's configuration with fresh seeds: the first objective's mean and standard deviation over them."""
-
-    trial: int
-    seeds: list[int]
-    values: list[float]
-    mean: float
-    deviation: float
+from texprior.sweeps.records import Confirmed, SweepResult, TrialRecord
+from texprior.sweeps.trial import Trials
 
 
 def confirm(trials: Trials, result: SweepResult) -> list[Confirmed]:

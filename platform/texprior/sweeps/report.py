@@ -1,17 +1,21 @@
-"""A sweep in words: the note of its run, and every trial as a line of CSV."""
+"""A sweep in words and as CSV: the note of its run, the outcome of a trial, and every trial as a line."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from texprior.config.dotted_paths import suffix
 from texprior.config.schema import component_paths
+from texprior.sweeps.records import Better, StudyDone, TrialRecord
 
-if TYPE_CHECKING:
-    from texprior.sweeping import StudyDone
+
+def outcome(trial: TrialRecord, objectives: dict[str, Better]) -> str:
+    """A trial's end in words."""
+    values = [f"{m} {trial.values[m]:.4g} ({b} is better)" for m, b in objectives.items() if m in trial.values]
+    return f"{trial.state}, {', '.join(values) or trial.reason}"
 
 
 def note(done: StudyDone) -> str:
