@@ -29,7 +29,7 @@ from texprior.registry import Plugin, Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from texprior.conclude import Concluded
+    from texprior.ablations.finish import Concluded
     from texprior.evaluation.scores import Scores
     from texprior.models.build import Model
     from texprior.pipeline import Restored
@@ -151,7 +151,7 @@ class Workbench:
 
         Goes on with what was interrupted. Cells that failed are outcomes; their reasons are in ``failed``.
         """
-        from texprior.conclude import run_ablation
+        from texprior.ablations.run import run_ablation
 
         bench = self.with_(f"ablation.split={split}") if split else self
         with bench._session() as session:

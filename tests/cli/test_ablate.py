@@ -11,7 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from texprior.statistics import two_way_interval
+from texprior.ablations.statistics import two_way_interval
 
 GRID = {"grid": {"decomposition": ["guided", "l0"]}, "seeds": [0, 1], "metric": "psnr_rgb"}
 PICKY = """

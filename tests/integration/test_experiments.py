@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from texprior.arms import arms_of, baseline_of
+from texprior.ablations.arms import arms_of, baseline_of
 from texprior.config import load, with_overrides
 from texprior.models.folders import load_model
 from texprior.registry import Registry

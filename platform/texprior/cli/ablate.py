@@ -14,8 +14,8 @@ from texprior.cli.dryrun import dry_run_option, show_dry_run
 from texprior.cli.output import emit, name_broken, say, table
 
 if TYPE_CHECKING:
-    from texprior.ablate import Plan
-    from texprior.conclude import Concluded
+    from texprior.ablations.finish import Concluded
+    from texprior.ablations.plan import Plan
 
 
 @click.command()
@@ -45,8 +45,9 @@ def ablate(
     folder of the runs, it shares the cells. The report says which arms are separated from the baseline.
     """
     session = request.session(*([f"ablation.split={split}"] if split else []))
-    from texprior.ablate import check, plan_of
-    from texprior.conclude import conclude, run_ablation
+    from texprior.ablations.finish import conclude
+    from texprior.ablations.plan import check, plan_of
+    from texprior.ablations.run import run_ablation
 
     command = shlex.join(["texprior", *sys.argv[1:]])
     if dry_run:
@@ -73,8 +74,8 @@ def ablate(
 
 def _show_plan(plan: Plan, as_json: bool) -> None:
     """The arms, their cells, and what the work would take."""
-    from texprior.cells import outcome_of
-    from texprior.planned import measure_ablation
+    from texprior.ablations.cells import outcome_of
+    from texprior.ablations.dry_run import measure_ablation
     from texprior.runtime.progress import clock_time
 
     measured = measure_ablation(plan)
@@ -115,16 +116,16 @@ def _state(cells: list[dict[str, Any]], arm: str, seed: int) -> str:
 
 
 def _show(done: Concluded) -> None:
-    from texprior import verdict
+    from texprior.ablations.report import text
     from texprior.evaluation.tables import ARROWS
 
     results = done.results
     heading = f"{results.metric} {ARROWS[results.better[results.metric]]}"
     columns = ["arm", heading, "seed sd", "difference", "95 % interval", "p (Holm)", "won", "verdict"]
-    table(columns, verdict.table(results))
-    click.echo(verdict.sentence(results))
+    table(columns, text.table(results))
+    click.echo(text.sentence(results))
     ablation = done.plan.session.experiment.ablation
-    click.echo(verdict.basis(results, ablation.split, ablation.model is not None))
+    click.echo(text.basis(results, ablation.split, ablation.model is not None))
     click.echo(f"report: {done.page}")
     if link := comparison(done):
         server = "" if done.run["tracking_uri"].startswith("http") else " (start 'texprior ui')"
@@ -132,8 +133,8 @@ def _show(done: Concluded) -> None:
 
 
 def _document(done: Concluded) -> dict[str, Any]:
-    from texprior import verdict
-    from texprior.cells import outcome_of
+    from texprior.ablations.cells import outcome_of
+    from texprior.ablations.report import text
 
     plan, results = done.plan, done.results
     cells = [
@@ -145,7 +146,7 @@ def _document(done: Concluded) -> dict[str, Any]:
         "ablation": plan.digest,
         "folder": plan.folder,
         "report": done.page,
-        "answer": verdict.sentence(results),
+        "answer": text.sentence(results),
         "metric": results.metric,
         "baseline": results.baseline,
         "better": results.better,

@@ -12,7 +12,8 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from texprior.cells import CONFIG, OUTCOME, Cell, Outcome, forget, picture_of
+from texprior.ablations.cells import CONFIG, OUTCOME, Cell, Outcome, forget, picture_of
+from texprior.ablations.comparison import restored
 from texprior.decompositions.comparison import Guess
 from texprior.errors import ImageError, Interrupted, TexpriorError
 from texprior.evaluation.evaluate import evaluate, write
@@ -20,7 +21,6 @@ from texprior.flow.decompose import Layers, decompose
 from texprior.flow.image import load_image, save_image
 from texprior.models.build import Model, Prior, count
 from texprior.models.folders import ADAPTER, PREDICTOR, PRIOR, load_model
-from texprior.results import restored
 from texprior.runtime.run_record import component_tags
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, write_atomically

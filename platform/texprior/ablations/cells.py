@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import yaml
 
-from texprior.arms import Arm
+from texprior.ablations.arms import Arm
 from texprior.config.schema import Experiment
 from texprior.config.schema_studies import Ablation, Sweep
 from texprior.evaluation.run import judged_experiment

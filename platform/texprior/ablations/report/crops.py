@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from texprior.ablate import Plan, is_finished
-from texprior.cells import Cell, outcome_of, picture_of
+from texprior.ablations.cells import Cell, outcome_of, picture_of
+from texprior.ablations.comparison import Results
+from texprior.ablations.plan import Plan, is_finished
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.image import load_image, to_uint8
-from texprior.results import Results
 
 Picture = npt.NDArray[np.uint8]
 COUNT, SIDE, ZOOM = 4, 88, 2

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from texprior.ablations.statistics import Array, Difference, compare, seed_sd, standard_error
 from texprior.evaluation.scores import Scores, loss_of
-from texprior.statistics import Array, Difference, compare, seed_sd, standard_error
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from texprior.statistics import (
+from texprior.ablations.statistics import (
     Difference,
     compare,
     degrees_of_freedom,

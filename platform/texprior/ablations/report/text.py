@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from texprior.ablations.comparison import Results
 from texprior.config.schema import Experiment
 from texprior.evaluation.tables import ARROWS
-from texprior.results import Results
 
 _DIRECTION = {"higher": "higher is better", "lower": "lower is better", "one": "closest to 1 is best"}
 

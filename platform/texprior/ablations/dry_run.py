@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from texprior.ablate import Plan
-from texprior.cells import Cell, outcome_of
+from texprior.ablations.cells import Cell, outcome_of
+from texprior.ablations.plan import Plan
 from texprior.diffusion.process import Process
 from texprior.evaluation.metrics import build_metrics
 from texprior.flow.decompose import decompose

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageFont
 
-from texprior.crops import SIDE, ZOOM, Crop, _label, grid, place_of
+from texprior.ablations.report.crops import SIDE, ZOOM, Crop, _label, grid, place_of
 
 
 def test_the_place_is_where_the_pictures_vary_most():

@@ -8,30 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from texprior.arms import Arm, arms_of, baseline_of
-from texprior.cells import Cell, Outcome, cell_of, forget, outcome_of, scores_of
-from texprior.cellwork import run_cell
+from texprior.ablations.arms import Arm, arms_of, baseline_of
+from texprior.ablations.cells import Cell, Outcome, cell_of, outcome_of, scores_of
+from texprior.ablations.comparison import Results, results_of
 from texprior.config.dotted_paths import get_path
 from texprior.config.validation import closest
 from texprior.errors import ConfigError, TexpriorError
 from texprior.evaluation.metrics import build_metrics
-from texprior.locks import claim, is_claimed, turn
 from texprior.models.build import Model, require_grid
 from texprior.models.folders import load_model
-from texprior.results import Results, results_of
 from texprior.runtime.run_record import flatten
 from texprior.runtime.session import Session
-from texprior.track import Run, RunInfo
+from texprior.track import RunInfo
 from texprior.training.preflight import rehearse, rehearse_sampling
 from texprior.training.prior import at_strength
-
-_POLL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -124,38 +118,6 @@ def check(plan: Plan, match: bool = True) -> None:
     _refuse(complaints)
 
 
-def retry(plan: Plan) -> None:
-    """Lets the cells that have failed be tried again."""
-    for cell in plan.cells:
-        if (outcome := outcome_of(cell)) is not None and not is_finished(outcome):
-            forget(cell)
-
-
-def work(plan: Plan) -> None:
-    """Works until every cell has ended, here or in another process. An interruption is raised again, after saving."""
-    waiting = False
-    with ExitStack() as stack:
-        arms: dict[str, Run] = {}
-
-        def run_of(name: str) -> RunInfo:
-            if name not in arms:
-                with turn(plan.folder / ".runs.lock"):  # one process at a time, so that an arm has one run
-                    info = plan.arm_run(next(arm for arm in plan.arms if arm.name == name))
-                    arms[name] = stack.enter_context(plan.session.tracker.run(info))
-            return arms[name].info
-
-        while pending := [cell for cell in plan.cells if outcome_of(cell) is None]:
-            if any(_try(plan, cell, run_of) for cell in _preferred(pending)):
-                waiting = False
-                continue
-            if not waiting:
-                plan.session.say(f"waiting for {_count(len(pending), 'cell')} that other processes are at")
-            waiting = True
-            time.sleep(_POLL_S)
-        for run in arms.values():
-            run.leave()
-
-
 def results(plan: Plan) -> Results:
     """The comparison of what has finished so far."""
     scores = {
@@ -169,33 +131,7 @@ def is_finished(outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.status == "finished"
 
 
-def _preferred(pending: Sequence[Cell]) -> list[Cell]:
-    """The cells in order, but last those that would wait for a training that another process is at."""
-    busy: set[Path] = set()
-    for cell in pending:
-        if is_claimed(cell.claim):
-            busy |= cell.unfinished()
-    return sorted(pending, key=lambda cell: bool(cell.unfinished() & busy))
-
-
-def _try(plan: Plan, cell: Cell, run_of: Callable[[str], RunInfo]) -> bool:
-    """Runs a cell, unless another process is at it or has just ended it."""
-    session = plan.session
-    with claim(cell.claim) as held:
-        if not held or outcome_of(cell) is not None:
-            return False
-        done = sum(outcome_of(other) is not None for other in plan.cells)
-        session.say(f"cell {done + 1} of {len(plan.cells)}: {cell.name}")
-        outcome = run_cell(session, cell, run_of(cell.arm), {**plan.tags(cell.arm), "texprior.seed": str(cell.seed)})
-        session.say(f"{cell.name}: {outcome.status}" + (f" ({outcome.reason})" if outcome.reason else ""))
-    return True
-
-
 def _refuse(complaints: Sequence[str]) -> None:
     if complaints:
         unique = dict.fromkeys(complaints)
         raise ConfigError("\n".join(f"ablation: {complaint}" for complaint in unique) + "\nnothing was started")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from texprior.ablate import Plan, plan_of, work
+from texprior.ablations.plan import Plan, plan_of
+from texprior.ablations.work import work
 from texprior.config import resolve
 from texprior.processes import run_local
 from texprior.registry import Registry

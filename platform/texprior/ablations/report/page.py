@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from texprior import figures, verdict
-from texprior.ablate import Plan
-from texprior.arms import series_of
-from texprior.cells import Cell, Outcome, outcome_of, scores_of
-from texprior.crops import ZOOM, Crop, crops_of, grid
+from texprior.ablations.arms import series_of
+from texprior.ablations.cells import Cell, Outcome, outcome_of, scores_of
+from texprior.ablations.comparison import Results
+from texprior.ablations.plan import Plan
+from texprior.ablations.report import figures, text
+from texprior.ablations.report.crops import ZOOM, Crop, crops_of, grid
 from texprior.evaluation.tables import ARROWS
-from texprior.results import Results
 from texprior.runtime.run_record import commit
 from texprior.store import write_atomically
 
@@ -85,25 +85,25 @@ def _page(
     experiment = plan.session.experiment
     split, ablation = experiment.ablation.split, experiment.ablation
     sampled = ablation.model is not None
-    source = files("texprior").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    source = files("texprior.ablations.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     metrics = [results.metric, *(m for m in results.better if m != results.metric)]
     return environment.from_string(source).render(
         name=experiment.name,
         question=ablation.question,
-        sentence=verdict.sentence(results),
-        basis=verdict.basis(results, split, sampled),
-        caveats=verdict.caveats(results, [arm.experiment for arm in plan.arms], split, sampled),
-        how=verdict.how(sampled),
-        what=verdict.what(sampled),
+        sentence=text.sentence(results),
+        basis=text.basis(results, split, sampled),
+        caveats=text.caveats(results, [arm.experiment for arm in plan.arms], split, sampled),
+        how=text.how(sampled),
+        what=text.what(sampled),
         against=ablation.against,
         front=_front(results, ablation.against) if ablation.against and "plane" in drawn else [],
         metric=results.metric,
         baseline=results.baseline,
         heads={m: f"{m} {ARROWS[results.better[m]]}" for m in metrics},
-        arms=[(arm, {m: verdict.row_of(results, arm, m) for m in metrics}) for arm in results.ranking()],
+        arms=[(arm, {m: text.row_of(results, arm, m) for m in metrics}) for arm in results.ranking()],
         references=[
-            (name, {m: verdict.number(row[m], "#.4g") for m in metrics}) for name, row in results.references.items()
+            (name, {m: text.number(row[m], "#.4g") for m in metrics}) for name, row in results.references.items()
         ],
         drawn=drawn,
         crops=[_shown(crop) for crop in crops],
@@ -124,7 +124,7 @@ def _page(
 def _front(results: Results, against: str) -> list[list[str]]:
     """Each arm on the front with its means in the other metric and in the ranking one."""
     return [
-        [arm, *(verdict.row_of(results, arm, metric)["mean"] for metric in (against, results.metric))]
+        [arm, *(text.row_of(results, arm, metric)["mean"] for metric in (against, results.metric))]
         for arm in results.front(against)
     ]
 

@@ -12,17 +12,15 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from texprior import verdict
 from texprior._version import __version__
-from texprior.ablate import Plan, check, is_finished, plan_of, results, retry, work
-from texprior.cells import OUTCOME, SCORES, Outcome, outcome_of
-from texprior.crops import Crop, Picture
+from texprior.ablations.cells import OUTCOME, SCORES, Outcome, outcome_of
+from texprior.ablations.comparison import Results
+from texprior.ablations.plan import Plan, is_finished, results
+from texprior.ablations.report import text
+from texprior.ablations.report.crops import Crop, Picture
+from texprior.ablations.report.page import REPORT, Report, write_report
 from texprior.flow.image import from_pil, load_image
-from texprior.hands import work_together
 from texprior.locks import turn
-from texprior.report import REPORT, Report, write_report
-from texprior.results import Results
-from texprior.runtime.session import Session
 from texprior.store import write_atomically
 from texprior.track import Run
 
@@ -47,21 +45,6 @@ class Concluded:
     def broken(self) -> dict[str, str]:
         """Photographs that could not be read, and why."""
         return {key: why for outcome in self.outcomes for key, why in outcome.broken.items()}
-
-
-def run_ablation(session: Session, workers: int = 1, retry_failed: bool = False, command: str = "") -> Concluded:
-    """Works on every cell of the session's ablation, alone or with so many processes, and reports.
-
-    Raises ConfigError before anything starts where an arm cannot work. ``command`` is what the report says to type.
-    """
-    plan = plan_of(session)
-    if retry_failed:
-        retry(plan)
-    check(plan)
-    if workers > 1:
-        work_together(plan, workers)
-    work(plan)
-    return conclude(plan, command)
 
 
 def conclude(plan: Plan, command: str, interim: bool = False) -> Concluded:
@@ -118,7 +101,7 @@ def _close(plan: Plan, found: Results, outcomes: list[Outcome], report: Report, 
 def _write_up(run: Run, plan: Plan, found: Results, report: Report, best: str) -> None:
     """The answer on the run of the whole: the note, the winner's numbers, the figures, the files."""
     ablation = plan.session.experiment.ablation
-    run.notes.append(verdict.markdown(found, ablation.split, ablation.model is not None))
+    run.notes.append(text.markdown(found, ablation.split, ablation.model is not None))
     for metric, rows in found.table.items():
         if best in rows:
             run.summary[f"winner/{metric}"] = rows[best].mean

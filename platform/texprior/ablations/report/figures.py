@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from texprior.ablations.comparison import Results
 from texprior.evaluation.tables import ARROWS
-from texprior.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

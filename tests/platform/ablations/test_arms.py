@@ -2,7 +2,7 @@
 
 import pytest
 
-from texprior.arms import arms_of, baseline_of, combinations, series_of
+from texprior.ablations.arms import arms_of, baseline_of, combinations, series_of
 from texprior.config import resolve
 from texprior.errors import ConfigError
 from texprior.registry import Registry
