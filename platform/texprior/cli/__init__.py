@@ -1,4 +1,12 @@
-"""The command line. A command's module is imported when the command is used; torch when it starts to work."""
+"""The command line. A command's module is imported when the command is used; torch when it starts to work.
+
+- ``commands``: one file for each command
+- ``request``: what commands share: options, registry, experiment, session
+- ``output``: JSON or tables on stdout, everything else on stderr
+- ``pictures``: pictures in and out of a command; ``recipes``: what was drawn for degraded pictures, as a file
+- ``score_table``: scores as a table; ``component_help``: a component's options as rows
+- ``dry_run``: what a command would train, and what that takes
+"""
 
 from __future__ import annotations
 
@@ -20,14 +28,14 @@ from texprior.errors import TexpriorError
 
 COMMANDS = {
     "demo": "demo:demo",
-    "prior": "training:prior",
-    "adapt": "training:adapt",
+    "prior": "train:prior",
+    "adapt": "train:adapt",
     "restore": "restore:restore",
     "evaluate": "evaluate:evaluate",
     "sweep": "sweep:sweep",
     "ablate": "ablate:ablate",
     "decompose": "decompose:decompose",
-    "degrade": "preview:degrade",
+    "degrade": "degrade:degrade",
     "alpha-curve": "alpha_curve:alpha_curve",
     "plugins": "plugins:plugins",
     "weights": "weights:weights",
@@ -35,7 +43,7 @@ COMMANDS = {
     "ui": "ui:ui",
     "doctor": "doctor:doctor",
 }
-"""Command -> module and function below ``texprior.cli``, in the order of the help."""
+"""Command -> module and function below ``texprior.cli.commands``, in the order of the help."""
 
 
 class _Lazy(click.Group):
@@ -48,7 +56,7 @@ class _Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(f"texprior.cli.{module}"), name)
+        command: click.Command = getattr(importlib.import_module(f"texprior.cli.commands.{module}"), name)
         return command
 
 

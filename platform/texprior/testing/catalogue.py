@@ -29,24 +29,6 @@ FLOOR = {
 """Checks that must run on every component of a kind, whatever it declares; fewer is a failure of ``any.floor``."""
 
 
-class Broken(AssertionError):
-    """The component breaks the rule; the message says by how much."""
-
-
-class NotRun(Exception):
-    """The rule could not be looked at. ``lacking``: this machine has not what the component declares to need."""
-
-    def __init__(self, reason: str, *, lacking: bool = False) -> None:
-        super().__init__(reason)
-        self.lacking = lacking
-
-
-def require(holds: object, sentence: str) -> None:
-    """Raises Broken with the sentence where the rule does not hold."""
-    if not holds:
-        raise Broken(sentence)
-
-
 @dataclass(frozen=True)
 class When:
     """Which components of its kinds a check applies to, in words and as a test of the record."""

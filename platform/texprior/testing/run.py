@@ -9,8 +9,9 @@ from typing import Literal
 
 from texprior.errors import ConfigError
 from texprior.plugin import Component
-from texprior.testing.catalogue import FLOOR, Broken, Check, NotRun, check, checks_of, find
+from texprior.testing.catalogue import FLOOR, Check, check, checks_of, find
 from texprior.testing.material import seed_globals, undisturbed
+from texprior.testing.outcomes import Broken, NotRun
 from texprior.testing.subject import Subject
 
 Status = Literal["passed", "failed", "expected", "not run"]

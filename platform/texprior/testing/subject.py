@@ -16,7 +16,7 @@ from texprior.errors import ConfigError
 from texprior.plugin import Component, Options, Ref
 from texprior.plugin.references import kind_of
 from texprior.registry import Entry, Registry, load_implementation
-from texprior.testing.catalogue import NotRun
+from texprior.testing.outcomes import NotRun
 from texprior.testing.probe import PROBES, Probe
 
 

@@ -10,11 +10,12 @@ from torch import nn
 
 from texprior.flow.adapt import DenoiserAdapter
 from texprior.plugin import Adapter
-from texprior.testing.catalogue import NotRun, When, check, require, tagged
+from texprior.testing.catalogue import When, check, tagged
 from texprior.testing.kinds.denoiser import call
 from texprior.testing.kinds.repeats import repeated_work
 from texprior.testing.kinds.rig import Rig, inputs, prior, untouched
 from texprior.testing.material import gap, gaussian, same
+from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Probe, having
 from texprior.testing.subject import Subject
 

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from texprior.testing.catalogue import NotRun, check, require
+from texprior.testing.catalogue import check
 from texprior.testing.material import accelerator, gap, gaussian
+from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe, having, unmoved
 from texprior.testing.subject import Subject
 

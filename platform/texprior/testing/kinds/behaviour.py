@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from texprior.errors import ConfigError
-from texprior.testing.catalogue import NotRun, check, require
+from texprior.testing.catalogue import check
 from texprior.testing.material import accelerator, gap, global_state, same, seed_globals
+from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import cast, one_of
 from texprior.testing.subject import Subject
 from texprior.testing.values import choices, is_tuned, samples

@@ -12,7 +12,8 @@ from torch import Tensor
 from texprior.errors import ConfigError, ImageError
 from texprior.flow.image import PictureSet, Sample
 from texprior.plugin import Dataset
-from texprior.testing.catalogue import NotRun, check, require
+from texprior.testing.catalogue import check
+from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe, having
 from texprior.testing.subject import Subject
 

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from texprior.plugin import GROUP, Options
 from texprior.registry import canonical
-from texprior.testing.catalogue import NotRun, When, check, require
+from texprior.testing.catalogue import When, check
+from texprior.testing.outcomes import NotRun, require
 from texprior.testing.subject import Subject
 from texprior.testing.values import SAMPLES, is_tuned, samples
 

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from texprior.plugin import Component, Decomposition
-from texprior.testing.catalogue import When, check, require, tagged
+from texprior.testing.catalogue import When, check, tagged
 from texprior.testing.kinds.reach import FAR, leak
 from texprior.testing.material import drawn, gap, photographs, uniform
+from texprior.testing.outcomes import require
 from texprior.testing.probe import PROBES, Inputs, Probe, unmoved
 from texprior.testing.subject import Subject
 from texprior.testing.values import grid

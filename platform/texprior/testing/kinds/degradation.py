@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from texprior.diffusion.keys import generator
 from texprior.flow.degrade import Degrader, degrade
-from texprior.testing.catalogue import NotRun, check, require
+from texprior.testing.catalogue import check
 from texprior.testing.material import photographs, same, seed_globals, uniform
+from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe
 from texprior.testing.subject import Subject
 

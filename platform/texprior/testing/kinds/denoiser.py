@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from texprior.errors import ConfigError
 from texprior.flow.prior import Block, DenoiserNet, unguided
-from texprior.testing.catalogue import NotRun, check, require, tagged
+from texprior.testing.catalogue import check, tagged
 from texprior.testing.kinds.attention import Plain
 from texprior.testing.kinds.reach import FAR, leak
 from texprior.testing.material import gap, gaussian, perturbed, photographs
+from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
 from texprior.testing.subject import Subject
 

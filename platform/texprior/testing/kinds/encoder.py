@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from texprior.flow.prior import SemanticEncoder
-from texprior.testing.catalogue import check, require
+from texprior.testing.catalogue import check
 from texprior.testing.material import gap, photographs, same
+from texprior.testing.outcomes import require
 from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
 from texprior.testing.subject import Subject
 

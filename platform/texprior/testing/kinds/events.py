@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from texprior.testing.catalogue import check, require
+from texprior.testing.catalogue import check
 from texprior.testing.material import photographs, same
+from texprior.testing.outcomes import require
 from texprior.testing.probe import PROBES, Probe, having
 from texprior.testing.subject import Subject
 from texprior.track import RunInfo, Status

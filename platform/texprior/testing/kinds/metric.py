@@ -9,8 +9,9 @@ from torch import Tensor
 
 from texprior.flow.measure import ImageMetric, direction, needs_reference
 from texprior.plugin import Component, Metric
-from texprior.testing.catalogue import NotRun, When, check, require
+from texprior.testing.catalogue import When, check
 from texprior.testing.material import gap, gaussian, photographs
+from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe, unmoved
 from texprior.testing.subject import Subject
 from texprior.testing.values import choices, is_tuned, samples

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from texprior.flow.predict import InitialPredictor
-from texprior.testing.catalogue import NotRun, check, require, tagged
+from texprior.testing.catalogue import check, tagged
 from texprior.testing.kinds.reach import FAR, leak, strip
 from texprior.testing.material import gap, gaussian, perturbed, photographs
+from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
 from texprior.testing.subject import Subject
 

@@ -14,10 +14,10 @@ from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter
 from texprior.flow.prior import DenoiserNet
 from texprior.plugin import Ref
-from texprior.testing.catalogue import NotRun
 from texprior.testing.kinds.attention import Plain
 from texprior.testing.kinds.denoiser import CODE_WIDTH, arguments
 from texprior.testing.material import perturbed, photographs
+from texprior.testing.outcomes import NotRun
 from texprior.testing.probe import Inputs
 from texprior.testing.subject import Subject
 

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from texprior.diffusion.sigmas import karras
 from texprior.plugin import Sampler
-from texprior.testing.catalogue import Broken, NotRun, check, require, tagged
+from texprior.testing.catalogue import check, tagged
 from texprior.testing.kinds.linear import DATA_MEAN, DATA_STD, curved, exact_gain, respond, slope
 from texprior.testing.material import gaussian
+from texprior.testing.outcomes import Broken, NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe, having, unmoved
 from texprior.testing.subject import Subject
 from texprior.testing.values import choices, ends, is_tuned, samples

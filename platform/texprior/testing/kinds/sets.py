@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from texprior.testing.catalogue import NotRun, When, check, require
+from texprior.testing.catalogue import When, check
 from texprior.testing.kinds.metric import LEVELS, SET, SIZE, badness, noisy, pieces
 from texprior.testing.material import gap, photographs
+from texprior.testing.outcomes import NotRun, require
 from texprior.testing.subject import Subject
 
 TOLERANCE = 1e-5

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from texprior.cli.common import (
+from texprior.cli.output import emit, name_broken, table
+from texprior.cli.pictures import sources, target
+from texprior.cli.request import (
     component,
     device_option,
     discover,
@@ -18,8 +20,6 @@ from texprior.cli.common import (
     session_of,
     set_option,
 )
-from texprior.cli.output import emit, name_broken, table
-from texprior.cli.pictures import sources, target
 from texprior.errors import ConfigError
 
 if TYPE_CHECKING:

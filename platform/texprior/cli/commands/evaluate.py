@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from texprior.cli.common import Request, output_folder, takes_experiment
 from texprior.cli.output import emit, name_broken
+from texprior.cli.request import Request, output_folder, takes_experiment
 
 
 @click.command()
@@ -66,7 +66,7 @@ def evaluate(
             }
         )
     elif found.scores.scores:
-        from texprior.cli.scores import show_scores
+        from texprior.cli.score_table import show_scores
 
         show_scores(found.scores)
         click.echo(f"scores: {judged.folder / 'scores.csv'}\ncontact sheet: {sheet}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from texprior.cli.common import Command, component, discover, json_option, output_folder, plugin_option
 from texprior.cli.pictures import Source, for_each, sources, target
+from texprior.cli.request import Command, component, discover, json_option, output_folder, plugin_option
 from texprior.errors import ConfigError, blaming
 
 if TYPE_CHECKING:

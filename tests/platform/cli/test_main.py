@@ -71,14 +71,14 @@ def test_whatever_is_raised_is_a_sentence(texprior, monkeypatch, error, code, fr
     def raising():
         raise error
 
-    monkeypatch.setattr("texprior.cli.doctor._machine", raising)
+    monkeypatch.setattr("texprior.cli.commands.doctor._machine", raising)
     answer = texprior("doctor")
     assert (answer.code, answer.out) == (code, "")
     assert fragment in answer.err
 
 
 def test_the_traceback_of_an_internal_error_is_shown_on_demand(monkeypatch, capsys):
-    monkeypatch.setattr("texprior.cli.doctor._machine", lambda: 1 / 0)
+    monkeypatch.setattr("texprior.cli.commands.doctor._machine", lambda: 1 / 0)
     monkeypatch.setenv("TEXPRIOR_DEBUG", "1")
     assert texprior.cli.main(["doctor"]) == 1
     assert "Traceback" in capsys.readouterr().err

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from texprior.cli.common import (
+from texprior.cli.pictures import Source, for_each, sources, target
+from texprior.cli.request import (
     device_option,
     discover,
     json_option,
@@ -17,7 +18,6 @@ from texprior.cli.common import (
     session_of,
     set_option,
 )
-from texprior.cli.pictures import Source, for_each, sources, target
 
 if TYPE_CHECKING:
     from texprior.models.build import Model

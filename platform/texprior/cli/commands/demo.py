@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from texprior.cli.common import discover, json_option, plugin_option, session_of, set_option
-from texprior.cli.dryrun import dry_run_option, show_dry_run
+from texprior.cli.dry_run import dry_run_option, show_dry_run
 from texprior.cli.output import emit, say
+from texprior.cli.request import discover, json_option, plugin_option, session_of, set_option
 
 
 @click.command()
@@ -29,7 +29,7 @@ def demo(
     """
     import os
 
-    from texprior.cli.common import output_folder, require_runs
+    from texprior.cli.request import output_folder, require_runs
     from texprior.runtime.progress import Reporter
 
     if runs:
@@ -46,7 +46,7 @@ def demo(
     if as_json:
         emit(done.as_json())
         return
-    from texprior.cli.scores import show_scores
+    from texprior.cli.score_table import show_scores
 
     show_scores(done.scores)
     for path in done.pictures:

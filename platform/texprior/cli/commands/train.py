@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from texprior.cli.common import Request, fresh_option, require_runs, takes_experiment
-from texprior.cli.dryrun import dry_run_option, show_dry_run
+from texprior.cli.dry_run import dry_run_option, show_dry_run
 from texprior.cli.output import emit, name_broken, say
+from texprior.cli.request import Request, fresh_option, require_runs, takes_experiment
 
 if TYPE_CHECKING:
     from texprior.runtime.session import Session

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from texprior.cli.common import json_option
 from texprior.cli.output import emit, say, table
+from texprior.cli.request import json_option
 
 if TYPE_CHECKING:
     from texprior.track.resend import Kept

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from texprior.cli.common import can_be_written, discover, json_option, plugin_option
 from texprior.cli.output import emit, table
+from texprior.cli.request import can_be_written, discover, json_option, plugin_option
 
 if TYPE_CHECKING:
     from texprior.registry import Registry
@@ -100,7 +100,7 @@ def _weights(registry: Registry) -> list[dict[str, Any]]:
 
 def _store() -> dict[str, Any]:
     """Where runs go, whether one can write there (a server is not asked), and what a tracker could not record."""
-    from texprior.cli.ui import store_in_use
+    from texprior.cli.commands.ui import store_in_use
     from texprior.store import runs_root
     from texprior.track.resend import folders
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from texprior.cli.check import check
-from texprior.cli.common import discover, json_option, plugin_option
+from texprior.cli.commands.plugins_check import check
 from texprior.cli.output import emit, say, table
+from texprior.cli.request import discover, json_option, plugin_option
 from texprior.errors import PluginError
 from texprior.plugin import KINDS
 
@@ -29,7 +29,7 @@ plugins.add_command(check)
 @json_option
 def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
     """List every component, and the plugins that did not load."""
-    from texprior.cli.describe import as_json as described
+    from texprior.cli.component_help import as_json as described
 
     registry = discover(plugins)
     entries = registry.entries(kind)
@@ -72,8 +72,8 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
 
     NAME may be qualified by its distribution: degradation/acme-rain/rain.
     """
-    from texprior.cli.describe import as_json as described
-    from texprior.cli.describe import options_of, snippet
+    from texprior.cli.component_help import as_json as described
+    from texprior.cli.component_help import options_of, snippet
 
     kind, slash, name = component.partition("/")
     if not slash or kind not in KINDS:

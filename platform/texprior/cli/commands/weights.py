@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from texprior.cli.common import discover, json_option, plugin_option
 from texprior.cli.output import emit, say, table
+from texprior.cli.request import discover, json_option, plugin_option
 from texprior.errors import ConfigError, TexpriorError
 
 if TYPE_CHECKING:

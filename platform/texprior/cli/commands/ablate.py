@@ -9,9 +9,9 @@ from urllib.parse import quote, urlencode
 
 import click
 
-from texprior.cli.common import Request, require_runs, takes_experiment
-from texprior.cli.dryrun import dry_run_option, show_dry_run
+from texprior.cli.dry_run import dry_run_option, show_dry_run
 from texprior.cli.output import emit, name_broken, say, table
+from texprior.cli.request import Request, require_runs, takes_experiment
 
 if TYPE_CHECKING:
     from texprior.ablations.finish import Concluded

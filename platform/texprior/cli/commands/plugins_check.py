@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from texprior.cli.common import component, discover, json_option, plugin_option
 from texprior.cli.output import emit, say, table
+from texprior.cli.request import component, discover, json_option, plugin_option
 from texprior.errors import ConfigError, PluginError
 from texprior.plugin import KINDS
 

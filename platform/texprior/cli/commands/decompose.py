@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from texprior.cli.common import component, discover, json_option, output_folder, plugin_option
+from texprior.cli.commands.degrade import Number, images_argument, with_option
 from texprior.cli.output import emit, name_broken, plain, say, table
 from texprior.cli.pictures import Source, for_each, sources, target
-from texprior.cli.preview import Number, images_argument, with_option
+from texprior.cli.request import component, discover, json_option, output_folder, plugin_option
 from texprior.errors import ConfigError, ImageError, blaming
 
 if TYPE_CHECKING:
