@@ -29,7 +29,7 @@ from texprior.registry import Plugin, Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from texprior.ablations.finish import Concluded
+    from texprior.ablations.finish import AblationDone
     from texprior.evaluation.scores import Scores
     from texprior.models.build import Model
     from texprior.pipeline import Restored
@@ -116,12 +116,12 @@ class Workbench:
 
         ``scores.csv`` and ``sheet.png`` go to ``folder``, or to ``MODEL/evaluation-SPLIT``; the means also to the card.
         """
-        from texprior.evaluation.run import judge
+        from texprior.evaluation.run import run_evaluation
 
         bench = self.with_(f"evaluation.split={split}") if split else self
         with bench._session() as session:
             loaded = _loaded(model, session)
-            judged = judge(session, loaded, Path(folder) if folder else None)
+            judged = run_evaluation(session, loaded, Path(folder) if folder else None)
             _warn(judged.evaluated.broken)
             return judged.evaluated.scores
 
@@ -137,16 +137,18 @@ class Workbench:
 
         Workers are processes: in a script, the call stands below ``if __name__ == "__main__":``.
         """
-        from texprior.sweeps.run import Crew, run_study
+        from texprior.sweeps.run import TrialRunners, run_study
 
         with self._session() as session:
-            done = run_study(session, Path(prior) if prior else None, trials, storage, crew=Crew(workers, launcher))
+            done = run_study(
+                session, Path(prior) if prior else None, trials, storage, crew=TrialRunners(workers, launcher)
+            )
             _warn(done.broken)
             return done
 
     def ablate(
         self, split: Literal["val", "test"] | None = None, workers: int = 1, retry_failed: bool = False
-    ) -> Concluded:
+    ) -> AblationDone:
         """Compares the arms of ``ablation`` with their baseline; the comparison, every cell's outcome, the report.
 
         Goes on with what was interrupted. Cells that failed are outcomes; their reasons are in ``failed``.

@@ -10,13 +10,13 @@ from typing import Any
 import yaml
 
 from texprior import config
-from texprior.evaluation.run import judge
+from texprior.evaluation.run import run_evaluation
 from texprior.evaluation.scores import Scores
-from texprior.evaluation.tables import markdown
+from texprior.evaluation.tables import scores_markdown
 from texprior.flow.image import load_image
 from texprior.models.folders import load_model
 from texprior.registry import Registry
-from texprior.runtime.progress import Progress, silent
+from texprior.runtime.progress import Progress, no_progress
 from texprior.runtime.session import Session
 from texprior.sweeps.run import run_study
 from texprior.training.preflight import require_adapters
@@ -68,7 +68,7 @@ def run_demo(
     quick: bool = False,
     overrides: tuple[str, ...] = (),
     say: Callable[[str], None] = lambda _message: None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Demo:
     """Runs the whole line under one parent run, and returns where everything is."""
     session = Session.start(experiment(registry, quick, overrides), registry, say=say, progress=progress)
@@ -82,10 +82,10 @@ def run_demo(
         study = run_study(inner, prior, run=run)
         say("Held-out photographs: restored and measured")
         model = load_model(study.model, registry, prior, session)
-        judged = judge(inner, model)
+        judged = run_evaluation(inner, model)
         evaluated = judged.evaluated
         run.summary |= evaluated.scores.flat()
-        run.notes.append(markdown(evaluated.scores))
+        run.notes.append(scores_markdown(evaluated.scores))
         run.image("sheet", load_image(judged.folder / "sheet.png"))
         where = run.where()
     pictures = [str(judged.folder / "sheet.png")]

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 
 @contextmanager
-def claim(path: Path) -> Iterator[bool]:
+def try_lock(path: Path) -> Iterator[bool]:
     """Whether the file's lock could be had; if so, it is held until the block ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, blocking=False)
@@ -30,16 +30,16 @@ def claim(path: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def turn(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """Waits for the file's lock and holds it until the block ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path):
         yield
 
 
-def is_claimed(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether some process holds the file's lock."""
     if not path.exists():
         return False
-    with claim(path) as held:
+    with try_lock(path) as held:
         return not held

@@ -12,7 +12,7 @@ from typing import Any
 from texprior.errors import TexpriorError
 
 
-def run_local(works: Mapping[str, Callable[[], None]]) -> dict[str, str]:
+def run_processes(works: Mapping[str, Callable[[], None]]) -> dict[str, str]:
     """Runs each work in a process of this machine, by its name; says how those ended that did not end well.
 
     An interruption here is passed on to them once, and they end after saving.

@@ -124,9 +124,9 @@ def test_a_file_and_its_picture_are_restored_alike(bench, model, tmp_path):
 def test_an_evaluation_is_that_of_the_command(bench, model, tmp_path):
     scores = bench.evaluate(model, "val", tmp_path)
     assert (tmp_path / "scores.csv").is_file()
-    from texprior.evaluation.scores import read
+    from texprior.evaluation.scores import read_scores
 
-    for method, means in read(tmp_path / "scores.csv").means().items():
+    for method, means in read_scores(tmp_path / "scores.csv").means().items():
         assert means == pytest.approx(scores.means()[method], rel=1e-5)
     assert scores.methods() == ["degraded", "predictor", "restored 2 calls"]
     degraded = [10 * math.log10(1 / mse) for mse in _errors_of_the_degraded(bench)]

@@ -9,7 +9,7 @@ from texprior.config import load, with_overrides
 from texprior.models.folders import load_model
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.training.preflight import rehearse, rehearse_sampling
+from texprior.training.preflight import rehearse_sampling, rehearse_training
 
 ROOT = Path(__file__).resolve().parents[2] / "experiments"
 STUDIES = sorted(p.parent.name for p in ROOT.glob("*/experiment.yaml") if "\nablation:" in p.read_text("utf-8"))
@@ -40,6 +40,6 @@ def test_every_arm_works_and_the_readme_says_how_to_run_it(study, monkeypatch):
         small = with_overrides(arm.experiment, SMALL, registry)
         session = Session(small.model_copy(update={"device": "cpu"}), registry)
         if experiment.ablation.model is None:
-            rehearse(session)
+            rehearse_training(session)
         else:
             rehearse_sampling(session, load_model(Path(experiment.ablation.model), registry, session=session))

@@ -10,7 +10,7 @@ import yaml
 from texprior import config
 from texprior.evaluation.evaluate import evaluate
 from texprior.flow.image import load_image, save_image
-from texprior.models.build import build_adapter, build_prior, count
+from texprior.models.build import build_adapter, build_prior, count_parameters
 from texprior.models.folders import load_model
 from texprior.registry import Registry
 from texprior.runtime.session import Session
@@ -100,10 +100,10 @@ def test_the_sizes_are_those_of_the_readme(registry, folder):
         guide = adapter.guide(adapter.features(pictures(n)))
         return prior.network(pictures(n), torch.zeros(n), pictures(n), code(n), guide)
 
-    found = {"prior": (count(prior.network), kept(of_prior))}
+    found = {"prior": (count_parameters(prior.network), kept(of_prior))}
     prior.network.requires_grad_(False)
-    found["adapter"] = (count(adapter), kept(of_adapter))
-    found["predictor"] = (count(predictor), kept(lambda n: predictor(pictures(n))))
+    found["adapter"] = (count_parameters(adapter), kept(of_adapter))
+    found["predictor"] = (count_parameters(predictor), kept(lambda n: predictor(pictures(n))))
     text = (folder / "README.md").read_text()
     for name, (parameters, megabytes) in found.items():
         row = re.search(rf"\| {name} \| ([\d.]+) M[^|]*\|[^|]*\| (\d+) MB \|", text)

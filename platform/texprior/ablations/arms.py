@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 
 from texprior.config import with_overrides
-from texprior.config.dotted_paths import suffix
+from texprior.config.dotted_paths import shortest_suffix
 from texprior.config.schema import Experiment, component_paths
-from texprior.config.validation import closest
+from texprior.config.validation import suggest_name
 from texprior.errors import ConfigError
 from texprior.registry import Registry
 
@@ -38,13 +38,15 @@ class Arm:
     @property
     def sets(self) -> str:
         """What it sets, in words."""
-        return ", ".join(f"{path}: {flow(value)}" for path, value in self.values.items()) or "the experiment as it is"
+        return (
+            ", ".join(f"{path}: {flow_yaml(value)}" for path, value in self.values.items()) or "the experiment as it is"
+        )
 
 
 def arms_of(experiment: Experiment, registry: Registry) -> list[Arm]:
     """Every arm, in the order of the grid and then of the named arms. Raises ConfigError naming each that cannot be."""
     choice = experiment.ablation
-    grid = list(combinations(choice.grid))
+    grid = list(grid_combinations(choice.grid))
     described = [*zip(_names(grid, choice.grid), grid, strict=True), *choice.arms.items()]
     if len(described) < 2:
         found = f"only '{described[0][0]}'" if described else "nothing"
@@ -80,11 +82,11 @@ def baseline_of(experiment: Experiment, arms: Sequence[Arm]) -> Arm:
     if wanted is None:
         return arms[0]
     if wanted not in named:
-        raise ConfigError(f"ablation.baseline: there is no arm '{wanted}'; {closest(wanted, named)}")
+        raise ConfigError(f"ablation.baseline: there is no arm '{wanted}'; {suggest_name(wanted, named)}")
     return named[wanted]
 
 
-def combinations(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+def grid_combinations(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
     """Every combination once, components first; a path below a component only where that component is chosen."""
     kinds = component_paths()
     paths = sorted(grid, key=lambda path: path not in kinds)
@@ -119,7 +121,7 @@ def _names(arms: Sequence[Mapping[str, Any]], grid: Mapping[str, Sequence[Any]])
 
 def _label(path: str, value: Any, grid: Mapping[str, Sequence[Any]], long: bool) -> str:
     if path not in component_paths():
-        return f"{path if long else suffix(path, grid)}={_text(value)}"
+        return f"{path if long else shortest_suffix(path, grid)}={_text(value)}"
     name = _text(_component(value))
     options = value[name] if isinstance(value, Mapping) and name in value else {}
     alone = sum(_text(_component(other)) == name for other in grid[path]) == 1
@@ -132,7 +134,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def flow(value: Any) -> str:
+def flow_yaml(value: Any) -> str:
     """A value as YAML on one line."""
     return yaml.safe_dump(value, default_flow_style=True, width=math.inf).removesuffix("...\n").strip()
 

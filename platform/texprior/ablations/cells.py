@@ -20,9 +20,9 @@ from texprior.ablations.arms import Arm
 from texprior.config.schema import Experiment
 from texprior.config.schema_studies import Ablation, Sweep
 from texprior.evaluation.run import judged_experiment
-from texprior.evaluation.scores import Scores, read
-from texprior.models.folders import PREDICTOR, PRIOR, identify
-from texprior.runtime.identity import data_digest, identity, others_in_use, stored_identity
+from texprior.evaluation.scores import Scores, read_scores
+from texprior.models.folders import PREDICTOR, PRIOR, identify_model
+from texprior.runtime.identity import data_digest, experiment_identity, foreign_components, stored_identity
 from texprior.runtime.session import Session
 from texprior.training.predictor import predictor_folder
 from texprior.training.prior import prior_folder
@@ -95,7 +95,12 @@ def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
     inner = session.with_(experiment=_alone(session, arm, seed=seed))
     split = inner.experiment.evaluation.split
     seen = [inner.pictures(name)[1] for name in ("train", split)]
-    content = [identity(inner.experiment), data_digest(inner.experiment.data, seen[0]), seen[1], others_in_use(inner)]
+    content = [
+        experiment_identity(inner.experiment),
+        data_digest(inner.experiment.data, seen[0]),
+        seen[1],
+        foreign_components(inner),
+    ]
     folders = (prior_folder(inner), predictor_folder(inner))
     pictures = session.experiment.ablation.pictures
     return Cell(arm.name, seed, inner.experiment, _place(session, content), *folders, pictures)
@@ -105,12 +110,12 @@ def _sampled(session: Session, arm: Arm, seed: int) -> Cell:
     """A cell that samples the ablation's model: the seed is that of the pictures' degradation and noise."""
     ablation = session.experiment.ablation
     model = Path(str(ablation.model))
-    trained, prior, weights = identify(model, session)
+    trained, prior, weights = identify_model(model, session)
     own = judged_experiment(_alone(session, arm), trained)
     judged = own.evaluation.model_copy(update={"seed": seed})
     inner = session.with_(experiment=own.model_copy(update={"evaluation": judged}))
     keys = inner.pictures(ablation.split)[1]
-    content = [identity(inner.experiment), weights, keys, others_in_use(inner)]
+    content = [experiment_identity(inner.experiment), weights, keys, foreign_components(inner)]
     return Cell(arm.name, seed, inner.experiment, _place(session, content), prior, model, ablation.pictures, model)
 
 
@@ -138,7 +143,7 @@ def outcome_of(cell: Cell) -> Outcome | None:
     except (OSError, ValueError, TypeError, yaml.YAMLError):  # pydantic's ValidationError is a ValueError
         return None
     whole = outcome.status == "failed" or (cell.folder / SCORES).is_file()
-    return outcome if whole and stored == identity(cell.experiment) else None
+    return outcome if whole and stored == experiment_identity(cell.experiment) else None
 
 
 @functools.lru_cache(maxsize=4096)
@@ -147,14 +152,14 @@ def _stored(config: Path, _written_ns: int) -> dict[str, Any]:
     return stored_identity(config)
 
 
-def forget(cell: Cell) -> None:
+def forget_outcome(cell: Cell) -> None:
     """Lets a cell be worked on again."""
     (cell.folder / OUTCOME).unlink(missing_ok=True)
 
 
 def scores_of(cell: Cell) -> Scores:
     """A finished cell's scores."""
-    return read(cell.folder / SCORES)
+    return read_scores(cell.folder / SCORES)
 
 
 def picture_of(cell: Cell, key: str) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from texprior.ablations.statistics import Array, Difference, compare, seed_sd, standard_error
+from texprior.ablations.statistics import Array, Difference, compare_arms, seed_sd, standard_error
 from texprior.evaluation.scores import Scores, loss_of
 
 
@@ -108,7 +108,7 @@ def results_of(
 
 def _rows(values: Mapping[str, Array], baseline: str, better: str) -> dict[str, ArmScore]:
     losses = {arm: _losses(scores, better) for arm, scores in values.items()}
-    differences = compare(losses, baseline) if baseline in losses else {}
+    differences = compare_arms(losses, baseline) if baseline in losses else {}
     return {
         arm: ArmScore(float(scores.mean()), standard_error(scores), seed_sd(scores), len(scores), differences.get(arm))
         for arm, scores in values.items()

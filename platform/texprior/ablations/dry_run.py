@@ -18,7 +18,7 @@ from texprior.evaluation.metrics import build_metrics
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.measure import measure
-from texprior.models.build import Model, build_adapter, build_prior, placed
+from texprior.models.build import Model, build_adapter, build_prior, to_device
 from texprior.models.inputs import inputs_of
 from texprior.pipeline import restore
 from texprior.runtime.session import Session
@@ -128,7 +128,7 @@ def _timed(session: Session, split: str) -> tuple[float, float, float]:
     """Seconds for one photograph: its structure and code, what Stage II derives from it, its restoration and scores."""
     experiment, choice = session.experiment, session.experiment.evaluation
     prior = build_prior(session, 1.0, Path())
-    predictor = placed(session.build("predictor"), session.device)
+    predictor = to_device(session.build("predictor"), session.device)
     adapter = build_adapter(session, prior)
     model = Model(experiment, prior, predictor, adapter, Process(0.05), Path(), session.registry)
     degradation = session.build("degradation") if experiment.degradation else None

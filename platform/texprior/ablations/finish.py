@@ -15,12 +15,12 @@ from torch import Tensor
 from texprior._version import __version__
 from texprior.ablations.cells import OUTCOME, SCORES, Outcome, outcome_of
 from texprior.ablations.comparison import Results
-from texprior.ablations.plan import Plan, is_finished, results
+from texprior.ablations.plan import Plan, finished_results, is_finished
 from texprior.ablations.report import text
 from texprior.ablations.report.crops import Crop, Picture
 from texprior.ablations.report.page import REPORT, Report, write_report
 from texprior.flow.image import from_pil, load_image
-from texprior.locks import turn
+from texprior.locks import hold_lock
 from texprior.store import write_atomically
 from texprior.track import Run
 
@@ -28,7 +28,7 @@ _RECORD = "report.json"
 
 
 @dataclass(frozen=True)
-class Concluded:
+class AblationDone:
     """An ablation's comparison, its report, and where its runs are shown."""
 
     plan: Plan
@@ -47,21 +47,21 @@ class Concluded:
         return {key: why for outcome in self.outcomes for key, why in outcome.broken.items()}
 
 
-def conclude(plan: Plan, command: str, interim: bool = False) -> Concluded:
+def finish_ablation(plan: Plan, command: str, interim: bool = False) -> AblationDone:
     """The report of what has ended. ``interim`` leaves the runs open: others may be at work still.
 
     What is there already, of the same outcomes, is not made again.
     """
     outcomes = [outcome for cell in plan.cells if (outcome := outcome_of(cell)) is not None]
-    found, digest = results(plan), _digest(plan)
-    with turn(plan.folder / ".report.lock"):
+    found, digest = finished_results(plan), _digest(plan)
+    with hold_lock(plan.folder / ".report.lock"):
         known = _known(plan.folder / _RECORD, digest)
         if known is None:
             report = write_report(plan, found, command)
             known = {} if interim else _close(plan, found, outcomes, report, digest)
             if not interim:
                 write_atomically(plan.folder / _RECORD, json.dumps({"of": digest, "run": known}, indent=2).encode())
-    return Concluded(plan, found, outcomes, plan.folder / REPORT, known)
+    return AblationDone(plan, found, outcomes, plan.folder / REPORT, known)
 
 
 def _digest(plan: Plan) -> str:
@@ -101,7 +101,7 @@ def _close(plan: Plan, found: Results, outcomes: list[Outcome], report: Report, 
 def _write_up(run: Run, plan: Plan, found: Results, report: Report, best: str) -> None:
     """The answer on the run of the whole: the note, the winner's numbers, the figures, the files."""
     ablation = plan.session.experiment.ablation
-    run.notes.append(text.markdown(found, ablation.split, ablation.model is not None))
+    run.notes.append(text.report_markdown(found, ablation.split, ablation.model is not None))
     for metric, rows in found.table.items():
         if best in rows:
             run.summary[f"winner/{metric}"] = rows[best].mean

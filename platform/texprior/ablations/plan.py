@@ -16,15 +16,15 @@ from texprior.ablations.arms import Arm, arms_of, baseline_of
 from texprior.ablations.cells import Cell, Outcome, cell_of, outcome_of, scores_of
 from texprior.ablations.comparison import Results, results_of
 from texprior.config.dotted_paths import get_path
-from texprior.config.validation import closest
+from texprior.config.validation import suggest_name
 from texprior.errors import ConfigError, TexpriorError
 from texprior.evaluation.metrics import build_metrics
 from texprior.models.build import Model, require_grid
 from texprior.models.folders import load_model
-from texprior.runtime.run_record import flatten
+from texprior.runtime.run_record import flatten_paths
 from texprior.runtime.session import Session
 from texprior.track import RunInfo
-from texprior.training.preflight import rehearse, rehearse_sampling
+from texprior.training.preflight import rehearse_sampling, rehearse_training
 from texprior.training.prior import at_strength
 
 
@@ -56,7 +56,7 @@ class Plan:
         info = inner.run_info(f"arm-{self.digest}-{name}", arm.name, "arm", True, **self.tags(arm.name))
         data = arm.experiment.model_dump(mode="json")
         paths = dict.fromkeys(path for other in self.arms for path in other.values)
-        return replace(info, params=flatten({path: get_path(data, path) for path in paths}), reopen=True)
+        return replace(info, params=flatten_paths({path: get_path(data, path) for path in paths}), reopen=True)
 
     def tags(self, arm: str = "") -> dict[str, str]:
         """What finds the runs of this ablation again."""
@@ -73,7 +73,9 @@ def plan_of(session: Session) -> Plan:
     metric = experiment.ablation.metric or experiment.sweep.metric
     for path, name in (("metric", metric), ("against", experiment.ablation.against or metric)):
         if name not in better:
-            raise ConfigError(f"ablation.{path}: the experiment does not measure '{name}'; {closest(name, better)}")
+            raise ConfigError(
+                f"ablation.{path}: the experiment does not measure '{name}'; {suggest_name(name, better)}"
+            )
     cells, complaints = [], []
     for seed in experiment.ablation.seeds:  # an arm's first training comes before any arm's second
         for arm in arms:
@@ -93,7 +95,7 @@ def plan_of(session: Session) -> Plan:
     return Plan(session, arms, baseline, cells, metric, better, digest)
 
 
-def check(plan: Plan, match: bool = True) -> None:
+def check_arms(plan: Plan, match: bool = True) -> None:
     """Builds and tries every arm that is still to be done. Raises ConfigError, naming each that does not work.
 
     ``match`` finds the strength of arms that are matched in strength, which writes it down for their first training.
@@ -111,14 +113,14 @@ def check(plan: Plan, match: bool = True) -> None:
                 require_grid(session.experiment.sampling, model.prior.network, model.predictor)
                 rehearse_sampling(session, model)
             else:
-                rehearse(at_strength(session) if match else session)
+                rehearse_training(at_strength(session) if match else session)
         except Exception as error:  # whatever a plugin raises is why this arm cannot work
             said = str(error) if isinstance(error, TexpriorError) else f"{type(error).__name__}: {error}"
             complaints.append(f"arm '{arm.name}': {said}")
     _refuse(complaints)
 
 
-def results(plan: Plan) -> Results:
+def finished_results(plan: Plan) -> Results:
     """The comparison of what has finished so far."""
     scores = {
         arm.name: [scores_of(cell) for cell in plan.of(arm.name) if is_finished(outcome_of(cell))] for arm in plan.arms

@@ -12,14 +12,14 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from texprior.ablations.cells import CONFIG, OUTCOME, Cell, Outcome, forget, picture_of
+from texprior.ablations.cells import CONFIG, OUTCOME, Cell, Outcome, forget_outcome, picture_of
 from texprior.ablations.comparison import restored
-from texprior.decompositions.comparison import Guess
+from texprior.decompositions.comparison import LinearPrediction
 from texprior.errors import ImageError, Interrupted, TexpriorError
-from texprior.evaluation.evaluate import evaluate, write
+from texprior.evaluation.evaluate import evaluate, write_evaluation
 from texprior.flow.decompose import Layers, decompose
 from texprior.flow.image import load_image, save_image
-from texprior.models.build import Model, Prior, count
+from texprior.models.build import Model, Prior, count_parameters
 from texprior.models.folders import ADAPTER, PREDICTOR, PRIOR, load_model
 from texprior.runtime.run_record import component_tags
 from texprior.runtime.session import Session
@@ -40,7 +40,7 @@ def run_cell(session: Session, cell: Cell, parent: RunInfo, tags: Mapping[str, s
     """
     inner = session.with_(experiment=cell.experiment, parent_run=parent.id)
     info = inner.run_info(cell.folder.name, cell.name, "cell", True, **tags)
-    forget(cell)  # an outcome that is there is another experiment's
+    forget_outcome(cell)  # an outcome that is there is another experiment's
     write_atomically(cell.folder / CONFIG, cell.experiment.to_yaml().encode())
     started = time.monotonic()
     try:
@@ -66,7 +66,7 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
     evaluated = evaluate(session, model, keep)
     if not evaluated.scores.scores:
         raise TexpriorError(f"none of the pictures to judge by could be read: {'; '.join(evaluated.broken.values())}")
-    write(evaluated, cell.folder)
+    write_evaluation(evaluated, cell.folder)
     run.summary |= {name: mean.mean for name, mean in evaluated.scores.summary()[restored(evaluated.scores)].items()}
     run.artifact(cell.folder)
     if evaluated.sheet:
@@ -87,7 +87,7 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
         texture_r2=None if cell.model else _foretold(session, model.prior),
         decomposition=model.prior.experiment.decomposition.model_dump(mode="json"),
         residual_std=float(about["residual_std"]),
-        trainable_parameters=count(model.adapter),
+        trainable_parameters=count_parameters(model.adapter),
         seconds=time.monotonic() - started,
         broken={**broken, **evaluated.broken},
         versions={
@@ -118,7 +118,7 @@ def _foretold(session: Session, prior: Prior) -> float | None:
             pictures.append(dataset.load(key).clean[None].to(session.device))
     if len(pictures) < 2:
         return None
-    guess = Guess()
+    guess = LinearPrediction()
     for take, some in ((guess.fit, pictures[::2]), (guess.judge, pictures[1::2])):
         for picture in some:
             take(Layers(*(layer.cpu() for layer in decompose(picture, prior.decomposition))))

@@ -46,12 +46,12 @@ class Difference:
         return self.mean < 0
 
 
-def compare(losses: Mapping[str, Array], baseline: str) -> dict[str, Difference]:
+def compare_arms(losses: Mapping[str, Array], baseline: str) -> dict[str, Difference]:
     """Every other arm against the baseline; one family of tests, in the order of the arms."""
     others = [name for name in losses if name != baseline]
     differences = {name: losses[name].mean(0) - losses[baseline].mean(0) for name in others}
-    ps = {name: wilcoxon(values) for name, values in differences.items()}
-    corrected = dict(zip(others, holm(list(ps.values())), strict=True))
+    ps = {name: wilcoxon_p(values) for name, values in differences.items()}
+    corrected = dict(zip(others, holm_correction(list(ps.values())), strict=True))
     found = {}
     for name, values in differences.items():
         low, high = two_way_interval(losses[name], losses[baseline])
@@ -62,7 +62,7 @@ def compare(losses: Mapping[str, Array], baseline: str) -> dict[str, Difference]
     return found
 
 
-def wilcoxon(differences: Array) -> float:
+def wilcoxon_p(differences: Array) -> float:
     """Two-sided p of the signed-rank test (Wilcoxon 1945): exact up to 50 pictures without ties, else normal.
 
     Zero differences are left out, as Wilcoxon did; where nothing is left, p is 1. NaN where there are no pictures.
@@ -75,7 +75,7 @@ def wilcoxon(differences: Array) -> float:
     return float(test(moved).pvalue) if moved.size else 1.0
 
 
-def holm(ps: Sequence[float]) -> list[float]:
+def holm_correction(ps: Sequence[float]) -> list[float]:
     """Step-down corrected p (Holm 1979): max over j <= i of (m - j) p_(j), j counted from 0, cut at 1."""
     order = sorted(range(len(ps)), key=lambda i: ps[i])
     corrected, largest = [math.nan] * len(ps), 0.0
@@ -99,12 +99,12 @@ def two_way_interval(arm_SN: Array, baseline_SN: Array, resamples: int = 5000, s
         return math.nan, math.nan
     mean = float(arm_SN.mean() - baseline_SN.mean())
     tails = 50 * (1 - LEVEL)
-    low, high = np.percentile(replicates(arm_SN, baseline_SN, resamples, seed), [tails, 100 - tails])
+    low, high = np.percentile(bootstrap_replicates(arm_SN, baseline_SN, resamples, seed), [tails, 100 - tails])
     stretch = _stretch(degrees_of_freedom(arm_SN, baseline_SN))
     return mean + (float(low) - mean) * stretch, mean + (float(high) - mean) * stretch
 
 
-def replicates(arm_SN: Array, baseline_SN: Array, resamples: int, seed: int) -> Array:
+def bootstrap_replicates(arm_SN: Array, baseline_SN: Array, resamples: int, seed: int) -> Array:
     """The mean difference in each resample, (R,)."""
     rng = np.random.default_rng(seed)
     of_arm, of_baseline = (_weights(rng, len(scores), resamples) for scores in (arm_SN, baseline_SN))

@@ -7,23 +7,23 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from texprior.ablations.cells import Cell, forget, outcome_of
+from texprior.ablations.cells import Cell, forget_outcome, outcome_of
 from texprior.ablations.plan import Plan, is_finished
 from texprior.ablations.run_cell import run_cell
-from texprior.locks import claim, is_claimed, turn
+from texprior.locks import hold_lock, is_locked, try_lock
 from texprior.track import Run, RunInfo
 
 _POLL_S = 1.0
 
 
-def retry(plan: Plan) -> None:
+def forget_failed(plan: Plan) -> None:
     """Lets the cells that have failed be tried again."""
     for cell in plan.cells:
         if (outcome := outcome_of(cell)) is not None and not is_finished(outcome):
-            forget(cell)
+            forget_outcome(cell)
 
 
-def work(plan: Plan) -> None:
+def run_cells(plan: Plan) -> None:
     """Works until every cell has ended, here or in another process. An interruption is raised again, after saving."""
     waiting = False
     with ExitStack() as stack:
@@ -31,7 +31,7 @@ def work(plan: Plan) -> None:
 
         def run_of(name: str) -> RunInfo:
             if name not in arms:
-                with turn(plan.folder / ".runs.lock"):  # one process at a time, so that an arm has one run
+                with hold_lock(plan.folder / ".runs.lock"):  # one process at a time, so that an arm has one run
                     info = plan.arm_run(next(arm for arm in plan.arms if arm.name == name))
                     arms[name] = stack.enter_context(plan.session.tracker.run(info))
             return arms[name].info
@@ -52,7 +52,7 @@ def _preferred(pending: Sequence[Cell]) -> list[Cell]:
     """The cells in order, but last those that would wait for a training that another process is at."""
     busy: set[Path] = set()
     for cell in pending:
-        if is_claimed(cell.claim):
+        if is_locked(cell.claim):
             busy |= cell.unfinished()
     return sorted(pending, key=lambda cell: bool(cell.unfinished() & busy))
 
@@ -60,7 +60,7 @@ def _preferred(pending: Sequence[Cell]) -> list[Cell]:
 def _try(plan: Plan, cell: Cell, run_of: Callable[[str], RunInfo]) -> bool:
     """Runs a cell, unless another process is at it or has just ended it."""
     session = plan.session
-    with claim(cell.claim) as held:
+    with try_lock(cell.claim) as held:
         if not held or outcome_of(cell) is not None:
             return False
         done = sum(outcome_of(other) is not None for other in plan.cells)

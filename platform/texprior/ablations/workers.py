@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from texprior.ablations.plan import Plan, plan_of
-from texprior.ablations.work import work
+from texprior.ablations.work import run_cells
 from texprior.config import resolve
-from texprior.processes import run_local
+from texprior.processes import run_processes
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 
@@ -19,7 +19,7 @@ _LEAST_MB = 16
 
 
 @dataclass(frozen=True)
-class Hand:
+class WorkerJob:
     """What a process needs to know of an ablation; text, as it starts with nothing."""
 
     name: str
@@ -32,12 +32,12 @@ class Hand:
     cache_mb: int
 
 
-def work_together(plan: Plan, workers: int) -> None:
+def start_workers(plan: Plan, workers: int) -> None:
     """Lets so many processes work until every cell has ended; one that dies is named, its cell left to the others."""
     session = plan.session
     threads = (session.experiment.threads or os.cpu_count() or 1) // workers
     hands = [
-        Hand(
+        WorkerJob(
             f"worker {n + 1}",
             session.experiment.to_yaml(),
             tuple(session.registry.files),
@@ -47,11 +47,11 @@ def work_together(plan: Plan, workers: int) -> None:
         )
         for n in range(workers)
     ]
-    for name, problem in run_local({hand.name: partial(lend, hand) for hand in hands}).items():
+    for name, problem in run_processes({hand.name: partial(run_worker, hand) for hand in hands}).items():
         session.say(f"{name} {problem}; what it was at is taken up by whoever goes on")
 
 
-def lend(hand: Hand) -> None:
+def run_worker(hand: WorkerJob) -> None:
     """One process's work: cells that nobody is at, until all have ended. What it says bears its name."""
     import yaml
 
@@ -62,4 +62,4 @@ def lend(hand: Hand) -> None:
     experiment = resolve(yaml.safe_load(hand.experiment), registry, source="a worker's experiment")
     data = experiment.data.model_copy(update={"cache_mb": hand.cache_mb})
     placed = experiment.model_copy(update={"threads": hand.threads, "data": data})
-    work(plan_of(Session.start(placed, registry, root=Path(hand.root), say=say)))
+    run_cells(plan_of(Session.start(placed, registry, root=Path(hand.root), say=say)))

@@ -104,9 +104,9 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("TEXPRIOR_DEBUG"):
             _say(traceback.format_exc())
-        from texprior.registry.error_source import blamed
+        from texprior.registry.error_source import find_source
 
-        found = blamed(error)
+        found = find_source(error)
         if found:
             _say(f"error: {found.sentence(error)}; TEXPRIOR_DEBUG=1 shows the traceback")
             return 1

@@ -12,8 +12,8 @@ import annotated_types
 from pydantic_core import PydanticUndefined
 
 from texprior.config import Experiment, Range, refs_of
-from texprior.config.dotted_paths import merge, nest
-from texprior.config.search_dimension import Dimension, nested, tuned, unwrap
+from texprior.config.dotted_paths import merge, nest_value
+from texprior.config.search_dimension import Dimension, nested_options, tuned_dimensions, unwrap_annotation
 from texprior.plugin import Component, Options
 from texprior.plugin.references import kind_of
 from texprior.registry import Entry
@@ -32,28 +32,28 @@ class Option:
     description: str
 
 
-def options_of(model: type[Options]) -> list[Option]:
+def option_rows(model: type[Options]) -> list[Option]:
     """Every option, nested ones by dotted path. What is wrong with a Tune mark stands where its search would."""
     faults: dict[str, str] = {}
-    search = {path: _search(dimension) for path, dimension in tuned(model, faults).items()}
+    search = {path: _search(dimension) for path, dimension in tuned_dimensions(model, faults).items()}
     return list(_options(model, search | {path: f"wrong: {reason}" for path, reason in faults.items()}))
 
 
-def snippet(component: Component) -> str:
+def experiment_snippet(component: Component) -> str:
     """The YAML that names the component in an experiment, with its defaults; REQUIRED where there is none."""
     import yaml
 
     values: dict[str, Any] = {}
-    for option in options_of(component.options):
-        values = merge(values, nest(option.name, "REQUIRED" if option.required else option.default), ())
+    for option in option_rows(component.options):
+        values = merge(values, nest_value(option.name, "REQUIRED" if option.required else option.default), ())
     places = [path for path, kind, _ in refs_of(Experiment(name="x")) if kind == component.kind]
     path, in_list = places[0].removesuffix(".0"), places[0].endswith(".0")
     named: Any = {component.name: values} if values else component.name
-    text: str = yaml.safe_dump(nest(path, [named] if in_list else named), sort_keys=False, allow_unicode=True)
+    text: str = yaml.safe_dump(nest_value(path, [named] if in_list else named), sort_keys=False, allow_unicode=True)
     return text
 
 
-def as_json(entry: Entry) -> dict[str, Any]:
+def component_json(entry: Entry) -> dict[str, Any]:
     """A component in JSON's types."""
     component = entry.component
     return {
@@ -65,7 +65,7 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "status": entry.plugin.status,
         "reason": entry.plugin.reason,
         "summary": component.summary,
-        "options": [vars(option) for option in options_of(component.options)],
+        "options": [vars(option) for option in option_rows(component.options)],
         "tags": component.tags,
         "citation": component.citation,
     }
@@ -73,9 +73,9 @@ def as_json(entry: Entry) -> dict[str, Any]:
 
 def _options(model: type[Options], search: dict[str, str], prefix: str = "") -> Iterator[Option]:
     for name, info in model.model_fields.items():
-        types, constraints = unwrap(info.annotation, info.metadata)
+        types, constraints = unwrap_annotation(info.annotation, info.metadata)
         path = f"{prefix}{name}"
-        inner = nested(info)
+        inner = nested_options(info)
         if inner is not None:
             yield from _options(inner, search, f"{path}.")
             continue
@@ -98,7 +98,9 @@ def _type(plain: Any, kind: str) -> str:
     if kind:
         return f"list of {kind}s" if typing.get_origin(plain) is list else kind
     if typing.get_origin(plain) is list:
-        return f"list of {' or '.join(_type(inner, '') for inner in unwrap(typing.get_args(plain)[0], [])[0])}"
+        return (
+            f"list of {' or '.join(_type(inner, '') for inner in unwrap_annotation(typing.get_args(plain)[0], [])[0])}"
+        )
     if typing.get_origin(plain) is Literal:
         return " | ".join(map(str, typing.get_args(plain)))
     return str(getattr(plain, "__name__", plain)) if typing.get_origin(plain) is None else str(plain)

@@ -20,7 +20,7 @@ class Source(NamedTuple):
     name: str
 
 
-def sources(images: Sequence[str]) -> list[Source]:
+def find_sources(images: Sequence[str]) -> list[Source]:
     """The named files, and the pictures of the named folders and their subfolders, in order.
 
     Pictures of one stem are told apart by their folders, then by their suffixes. Raises ConfigError for a path that
@@ -38,7 +38,7 @@ def sources(images: Sequence[str]) -> list[Source]:
     return [Source(path, names[path]) for path in paths]
 
 
-def target(folder: Path, name: str, among: Sequence[Source]) -> Path:
+def target_path(folder: Path, name: str, among: Sequence[Source]) -> Path:
     """``folder/name.png``. Raises ConfigError where that is one of the pictures that are read."""
     path = folder / f"{name}.png"
     if path.exists() and any(path.samefile(source.path) for source in among if source.path.exists()):
@@ -46,7 +46,7 @@ def target(folder: Path, name: str, among: Sequence[Source]) -> Path:
     return path
 
 
-def for_each(
+def process_each(
     found: Sequence[Source], work: Callable[[Source], dict[str, object]], as_json: bool, **about: object
 ) -> None:
     """Does the work for every picture.

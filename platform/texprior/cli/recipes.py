@@ -46,7 +46,7 @@ class Recipes:
         write_atomically(path, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
 
 
-def read(path: Path, registry: Registry) -> Recipes:
+def read_recipes(path: Path, registry: Registry) -> Recipes:
     """Recipes from a file. Raises ConfigError where it is none, or names a component that is not there."""
     from pydantic import ValidationError
 

@@ -44,7 +44,7 @@ set_option = click.option(
 )
 
 
-def discover(plugins: Sequence[str]) -> Registry:
+def discover_plugins(plugins: Sequence[str]) -> Registry:
     """The registry of what is installed, and of single files."""
     from texprior.registry import Registry
 
@@ -63,7 +63,7 @@ class Request:
 
     @functools.cached_property
     def registry(self) -> Registry:
-        return discover(self.plugins)
+        return discover_plugins(self.plugins)
 
     def experiment(self, *more: str) -> Experiment:
         """The resolved experiment. ``more`` are overrides that options of the command stand for."""
@@ -103,15 +103,15 @@ def session_of(experiment: Experiment, registry: Registry, **how: Any) -> Sessio
     """A session whose progress and messages go to stderr until the command ends."""
     from texprior.runtime.progress import Reporter
     from texprior.runtime.session import Session
-    from texprior.runtime.team import leave
+    from texprior.runtime.team import leave_team
 
     context = click.get_current_context()
     reporter = context.with_resource(Reporter())
-    context.call_on_close(leave)
+    context.call_on_close(leave_team)
     return Session.start(experiment, registry, progress=reporter, say=reporter.say, **how)
 
 
-def component(registry: Registry, kind: str, text: str, option: str) -> Ref:
+def parse_component(registry: Registry, kind: str, text: str, option: str) -> Ref:
     """A component as a person names it: NAME, or YAML such as '{guided: {eps: 0.02}}'.
 
     Raises ConfigError for what is no such thing, or has wrong options.

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 def show_scores(scores: Scores) -> None:
     """The summary on stdout."""
-    from texprior.evaluation.tables import PAIRED, explanation, headings, paired_rows, rows
+    from texprior.evaluation.tables import PAIRED, explain_table, metric_headings, paired_rows, score_rows
 
-    columns = ["method", *headings(scores.better)]
-    table(columns, rows(scores), wrap=columns)
-    click.echo(explanation(scores))
+    columns = ["method", *metric_headings(scores.better)]
+    table(columns, score_rows(scores), wrap=columns)
+    click.echo(explain_table(scores))
     differences = paired_rows(scores)
     if differences:
         table(columns, differences, wrap=columns)

@@ -14,7 +14,7 @@ def get_path(data: Any, dotted: str) -> Any:
     return data
 
 
-def nest(dotted: str, value: Any) -> dict[str, Any]:
+def nest_value(dotted: str, value: Any) -> dict[str, Any]:
     """A value as nested mappings down its dotted path."""
     for key in reversed(dotted.split(".")):
         value = {key: value}
@@ -47,7 +47,7 @@ def _items(data: list[Any]) -> Iterator[tuple[str, Any]]:
     return ((str(i), value) for i, value in enumerate(data))
 
 
-def suffix(path: str, paths: Iterable[str]) -> str:
+def shortest_suffix(path: str, paths: Iterable[str]) -> str:
     """The shortest end of a dotted path that no other of the paths has."""
     keys, others = path.split("."), [f".{other}" for other in paths if other != path]
     ends = (".".join(keys[-length:]) for length in range(1, len(keys)))

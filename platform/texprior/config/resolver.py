@@ -12,15 +12,15 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from texprior.config.dotted_paths import merge, nest
+from texprior.config.dotted_paths import merge, nest_value
 from texprior.config.schema import (
     NAMED,
     Experiment,
 )
 from texprior.config.schema_studies import Section
-from texprior.config.search_space import write_out
-from texprior.config.validation import Complaint, complaints_of, raise_complaints
-from texprior.config.yaml_reader import parse_override, read
+from texprior.config.search_space import write_out_space
+from texprior.config.validation import Complaint, complaints_from, raise_complaints
+from texprior.config.yaml_reader import parse_override, read_experiment
 from texprior.errors import PluginError
 from texprior.plugin.references import Ref, kind_of, kinds_of
 from texprior.registry import Registry
@@ -31,13 +31,13 @@ def load(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) ->
 
     Raises ConfigError whose message names file, line and dotted path of everything that is wrong.
     """
-    data, lines = read(Path(path), ComponentPaths(registry))
+    data, lines = read_experiment(Path(path), ComponentPaths(registry))
     return resolve(data, registry, overrides, source=str(path), lines=lines)
 
 
 def written(path: str | Path, registry: Registry) -> dict[str, Any]:
     """An experiment file with its ``extends``, as it is written, not resolved. Raises ConfigError."""
-    return read(Path(path), ComponentPaths(registry))[0]
+    return read_experiment(Path(path), ComponentPaths(registry))[0]
 
 
 def resolve(
@@ -52,16 +52,16 @@ def resolve(
     merged = merge(_defaults(), copy.deepcopy(dict(data)), components)
     for override in overrides:
         dotted, value = parse_override(override)
-        merged = merge(merged, nest(dotted, value), components)
+        merged = merge(merged, nest_value(dotted, value), components)
         where[dotted] = f"--set {override}"
     try:
         experiment = Experiment.model_validate(merged)
     except ValidationError as error:
-        raise_complaints(complaints_of(error, Experiment), source, where)
+        raise_complaints(complaints_from(error, Experiment), source, where)
     complaints: list[Complaint] = []
     resolved: Experiment = _resolve_refs(experiment, registry, "", complaints)
     raise_complaints(complaints, source, where)
-    resolved = resolved.model_copy(update={"sweep": write_out(resolved, registry, complaints)})
+    resolved = resolved.model_copy(update={"sweep": write_out_space(resolved, registry, complaints)})
     _check_requirements(resolved, registry, complaints)
     _check_strength(resolved, registry, complaints)
     raise_complaints(complaints, source, where)
@@ -114,7 +114,7 @@ def with_overrides(
     it searches or compares."""
     data = experiment.model_dump(mode="json", exclude={"sweep", "ablation"})
     for dotted, value in values.items():
-        data = merge(data, nest(dotted, value), ComponentPaths(registry))
+        data = merge(data, nest_value(dotted, value), ComponentPaths(registry))
     return resolve(data, registry, source=source)
 
 
@@ -128,7 +128,7 @@ def resolve_ref(ref: Ref, kind: str, path: str, registry: Registry, complaints: 
         complaints.append(Complaint(path, str(error)))
     except ValidationError as error:
         model = registry.find(kind, ref.name).component.options
-        complaints.extend(c.below(f"{path}.{ref.name}") for c in complaints_of(error, model))
+        complaints.extend(c.below(f"{path}.{ref.name}") for c in complaints_from(error, model))
     return ref
 
 

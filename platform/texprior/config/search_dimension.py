@@ -14,13 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from texprior.config.schema_studies import Range
-from texprior.config.validation import complaints_of
+from texprior.config.validation import complaints_from
 from texprior.plugin import Options, Tune
 
 Dimension = Range | list[Any]
 
 
-def tuned(options: type[Options], faults: dict[str, str] | None = None) -> dict[str, Dimension]:
+def tuned_dimensions(options: type[Options], faults: dict[str, str] | None = None) -> dict[str, Dimension]:
     """Option -> dimension, for the options marked ``Tune``, nested ones by dotted path.
 
     Raises ValueError, naming the option, for open bounds, a logarithm from 0, or a type that has no values to list;
@@ -28,27 +28,27 @@ def tuned(options: type[Options], faults: dict[str, str] | None = None) -> dict[
     """
     found: dict[str, Dimension] = {}
     for name, info in options.model_fields.items():
-        types, constraints = unwrap(info.annotation, info.metadata)
+        types, constraints = unwrap_annotation(info.annotation, info.metadata)
         tune = next((c for c in constraints if isinstance(c, Tune)), None)
-        inner = nested(info)
+        inner = nested_options(info)
         if tune is not None:
             try:
-                found[name] = checked(_of_tune(tune, types, constraints), info)
+                found[name] = checked_dimension(_of_tune(tune, types, constraints), info)
             except ValueError as error:
                 if faults is None:
-                    raise ValueError(f"option '{name}' is marked Tune, but {reason_of(error)}") from None
-                faults[name] = reason_of(error)
+                    raise ValueError(f"option '{name}' is marked Tune, but {first_reason(error)}") from None
+                faults[name] = first_reason(error)
         elif inner is not None:
             below: dict[str, str] | None = None if faults is None else {}
-            found.update({f"{name}.{path}": dimension for path, dimension in tuned(inner, below).items()})
+            found.update({f"{name}.{path}": dimension for path, dimension in tuned_dimensions(inner, below).items()})
             if faults is not None:
                 faults.update({f"{name}.{path}": reason for path, reason in (below or {}).items()})
     return found
 
 
-def nested(info: FieldInfo) -> type[Options] | None:
+def nested_options(info: FieldInfo) -> type[Options] | None:
     """The options inside of a field: those that it always has, or has where nothing is said."""
-    types = unwrap(info.annotation, info.metadata)[0]
+    types = unwrap_annotation(info.annotation, info.metadata)[0]
     inner = [t for t in types if isinstance(t, type) and issubclass(t, Options)]
     if len(inner) != 1 or set(types) - {NoneType, *inner}:
         return None
@@ -56,25 +56,27 @@ def nested(info: FieldInfo) -> type[Options] | None:
     return inner[0] if always else None
 
 
-def allowed(options: type[Options], name: str) -> Range | None:
+def allowed_range(options: type[Options], name: str) -> Range | None:
     """The whole range that a numeric option takes, on a logarithm where its Tune says so; None where it is open."""
     info = options.model_fields[name]
-    constraints = unwrap(info.annotation, info.metadata)[1]
+    constraints = unwrap_annotation(info.annotation, info.metadata)[1]
     low, high = _bound(constraints, annotated_types.Ge, "ge"), _bound(constraints, annotated_types.Le, "le")
     if low is None or high is None:
         return None
     log = any(isinstance(c, Tune) and c.log for c in constraints) and low > 0
-    dimension = checked(Range(low=low, high=high, log=log), info)
+    dimension = checked_dimension(Range(low=low, high=high, log=log), info)
     return dimension if isinstance(dimension, Range) else None
 
 
-def checked(dimension: Dimension, info: FieldInfo) -> Dimension:
+def checked_dimension(dimension: Dimension, info: FieldInfo) -> Dimension:
     """The dimension as this field takes it. Raises ValueError for what the field itself would refuse."""
-    types, constraints = unwrap(info.annotation, info.metadata)
+    types, constraints = unwrap_annotation(info.annotation, info.metadata)
     field: Any = Annotated[info.annotation, *info.metadata, "searched"]
     adapter: TypeAdapter[Any] = TypeAdapter(field)
     if isinstance(dimension, list):
-        return distinct([adapter.dump_python(adapter.validate_python(choice), mode="json") for choice in dimension])
+        return distinct_choices(
+            [adapter.dump_python(adapter.validate_python(choice), mode="json") for choice in dimension]
+        )
     if not {int, float} & set(types):
         raise ValueError("a range needs a number; give a list of choices")
     integer = dimension.integer or float not in types
@@ -93,9 +95,9 @@ def checked(dimension: Dimension, info: FieldInfo) -> Dimension:
     return Range(low=low, high=high, log=dimension.log, step=step, integer=integer)
 
 
-def distinct(choices: list[Any]) -> list[Any]:
+def distinct_choices(choices: list[Any]) -> list[Any]:
     """The choices. Raises ValueError where there is none, or one twice."""
-    labels = [label(choice) for choice in choices]
+    labels = [choice_label(choice) for choice in choices]
     if not choices or len(set(labels)) < len(labels):
         raise ValueError(f"choices must be different ones, and at least one (got {choices})")
     return choices
@@ -135,14 +137,14 @@ def _bound(constraints: Sequence[Any], kind: type[Any], attribute: str) -> Any:
     return next((b for b in bounds if b is not None), None)
 
 
-def unwrap(annotation: Any, metadata: Iterable[Any]) -> tuple[list[Any], list[Any]]:
+def unwrap_annotation(annotation: Any, metadata: Iterable[Any]) -> tuple[list[Any], list[Any]]:
     """The plain types of an annotation with all of its constraints: unions and Annotated taken apart."""
     constraints = [m for item in metadata for m in (item.metadata if isinstance(item, FieldInfo) else [item])]
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
-        return unwrap(inner, [*constraints, *more])
+        return unwrap_annotation(inner, [*constraints, *more])
     if get_origin(annotation) in (Union, UnionType):
-        parts = [unwrap(part, []) for part in get_args(annotation)]
+        parts = [unwrap_annotation(part, []) for part in get_args(annotation)]
         return [t for types, _ in parts for t in types], [*constraints, *(c for _, more in parts for c in more)]
     return [annotation], constraints
 
@@ -158,12 +160,12 @@ def _number(value: float, number: type[int] | type[float]) -> int | float:
     return number(value)
 
 
-def label(choice: Any) -> Any:
+def choice_label(choice: Any) -> Any:
     """A choice as Optuna's parameters hold it: what is no plain value (a list) is its JSON text."""
     return choice if isinstance(choice, str | int | float | NoneType) else json.dumps(choice)
 
 
-def contains(dimension: Dimension, value: Any) -> bool:
+def contains_value(dimension: Dimension, value: Any) -> bool:
     """Whether a search of the dimension can come to the value."""
     if isinstance(dimension, list):
         return value in dimension
@@ -173,7 +175,7 @@ def contains(dimension: Dimension, value: Any) -> bool:
     return step is None or _is_multiple(value - dimension.low, step)
 
 
-def size_of(dimension: Dimension) -> float:
+def count_values(dimension: Dimension) -> float:
     """The number of its values; infinite where it is continuous."""
     if isinstance(dimension, list):
         return len(dimension)
@@ -185,11 +187,11 @@ def _is_multiple(value: float, unit: float) -> bool:
     return math.isclose(value / unit, round(value / unit), abs_tol=1e-9)
 
 
-def reason_of(error: Exception) -> str:
+def first_reason(error: Exception) -> str:
     """An error's one sentence."""
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors(include_url=False)[0]
     if first["type"] == "value_error" and not first["loc"]:  # of the whole range, which says what was given itself
         return str(first["ctx"]["error"])
-    return complaints_of(error, Range)[0].message
+    return complaints_from(error, Range)[0].message

@@ -18,14 +18,14 @@ from texprior.config.schema import Experiment, component_paths
 from texprior.config.schema_studies import Range, Sweep
 from texprior.config.search_dimension import (
     Dimension,
-    checked,
-    contains,
-    distinct,
-    label,
-    reason_of,
-    size_of,
-    tuned,
-    unwrap,
+    checked_dimension,
+    choice_label,
+    contains_value,
+    count_values,
+    distinct_choices,
+    first_reason,
+    tuned_dimensions,
+    unwrap_annotation,
 )
 from texprior.config.validation import Complaint
 from texprior.errors import PluginError
@@ -50,22 +50,24 @@ LEARNING_RATES = Range(low=1e-4, high=4e-3, log=True)
 """Of the adapter, where an experiment does not say what is searched."""
 
 
-def write_out(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> Sweep:
+def write_out_space(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> Sweep:
     """The sweep with every dimension explicit; an empty space is the experiment's own adapter and its learning rate."""
     space: dict[str, Dimension] = {}
     given = experiment.sweep.space or {"adapter": [experiment.adapter.name], "training.adapter.lr": LEARNING_RATES}
     for path, dimension in given.items():
         try:
             info = _find(path, experiment, given, registry)
-            space[path] = _components(path, info, dimension) if path in component_paths() else checked(dimension, info)
+            space[path] = (
+                _components(path, info, dimension) if path in component_paths() else checked_dimension(dimension, info)
+            )
             brought = _brought(path, space[path], experiment, registry)
             space.update({below: dimension for below, dimension in brought.items() if below not in given})
         except (PluginError, ValueError) as error:
-            complaints.append(Complaint(f"sweep.space.{path}", reason_of(error)))
+            complaints.append(Complaint(f"sweep.space.{path}", first_reason(error)))
     return experiment.sweep.model_copy(update={"space": space})
 
 
-def suggest(trial: optuna.trial.BaseTrial, sweep: Sweep) -> dict[str, Any]:
+def suggest_values(trial: optuna.trial.BaseTrial, sweep: Sweep) -> dict[str, Any]:
     """One trial's values by dotted path. Options of a component are asked for only where it was chosen."""
     values: dict[str, Any] = {}
     for path, dimension in _applying(sweep.space, values):
@@ -82,14 +84,14 @@ def default_values(experiment: Experiment) -> dict[str, Any]:
         values[path] = next(iter(value)) if path in kinds and value is not None else value
         if isinstance(dimension, Range) and not dimension.integer and isinstance(value, int):
             values[path] = float(value)
-        if not contains(dimension, values[path]):
+        if not contains_value(dimension, values[path]):
             return {}
     return values
 
 
 def params_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values as Optuna's parameters hold them, such as for ``enqueue_trial``."""
-    return {path: label(value) for path, value in values.items()}
+    return {path: choice_label(value) for path, value in values.items()}
 
 
 def space_hash(sweep: Sweep) -> str:
@@ -98,7 +100,7 @@ def space_hash(sweep: Sweep) -> str:
     return hashlib.sha256(json.dumps(dumped, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def size(sweep: Sweep) -> int | None:
+def count_configurations(sweep: Sweep) -> int | None:
     """The number of different configurations; None where a dimension is continuous."""
     total, space = 1.0, sweep.space
     owners = [path for path in component_paths() if path in space]
@@ -108,13 +110,13 @@ def size(sweep: Sweep) -> int | None:
         if path in owners and isinstance(dimension, list):
             total *= sum(math.prod(_sizes(space, f"{path}.{name}.")) for name in dimension)
         else:
-            total *= size_of(dimension)
+            total *= count_values(dimension)
     return int(total) if math.isfinite(total) else None
 
 
 def _suggest(trial: optuna.trial.BaseTrial, path: str, dimension: Dimension) -> Any:
     if isinstance(dimension, list):
-        labels = [label(choice) for choice in dimension]
+        labels = [choice_label(choice) for choice in dimension]
         return dimension[labels.index(trial.suggest_categorical(path, labels))]
     low, high, step, log = dimension.low, dimension.high, dimension.step, dimension.log
     if dimension.integer:
@@ -143,7 +145,11 @@ def _brought(path: str, dimension: Dimension, experiment: Experiment, registry: 
                 used = registry.components_of(options.model_validate(own[name]), f"{path}.{name}.")
                 brought |= {f"{p}.{ref.name}": registry.find(k, ref.name).component.options for p, k, ref in used}
             found.update(
-                {f"{p}.{option}": below for p, model in brought.items() for option, below in tuned(model).items()}
+                {
+                    f"{p}.{option}": below
+                    for p, model in brought.items()
+                    for option, below in tuned_dimensions(model).items()
+                }
             )
     return found
 
@@ -164,7 +170,9 @@ def _find(path: str, experiment: Experiment, space: Mapping[str, Dimension], reg
         if info is None:
             raise ValueError(f"there is no '{key}' in '{walked or 'the experiment'}'{_hint(key, model.model_fields)}")
         walked = f"{walked}.{key}" if walked else key
-        inner = [t for t in unwrap(info.annotation, [])[0] if isinstance(t, type) and issubclass(t, BaseModel)]
+        inner = [
+            t for t in unwrap_annotation(info.annotation, [])[0] if isinstance(t, type) and issubclass(t, BaseModel)
+        ]
         if kind := kind_of(info):
             if rest.partition(".")[0].isdigit():
                 key, _, rest = rest.partition(".")
@@ -201,14 +209,14 @@ def _chosen(path: str, rest: str, experiment: Experiment, space: Mapping[str, Di
 
 
 def _components(path: str, info: FieldInfo, dimension: Dimension) -> list[Any]:
-    optional = NoneType in unwrap(info.annotation, [])[0]
+    optional = NoneType in unwrap_annotation(info.annotation, [])[0]
     if not isinstance(dimension, list) or not all(isinstance(n, str) or (optional and n is None) for n in dimension):
         raise ValueError(f"a component is searched over a list of names; its options are paths: {path}.NAME.OPTION")
-    return distinct(dimension)
+    return distinct_choices(dimension)
 
 
 def _sizes(space: Mapping[str, Dimension], prefix: str) -> list[float]:
-    return [size_of(dimension) for path, dimension in space.items() if path.startswith(prefix)]
+    return [count_values(dimension) for path, dimension in space.items() if path.startswith(prefix)]
 
 
 def _hint(key: str, known: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ class Complaint:
         return replace(self, path=f"{prefix}.{self.path}" if self.path else prefix)
 
 
-def complaints_of(error: ValidationError, model: type[BaseModel]) -> list[Complaint]:
+def complaints_from(error: ValidationError, model: type[BaseModel]) -> list[Complaint]:
     """pydantic's findings in the user's terms, with "did you mean" for unknown keys."""
     return [_complaint(item, model) for item in error.errors(include_url=False)]
 
@@ -35,7 +35,7 @@ def raise_complaints(complaints: Sequence[Complaint], source: str, lines: Mappin
         raise ConfigError("\n".join(dict.fromkeys(_sentence(c, source, lines) for c in complaints)))
 
 
-def closest(name: str, known: Iterable[str]) -> str:
+def suggest_name(name: str, known: Iterable[str]) -> str:
     """What a name that is not known may have meant."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1)

@@ -23,7 +23,9 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise ConfigError(f"--set {text}: the value is not valid YAML ({_problem(error)})") from None
 
 
-def read(path: Path, components: Container[str], chain: tuple[Path, ...] = ()) -> tuple[dict[str, Any], dict[str, str]]:
+def read_experiment(
+    path: Path, components: Container[str], chain: tuple[Path, ...] = ()
+) -> tuple[dict[str, Any], dict[str, str]]:
     """A file's mapping merged over what it ``extends``, and dotted path -> "file:line" of everything in it."""
     if path.resolve() in chain:
         raise ConfigError(f"{path}: 'extends' runs in a circle: {' -> '.join(map(str, [*chain, path]))}")
@@ -33,7 +35,7 @@ def read(path: Path, components: Container[str], chain: tuple[Path, ...] = ()) -
     if not (isinstance(parents, list) and all(isinstance(p, str) for p in parents)):
         raise ConfigError(f"{lines['extends']}: extends: expected a file or a list of files (got {parents!r})")
     for parent in reversed(parents):
-        below, below_lines = read(path.parent / parent, components, (*chain, path.resolve()))
+        below, below_lines = read_experiment(path.parent / parent, components, (*chain, path.resolve()))
         data, lines = merge(below, data, components), {**below_lines, **lines}
     return data, lines
 

@@ -63,7 +63,7 @@ class Moments:
         return max(self.squares / self.count - (self.total / self.count) ** 2, 0.0)
 
 
-class Guess:
+class LinearPrediction:
     """The texture as a linear filter of the structure and a constant, one for each channel: fitted, then judged."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class _Tally:
 
     ref: Ref
     decomposition: Decomposer
-    guess: Guess = field(default_factory=Guess)
+    guess: LinearPrediction = field(default_factory=LinearPrediction)
     texture: Moments = field(default_factory=Moments)
     elapsed_s: float = 0.0
     ratios: list[float] = field(default_factory=list)
@@ -111,7 +111,7 @@ class _Tally:
         return Row(self.ref.name, self.ref.options, std, self.guess.r2(), speed, median(self.ratios))
 
 
-def compare(
+def compare_decompositions(
     registry: Registry,
     refs: Sequence[Ref],
     photographs: Sequence[Path],
@@ -132,7 +132,9 @@ def compare(
         with _blamed(name, pictures[0]):  # what a first call costs is not timed
             decompose(load_image(pictures[0])[None, :, :64, :64], decomposition)
     megapixels = 0.0
-    turns = chain(((p, Guess.fit) for p in pictures[::2]), ((p, Guess.judge) for p in pictures[1::2]))
+    turns = chain(
+        ((p, LinearPrediction.fit) for p in pictures[::2]), ((p, LinearPrediction.judge) for p in pictures[1::2])
+    )
     for done, (path, take) in enumerate(turns):
         progress(done, len(pictures))
         picture = load_image(path)[None]

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from texprior.config.schema_studies import Range
-from texprior.config.search_dimension import allowed, tuned
+from texprior.config.search_dimension import allowed_range, tuned_dimensions
 from texprior.errors import ConfigError
 from texprior.flow.decompose import Decomposer, decompose
 from texprior.plugin import Decomposition, Ref
@@ -90,7 +90,7 @@ def match_strength(
     """
     option = strength_of(registry, ref)
     options = registry.find("decomposition", ref.name).component.options
-    whole, first = allowed(options, option), tuned(options).get(option)
+    whole, first = allowed_range(options, option), tuned_dimensions(options).get(option)
     dimension = first if isinstance(first, Range) else whole
     if dimension is None:
         raise ConfigError(f"decomposition '{ref.name}': its strength '{option}' has no bounds to search between")

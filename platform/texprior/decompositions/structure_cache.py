@@ -40,7 +40,7 @@ _SLACK = 0.9
 log = logging.getLogger(__name__)
 
 
-class LayerCache:
+class StructureCache:
     """A folder of layers under hashes, bounded: beyond ``room`` bytes those go that were not used for the longest time.
 
     Each process counts what it writes and looks at the folder when that may fill it, so that several together may
@@ -92,10 +92,12 @@ class LayerCache:
         self._seen, self._written = total, 0
 
 
-class Remembered:
+class CachedDecomposition:
     """A decomposition whose structures are looked up before they are computed; the texture is what they leave."""
 
-    def __init__(self, decomposition: Decomposer, cache: LayerCache, identity: str, about: Mapping[str, Any]) -> None:
+    def __init__(
+        self, decomposition: Decomposer, cache: StructureCache, identity: str, about: Mapping[str, Any]
+    ) -> None:
         self.decomposition, self.cache, self.identity, self.about = decomposition, cache, identity, about
 
     def __call__(self, image_BCHW: Tensor) -> Layers:

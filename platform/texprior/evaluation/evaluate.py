@@ -20,7 +20,7 @@ from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.measure import Gathered, ImageMetric, measure
 from texprior.flow.recompose import recompose
-from texprior.models.build import Model, remembering
+from texprior.models.build import Model, with_structure_cache
 from texprior.models.inputs import Inputs, inputs_of
 from texprior.pipeline import restore
 from texprior.runtime.session import Session
@@ -86,7 +86,7 @@ def evaluate(session: Session, model: Model, keep: Keep = lambda _number, _key, 
     by = choice.choose_by or experiment.sweep.metric
     if len(choice.texture_strengths) > 1 and by not in better:
         raise ConfigError(f"evaluation.choose_by: '{by}' is not measured; the experiment measures {', '.join(better)}")
-    prior = remembering(session, model.prior)
+    prior = with_structure_cache(session, model.prior)
     scores: list[Score] = []
     sheet: list[dict[str, Tensor]] = []
     spent: list[Spent] = []
@@ -195,7 +195,7 @@ def _visible(texture: Tensor) -> Tensor:
     return (0.5 + 4 * texture).clamp(0, 1)
 
 
-def write(evaluated: Evaluated, folder: Path) -> None:
+def write_evaluation(evaluated: Evaluated, folder: Path) -> None:
     """scores.csv and the contact sheet."""
     from texprior.evaluation.contact_sheet import contact_sheet
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from texprior.config.schema import Experiment
-from texprior.evaluation.evaluate import Evaluated, evaluate, write
-from texprior.evaluation.tables import markdown
+from texprior.evaluation.evaluate import Evaluated, evaluate, write_evaluation
+from texprior.evaluation.tables import scores_markdown
 from texprior.flow.image import load_image
 from texprior.models.build import Model
 from texprior.models.folders import CARD, put_section
@@ -16,7 +16,7 @@ from texprior.runtime.session import Session
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluationRun:
     """What an evaluation found, the folder with scores.csv and sheet.png, and where its run is shown."""
 
     evaluated: Evaluated
@@ -24,7 +24,7 @@ class Judged:
     run: dict[str, str]
 
 
-def judge(session: Session, model: Model, folder: Path | None = None) -> Judged:
+def run_evaluation(session: Session, model: Model, folder: Path | None = None) -> EvaluationRun:
     """Evaluates a model under a run of its own; by default the files go to ``MODEL/evaluation-SPLIT``."""
     session = session.with_(experiment=judged_experiment(session.experiment, model.experiment))
     split = session.experiment.evaluation.split
@@ -35,9 +35,9 @@ def judge(session: Session, model: Model, folder: Path | None = None) -> Judged:
     )
     with session.tracker.run(info) as run:
         evaluated = evaluate(session, model)
-        write(evaluated, folder)
+        write_evaluation(evaluated, folder)
         run.summary |= evaluated.scores.flat()
-        table = markdown(evaluated.scores)
+        table = scores_markdown(evaluated.scores)
         run.notes.append(table)
         if evaluated.sheet:
             run.image("sheet", load_image(folder / "sheet.png"))
@@ -45,7 +45,7 @@ def judge(session: Session, model: Model, folder: Path | None = None) -> Judged:
         if evaluated.scores.scores:
             put_section(model.folder / CARD, f"Scores on {split}", table)
         where = run.where()
-    return Judged(evaluated, folder, where)
+    return EvaluationRun(evaluated, folder, where)
 
 
 def judged_experiment(experiment: Experiment, of_model: Experiment) -> Experiment:

@@ -126,7 +126,7 @@ def mean_of(values: Sequence[float], resamples: int = 2000) -> Mean:
     return Mean(float(finite.mean()), error, float(low), float(high), finite.size)
 
 
-def read(path: Path) -> Scores:
+def read_scores(path: Path) -> Scores:
     """Scores from their CSV file."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -12,12 +12,12 @@ from texprior.evaluation.scores import Mean, Paired, Scores
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→1"}
 
 
-def headings(better: Mapping[str, str]) -> list[str]:
+def metric_headings(better: Mapping[str, str]) -> list[str]:
     """The metrics with an arrow in the direction that is better."""
     return [f"{metric} {ARROWS[direction]}" for metric, direction in better.items()]
 
 
-def cell(mean: Mean) -> str:
+def mean_cell(mean: Mean) -> str:
     """``mean ± standard error [95 % interval]``."""
     if not mean.pictures:
         return "no finite score"
@@ -26,9 +26,9 @@ def cell(mean: Mean) -> str:
     return f"{mean.mean:.4g} ± {mean.standard_error:.2g} [{mean.low:.4g}, {mean.high:.4g}]"
 
 
-def rows(scores: Scores) -> list[list[str]]:
+def score_rows(scores: Scores) -> list[list[str]]:
     """Method, then a cell for each metric."""
-    return [[method, *(cell(row[metric]) for metric in scores.better)] for method, row in scores.summary().items()]
+    return [[method, *(mean_cell(row[metric]) for metric in scores.better)] for method, row in scores.summary().items()]
 
 
 def paired_cell(paired: Paired) -> str:
@@ -48,7 +48,7 @@ def paired_rows(scores: Scores, baseline: str = "predictor") -> list[list[str]]:
 PAIRED = "Restored minus predictor, picture by picture: mean, 95 % bootstrap interval, pictures on which it is better."
 
 
-def explanation(scores: Scores) -> str:
+def explain_table(scores: Scores) -> str:
     """What the table shows, in a sentence."""
     pictures = len({s.picture for s in scores.scores})
     text = f"Mean over {pictures} picture{'s' * (pictures != 1)} ± standard error, with the 95 % bootstrap interval"
@@ -59,19 +59,23 @@ def explanation(scores: Scores) -> str:
     return f"{text}."
 
 
-def markdown(scores: Scores) -> str:
+def scores_markdown(scores: Scores) -> str:
     """The tables for a model card."""
-    text = f"{explanation(scores)}\n\n{_table(scores, rows(scores))}"
+    text = f"{explain_table(scores)}\n\n{_table(scores, score_rows(scores))}"
     differences = paired_rows(scores)
     return f"{text}\n{PAIRED}\n\n{_table(scores, differences)}" if differences else text
 
 
 def _table(scores: Scores, found: Sequence[Sequence[str]]) -> str:
-    lines: list[Sequence[str]] = [["method", *headings(scores.better)], ["---"] * (len(scores.better) + 1), *found]
+    lines: list[Sequence[str]] = [
+        ["method", *metric_headings(scores.better)],
+        ["---"] * (len(scores.better) + 1),
+        *found,
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def as_json(scores: Scores) -> dict[str, dict[str, dict[str, float]]]:
+def scores_json(scores: Scores) -> dict[str, dict[str, dict[str, float]]]:
     """Method -> metric -> mean, standard error, interval and number of pictures."""
     return {m: {k: asdict(mean) for k, mean in row.items()} for m, row in scores.summary().items()}
 

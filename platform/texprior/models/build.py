@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from texprior.config.schema import Experiment, Sampling
-from texprior.decompositions.structure_cache import SLOW, VERSION, LayerCache, Remembered
+from texprior.decompositions.structure_cache import SLOW, VERSION, CachedDecomposition, StructureCache
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter
@@ -22,7 +22,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import DenoiserNet, SemanticEncoder
 from texprior.flow.unfreeze import Unfrozen
 from texprior.registry import Registry
-from texprior.runtime.identity import program_of
+from texprior.runtime.identity import program_digest
 from texprior.runtime.session import Session
 
 
@@ -60,7 +60,7 @@ class Model:
     registry: Registry
 
 
-def placed(module: Any, device: torch.device) -> Any:
+def to_device(module: Any, device: torch.device) -> Any:
     """A network on its device, with the channels last, which convolutions are faster with."""
     if not isinstance(module, nn.Module):
         return module
@@ -69,12 +69,12 @@ def placed(module: Any, device: torch.device) -> Any:
 
 def build_prior(session: Session, scale: float, folder: Path) -> Prior:
     """A prior with initial weights."""
-    encoder = placed(session.build("encoder"), session.device)
-    network = session.build("denoiser", code_width=encoder.width, attention=attention(session))
+    encoder = to_device(session.build("encoder"), session.device)
+    network = session.build("denoiser", code_width=encoder.width, attention=build_attention(session))
     require_grid(session.experiment.sampling, network)
     return Prior(
         session.experiment,
-        placed(network, session.device),
+        to_device(network, session.device),
         encoder,
         session.build("decomposition"),
         scale,
@@ -98,7 +98,7 @@ def require_grid(settings: Sampling, network: DenoiserNet, predictor: InitialPre
             )
 
 
-def attention(session: Session) -> Any:
+def build_attention(session: Session) -> Any:
     """The attention backend, after it was tried on the session's device. Raises ConfigError where it does not work."""
     backend = session.build("attention")
     reason = backend.available(session.device, torch.float32)
@@ -112,10 +112,10 @@ def build_adapter(session: Session, prior: Prior) -> DenoiserAdapter:
     """An adapter with initial weights for the prior's denoiser. Raises ConfigError where they do not go together."""
     adapter: DenoiserAdapter = session.build("adapter", denoiser=prior.network)
     unfreeze = session.experiment.process.unfreeze
-    return placed(adapter if unfreeze == "none" else Unfrozen(adapter, prior.network, unfreeze), session.device)  # type: ignore[no-any-return]
+    return to_device(adapter if unfreeze == "none" else Unfrozen(adapter, prior.network, unfreeze), session.device)  # type: ignore[no-any-return]
 
 
-def remembering(session: Session, prior: Prior) -> Prior:
+def with_structure_cache(session: Session, prior: Prior) -> Prior:
     """The prior with the structures of its decomposition kept on disk if that is tagged slow; else as it is.
 
     The folder is ``TEXPRIOR_CACHE``, or ``cache`` beside the session's training folders; ``data.disk_cache_mb`` bounds
@@ -126,15 +126,17 @@ def remembering(session: Session, prior: Prior) -> Prior:
     if SLOW not in entry.component.tags or not room_mb:
         return prior
     root = Path(os.environ.get("TEXPRIOR_CACHE") or session.root / "cache")
-    cache = LayerCache(root / "structures", room_mb * 2**20)
+    cache = StructureCache(root / "structures", room_mb * 2**20)
     about = {
         "decomposition": entry.qualified,
         "options": session.registry.options_of("decomposition", ref).model_dump(mode="json"),
     }
-    identity = json.dumps([VERSION, about, entry.plugin.version, program_of(entry), torch.__version__], sort_keys=True)
-    return replace(prior, decomposition=Remembered(prior.decomposition, cache, identity, about))
+    identity = json.dumps(
+        [VERSION, about, entry.plugin.version, program_digest(entry), torch.__version__], sort_keys=True
+    )
+    return replace(prior, decomposition=CachedDecomposition(prior.decomposition, cache, identity, about))
 
 
-def count(network: nn.Module, trainable_only: bool = False) -> int:
+def count_parameters(network: nn.Module, trainable_only: bool = False) -> int:
     """Number of parameters."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad or not trainable_only)

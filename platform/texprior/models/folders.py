@@ -13,7 +13,7 @@ from texprior.config.schema import Experiment
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.predict import InitialPredictor
-from texprior.models.build import Model, Prior, build_adapter, build_prior, placed, require_grid
+from texprior.models.build import Model, Prior, build_adapter, build_prior, require_grid, to_device
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, load_tensors, require_folder, save_tensors, sha256, write_atomically
@@ -56,7 +56,7 @@ def save_predictor(folder: Path, experiment: Experiment, weights: dict[str, Tens
 def load_predictor(folder: Path, session: Session) -> InitialPredictor:
     """A trained predictor, frozen."""
     require_folder(folder, "predictor", CONFIG, PREDICTOR)
-    predictor: InitialPredictor = placed(session.build("predictor"), session.device)
+    predictor: InitialPredictor = to_device(session.build("predictor"), session.device)
     _load(predictor, load_tensors(folder / PREDICTOR)[0], folder)
     return predictor
 
@@ -88,7 +88,7 @@ def load_model(folder: Path, registry: Registry, prior: Path | None = None, sess
     return Model(inner.experiment, loaded, predictor, adapter, process, folder, registry)
 
 
-def identify(folder: Path, session: Session) -> tuple[Experiment, Path, list[str]]:
+def identify_model(folder: Path, session: Session) -> tuple[Experiment, Path, list[str]]:
     """A model's experiment, its prior's folder, and what its networks are by content; builds none of them.
 
     Raises ConfigError where the folder is no model, or its prior is missing.

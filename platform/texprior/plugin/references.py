@@ -78,7 +78,7 @@ def refs_of(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, Re
             yield from refs_of(value, f"{path}.")
 
 
-def fault_of(options: type[BaseModel], kinds: Container[str], inside: str = "") -> str:
+def check_references(options: type[BaseModel], kinds: Container[str], inside: str = "") -> str:
     """What is wrong with the components that a component's options name, in a sentence; empty where nothing is."""
     for name, info in options.model_fields.items():
         kind, option = kind_of(info), f"option '{inside}{name}'"
@@ -90,7 +90,7 @@ def fault_of(options: type[BaseModel], kinds: Container[str], inside: str = "") 
         if Ref in inner and not kind:
             return f"{option} names a component; mark it with its kind: Annotated[Ref, Kind('degradation')]"
         for model in inner:
-            if model is not Ref and (fault := fault_of(model, kinds, f"{inside}{name}.")):
+            if model is not Ref and (fault := check_references(model, kinds, f"{inside}{name}.")):
                 return fault
     return ""
 

@@ -19,7 +19,7 @@ import pluggy
 from texprior._version import __version__
 from texprior.errors import PluginError
 from texprior.plugin import API, GROUP, HOOK_OF_KIND, Component, Hooks, Options
-from texprior.plugin.references import fault_of
+from texprior.plugin.references import check_references
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
 _IMPL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -67,13 +67,13 @@ def installed_plugins(disabled: Iterable[str] = ()) -> list[Plugin]:
     return [found[name] for name in sorted(found)]
 
 
-def of_file(path: Path) -> Plugin:
+def plugin_of_file(path: Path) -> Plugin:
     """The plugin that is a single file."""
     file = path.resolve()
     return _load(canonical(path.stem), _sha256([file]), lambda: [_import_file(file)], str(file))
 
 
-def of_module(module: ModuleType) -> Plugin:
+def plugin_of_module(module: ModuleType) -> Plugin:
     """The plugin that is a module, such as one of a notebook."""
     files = _files_of(module)
     alone = str(files[0]) if len(files) == 1 and not hasattr(module, "__path__") else ""
@@ -186,7 +186,7 @@ def _check(component: Any, record: type[Component], hook: str) -> None:
         raise PluginError(f"'{component.name}': impl must read 'package.module:Class', not '{component.impl}'")
     if not (isinstance(component.options, type) and issubclass(component.options, Options)):
         raise PluginError(f"'{component.name}': options must be a class derived from texprior.plugin.Options")
-    if fault := fault_of(component.options, HOOK_OF_KIND):
+    if fault := check_references(component.options, HOOK_OF_KIND):
         raise PluginError(f"'{component.name}': {fault}")
 
 

@@ -12,7 +12,7 @@ from texprior.registry.registry import IN_USE, Entry, Registry
 
 
 @dataclass(frozen=True)
-class Blame:
+class ErrorSource:
     """The component that an error came from, and where. ``raised`` is false where it gave what cannot be used."""
 
     entry: Entry
@@ -26,7 +26,7 @@ class Blame:
         return f"{who} {'raised' if self.raised else 'gave what cannot be used:'} {what} (at {self.place})"
 
 
-def blamed(error: BaseException) -> Blame | None:
+def find_source(error: BaseException) -> ErrorSource | None:
     """The component that an error came from; None where no component had a part in it.
 
     It is the innermost one in the traceback: a network that a sampler called, not the sampler.
@@ -36,13 +36,13 @@ def blamed(error: BaseException) -> Blame | None:
         for frame, line in frames:
             for entry, implementation in IN_USE.values():
                 if surely(frame, entry, implementation):
-                    return Blame(entry, f"{Path(frame.f_code.co_filename).name}, line {line}", raised)
+                    return ErrorSource(entry, f"{Path(frame.f_code.co_filename).name}, line {line}", raised)
     return None
 
 
-def reason_of(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """An error as a run's record keeps it: with the component that it came from."""
-    found = blamed(error)
+    found = find_source(error)
     return found.sentence(error) if found else f"{type(error).__name__}: {error}"
 
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from texprior.errors import PluginError
 from texprior.plugin import Component, Options, Ref
 from texprior.plugin.references import kinds_of, refs_of
-from texprior.registry.discovery import Plugin, canonical, installed_plugins, of_file, of_module
+from texprior.registry.discovery import Plugin, canonical, installed_plugins, plugin_of_file, plugin_of_module
 
 __all__ = ["Entry", "Plugin", "Registry", "canonical", "load_implementation"]
 
@@ -60,9 +60,9 @@ class Registry:
     def register(self, source: ModuleType | str | Path) -> Plugin:
         """Adds a module, or a file whose content hash becomes its version. Raises PluginError where it fails."""
         if isinstance(source, ModuleType):
-            plugin = of_module(source)
+            plugin = plugin_of_module(source)
         elif Path(source).is_file():
-            plugin = of_file(Path(source))
+            plugin = plugin_of_file(Path(source))
         else:
             raise PluginError(f"plugin file {source}: there is no such file")
         if plugin.status != "loaded":

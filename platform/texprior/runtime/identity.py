@@ -48,7 +48,7 @@ OWN = "texprior"
 """The distribution whose version is in no hash: its changelog says what changes results."""
 
 
-def identity(experiment: Experiment) -> dict[str, Any]:
+def experiment_identity(experiment: Experiment) -> dict[str, Any]:
     """All of an experiment that can change its scores."""
     free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation"}
     data: dict[str, Any] = experiment.model_dump(mode="json", exclude=free)
@@ -60,11 +60,14 @@ def identity(experiment: Experiment) -> dict[str, Any]:
 
 
 def stored_identity(config: Path) -> dict[str, Any]:
-    """``identity`` of an experiment that lies in a file. Raises OSError, YAMLError or ValueError where it cannot be."""
-    return identity(Experiment.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
+    """Reads an experiment from a file and returns its ``experiment_identity``.
+
+    Raises OSError, YAMLError or ValueError if the file cannot be read or is no experiment.
+    """
+    return experiment_identity(Experiment.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
 
 
-def others_in_use(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:
+def foreign_components(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:
     """The components, of a training's parts or of all that matter to scores, that are not texprior's own.
 
     Each with its version and a hash of its program: an edit or an upgrade is another training, but of nothing that does
@@ -76,11 +79,11 @@ def others_in_use(session: Session, parts: tuple[str, ...] | None = None) -> lis
         entry = registry.find(kind, ref.name)
         if of_parts and kind != "events" and entry.plugin.distribution != OWN:
             (tag,) = component_tag(registry, path, kind, ref).values()
-            found.append(f"{tag} {program_of(entry)}" if entry.plugin.installed else tag)
+            found.append(f"{tag} {program_digest(entry)}" if entry.plugin.installed else tag)
     return sorted(found)
 
 
-def program_of(entry: Entry) -> str:
+def program_digest(entry: Entry) -> str:
     """A hash of the files that a component's implementation lies among: who edits a filter gets new structures."""
     if not entry.plugin.installed:  # a single file, whose content is its version
         return entry.plugin.version

@@ -117,5 +117,5 @@ Progress = Callable[[str, int, int, Mapping[str, float]], None]
 """Called with what is being done, how much of how much, and values to show."""
 
 
-def silent(_what: str, _done: int, _total: int, _values: Mapping[str, float]) -> None:
+def no_progress(_what: str, _done: int, _total: int, _values: Mapping[str, float]) -> None:
     """Shows nothing."""

@@ -16,7 +16,7 @@ from texprior.track.observer import DataInput
 
 
 @functools.cache
-def commit() -> str:
+def current_commit() -> str:
     """The git commit that the command runs in, with ``+`` where files differ from it; empty where there is none."""
 
     def git(*arguments: str) -> str:
@@ -29,11 +29,11 @@ def commit() -> str:
         return ""
 
 
-def tags_of(experiment: Experiment) -> dict[str, str]:
+def provenance_tags(experiment: Experiment) -> dict[str, str]:
     """The commit, where there is one, and the budgets in images."""
     trainings = {name: getattr(experiment.training, name).budget.images for name in ("prior", "predictor", "adapter")}
     budgets = {"texprior.budget": ", ".join(f"{name} {images} images" for name, images in trainings.items())}
-    return {**budgets, **({"texprior.commit": c} if (c := commit()) else {})}
+    return {**budgets, **({"texprior.commit": c} if (c := current_commit()) else {})}
 
 
 def data_input(data: Data, split: str, keys: Sequence[str]) -> DataInput:
@@ -45,13 +45,13 @@ def data_input(data: Data, split: str, keys: Sequence[str]) -> DataInput:
     return DataInput(context, f"{ref.name} {split}", digest, source, len(keys))
 
 
-def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
+def flatten_paths(data: Any, prefix: str = "") -> dict[str, Any]:
     """Nested mappings and lists as dotted paths."""
     items: Iterable[tuple[Any, Any]] = data.items() if isinstance(data, dict) else enumerate(data)
     flat: dict[str, Any] = {}
     for key, value in items:
         if isinstance(value, dict | list) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
+            flat |= flatten_paths(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value
     return flat

@@ -11,10 +11,10 @@ from texprior.config.schema import Experiment
 from texprior.errors import ConfigError
 from texprior.plugin.references import refs_of
 from texprior.registry import Registry
-from texprior.runtime.progress import Progress, silent
-from texprior.runtime.run_record import citations_of, component_tags, data_input, flatten, tags_of
-from texprior.runtime.split_overlap import overlap
-from texprior.runtime.team import ALONE, Team, join, launched, own_device
+from texprior.runtime.progress import Progress, no_progress
+from texprior.runtime.run_record import citations_of, component_tags, data_input, flatten_paths, provenance_tags
+from texprior.runtime.split_overlap import find_overlap
+from texprior.runtime.team import ALONE, Team, is_launched, join_team, own_device
 from texprior.store import runs_root
 from texprior.track import DataInput, Observer, RunInfo, Tracker
 from texprior.track.unsent import FOLDER, Unsent
@@ -34,7 +34,7 @@ class Session:
     registry: Registry
     tracker: Tracker = field(default_factory=Tracker)
     root: Path = field(default_factory=runs_root)
-    progress: Progress = silent
+    progress: Progress = no_progress
     say: Callable[[str], None] = lambda _message: None
     parent_run: str = ""
     fresh: bool = False
@@ -55,9 +55,9 @@ class Session:
 
         if experiment.threads:
             torch.set_num_threads(experiment.threads)
-        if launched() and not parallel:
+        if is_launched() and not parallel:
             raise ConfigError("torchrun started several processes, but only 'prior' and 'adapt' share their work")
-        team = join(cls(experiment, registry).device)
+        team = join_team(cls(experiment, registry).device)
         if not team.leads:
             return cls(experiment, registry, team=team, fresh=bool(how.get("fresh")))
         root = how.pop("root", None) or runs_root()
@@ -113,7 +113,7 @@ class Session:
             shared = sorted(set(here[1]) & set(here[0].keys(earlier)))
         else:
             there = self.build(f"data.{earlier}")
-            shared = overlap(here, (there, list(there.keys(earlier))))
+            shared = find_overlap(here, (there, list(there.keys(earlier))))
         if shared:
             what = "1 picture" if len(shared) == 1 else f"{len(shared)} pictures"
             raise ConfigError(f"data.{split}: shares {what} with data.{earlier}, such as {shared[0]}")
@@ -141,10 +141,10 @@ class Session:
             name=name,
             stage=stage,
             parent=self.parent_run,
-            params=flatten(data),
+            params=flatten_paths(data),
             tags={
                 "texprior.stage": stage,
-                **tags_of(self.experiment),
+                **provenance_tags(self.experiment),
                 **component_tags(self.experiment, self.registry),
                 **tags,
             },

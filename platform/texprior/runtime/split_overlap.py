@@ -14,7 +14,7 @@ Keyed = tuple[Any, Sequence[str]]
 """A data set and its keys."""
 
 
-def overlap(here: Keyed, there: Keyed) -> list[str]:
+def find_overlap(here: Keyed, there: Keyed) -> list[str]:
     """The keys of one data set whose picture is in another one too, sorted.
 
     A data set that says where a picture comes from (``source(key)``) is compared by that, and by content: files of

@@ -68,14 +68,14 @@ class Team:
 ALONE = Team()
 
 
-def launched() -> bool:
+def is_launched() -> bool:
     """Whether torchrun started this process beside others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def join(device: torch.device) -> Team:
+def join_team(device: torch.device) -> Team:
     """This process's team, from what torchrun set: NCCL between GPUs, gloo between CPUs."""
-    if not launched():
+    if not is_launched():
         return Team()
     import torch.distributed as dist
 
@@ -84,7 +84,7 @@ def join(device: torch.device) -> Team:
     return Team(dist.get_rank(), dist.get_world_size())
 
 
-def leave() -> None:
+def leave_team() -> None:
     """Ends the team, so that torchrun sees every process end by itself."""
     import torch.distributed as dist
 
@@ -94,4 +94,4 @@ def leave() -> None:
 
 def own_device(name: str) -> str:
     """The device of this process: each process of a machine takes a GPU of its own where GPUs are used."""
-    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" and launched() else name
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" and is_launched() else name

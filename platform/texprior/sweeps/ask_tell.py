@@ -16,16 +16,16 @@ from texprior.config import search_space, with_overrides
 from texprior.config.schema import Experiment
 from texprior.errors import Interrupted, TexpriorError
 from texprior.registry import Registry
-from texprior.registry.error_source import reason_of
-from texprior.sweeps.dead_workers import alive, put_back, release_stale, this_worker
-from texprior.sweeps.records import Asked, Better, Objective, Pruned, SweepResult, TrialRecord
-from texprior.sweeps.search_strategy import hopeless, pruner_for, sampler_for
-from texprior.sweeps.study import counted, enqueue_own, open_study, record_of, result_of
+from texprior.registry.error_source import describe_error
+from texprior.sweeps.dead_workers import release_dead_trials, requeue_trial, send_heartbeats, this_worker
+from texprior.sweeps.records import AskedTrial, Better, Objective, Pruned, SweepResult, TrialRecord
+from texprior.sweeps.search_strategy import pruner_for, sampler_for, should_prune
+from texprior.sweeps.study import count_trials, enqueue_own_configuration, open_study, record_of, result_of
 
 log = logging.getLogger(__name__)
 
 
-def run_sweep(
+def run_trials(
     experiment: Experiment,
     registry: Registry,
     objective: Objective,
@@ -48,16 +48,16 @@ def run_sweep(
     found dead.
     """
     sweep, repeats = experiment.sweep, 0
-    wanted, possible = trials or sweep.trials, search_space.size(sweep)
+    wanted, possible = trials or sweep.trials, search_space.count_configurations(sweep)
     study = open_study(experiment, storage, objectives, shared, say, programs)
     study.pruner = pruner_for(sweep)
     _bury(study, sweep.retries, died)
-    enqueue_own(study, experiment)
-    while counted(study) < min(wanted, possible or wanted):
+    enqueue_own_configuration(study, experiment)
+    while count_trials(study) < min(wanted, possible or wanted):
         study.sampler = sampler_for(sweep, wanted, possible, repeats)
         trial = _asked(study)
         trial.set_user_attr("worker", this_worker())
-        values = search_space.suggest(trial, sweep)
+        values = search_space.suggest_values(trial, sweep)
         known = _known(study, trial)
         repeats = repeats + 1 if known else 0
         if known:
@@ -70,7 +70,7 @@ def run_sweep(
 
 
 def _bury(study: optuna.Study, retries: int, died: Callable[[TrialRecord], None]) -> None:
-    for number in release_stale(study, retries):
+    for number in release_dead_trials(study, retries):
         died(record_of(_frozen(study, number)))
 
 
@@ -96,24 +96,24 @@ def _run(
         _judge(study, trial, images_seen, _targets(scores, objectives), experiment.sweep.patience)
 
     try:
-        with alive(study, trial):
+        with send_heartbeats(study, trial):
             resolved = with_overrides(experiment, values, registry)
-            scores = objective(Asked(trial.number, resolved, report, partial(trial.set_user_attr, "run")))
+            scores = objective(AskedTrial(trial.number, resolved, report, partial(trial.set_user_attr, "run")))
         trial.set_user_attr("values", {name: float(score) for name, score in scores.items()})
         study.tell(trial, _targets(scores, objectives))
     except Exception as error:
         if isinstance(error, Interrupted):
-            put_back(study, _frozen(study, trial.number))
+            requeue_trial(study, _frozen(study, trial.number))
             raise
         if _frozen(study, trial.number).state.is_finished():  # a heartbeat was late; whoever saw it has queued it again
             log.warning("trial %d was taken for dead meanwhile, and is run again", trial.number)
             return
         pruned = isinstance(error, optuna.TrialPruned) or getattr(error, "run_status", "") == "pruned"
-        trial.set_user_attr("reason", reason_of(error)[:2000])
+        trial.set_user_attr("reason", describe_error(error)[:2000])
         study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
-        log.log(logging.INFO if pruned else logging.WARNING, "trial %d ended: %s", trial.number, reason_of(error))
+        log.log(logging.INFO if pruned else logging.WARNING, "trial %d ended: %s", trial.number, describe_error(error))
     except BaseException:  # Ctrl-C, or the process is asked to end
-        put_back(study, _frozen(study, trial.number))
+        requeue_trial(study, _frozen(study, trial.number))
         raise
 
 
@@ -128,7 +128,7 @@ def _judge(study: optuna.Study, trial: optuna.Trial, images_seen: int, targets: 
     losses, key = [sign * t for sign, t in zip(signs, targets, strict=True)], f"rung {images_seen}"
     trial.set_user_attr(key, losses)
     others = [t.user_attrs[key] for t in study.get_trials(deepcopy=False) if key in t.user_attrs]
-    if hopeless(losses, others, patience):
+    if should_prune(losses, others, patience):
         _prune(images_seen, f"{patience} trials or more are better there and cost no more")
 
 

@@ -8,21 +8,21 @@ from statistics import fmean, stdev
 
 from texprior.errors import Interrupted
 from texprior.evaluation.scores import loss_of
-from texprior.locks import claim, turn
-from texprior.registry.error_source import reason_of
+from texprior.locks import hold_lock, try_lock
+from texprior.registry.error_source import describe_error
 from texprior.sweeps.records import Confirmed, SweepResult, TrialRecord
 from texprior.sweeps.trial import Trials
 
 
-def confirm(trials: Trials, result: SweepResult) -> list[Confirmed]:
+def confirm_best(trials: Trials, result: SweepResult) -> list[Confirmed]:
     """What the fresh seeds say, the best mean first; a training that no worker has done is done here.
 
     A configuration that fails with a fresh seed is named, and is not among them.
     """
     metric = trials.session.experiment.sweep.metric
     rows: dict[int, dict[int, float | None]] = {}
-    for trial, seed in pairs(trials, result):
-        with turn(_lock(trials, trial, seed)):
+    for trial, seed in confirmation_pairs(trials, result):
+        with hold_lock(_lock(trials, trial, seed)):
             rows.setdefault(trial.number, {})[seed] = _value(trials, trial, seed)
     found = []
     for number, row in rows.items():
@@ -33,18 +33,18 @@ def confirm(trials: Trials, result: SweepResult) -> list[Confirmed]:
     return sorted(found, key=lambda c: loss_of(result.objectives[metric], c.mean))
 
 
-def share(trials: Trials, result: SweepResult, worker: int) -> None:
+def confirm_unclaimed(trials: Trials, result: SweepResult, worker: int) -> None:
     """Does every training that nobody is at, each worker beginning with another seed."""
-    work = pairs(trials, result)
+    work = confirmation_pairs(trials, result)
     choice = trials.session.experiment.sweep.confirm
     begin = worker % choice.seeds * len(work) // choice.seeds
     for trial, seed in (*work[begin:], *work[:begin]):
-        with claim(_lock(trials, trial, seed)) as held:
+        with try_lock(_lock(trials, trial, seed)) as held:
             if held:
                 _value(trials, trial, seed)
 
 
-def pairs(trials: Trials, result: SweepResult) -> list[tuple[TrialRecord, int]]:
+def confirmation_pairs(trials: Trials, result: SweepResult) -> list[tuple[TrialRecord, int]]:
     """The best trials with each fresh seed; seeds in the outer loop, as trials share the pictures prepared for one."""
     experiment = trials.session.experiment
     choice, metric = experiment.sweep.confirm, experiment.sweep.metric
@@ -62,7 +62,7 @@ def _value(trials: Trials, trial: TrialRecord, seed: int) -> float | None:
     except Interrupted:
         raise
     except Exception as error:  # out of memory, a diverged training: of the others one may still be the best
-        reason = reason_of(error)
+        reason = describe_error(error)
     if reason:
         trials.session.say(f"trial {trial.number} again, with seed {seed}, failed: {reason}")
     return None if reason else value

@@ -27,19 +27,19 @@ def this_worker() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid()}
 
 
-def release_stale(study: optuna.Study, retries: int) -> list[int]:
+def release_dead_trials(study: optuna.Study, retries: int) -> list[int]:
     """Fails the trials of dead workers and puts them back in the queue, each at most ``retries`` times; their numbers.
 
     A worker on this host is dead when its process is; one on another host when the database, if it keeps heartbeats,
     has not heard of it for ``GRACE_S``. Only the worker that changed the trial's state queues it again.
     """
-    with one_at_a_time(study):
+    with lock_study(study):
         dead = [t for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if _is_dead(study, t)]
         return [trial.number for trial in dead if _fail(study, trial, retries)]
 
 
 @contextmanager
-def one_at_a_time(study: optuna.Study) -> Iterator[None]:
+def lock_study(study: optuna.Study) -> Iterator[None]:
     """Keeps the other workers of a study waiting: SQLite and journal files have no row locks."""
     lock = runs_root() / f".{study.study_name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -47,14 +47,14 @@ def one_at_a_time(study: optuna.Study) -> Iterator[None]:
         yield
 
 
-def put_back(study: optuna.Study, trial: FrozenTrial) -> None:
+def requeue_trial(study: optuna.Study, trial: FrozenTrial) -> None:
     """Ends an interrupted trial and queues its configuration again."""
     if _end(study, trial):
         study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
 
 
 @contextmanager
-def alive(study: optuna.Study, trial: optuna.Trial) -> Iterator[None]:
+def send_heartbeats(study: optuna.Study, trial: optuna.Trial) -> Iterator[None]:
     """Says every ``HEARTBEAT_S`` in a database that keeps heartbeats that this trial's worker lives."""
     storage, ended = study._storage, threading.Event()
     if not _keeps_heartbeats(storage):

@@ -16,7 +16,7 @@ _FEWEST = 4
 """Finished trials below which nothing is said."""
 
 
-def importances(experiment: Experiment, storage: str, study_name: str) -> dict[str, dict[str, float]]:
+def parameter_importances(experiment: Experiment, storage: str, study_name: str) -> dict[str, dict[str, float]]:
     """``all`` and each searched component -> parameter -> share of the explained variance of the first objective.
 
     ``all`` holds the parameters that every trial has; a component's row those of the trials that chose it. Rows of

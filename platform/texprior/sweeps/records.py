@@ -18,7 +18,7 @@ COSTS: dict[str, Better] = {"trainable_parameters": "lower", "calls": "lower", "
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedTrial:
     """A trial that Optuna asked for, as the objective sees it."""
 
     number: int
@@ -30,7 +30,7 @@ class Asked:
     """Told the run that tracks the trial."""
 
 
-Objective = Callable[[Asked], Mapping[str, float]]
+Objective = Callable[[AskedTrial], Mapping[str, float]]
 """A trial -> the mean of every summary metric."""
 
 

@@ -7,18 +7,18 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from texprior.config.dotted_paths import suffix
+from texprior.config.dotted_paths import shortest_suffix
 from texprior.config.schema import component_paths
 from texprior.sweeps.records import Better, StudyDone, TrialRecord
 
 
-def outcome(trial: TrialRecord, objectives: dict[str, Better]) -> str:
+def describe_outcome(trial: TrialRecord, objectives: dict[str, Better]) -> str:
     """A trial's end in words."""
     values = [f"{m} {trial.values[m]:.4g} ({b} is better)" for m, b in objectives.items() if m in trial.values]
     return f"{trial.state}, {', '.join(values) or trial.reason}"
 
 
-def note(done: StudyDone) -> str:
+def sweep_note(done: StudyDone) -> str:
     """Markdown: the best trial, what was confirmed with fresh seeds, the front, and what mattered."""
     metric, better = next(iter(done.objectives.items()))
     best = done.best
@@ -48,11 +48,13 @@ def note(done: StudyDone) -> str:
     return "\n\n".join(sections)
 
 
-def configuration(params: Mapping[str, Any]) -> str:
+def short_configuration(params: Mapping[str, Any]) -> str:
     """A trial's parameters in short: components by their names, options by the shortest end of their path."""
     components = component_paths()
     texts = {path: f"{value:.3g}" if isinstance(value, float) else str(value) for path, value in params.items()}
-    return " ".join(text if path in components else f"{suffix(path, params)}={text}" for path, text in texts.items())
+    return " ".join(
+        text if path in components else f"{shortest_suffix(path, params)}={text}" for path, text in texts.items()
+    )
 
 
 def trials_csv(done: StudyDone) -> str:

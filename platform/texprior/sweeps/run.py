@@ -15,14 +15,14 @@ from typing import cast
 from texprior.errors import ConfigError, TexpriorError
 from texprior.evaluation.metrics import build_metrics
 from texprior.flow.image import load_image
-from texprior.locks import turn
+from texprior.locks import hold_lock
 from texprior.runtime.session import Session
 from texprior.store import write_atomically
-from texprior.sweeps.ask_tell import run_sweep
-from texprior.sweeps.confirm import confirm, pairs
-from texprior.sweeps.importance import importances
+from texprior.sweeps.ask_tell import run_trials
+from texprior.sweeps.confirm import confirm_best, confirmation_pairs
+from texprior.sweeps.importance import parameter_importances
 from texprior.sweeps.records import COSTS, Better, StudyDone, SweepResult, TrialRecord
-from texprior.sweeps.report import outcome
+from texprior.sweeps.report import describe_outcome
 from texprior.sweeps.study import default_storage, programs_of, study_name
 from texprior.sweeps.trial import Trials
 from texprior.sweeps.workers import Job, Launcher, run_workers
@@ -33,7 +33,7 @@ from texprior.training.prior import train_prior
 
 
 @dataclass(frozen=True)
-class Crew:
+class TrialRunners:
     """Who runs the trials: this process, or so many workers."""
 
     workers: int = 1
@@ -53,7 +53,7 @@ def run_study(
     trials: int | None = None,
     storage: str | None = None,
     run: Run | None = None,
-    crew: Crew | None = None,
+    crew: TrialRunners | None = None,
 ) -> StudyDone:
     """Searches the experiment's sweep space until the study holds so many trials.
 
@@ -62,7 +62,7 @@ def run_study(
     """
     objectives, programs = objectives_of(session), programs_of(session)
     name = study_name(session.experiment, programs)
-    place, crew = storage or default_storage(), crew or Crew()
+    place, crew = storage or default_storage(), crew or TrialRunners()
     require_adapters(session, prior)
     with _parent(session, run, name) as parent:
         inner = session.with_(parent_run=parent.info.id)
@@ -76,9 +76,9 @@ def run_study(
         crew.run(job, crew.workers, session.say)
 
         def told(trial: TrialRecord) -> None:
-            session.say(f"trial {trial.number}: {outcome(trial, dict(objectives))}")
+            session.say(f"trial {trial.number}: {describe_outcome(trial, dict(objectives))}")
 
-        result = run_sweep(  # what the workers left to do, which is nothing where all went well
+        result = run_trials(  # what the workers left to do, which is nothing where all went well
             session.experiment,
             session.registry,
             objective,
@@ -94,13 +94,13 @@ def run_study(
         if result.best is None:
             reasons = "; ".join(dict.fromkeys(t.reason for t in result.trials if t.reason))
             raise TexpriorError(f"study {name}: none of its {len(result.trials)} trials finished ({reasons})")
-        undone = [pair for pair in pairs(objective, result) if objective.known(*pair) is None]
+        undone = [pair for pair in confirmation_pairs(objective, result) if objective.known(*pair) is None]
         if len(undone) > 1:
             crew.run(replace(job, confirm=True), len(undone), session.say)
-        confirmed = confirm(objective, result)
+        confirmed = confirm_best(objective, result)
         best = next((t for t in result.trials if confirmed and t.number == confirmed[0].trial), result.best)
         model, scores = objective.outcome(best)
-        importance = importances(session.experiment, place, name)
+        importance = parameter_importances(session.experiment, place, name)
         done = StudyDone(
             name,
             result.storage,
@@ -156,20 +156,22 @@ def _parent(session: Session, run: Run | None, name: str) -> Iterator[Run]:
         return
     info = session.run_info(f"sweep-{name}", f"sweep by {session.experiment.sweep.metric}", "sweep", resume=True)
     with ExitStack() as stack:
-        with turn(session.root / ".locks" / f"{info.id}.lock"):  # one process at a time, so that a study has one run
+        with hold_lock(
+            session.root / ".locks" / f"{info.id}.lock"
+        ):  # one process at a time, so that a study has one run
             opened = stack.enter_context(session.tracker.run(info))
         yield opened
 
 
 def _write_up(run: Run, trials: Trials, done: StudyDone, result: SweepResult) -> None:
     """The winner on the parent run: its scores and numbers as values, all its parameters in words and as a file."""
-    from texprior.sweeps.report import note, trials_csv
+    from texprior.sweeps.report import sweep_note, trials_csv
 
     best = done.best
     numbers = {k: v for k, v in best.params.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     run.summary |= {"best.trial": float(best.number)}
     run.summary |= {f"best.{name}": value for name, value in {**best.values, **numbers}.items()}
-    run.notes.append(note(done))
+    run.notes.append(sweep_note(done))
     folder = trials.session.folder / f"sweep-{trials.study}"
     write_atomically(folder / "best.yaml", trials.experiment_of(best).to_yaml().encode())
     write_atomically(folder / "trials.csv", trials_csv(done).encode())

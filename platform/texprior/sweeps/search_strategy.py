@@ -30,15 +30,15 @@ def sampler_for(sweep: Sweep, wanted: int, possible: int | None, repeats: int) -
     keeps to the known ones. Raises ConfigError for a name or arguments that Optuna does not have.
     """
     if repeats >= _REPEATS:
-        return Keyed(sweep.seed, "random" if possible is None else "untried")
+        return KeyedSampler(sweep.seed, "random" if possible is None else "untried")
     if sweep.sampler.name != AUTO:
-        return Keyed(sweep.seed, sweep.sampler)
-    return Keyed(sweep.seed, "untried" if possible is not None and possible <= wanted else "model")
+        return KeyedSampler(sweep.seed, sweep.sampler)
+    return KeyedSampler(sweep.seed, "untried" if possible is not None and possible <= wanted else "model")
 
 
 def pruner_for(sweep: Sweep) -> BasePruner:
     """The pruner of a sweep by one objective; ``auto`` is the median rule once four trials have ended."""
-    if not sweep.rungs or sweep.also:  # several objectives have a rule of their own, ``hopeless``
+    if not sweep.rungs or sweep.also:  # several objectives have a rule of their own, ``should_prune``
         return NopPruner()
     if sweep.pruner.name == AUTO:
         return MedianPruner(n_startup_trials=4, n_warmup_steps=0)
@@ -53,7 +53,7 @@ def check_names(sweep: Sweep) -> None:
         _sampler(sweep.sampler, 0)
 
 
-def hopeless(values: Sequence[float], others: Sequence[Sequence[float]], patience: int) -> bool:
+def should_prune(values: Sequence[float], others: Sequence[Sequence[float]], patience: int) -> bool:
     """Whether at least ``patience`` others are better in the first value and no worse in every further one.
 
     Values are to be minimised: the first is the restoration metric at a share of the budget, the others are costs.
@@ -86,7 +86,7 @@ _ORDERED = ("GridSampler", "QMCSampler")
 """Samplers that go through one sequence, whose order is a function of their seed: all trials have the same one."""
 
 
-class Keyed(BaseSampler):  # type: ignore[misc]
+class KeyedSampler(BaseSampler):  # type: ignore[misc]
     """A sampler whose random numbers are a function of (seed, trial number): a resumed sweep goes on as it would have.
 
     ``how`` is ``model`` (TPE; options of different components are modelled in groups), ``untried`` (any configuration

@@ -19,10 +19,10 @@ from sqlalchemy.exc import IntegrityError
 from texprior.config import search_space, with_overrides
 from texprior.config.schema import Experiment, component_paths
 from texprior.errors import ConfigError
-from texprior.runtime.identity import others_in_use
+from texprior.runtime.identity import foreign_components
 from texprior.runtime.session import Session
 from texprior.store import runs_root
-from texprior.sweeps.dead_workers import GRACE_S, HEARTBEAT_S, one_at_a_time
+from texprior.sweeps.dead_workers import GRACE_S, HEARTBEAT_S, lock_study
 from texprior.sweeps.records import Better, State, SweepResult, TrialRecord
 from texprior.sweeps.search_strategy import check_names
 
@@ -50,10 +50,10 @@ def programs_of(session: Session) -> list[str]:
         (path, choice) for path, choices in experiment.sweep.space.items() if path in kinds for choice in choices
     ]
     each = [with_overrides(experiment, {path: choice}, session.registry) for path, choice in searched]
-    return sorted({tag for e in (experiment, *each) for tag in others_in_use(session.with_(experiment=e))})
+    return sorted({tag for e in (experiment, *each) for tag in foreign_components(session.with_(experiment=e))})
 
 
-def redacted(storage: str) -> str:
+def redact_storage(storage: str) -> str:
     """A storage's address without its password."""
     return re.sub(r"//([^:/@]*):.*@", r"//\1:***@", storage)
 
@@ -68,7 +68,7 @@ def result_of(study: optuna.Study, storage: str, objectives: Mapping[str, Better
     front = [t for t in ranked if not any(_dominates(losses[o.number], losses[t.number]) for o in finished)]
     best = record_of(ranked[0]) if ranked else None
     shown, records = [record_of(t) for t in front], [record_of(t) for t in ended]
-    return SweepResult(study.study_name, redacted(storage), objectives, records, best, shown)
+    return SweepResult(study.study_name, redact_storage(storage), objectives, records, best, shown)
 
 
 def _dominates(a: list[float], b: list[float]) -> bool:
@@ -178,7 +178,7 @@ def _is_race(error: Exception) -> bool:
 def _unusable(storage: str, error: Exception) -> str:
     problem = (str(error).splitlines() or [type(error).__name__])[0]
     return (
-        f"Optuna's storage {redacted(storage)} cannot be used: {problem}; give --storage an address such as "
+        f"Optuna's storage {redact_storage(storage)} cannot be used: {problem}; give --storage an address such as "
         "sqlite:///sweep.db, journal:sweep.log or postgresql+psycopg://user@host/database"
     )
 
@@ -208,15 +208,15 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
-def enqueue_own(study: optuna.Study, experiment: Experiment) -> None:
+def enqueue_own_configuration(study: optuna.Study, experiment: Experiment) -> None:
     """The experiment's own configuration is the first trial, where the space holds it; of two workers one queues it."""
     own = search_space.default_values(experiment)
-    with one_at_a_time(study):
+    with lock_study(study):
         if own and not study.get_trials(deepcopy=False):
             study.enqueue_trial(search_space.params_of(own), skip_if_exists=True)
 
 
-def counted(study: optuna.Study) -> int:
+def count_trials(study: optuna.Study) -> int:
     """Trials that ended by themselves, and those that are at work."""
     states = [record_of(t).state for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
     return sum(state not in ("duplicate", "interrupted") for state in states)

@@ -12,17 +12,17 @@ from typing import Any
 from texprior.config import with_overrides
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema import Experiment, component_paths
-from texprior.config.search_dimension import label
+from texprior.config.search_dimension import choice_label
 from texprior.evaluation import scores
-from texprior.evaluation.evaluate import Evaluated, evaluate, write
+from texprior.evaluation.evaluate import Evaluated, evaluate, write_evaluation
 from texprior.evaluation.scores import Scores
 from texprior.flow.image import load_image
-from texprior.models.build import Model, count
+from texprior.models.build import Model, count_parameters
 from texprior.models.folders import PREDICTOR, PRIOR, load_model
-from texprior.runtime.identity import identity, stored_identity
+from texprior.runtime.identity import experiment_identity, stored_identity
 from texprior.runtime.session import Session
 from texprior.store import sha256, write_atomically
-from texprior.sweeps.records import Asked, TrialRecord
+from texprior.sweeps.records import AskedTrial, TrialRecord
 from texprior.training.adapter import train_adapter
 
 _GONE = "its worker died; its configuration is run again"
@@ -45,15 +45,15 @@ class Trials:
         weights = {"prior": self.prior / PRIOR, "predictor": self.predictor / PREDICTOR}
         return {f"{name}'s sha256": sha256(path) for name, path in weights.items()}
 
-    def __call__(self, asked: Asked) -> Mapping[str, float]:
+    def __call__(self, asked: AskedTrial) -> Mapping[str, float]:
         """Trains and judges at each rung and at the end; the run has every value over the images seen."""
         inner, base = self.session.with_(experiment=asked.experiment), self.session.experiment
         info = inner.run_info(
             self.run_id(asked.number), f"trial {asked.number}", "trial", False, **{"texprior.trial": str(asked.number)}
         )
-        with inner.tracker.run(replace(info, params=searched(asked.experiment, base))) as run:
+        with inner.tracker.run(replace(info, params=searched_values(asked.experiment, base))) as run:
             asked.tracked_as(run.where().get("run_id", ""))
-            self.session.say(f"trial {asked.number}: {described(asked.experiment, base)}")
+            self.session.say(f"trial {asked.number}: {describe_values(asked.experiment, base)}")
             below = inner.with_(parent_run=info.id)
             for images in _rungs(base):
                 values = self._judged(below, _with_budget(asked.experiment, images))[1]
@@ -62,7 +62,7 @@ class Trials:
             evaluated, values = self._judged(below, asked.experiment)
             run.step(base.training.adapter.budget.images, **{f"val.{name}": value for name, value in values.items()})
             folder = self.folder(asked.number)
-            write(evaluated, folder)
+            write_evaluation(evaluated, folder)
             write_atomically(folder / "config.yaml", asked.experiment.to_yaml().encode())
             run.summary |= values
             run.artifact(folder)
@@ -75,7 +75,7 @@ class Trials:
         inner = self.session.with_(experiment=self.experiment_of(trial))
         tags = {"texprior.trial": str(trial.number)}
         info = inner.run_info(self.run_id(trial.number), f"trial {trial.number}", "trial", True, **tags)
-        with inner.tracker.run(replace(info, params=searched(inner.experiment, self.session.experiment))) as run:
+        with inner.tracker.run(replace(info, params=searched_values(inner.experiment, self.session.experiment))) as run:
             run.finish(*(("failed", trial.reason) if trial.reason else ("interrupted", _GONE)))
 
     def again(self, trial: TrialRecord, seed: int) -> Mapping[str, float]:
@@ -92,9 +92,9 @@ class Trials:
         with inner.tracker.run(info) as run:
             self.session.say(f"trial {trial.number} again, with seed {seed}")
             evaluated, values = self._judged(inner.with_(parent_run=info.id), experiment)
-            write(evaluated, folder)
+            write_evaluation(evaluated, folder)
             run.summary |= values
-        document = {"experiment": identity(experiment), "values": values}
+        document = {"experiment": experiment_identity(experiment), "values": values}
         write_atomically(folder / "values.json", json.dumps(document).encode())
         return values
 
@@ -105,7 +105,7 @@ class Trials:
             return None
         document = json.loads(path.read_text(encoding="utf-8"))
         values: dict[str, float] = document["values"]
-        return values if document["experiment"] == identity(self.experiment_of(trial, seed)) else None
+        return values if document["experiment"] == experiment_identity(self.experiment_of(trial, seed)) else None
 
     def outcome(self, trial: TrialRecord) -> tuple[Path, Scores]:
         """A trial's model and scores; what another process made of it is read, or made again where it is missing."""
@@ -113,9 +113,9 @@ class Trials:
         inner, folder = self.session.with_(experiment=experiment, fresh=False), self.folder(trial.number)
         of_this = folder / "config.yaml"  # another storage numbers its trials from 0 too
         model = self._trained(inner)
-        if of_this.is_file() and stored_identity(of_this) == identity(experiment):
-            return model.folder, scores.read(folder / "scores.csv")
-        return model.folder, evaluate(judging(inner), model).scores
+        if of_this.is_file() and stored_identity(of_this) == experiment_identity(experiment):
+            return model.folder, scores.read_scores(folder / "scores.csv")
+        return model.folder, evaluate(judged_on_val(inner), model).scores
 
     def experiment_of(self, trial: TrialRecord, seed: int | None = None) -> Experiment:
         """The resolved experiment of a trial, with another seed where one is given."""
@@ -134,9 +134,9 @@ class Trials:
     def _judged(self, session: Session, experiment: Experiment) -> tuple[Evaluated, dict[str, float]]:
         inner = session.with_(experiment=experiment)
         model = self._trained(inner)
-        evaluated = evaluate(judging(inner), model)
+        evaluated = evaluate(judged_on_val(inner), model)
         self.broken |= evaluated.broken
-        costs = {"trainable_parameters": float(count(model.adapter)), **evaluated.costs}
+        costs = {"trainable_parameters": float(count_parameters(model.adapter)), **evaluated.costs}
         values, sweep = {**restored_means(evaluated.scores), **costs}, self.session.experiment.sweep
         first = {name: values[name] for name in (sweep.metric, *sweep.also) if name in values}
         return evaluated, {**first, **values}  # MLflow's comparison of runs opens with their first metric
@@ -152,11 +152,11 @@ def values_of(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, An
     values = dict(params)
     for path, dimension in experiment.sweep.space.items():
         if path in params and isinstance(dimension, list):
-            values[path] = next(choice for choice in dimension if label(choice) == params[path])
+            values[path] = next(choice for choice in dimension if choice_label(choice) == params[path])
     return values
 
 
-def searched(experiment: Experiment, base: Experiment) -> dict[str, Any]:
+def searched_values(experiment: Experiment, base: Experiment) -> dict[str, Any]:
     """What a trial searched, path -> the value that it took; of a component its name."""
     data = experiment.model_dump(mode="json")
     found = {path: get_path(data, path) for path in base.sweep.space}
@@ -165,9 +165,9 @@ def searched(experiment: Experiment, base: Experiment) -> dict[str, Any]:
     return {path: value for path, value in named.items() if value is not None}
 
 
-def described(experiment: Experiment, base: Experiment) -> str:
+def describe_values(experiment: Experiment, base: Experiment) -> str:
     """What a trial searched, with the values that it took, in words."""
-    return ", ".join(f"{path}={_short(value)}" for path, value in searched(experiment, base).items())
+    return ", ".join(f"{path}={_short(value)}" for path, value in searched_values(experiment, base).items())
 
 
 def restored_means(found: Scores) -> dict[str, float]:
@@ -176,7 +176,7 @@ def restored_means(found: Scores) -> dict[str, float]:
     return found.means()[methods[-1]] if methods else {}
 
 
-def judging(session: Session) -> Session:
+def judged_on_val(session: Session) -> Session:
     """The session with an evaluation on val that has one row of restored pictures."""
     choice = session.experiment.evaluation
     plain = choice.model_copy(update={"split": "val", "steps": [], "texture_strengths": [], "controls": False})

@@ -15,13 +15,13 @@ from typing import Literal
 
 from texprior.config import resolve
 from texprior.errors import ConfigError, TexpriorError
-from texprior.processes import run_local
+from texprior.processes import run_processes
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.sweeps.ask_tell import run_sweep
-from texprior.sweeps.confirm import share
+from texprior.sweeps.ask_tell import run_trials
+from texprior.sweeps.confirm import confirm_unclaimed
 from texprior.sweeps.records import Better, TrialRecord
-from texprior.sweeps.report import outcome
+from texprior.sweeps.report import describe_outcome
 from texprior.sweeps.study import programs_of, study_name
 from texprior.sweeps.trial import Trials
 
@@ -54,7 +54,7 @@ class Job:
         return f"worker {self.number + 1}"
 
 
-def work(job: Job) -> None:
+def run_worker(job: Job) -> None:
     """Runs trials until the study has enough of them, or confirms the best; what they say goes to stderr, by name."""
     import yaml
 
@@ -67,13 +67,13 @@ def work(job: Job) -> None:
         print(f"{job.name}: {message}", file=sys.stderr, flush=True)  # noqa: T201
 
     def told(trial: TrialRecord) -> None:
-        say(f"trial {trial.number}: {outcome(trial, job.objectives)}")
+        say(f"trial {trial.number}: {describe_outcome(trial, job.objectives)}")
 
     session = Session.start(placed, registry, root=Path(job.root), say=say, parent_run=job.parent_run)
     trials, programs = Trials(session, job.study, Path(job.prior), Path(job.predictor)), programs_of(session)
     if study_name(placed, programs) != job.study:
         raise ConfigError(f"the plugins here are not those that study {job.study} was started with: {programs}")
-    result = run_sweep(
+    result = run_trials(
         placed,
         registry,
         trials,
@@ -86,14 +86,18 @@ def work(job: Job) -> None:
         died=trials.bury,
     )
     if job.confirm:
-        share(trials, result, job.number)
+        confirm_unclaimed(trials, result, job.number)
 
 
 def run_workers(job: Job, workers: int, launcher: Launcher, address: str | None, say: Callable[[str], None]) -> None:
     """Starts so many workers and waits for them; one that dies is named, and its trial is the others' to run again."""
     threads = job.threads or max(1, (os.cpu_count() or 1) // workers if launcher == "local" else 1)
     jobs = [replace(job, number=n, threads=threads) for n in range(workers)]
-    failures = run_local({job.name: partial(work, job) for job in jobs}) if launcher == "local" else _ray(jobs, address)
+    failures = (
+        run_processes({job.name: partial(run_worker, job) for job in jobs})
+        if launcher == "local"
+        else _ray(jobs, address)
+    )
     for name, problem in failures.items():
         say(f"{name} {problem}; what it was at is done by the others")
     if len(failures) == workers:
@@ -112,7 +116,9 @@ def _ray(jobs: list[Job], address: str | None) -> dict[str, str]:
         ray.init(address=address, log_to_driver=True, configure_logging=False, include_dashboard=False)
     try:
         tasks = {
-            job.name: ray.remote(work).options(num_cpus=job.threads or 1, max_retries=3, name=job.name).remote(job)
+            job.name: ray.remote(run_worker)
+            .options(num_cpus=job.threads or 1, max_retries=3, name=job.name)
+            .remote(job)
             for job in jobs
         }
         failures = {}

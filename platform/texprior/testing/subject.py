@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from texprior import weights
-from texprior.config.dotted_paths import merge, nest
-from texprior.config.validation import complaints_of, raise_complaints
+from texprior.config.dotted_paths import merge, nest_value
+from texprior.config.validation import complaints_from, raise_complaints
 from texprior.errors import ConfigError
 from texprior.plugin import Component, Options, Ref
 from texprior.plugin.references import kind_of
@@ -57,7 +57,7 @@ class Subject:
         """
         values: dict[str, Any] = dict(self.options)
         for path, value in (changes or {}).items():
-            values = merge(values, nest(path, value), ())
+            values = merge(values, nest_value(path, value), ())
         for name, info in self.model.model_fields.items():
             if name in values or not info.is_required():
                 continue
@@ -86,7 +86,7 @@ class Subject:
         try:
             self.model.model_validate(dict(self.options))
         except ValidationError as error:
-            found = [c for c in complaints_of(error, self.model) if c.path.partition(".")[0] in self.options]
+            found = [c for c in complaints_from(error, self.model) if c.path.partition(".")[0] in self.options]
             raise_complaints([c.below(f"{self.record.kind}.{self.record.name}") for c in found], "options", {})
 
     def accepts(self, changes: Mapping[str, Any]) -> bool:

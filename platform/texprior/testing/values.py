@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 import annotated_types
 
 from texprior.config.schema_studies import Range
-from texprior.config.search_dimension import Dimension, tuned, unwrap
+from texprior.config.search_dimension import Dimension, tuned_dimensions, unwrap_annotation
 from texprior.diffusion.keys import seed_of
 from texprior.plugin import Options, Tune
 
@@ -21,7 +21,7 @@ SAMPLES = 20
 def is_tuned(model: type[Options]) -> bool:
     """Whether any option is marked ``Tune``, nested ones too."""
     for info in model.model_fields.values():
-        types, constraints = unwrap(info.annotation, info.metadata)
+        types, constraints = unwrap_annotation(info.annotation, info.metadata)
         if any(isinstance(c, Tune) for c in constraints) or any(is_tuned(t) for t in types if _is_options(t)):
             return True
     return False
@@ -32,7 +32,7 @@ def samples(model: type[Options], count: int = SAMPLES) -> list[dict[str, Any]]:
 
     Raises ValueError where a ``Tune`` mark says no space.
     """
-    space, rng = tuned(model), random.Random(seed_of("conformance", "space"))
+    space, rng = tuned_dimensions(model), random.Random(seed_of("conformance", "space"))
     ends = [{path: _end(d, i) for path, d in space.items()} for i in (0, -1)]
     drawn = [{path: _draw(d, rng) for path, d in space.items()} for _ in range(count - len(ends))]
     return [*ends, *drawn][:count]
@@ -41,7 +41,7 @@ def samples(model: type[Options], count: int = SAMPLES) -> list[dict[str, Any]]:
 def choices(model: type[Options], prefix: str = "") -> Iterator[dict[str, Any]]:
     """One option at a time, every value of those whose type lists them: bool, Literal and Enum."""
     for name, info in model.model_fields.items():
-        types, _ = unwrap(info.annotation, info.metadata)
+        types, _ = unwrap_annotation(info.annotation, info.metadata)
         for plain in types:
             if _is_options(plain):
                 yield from choices(plain, f"{prefix}{name}.")
@@ -51,9 +51,9 @@ def choices(model: type[Options], prefix: str = "") -> Iterator[dict[str, Any]]:
 
 def ends(model: type[Options]) -> Iterator[dict[str, Any]]:
     """One option at a time, the lowest and the highest number that it is searched over or that it takes."""
-    space = tuned(model)
+    space = tuned_dimensions(model)
     for name, info in model.model_fields.items():
-        types, constraints = unwrap(info.annotation, info.metadata)
+        types, constraints = unwrap_annotation(info.annotation, info.metadata)
         if not {int, float} & set(types):
             continue
         dimension = space.get(name)
@@ -68,8 +68,8 @@ def grid(model: type[Options], name: str, count: int) -> list[Any]:
     """
     if name not in model.model_fields:
         raise ValueError(f"there is no option '{name}'; there are: {', '.join(model.model_fields) or 'none'}")
-    types, constraints = unwrap(model.model_fields[name].annotation, model.model_fields[name].metadata)
-    dimension, bounds = tuned(model).get(name), _bounds(constraints)
+    types, constraints = unwrap_annotation(model.model_fields[name].annotation, model.model_fields[name].metadata)
+    dimension, bounds = tuned_dimensions(model).get(name), _bounds(constraints)
     if isinstance(dimension, Range):
         low, high, log = float(dimension.low), float(dimension.high), dimension.log
     elif len(bounds) == 2:

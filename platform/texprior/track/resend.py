@@ -23,7 +23,7 @@ SENT = "sent"
 
 
 @dataclass(frozen=True)
-class Kept:
+class UnsentFolder:
     """A folder of unsent events as it is read back."""
 
     folder: Path
@@ -43,12 +43,12 @@ class Kept:
         raise ConfigError(f"{self.folder}: process {self.worker['pid']} is still writing here; wait for its end")
 
 
-def folders(root: Path) -> list[Path]:
+def unsent_folders(root: Path) -> list[Path]:
     """The folders of unsent events below a folder of runs, the oldest first."""
     return sorted(path.parent for path in (root / FOLDER).glob(f"*/{EVENTS}"))
 
 
-def read(folder: Path) -> Kept:
+def read_unsent(folder: Path) -> UnsentFolder:
     """What a folder holds. Raises ConfigError where it is none; a line that was cut off by a kill is left out."""
     try:
         text = (folder / EVENTS).read_text(encoding="utf-8")
@@ -63,10 +63,12 @@ def read(folder: Path) -> Kept:
     if not lines or "component" not in lines[0]:
         raise ConfigError(f"{folder}: this is no folder of unsent events; {EVENTS} does not name its tracker")
     head = lines[0]
-    return Kept(folder, head["component"], head["plugins"], lines[1:], {"host": head["host"], "pid": head["pid"]})
+    return UnsentFolder(
+        folder, head["component"], head["plugins"], lines[1:], {"host": head["host"], "pid": head["pid"]}
+    )
 
 
-def resend(kept: Kept, observer: Observer) -> int:
+def resend_events(kept: UnsentFolder, observer: Observer) -> int:
     """Tells a tracker everything that was kept, and removes the folder; the number of events.
 
     Whatever the tracker raises is raised. What it has recorded by then is noted, and not sent again the next time.

@@ -9,7 +9,7 @@ from pathlib import Path
 from texprior.diffusion.process import Process
 from texprior.flow.image import PictureSet
 from texprior.flow.predict import InitialPredictor
-from texprior.models.build import Prior, build_adapter, count, remembering, require_grid
+from texprior.models.build import Prior, build_adapter, count_parameters, require_grid, with_structure_cache
 from texprior.models.folders import ADAPTER, PREDICTOR, load_predictor, load_prior, save_model
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
@@ -17,11 +17,11 @@ from texprior.store import sha256
 from texprior.track import Run
 from texprior.training.cards import model_card
 from texprior.training.data import guided_pool, layer_scale, pair_pool, patches_of
-from texprior.training.folders import ADAPTER_PARTS, TILING, claimed, folder_of, is_done, trajectory_of
+from texprior.training.folders import ADAPTER_PARTS, TILING, folder_of, hold_folder, is_trained, trajectory_of
 from texprior.training.loop import Finished, Trainee
 from texprior.training.losses import LayerLoss
 from texprior.training.patches import Pool
-from texprior.training.run import Trained, fit, stop_of, versions
+from texprior.training.run import Trained, run_training, stop_record, version_record
 
 
 def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) -> Trained:
@@ -33,8 +33,8 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
     parents = [prior.sha256, sha256(predictor_folder / PREDICTOR), data_digest(experiment.data, keys)]
     trajectory = trajectory_of(session, ADAPTER_PARTS, settings, *parents)
     folder = folder_of(session, "model", trajectory, settings)
-    with claimed(session, folder):
-        if is_done(session, folder / ADAPTER, settings):
+    with hold_folder(session, folder):
+        if is_trained(session, folder / ADAPTER, settings):
             session.say(f"model: {folder} is trained already")
             return Trained(folder, {})
         adapter = build_adapter(session, prior)
@@ -55,18 +55,18 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
                 "prior_sha256": prior.sha256,
                 "prior_path": os.path.relpath(prior.folder.resolve(), folder.resolve()),
                 "images_seen": done.images_seen,
-                **stop_of(settings, done),
+                **stop_record(settings, done),
                 "seed": experiment.seed,
-                **versions(),
+                **version_record(),
             }
             card = model_card(session, adapter, prior, about, done)
             save_model(folder, experiment, trainee.averaged(), predictor_folder, about, card)
             run.artifact(folder)
-            trainable = count(adapter, trainable_only=True)
-            share = trainable / count(prior.network)
+            trainable = count_parameters(adapter, trainable_only=True)
+            share = trainable / count_parameters(prior.network)
             run.summary |= {"residual_std": measured, "trainable_parameters": trainable, "trainable_share": share}
 
-        fit(session, "adapter", folder, trajectory, trainee, partial(loss.stage_two, adapter), finish)
+        run_training(session, "adapter", folder, trajectory, trainee, partial(loss.stage_two, adapter), finish)
         return Trained(folder, pool.broken)
 
 
@@ -84,6 +84,6 @@ def _shared_pool(
     if key not in session.memory:
         session.memory.clear()
         pairs = pair_pool(session, dataset, keys, patch)
-        session.memory[key] = guided_pool(session.experiment, pairs, remembering(session, prior), predictor)
+        session.memory[key] = guided_pool(session.experiment, pairs, with_structure_cache(session, prior), predictor)
     pool: Pool = session.memory[key]
     return pool

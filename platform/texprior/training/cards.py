@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from texprior.models.build import count
+from texprior.models.build import count_parameters
 from texprior.runtime.run_record import citations_of
 from texprior.runtime.session import Session
 
@@ -20,7 +20,7 @@ def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done
     """The card of a prior."""
     e = session.experiment
     facts = {
-        "parameters": f"{count(network):,}",
+        "parameters": f"{count_parameters(network):,}",
         "decomposition": e.decomposition.name,
         "texture's standard deviation": f"{about['scale']:.5f}",
         "images seen": f"{done.images_seen:,}",
@@ -32,12 +32,12 @@ def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done
 
 def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[str, Any], done: Finished) -> str:
     """The card of a restoration model."""
-    e, size = session.experiment, count(adapter, trainable_only=True)
+    e, size = session.experiment, count_parameters(adapter, trainable_only=True)
     facts = {
         "degradation": str(e.degradation.model_dump()) if e.degradation else "as in the data",
         "prior": f"sha256 {about['prior_sha256']}",
         "adapter": f"{e.adapter.name}; unfrozen beside it: {e.process.unfreeze}",
-        "trainable parameters": f"{size:,}, {size / count(prior.network):.2%} of the denoiser's",
+        "trainable parameters": f"{size:,}, {size / count_parameters(prior.network):.2%} of the denoiser's",
         "residual's standard deviation": f"{about['residual_std']:.5f} (prior's texture {prior.scale:.5f})",
         "images seen": f"{done.images_seen:,}",
         "training time": f"{done.elapsed_s:.0f} s",

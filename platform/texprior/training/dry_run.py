@@ -15,9 +15,9 @@ from torch import nn
 
 from texprior.config.schema import Budget, Training
 from texprior.flow.predict import InitialPredictor
-from texprior.models.build import build_adapter, build_prior, count, placed
+from texprior.models.build import build_adapter, build_prior, count_parameters, to_device
 from texprior.runtime.session import Session
-from texprior.training.loop import Loss, Step, Trainee, train
+from texprior.training.loop import Loss, Step, Trainee, train_steps
 from texprior.training.losses import prediction_loss
 from texprior.training.preflight import layer_loss, prior_at, random_patches, require_adapters
 
@@ -60,7 +60,7 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
     session.pictures("train")
     trainings, prior = session.experiment.training, prior_at(prior_folder, session)
     experiment = prior.describe(session.experiment)
-    predictor: InitialPredictor = placed(session.build("predictor"), session.device)
+    predictor: InitialPredictor = to_device(session.build("predictor"), session.device)
     of_predictor = partial(
         prediction_loss, predictor, random_patches(prior, trainings.predictor), trainings.predictor.amp
     )
@@ -71,8 +71,8 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
     return [
         _measured(session, "predictor", trainings.predictor, predictor, [predictor], of_predictor)
         if predictor.needs_training
-        else Measured("predictor", count(predictor), 0, 0.0, 0, 0.0, None),
-        replace(of_adapter, share=of_adapter.trainable / count(prior.network)),
+        else Measured("predictor", count_parameters(predictor), 0, 0.0, 0, 0.0, None),
+        replace(of_adapter, share=of_adapter.trainable / count_parameters(prior.network)),
     ]
 
 
@@ -90,15 +90,15 @@ def _measured(
     endless = settings.model_copy(update={"budget": Budget(images=2**62), "checkpoint_every_s": _NEVER_S})
     trainee = Trainee(trained, endless)
     with _peak_memory(session.device) as peak_mb, torch.random.fork_rng():
-        events = train(trainee, loss, Path(), {})  # its checkpoint is written at an end that is never reached
+        events = train_steps(trainee, loss, Path(), {})  # its checkpoint is written at an end that is never reached
         steps = [e for e in islice(events, _WARM_UP + _TIMED) if isinstance(e, Step)][_WARM_UP:]
         events.close()  # type: ignore[attr-defined]
         memory = peak_mb()
     rate = len(steps) / sum(1 / step.images_per_s for step in steps) if steps else 0.0
     return Measured(
         stage,
-        sum(count(network) for network in networks),
-        count(trained, trainable_only=True),
+        sum(count_parameters(network) for network in networks),
+        count_parameters(trained, trainable_only=True),
         rate,
         settings.budget.images if steps else 0,
         min(settings.budget.images / rate, settings.budget.seconds or float("inf")) if steps else 0.0,

@@ -11,8 +11,8 @@ from typing import Any
 
 from texprior.config.schema import Training
 from texprior.errors import ConfigError
-from texprior.locks import claim, turn
-from texprior.runtime.identity import others_in_use
+from texprior.locks import hold_lock, try_lock
+from texprior.runtime.identity import foreign_components
 from texprior.runtime.session import Session
 from texprior.store import about_tensors
 
@@ -27,7 +27,7 @@ def trajectory_of(session: Session, parts: tuple[str, ...], settings: Training, 
     """What decides every step of a training; with a constant learning rate the budget only says where it ends."""
     irrelevant = {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
     text = json.dumps([session.experiment.hash(*parts), settings.model_dump(mode="json", exclude=irrelevant), parents])
-    others = others_in_use(session, parts)
+    others = foreign_components(session, parts)
     text += json.dumps(others) if others else ""
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
@@ -38,7 +38,7 @@ def folder_of(session: Session, what: str, trajectory: str, settings: Training) 
     return session.folder / f"{what}-{trajectory}-{settings.budget.images}{'' if limit is None else f'-{limit:g}s'}"
 
 
-def is_done(session: Session, weights: Path, settings: Training) -> bool:
+def is_trained(session: Session, weights: Path, settings: Training) -> bool:
     """Whether a training of this budget is there; one that a time limit stopped counts for such a limit only."""
     if session.fresh or not weights.is_file():
         return False
@@ -49,7 +49,7 @@ def is_done(session: Session, weights: Path, settings: Training) -> bool:
 
 
 @contextmanager
-def claimed(session: Session, folder: Path) -> Iterator[None]:
+def hold_folder(session: Session, folder: Path) -> Iterator[None]:
     """Holds a training's folder, so that two workers with one configuration do not train into it at once.
 
     The second one waits; the operating system frees the claim of a process that dies.
@@ -59,13 +59,13 @@ def claimed(session: Session, folder: Path) -> Iterator[None]:
         return
     lock = session.root / ".locks" / f"{folder.name}.lock"  # also of another experiment, which trains the same
     with ExitStack() as held:
-        if not held.enter_context(claim(lock)):
+        if not held.enter_context(try_lock(lock)):
             session.say(f"{folder.name} is being trained by another process; waiting for it")
-            held.enter_context(turn(lock))
+            held.enter_context(hold_lock(lock))
         yield
 
 
-def checkpoints(folder: Path, trajectory: str, settings: Training, pictures: str, alone: bool) -> list[Path]:
+def find_checkpoints(folder: Path, trajectory: str, settings: Training, pictures: str, alone: bool) -> list[Path]:
     """The checkpoints that a training can go on from, the best first.
 
     Its own, if there is one; else those of trainings that differ only in their budget, the furthest first. Those of
@@ -80,12 +80,12 @@ def checkpoints(folder: Path, trajectory: str, settings: Training, pictures: str
     for path in sorted(root.parent.glob(f"*/{pattern}") if alone else root.glob(pattern)):
         with suppress(ConfigError):  # another training's file that is broken is not needed
             about = about_tensors(path)
-            if fits(about, settings) and (path.parent.parent == root or about.get("pictures") == pictures):
+            if fits_budget(about, settings) and (path.parent.parent == root or about.get("pictures") == pictures):
                 found.append((-int(about["images_seen"]), path))
     return [path for _, path in sorted(found)]
 
 
-def fits(about: Mapping[str, Any], settings: Training) -> bool:
+def fits_budget(about: Mapping[str, Any], settings: Training) -> bool:
     """Whether what a checkpoint says of itself is within a budget."""
     limit = settings.budget.seconds
     in_time = limit is None or float(about["elapsed_s"]) <= limit

@@ -117,7 +117,7 @@ class Trainee:
         return True
 
 
-def train(
+def train_steps(
     trainee: Trainee, loss: Loss, checkpoint: Path, about: dict[str, Any], team: Team = ALONE
 ) -> Iterator[Step | Saved | Finished]:
     """Trains until the budget is used up. Ctrl-C ends it after the step in progress, with a checkpoint.

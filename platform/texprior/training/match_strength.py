@@ -24,7 +24,7 @@ PHOTOGRAPHS = 32
 """On how many training photographs, drawn by the experiment's seed, the texture is measured."""
 
 
-def before_matching(session: Session) -> Session:
+def without_strength(session: Session) -> Session:
     """The session as it stands for all that lead to the same match: the strength that was written in is left out."""
     experiment = session.experiment
     if experiment.match_texture_std is None:
@@ -34,7 +34,9 @@ def before_matching(session: Session) -> Session:
     return session.with_(experiment=experiment.model_copy(update={"decomposition": plain}))
 
 
-def matched(session: Session, dataset: PictureSet, keys: Sequence[str], folder: Path, trajectory: str) -> Session:
+def match_prior_strength(
+    session: Session, dataset: PictureSet, keys: Sequence[str], folder: Path, trajectory: str
+) -> Session:
     """The session with the strength at which the texture has the deviation ``match_texture_std``, if that is given.
 
     What an earlier start of this training found, or one with another budget, is read from its folder. Raises

@@ -6,16 +6,16 @@ from functools import partial
 from pathlib import Path
 
 from texprior.flow.predict import InitialPredictor
-from texprior.models.build import placed
+from texprior.models.build import to_device
 from texprior.models.folders import PREDICTOR, save_predictor
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
 from texprior.training.data import pair_pool, patches_of
-from texprior.training.folders import PREDICTOR_PARTS, claimed, folder_of, is_done, trajectory_of
+from texprior.training.folders import PREDICTOR_PARTS, folder_of, hold_folder, is_trained, trajectory_of
 from texprior.training.loop import Finished, Trainee
 from texprior.training.losses import prediction_loss
-from texprior.training.run import Trained, fit, stop_of, versions
+from texprior.training.run import Trained, run_training, stop_record, version_record
 
 
 def train_predictor(session: Session) -> Trained:
@@ -23,11 +23,11 @@ def train_predictor(session: Session) -> Trained:
     experiment, settings = session.experiment, session.experiment.training.predictor
     dataset, keys = session.pictures("train")
     trajectory, folder = _predictor_place(session, keys)
-    with claimed(session, folder):
-        if is_done(session, folder / PREDICTOR, settings):
+    with hold_folder(session, folder):
+        if is_trained(session, folder / PREDICTOR, settings):
             session.say(f"predictor: {folder} is trained already")
             return Trained(folder, {})
-        predictor: InitialPredictor = placed(session.build("predictor"), session.device)
+        predictor: InitialPredictor = to_device(session.build("predictor"), session.device)
         if not predictor.needs_training:
             return _as_it_is(session, predictor, folder)
         pool = pair_pool(session, dataset, keys, settings.patch)
@@ -35,11 +35,16 @@ def train_predictor(session: Session) -> Trained:
         trainee = Trainee(predictor, settings)
 
         def finish(_run: Run, done: Finished) -> None:
-            about = {"images_seen": done.images_seen, **stop_of(settings, done), "seed": experiment.seed, **versions()}
+            about = {
+                "images_seen": done.images_seen,
+                **stop_record(settings, done),
+                "seed": experiment.seed,
+                **version_record(),
+            }
             save_predictor(folder, experiment, trainee.averaged(), about)
 
         loss = partial(prediction_loss, predictor, patches, settings.amp)
-        fit(session, "predictor", folder, trajectory, trainee, loss, finish)
+        run_training(session, "predictor", folder, trajectory, trainee, loss, finish)
         return Trained(folder, pool.broken)
 
 
@@ -47,7 +52,7 @@ def _as_it_is(session: Session, predictor: InitialPredictor, folder: Path) -> Tr
     """A predictor with nothing to train, written where a trained one would be."""
     session.say(f"predictor: '{session.experiment.predictor.name}' has nothing to train; it is taken as it is")
     if session.team.leads:
-        save_predictor(folder, session.experiment, predictor.state_dict(), {"images_seen": 0, **versions()})
+        save_predictor(folder, session.experiment, predictor.state_dict(), {"images_seen": 0, **version_record()})
     session.team.wait()
     return Trained(folder, {})
 

@@ -14,7 +14,7 @@ from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
 from texprior.flow.decompose import decompose
 from texprior.flow.predict import InitialPredictor
-from texprior.models.build import Model, Prior, build_adapter, build_prior, placed, require_grid
+from texprior.models.build import Model, Prior, build_adapter, build_prior, require_grid, to_device
 from texprior.models.folders import load_prior
 from texprior.pipeline import restore
 from texprior.runtime.session import Session
@@ -44,14 +44,14 @@ def require_adapters(session: Session, prior: Path | None) -> None:
 _PICTURES = ("picture", "structure", "clean", "degraded", "estimate", "base", "condition")
 
 
-def rehearse(session: Session) -> None:
+def rehearse_training(session: Session) -> None:
     """Builds all that an experiment names and sends one random patch through it, forwards and back; keeps nothing.
 
     What cannot work raises here, in seconds, instead of hours later.
     """
     experiment, trainings = session.experiment, session.experiment.training
     prior = build_prior(session, 1.0, Path())
-    predictor: InitialPredictor = placed(session.build("predictor"), session.device)
+    predictor: InitialPredictor = to_device(session.build("predictor"), session.device)
     require_grid(experiment.sampling, prior.network, predictor)
     side = trainings.adapter.patch
     patch = torch.rand(1, 3, side, side, generator=generator(0, "rehearsal"))

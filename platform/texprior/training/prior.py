@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from texprior.diffusion.process import Process
-from texprior.models.build import build_prior, remembering
+from texprior.models.build import build_prior, with_structure_cache
 from texprior.models.folders import PRIOR, save_prior
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
 from texprior.training.cards import prior_card
 from texprior.training.data import layer_scale, patches_of, texture_pool
-from texprior.training.folders import PRIOR_PARTS, claimed, folder_of, is_done, trajectory_of
+from texprior.training.folders import PRIOR_PARTS, folder_of, hold_folder, is_trained, trajectory_of
 from texprior.training.loop import Finished, Trainee
 from texprior.training.losses import LayerLoss
-from texprior.training.match_strength import before_matching, matched
-from texprior.training.run import Trained, fit, stop_of, versions
+from texprior.training.match_strength import match_prior_strength, without_strength
+from texprior.training.run import Trained, run_training, stop_record, version_record
 
 
 def train_prior(session: Session) -> Trained:
@@ -24,13 +24,13 @@ def train_prior(session: Session) -> Trained:
     settings = session.experiment.training.prior
     dataset, keys = session.pictures("train")
     trajectory, folder = _prior_place(session, keys)
-    with claimed(session, folder):
-        if is_done(session, folder / PRIOR, settings):
+    with hold_folder(session, folder):
+        if is_trained(session, folder / PRIOR, settings):
             session.say(f"prior: {folder} is trained already")
             return Trained(folder, {})
-        session = matched(session, dataset, keys, folder, trajectory)
+        session = match_prior_strength(session, dataset, keys, folder, trajectory)
         experiment = session.experiment
-        prior = remembering(session, build_prior(session, 1.0, folder))
+        prior = with_structure_cache(session, build_prior(session, 1.0, folder))
         pool = texture_pool(dataset, keys, prior, settings.patch, experiment.data.cache_mb)
         scale = layer_scale(pool, "picture", "structure", experiment.seed)
         loss = LayerLoss(experiment, prior, Process(scale), patches_of(session, pool, settings), settings.amp)
@@ -40,16 +40,16 @@ def train_prior(session: Session) -> Trained:
             about = {
                 "scale": scale,
                 "images_seen": done.images_seen,
-                **stop_of(settings, done),
+                **stop_record(settings, done),
                 "seed": experiment.seed,
-                **versions(),
+                **version_record(),
             }
             card = prior_card(session, trainee.network, about, done)
             save_prior(folder, experiment, trainee.averaged(), about, card)
             run.artifact(folder)
             run.summary["texture_std"] = scale
 
-        fit(session, "prior", folder, trajectory, trainee, loss.stage_one, finish)
+        run_training(session, "prior", folder, trajectory, trainee, loss.stage_one, finish)
         return Trained(folder, pool.broken)
 
 
@@ -67,13 +67,13 @@ def at_strength(session: Session) -> Session:
     trajectory, folder = _prior_place(session, keys)
     if session.experiment.match_texture_std is None:
         return session
-    with claimed(session, folder):
-        return matched(session, dataset, keys, folder, trajectory)
+    with hold_folder(session, folder):
+        return match_prior_strength(session, dataset, keys, folder, trajectory)
 
 
 def _prior_place(session: Session, keys: list[str]) -> tuple[str, Path]:
     experiment, settings = session.experiment, session.experiment.training.prior
     digest, target = data_digest(experiment.data, keys), experiment.match_texture_std
     parents = [digest] if target is None else [digest, f"texture {target}"]
-    trajectory = trajectory_of(before_matching(session), PRIOR_PARTS, settings, *parents)
+    trajectory = trajectory_of(without_strength(session), PRIOR_PARTS, settings, *parents)
     return trajectory, folder_of(session, "prior", trajectory, settings)

@@ -14,11 +14,11 @@ from texprior.errors import ConfigError, Interrupted
 from texprior.runtime.identity import pictures_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
-from texprior.training.folders import CHECKPOINT, checkpoints, fits
-from texprior.training.loop import NOTHING, Finished, Loss, Saved, Step, Trainee, train
+from texprior.training.folders import CHECKPOINT, find_checkpoints, fits_budget
+from texprior.training.loop import NOTHING, Finished, Loss, Saved, Step, Trainee, train_steps
 
 
-def fit(
+def run_training(
     session: Session,
     stage: str,
     folder: Path,
@@ -35,11 +35,11 @@ def fit(
         for stale in folder.glob("*.safetensors"):
             stale.unlink()
     pictures = pictures_digest(session)
-    found = [] if session.fresh else checkpoints(folder, trajectory, settings, pictures, team.size == 1)
+    found = [] if session.fresh else find_checkpoints(folder, trajectory, settings, pictures, team.size == 1)
 
     def taken(path: Path) -> bool:
         try:
-            return trainee.load(path, lambda about: path == checkpoint or fits(about, settings))
+            return trainee.load(path, lambda about: path == checkpoint or fits_budget(about, settings))
         except ConfigError:
             if path == checkpoint:
                 raise
@@ -54,7 +54,7 @@ def fit(
         window: list[Step] = []
         if start is not None and start != checkpoint:
             run.notes.append(f"Went on from {start} at {trainee.images_seen} images.")
-        for event in train(trainee, loss, checkpoint, {"trajectory": trajectory, "pictures": pictures}, team):
+        for event in train_steps(trainee, loss, checkpoint, {"trajectory": trajectory, "pictures": pictures}, team):
             if isinstance(event, Step):
                 window.append(event)
                 last = event.images_seen // settings.log_every_images
@@ -87,14 +87,14 @@ def _means(stage: str, window: Sequence[Step]) -> dict[str, float]:
     }
 
 
-def stop_of(settings: Training, done: Finished) -> dict[str, Any]:
+def stop_record(settings: Training, done: Finished) -> dict[str, Any]:
     """Why a training stopped before its budget, if it did (the time itself would make equal weights unequal files)."""
     if done.why == NOTHING:
         return {"nothing_to_train": True}
     return {"stopped_after_s": settings.budget.seconds} if done.why == "seconds" else {}
 
 
-def versions() -> dict[str, Any]:
+def version_record() -> dict[str, Any]:
     """What weights say of the software that they were trained with."""
     from texprior._version import __version__
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from texprior.ablations.arms import arms_of, baseline_of, combinations, series_of
+from texprior.ablations.arms import arms_of, baseline_of, grid_combinations, series_of
 from texprior.config import resolve
 from texprior.errors import ConfigError
 from texprior.registry import Registry
@@ -24,7 +24,7 @@ def arms(registry):
 
 def test_every_combination_once_and_options_only_of_what_is_chosen():
     grid = {"decomposition.guided.radius": [4, 8], "decomposition": ["guided", "l0"], "sampling.steps": [2, 4]}
-    found = list(combinations(grid))
+    found = list(grid_combinations(grid))
     guided = [(v["decomposition.guided.radius"], v["sampling.steps"]) for v in found if v["decomposition"] == "guided"]
     assert guided == [(4, 2), (4, 4), (8, 2), (8, 4)]
     assert [v for v in found if v["decomposition"] == "l0"] == [

@@ -56,7 +56,7 @@ def test_all_arms_are_judged_on_the_pictures_that_all_have_a_score_for():
     assert results.pictures["lpips"] == [p for p in PICTURES if p != "p03"]
     assert results.left_out["lpips"] == 1
     assert results.of("base").mean == pytest.approx(np.delete(values, 3).mean())
-    assert "lpips leaves out 1 picture " in text.basis(results, "val")
+    assert "lpips leaves out 1 picture " in text.evidence_sentence(results, "val")
 
 
 def test_an_arm_without_any_score_costs_the_others_nothing():
@@ -78,18 +78,18 @@ def test_the_sentence_says_who_is_separated_and_who_is_not():
     results = found(
         base=arm(0, 1e-4), good=arm(-0.02, 1e-3), fine=arm(-0.01, 1e-3), bad=arm(0.03, 1e-3), even=arm(0, 0.02)
     )
-    assert text.sentence(results) == (
+    assert text.answer_sentence(results) == (
         "By lpips (lower is better): good and fine are separated from base, and better; "
         "bad is separated from base, and worse; even is not separated from base."
     )
-    assert text.basis(results, "val") == "12 pictures of the split val, 3 trainings of each arm."
-    assert [row[0] for row in text.table(results)] == results.ranking()
+    assert text.evidence_sentence(results, "val") == "12 pictures of the split val, 3 trainings of each arm."
+    assert [row[0] for row in text.ranking_rows(results)] == results.ranking()
 
 
 def test_without_a_baseline_there_is_no_answer():
     results = results_of({"other": [training({"lpips": 0.1})]}, ["base", "other"], "base", "lpips", BETTER)
-    assert text.sentence(results) == "The baseline base has no lpips to compare with: there is no answer."
-    assert text.table(results)[0][0] == "other"
+    assert text.answer_sentence(results) == "The baseline base has no lpips to compare with: there is no answer."
+    assert text.ranking_rows(results)[0][0] == "other"
 
 
 def test_the_front_holds_what_no_other_arm_beats_in_both_metrics():

@@ -8,14 +8,14 @@ from scipy import stats
 
 from texprior.ablations.statistics import (
     Difference,
-    compare,
+    bootstrap_replicates,
+    compare_arms,
     degrees_of_freedom,
-    holm,
-    replicates,
+    holm_correction,
     seed_sd,
     standard_error,
     two_way_interval,
-    wilcoxon,
+    wilcoxon_p,
 )
 
 
@@ -30,20 +30,20 @@ def crossed(rng, trainings, pictures, seeds, arm, rest):
 
 def test_holm_by_hand():
     # sorted .005, .01, .03, .04, times 4, 3, 2, 1: .02, .03, .06, .04, and never below an earlier one
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.9]) == [1.0, 1.0]
-    assert holm([0.02]) == [0.02]
-    assert holm([]) == []
+    assert holm_correction([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm_correction([0.6, 0.9]) == [1.0, 1.0]
+    assert holm_correction([0.02]) == [0.02]
+    assert holm_correction([]) == []
 
 
 def test_the_signed_rank_test_is_exact():
     # all of n differences on one side: 2 of the 2^n equally likely signs are as extreme
-    assert wilcoxon(np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])) == pytest.approx(2 / 2**6)
+    assert wilcoxon_p(np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])) == pytest.approx(2 / 2**6)
     # the smallest rank on the other side, by hand: W = 1, signs with W <= 1 are {} and {1}: 4 of 2^6
-    assert wilcoxon(np.array([-0.1, 0.2, 0.3, 0.4, 0.5, 0.6])) == pytest.approx(4 / 2**6)
-    assert wilcoxon(np.array([0.0, 0.0, 0.1, 0.2, 0.3])) == pytest.approx(2 / 2**3)  # zeros are left out
-    assert wilcoxon(np.zeros(5)) == 1.0
-    assert math.isnan(wilcoxon(np.empty(0)))
+    assert wilcoxon_p(np.array([-0.1, 0.2, 0.3, 0.4, 0.5, 0.6])) == pytest.approx(4 / 2**6)
+    assert wilcoxon_p(np.array([0.0, 0.0, 0.1, 0.2, 0.3])) == pytest.approx(2 / 2**3)  # zeros are left out
+    assert wilcoxon_p(np.zeros(5)) == 1.0
+    assert math.isnan(wilcoxon_p(np.empty(0)))
 
 
 def test_the_resamples_have_the_variance_of_a_crossed_design():
@@ -64,7 +64,7 @@ def test_the_resamples_have_the_variance_of_a_crossed_design():
     difference = arm.mean(0) - baseline.mean(0)
     assert of_pictures == pytest.approx(difference.var(ddof=1) / 10)
     assert of_seeds == pytest.approx(arm.mean(1).var(ddof=1) / 3 + baseline.mean(1).var(ddof=1) / 4)
-    found = replicates(arm, baseline, 200_000, seed=1)
+    found = bootstrap_replicates(arm, baseline, 200_000, seed=1)
     assert found.mean() == pytest.approx(difference.mean(), abs=4 * math.sqrt(found.var() / 200_000))
     assert found.var() == pytest.approx(of_pictures + of_seeds + of_both, rel=0.015)
 
@@ -111,7 +111,7 @@ def test_arms_against_a_baseline():
         "good": pictures - 0.02 + rng.normal(0, 1e-3, (3, 12)),
         "same": pictures + rng.normal(0, 1e-2, (3, 12)),
     }
-    found = compare(losses, "base")
+    found = compare_arms(losses, "base")
     assert list(found) == ["good", "same"]
     good, same = found["good"], found["same"]
     differences = losses["good"].mean(0) - losses["base"].mean(0)

@@ -275,7 +275,7 @@ def test_a_strength_out_of_reach_is_refused_by_name(texprior, write, runs):
 
 
 def test_arms_matched_in_strength_have_textures_of_one_deviation(texprior, write, runs, pictures):
-    from texprior.decompositions.comparison import compare
+    from texprior.decompositions.comparison import compare_decompositions
     from texprior.plugin import Ref
     from texprior.registry import Registry
 
@@ -285,7 +285,7 @@ def test_arms_matched_in_strength_have_textures_of_one_deviation(texprior, write
     for cell in answer.json["cells"]:
         assert cell["texture_std"] == pytest.approx(0.05, rel=0.012)
         ref, files = Ref.model_validate(cell["decomposition"]), sorted((pictures / "train").iterdir())
-        ((row,), _) = compare(Registry.discover(), [ref], files, ref)
+        ((row,), _) = compare_decompositions(Registry.discover(), [ref], files, ref)
         assert row.texture_std == pytest.approx(cell["texture_std"], rel=1e-3)
         assert row.r2 == pytest.approx(cell["texture_r2"], abs=1e-6)
     assert ": sigma " in Path(answer.json["report"]).read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from texprior.config import resolve, search_space, with_overrides
 from texprior.config.schema_studies import Range
-from texprior.config.search_dimension import contains, size_of, tuned
+from texprior.config.search_dimension import contains_value, count_values, tuned_dimensions
 from texprior.registry import Registry
 
 
@@ -28,7 +28,7 @@ def asked(dimensions, registry):
     """The distributions that Optuna is asked for, and the values that it gave."""
     experiment = resolve({"name": "x", "sweep": {"space": dimensions}}, registry)
     trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
-    return search_space.suggest(trial, experiment.sweep), trial.distributions
+    return search_space.suggest_values(trial, experiment.sweep), trial.distributions
 
 
 def test_every_form_of_a_mark_is_the_distribution_that_it_says(registry):
@@ -49,11 +49,11 @@ def test_every_form_of_a_mark_is_the_distribution_that_it_says(registry):
 
 
 def test_the_open_bounds_of_whole_numbers_are_their_neighbours(registry):
-    assert tuned(options(registry, "neighbour"))["width"] == Range(low=3, high=8, integer=True)
+    assert tuned_dimensions(options(registry, "neighbour"))["width"] == Range(low=3, high=8, integer=True)
 
 
 def test_optional_options_are_searched_where_they_are_there_by_default(registry):
-    found = tuned(options(registry, "neighbour"))
+    found = tuned_dimensions(options(registry, "neighbour"))
     assert set(found) == {"width", "deep.scale"}
     experiment = resolve({"name": "x", "adapter": "neighbour"}, registry)
     trial = with_overrides(experiment, {"adapter.neighbour.deep.scale": 0.25}, registry)
@@ -62,7 +62,7 @@ def test_optional_options_are_searched_where_they_are_there_by_default(registry)
 
 def test_a_wrong_mark_hides_no_other(registry):
     faults = {}
-    assert tuned(options(registry, "open"), faults) == {}
+    assert tuned_dimensions(options(registry, "open"), faults) == {}
     assert faults == {"width": "has no bounds; give them to Tune, or to its Field as ge and le"}
 
 
@@ -79,17 +79,17 @@ def test_a_wrong_mark_hides_no_other(registry):
 )
 def test_membership_and_size_are_optunas(dimension, distribution):
     if isinstance(distribution, CategoricalDistribution):
-        assert [contains(dimension, v) for v in (False, True, "x")] == [True, True, False]
-        assert size_of(dimension) == len(distribution.choices)
+        assert [contains_value(dimension, v) for v in (False, True, "x")] == [True, True, False]
+        assert count_values(dimension) == len(distribution.choices)
         return
     tried = range(-2, 70) if isinstance(distribution, IntDistribution) else [v / 16 for v in range(-8, 20)] + [0.1, 0.3]
-    assert [contains(dimension, v) for v in tried] == [distribution._contains(v) for v in tried]
+    assert [contains_value(dimension, v) for v in tried] == [distribution._contains(v) for v in tried]
     step = distribution.step if not distribution.log or isinstance(distribution, IntDistribution) else None
     if step is not None:
         low, high, step = (Fraction(str(v)) for v in (distribution.low, distribution.high, step))
-        assert size_of(dimension) == (high - low) // step + 1
+        assert count_values(dimension) == (high - low) // step + 1
     else:
-        assert size_of(dimension) == float("inf")
+        assert count_values(dimension) == float("inf")
 
 
 def test_a_component_may_be_named_with_its_distribution(registry):

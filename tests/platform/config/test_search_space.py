@@ -34,7 +34,7 @@ def sampled(sweep, trials, seed=0):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     for _ in range(trials):
         trial = study.ask()
-        yield trial, search_space.suggest(trial, sweep)
+        yield trial, search_space.suggest_values(trial, sweep)
 
 
 OF_CGA = {
@@ -136,7 +136,7 @@ def test_200_samples_validate_and_conditional_options_never_leak(registry):
 def test_a_fixed_trial_is_read_back(registry):
     sweep = made(registry, {"adapter": ["cga", "thin"]}).sweep
     values = {"adapter": "thin", "adapter.thin.rank": 5}
-    assert search_space.suggest(optuna.trial.FixedTrial(values), sweep) == values
+    assert search_space.suggest_values(optuna.trial.FixedTrial(values), sweep) == values
 
 
 def test_log_is_respected(registry):
@@ -220,9 +220,9 @@ def test_the_hash_follows_the_dimensions_alone(registry):
 
 def test_the_size_counts_configurations(registry):
     given = {"adapter": ["thin", "plain"], "sampling.steps": {"low": 1, "high": 9, "step": 2}, "sampling.rho": [5, 7]}
-    assert search_space.size(made(registry, given).sweep) == (32 + 1) * 5 * 2
-    assert search_space.size(made(registry).sweep) is None
-    assert search_space.size(made(registry, {"training.adapter.microbatch": [4, None]}).sweep) == 2
+    assert search_space.count_configurations(made(registry, given).sweep) == (32 + 1) * 5 * 2
+    assert search_space.count_configurations(made(registry).sweep) is None
+    assert search_space.count_configurations(made(registry, {"training.adapter.microbatch": [4, None]}).sweep) == 2
 
 
 @pytest.mark.parametrize(

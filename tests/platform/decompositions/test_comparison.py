@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
-from texprior.decompositions.comparison import Guess, compare
+from texprior.decompositions.comparison import LinearPrediction, compare_decompositions
 from texprior.errors import ConfigError, TexpriorError
 from texprior.flow.decompose import Layers
 from texprior.flow.image import load_image, save_image
@@ -25,7 +25,7 @@ def random(*shape, seed=0):
 
 def judged(*pairs):
     """R² of a guess that is fitted on the first half of the layers and judged on the rest."""
-    guess = Guess()
+    guess = LinearPrediction()
     for layers in pairs[: len(pairs) // 2]:
         guess.fit(layers)
     for layers in pairs[len(pairs) // 2 :]:
@@ -101,7 +101,9 @@ def test_a_row_for_each_decomposition(folder):
     files = sorted(folder.glob("*.png"))
     seen = []
     registry = Registry.discover()
-    rows, broken = compare(registry, refs, files, refs[0], lambda done, total: seen.append((done, total)))
+    rows, broken = compare_decompositions(
+        registry, refs, files, refs[0], lambda done, total: seen.append((done, total))
+    )
     assert [row.decomposition for row in rows] == ["gaussian", "none"]
     assert {name.rsplit("/", 1)[-1] for name in broken} == {"broken.png", "small.png"}
     assert "50x8 px is smaller than the filter's window of 9 px" in str(broken)
@@ -116,7 +118,7 @@ def test_a_row_for_each_decomposition(folder):
 
 def test_one_photograph_is_too_few(folder):
     with pytest.raises(ConfigError, match="at least two photographs"):
-        compare(Registry.discover(), [Ref(name="none")], [folder / "0.png"], Ref(name="none"))
+        compare_decompositions(Registry.discover(), [Ref(name="none")], [folder / "0.png"], Ref(name="none"))
 
 
 class Faulty:
@@ -134,4 +136,4 @@ def test_what_a_plugin_raises_names_the_plugin_and_the_picture(folder, monkeypat
     record = Decomposition("faulty", "faulty_filter:Faulty", Options)
     registry = Registry([*Registry.discover().plugins, Plugin("acme", "1", "loaded", components=(record,))])
     with pytest.raises(TexpriorError, match=r"decomposition 'faulty' failed on .*0\.png: ZeroDivisionError: no light"):
-        compare(registry, [Ref(name="faulty")], sorted(folder.glob("*.png")), Ref(name="none"))
+        compare_decompositions(registry, [Ref(name="faulty")], sorted(folder.glob("*.png")), Ref(name="none"))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import Field
 
-from texprior.config.search_dimension import allowed
+from texprior.config.search_dimension import allowed_range
 from texprior.decompositions.strength_search import TOLERANCE, match_strength, texture_std
 from texprior.errors import ConfigError
 from texprior.flow.decompose import Layers
@@ -154,7 +154,7 @@ def test_a_gaussian_of_a_wave_is_matched_to_its_closed_form():
 
 
 def test_the_range_of_an_option():
-    whole = allowed(ShareOptions, "share")
+    whole = allowed_range(ShareOptions, "share")
     assert (whole.low, whole.high, whole.log) == (1e-4, 1.0, True)
-    assert allowed(StepOptions, "steps").integer
-    assert allowed(OpenOptions, "share") is None
+    assert allowed_range(StepOptions, "steps").integer
+    assert allowed_range(OpenOptions, "share") is None

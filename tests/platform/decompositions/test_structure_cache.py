@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from texprior import config
-from texprior.decompositions.structure_cache import LayerCache, Remembered
+from texprior.decompositions.structure_cache import CachedDecomposition, StructureCache
 from texprior.flow.decompose import Layers
-from texprior.models.build import Prior, remembering
+from texprior.models.build import Prior, with_structure_cache
 from texprior.registry import Registry
-from texprior.runtime.identity import program_of
+from texprior.runtime.identity import program_digest
 from texprior.runtime.session import Session
 
 MB = 2**20
@@ -43,7 +43,7 @@ def files(folder):
 
 def remembered(folder, identity="half", room=MB, counted=None):
     counted = counted or Counted()
-    return Remembered(counted, LayerCache(folder, room), identity, {}), counted
+    return CachedDecomposition(counted, StructureCache(folder, room), identity, {}), counted
 
 
 def test_what_was_computed_once_is_read_the_next_time(tmp_path):
@@ -141,11 +141,12 @@ def test_a_folder_that_cannot_be_written_is_named_once(tmp_path, caplog):
 WORKER = """
 import sys, torch
 from pathlib import Path
-from texprior.decompositions.structure_cache import LayerCache, Remembered
+from texprior.decompositions.structure_cache import CachedDecomposition, StructureCache
 from texprior.flow.decompose import Layers
 
 torch.set_num_threads(1)
-decomposition = Remembered(lambda x: Layers(x / 2, x - x / 2), LayerCache(Path(sys.argv[1]), 2**20), "half", {})
+cache = StructureCache(Path(sys.argv[1]), 2**20)
+decomposition = CachedDecomposition(lambda x: Layers(x / 2, x - x / 2), cache, "half", {})
 images = torch.rand(16, 1, 160, 160, generator=torch.Generator().manual_seed(0))
 order = torch.Generator().manual_seed(int(sys.argv[2]))
 for i in torch.randint(16, (60,), generator=order).tolist():
@@ -156,7 +157,7 @@ print("right")
 
 def test_a_layer_that_vanishes_while_it_is_opened_is_computed_again(tmp_path, monkeypatch):
     """safetensors reads the header, then torch opens the file once more: another process may remove it in between."""
-    cache = LayerCache(tmp_path, MB)
+    cache = StructureCache(tmp_path, MB)
     cache.put("ab", torch.zeros(3, 4, 4), {})
     opened = torch.UntypedStorage.from_file
 
@@ -196,16 +197,16 @@ def test_slow_decompositions_are_kept_beside_the_runs_and_fast_ones_are_not(regi
     image = random(1, 3, 20, 24)
     for name in ("guided", "tv"):
         session, plain = prior(registry, tmp_path, name)
-        kept = remembering(session, plain)
+        kept = with_structure_cache(session, plain)
         first, second = (kept.decomposition(image).structure for _ in range(2))
         assert torch.equal(first, plain.decomposition(image).structure)
         assert torch.equal(first, second)
         assert len(files(tmp_path / "cache" / "structures")) == (name == "tv")
     session, plain = prior(registry, tmp_path, "tv", disk_cache_mb=0)
-    assert remembering(session, plain) is plain
+    assert with_structure_cache(session, plain) is plain
     monkeypatch.setenv("TEXPRIOR_CACHE", str(tmp_path / "elsewhere"))
     session, plain = prior(registry, tmp_path, {"tv": {"lam": 0.2}})
-    remembering(session, plain).decomposition(image)
+    with_structure_cache(session, plain).decomposition(image)
     assert len(files(tmp_path / "elsewhere")) == 1
 
 
@@ -261,25 +262,25 @@ def test_who_edits_a_filter_gets_new_structures(tmp_path, monkeypatch):
         file.write_text(PLUGIN.format(module=module, factor=factor))
         registry = Registry.discover([file])
         session, plain = prior(registry, tmp_path, "part")
-        found.append(remembering(session, plain).decomposition(image).structure)
+        found.append(with_structure_cache(session, plain).decomposition(image).structure)
     assert torch.equal(found[0], 0.5 * image)
     assert torch.equal(found[1], 0.25 * image)
 
 
 def test_an_installed_filter_is_known_by_the_files_it_lies_among(registry, tmp_path, monkeypatch):
     entry = registry.find("decomposition", "tv")
-    assert program_of(entry) == program_of(registry.find("decomposition", "gaussian"))
+    assert program_digest(entry) == program_digest(registry.find("decomposition", "gaussian"))
     package = tmp_path / "acme_filters"
     package.mkdir()
     for name in ("__init__", "tv", "solver"):
         (package / f"{name}.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     theirs = replace(entry, component=replace(entry.component, impl="acme_filters.tv:Tv"))
-    before = program_of(theirs)
+    before = program_digest(theirs)
     (package / "solver.py").write_text("# edited")
-    assert program_of(theirs) not in (before, program_of(entry))
+    assert program_digest(theirs) not in (before, program_digest(entry))
     assert "acme_filters.tv" not in sys.modules
-    assert program_of(replace(entry, component=replace(entry.component, impl="acme_lost.tv:Tv"))) == ""
+    assert program_digest(replace(entry, component=replace(entry.component, impl="acme_lost.tv:Tv"))) == ""
 
 
 def test_options_of_any_kind_are_part_of_a_structures_key(tmp_path):
@@ -287,4 +288,4 @@ def test_options_of_any_kind_are_part_of_a_structures_key(tmp_path):
     file = tmp_path / "part_modes.py"
     file.write_text(MODES)
     session, plain = prior(Registry.discover([file]), tmp_path, {"modes": {"mode": "soft", "table": "x/y.csv"}})
-    assert remembering(session, plain).decomposition.about["options"] == {"mode": "soft", "table": "x/y.csv"}
+    assert with_structure_cache(session, plain).decomposition.about["options"] == {"mode": "soft", "table": "x/y.csv"}

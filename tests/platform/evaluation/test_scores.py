@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from texprior.evaluation.scores import Score, Scores, at_chosen_strength, loss_of, mean_of, read
-from texprior.evaluation.tables import explanation
+from texprior.evaluation.scores import Score, Scores, at_chosen_strength, loss_of, mean_of, read_scores
+from texprior.evaluation.tables import explain_table
 
 BETTER = {"lpips": "lower", "psnr": "higher"}
 
@@ -30,7 +30,7 @@ def test_every_method_is_averaged_over_the_same_pictures():
     assert scores.complete("lpips") == ["0", "2"]
     assert scores.means() == {"predictor": {"lpips": 2.0}, "restored": {"lpips": 2.25}}
     assert scores.incomplete() == {"lpips": 1}
-    assert "lpips leaves out 1 of them" in explanation(scores)
+    assert "lpips leaves out 1 of them" in explain_table(scores)
 
 
 @pytest.mark.parametrize(("better", "wins"), [("higher", 1), ("lower", 2), ("one", 2)])
@@ -53,7 +53,7 @@ def test_round_trip(tmp_path):
     rows = (Score("degraded", "a", "psnr", 20.5), Score("restored", "b,c", "psnr", 21.25, 4, 0.5))
     scores = Scores(rows, {"psnr": "higher"})
     scores.write(tmp_path / "s.csv")
-    assert read(tmp_path / "s.csv") == scores
+    assert read_scores(tmp_path / "s.csv") == scores
 
 
 def test_strength_is_chosen_on_the_other_half():

@@ -13,7 +13,7 @@ from texprior.config.dotted_paths import get_path, merge
 from texprior.config.resolver import ComponentPaths
 from texprior.errors import ConfigError, PluginError
 from texprior.plugin import Degradation, Kind, Options, Ref, Tune, hookimpl
-from texprior.plugin.references import fault_of, kinds_of, refs_of
+from texprior.plugin.references import check_references, kinds_of, refs_of
 from texprior.registry import Registry
 from texprior.runtime.run_record import component_tags
 
@@ -244,7 +244,7 @@ def test_options_that_name_components_in_another_way_are_a_plugins_fault(annotat
     )
     with pytest.raises(PluginError, match=re.escape(f"'wrong': {reason}")):
         Registry().register(module)
-    assert fault_of(Part, {"degradation"}) == ""
+    assert check_references(Part, {"degradation"}) == ""
 
 
 def test_a_model_tells_what_it_names():

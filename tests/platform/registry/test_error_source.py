@@ -8,7 +8,7 @@ from texprior.flow.degrade import degrade
 from texprior.flow.sample import sample
 from texprior.plugin import Ref
 from texprior.registry import Registry
-from texprior.registry.error_source import blamed, reason_of
+from texprior.registry.error_source import describe_error, find_source
 
 SOURCE = """
 import torch
@@ -119,35 +119,35 @@ def test_a_component_that_raises_is_named(registry, name, expected):
     component = built(registry, "degradation", name)
     version = next(p.version for p in registry.plugins if p.distribution == "blame-idea")
     error = raised(lambda: degrade(IMAGE, component, 0, ["a"]))
-    assert reason_of(error).startswith(expected.replace("VERSION", f"version {version}"))
+    assert describe_error(error).startswith(expected.replace("VERSION", f"version {version}"))
 
 
 @pytest.mark.parametrize(("name", "what"), [("born", "raised OSError: no file"), ("wants", "gave what cannot be used")])
 def test_a_component_that_cannot_be_made_is_named(registry, name, what):
     built(registry, "degradation", "one")
-    assert f"degradation 'blame-idea/{name}'" in reason_of(raised(lambda: built(registry, "degradation", name)))
-    assert what in reason_of(raised(lambda: built(registry, "degradation", name)))
+    assert f"degradation 'blame-idea/{name}'" in describe_error(raised(lambda: built(registry, "degradation", name)))
+    assert what in describe_error(raised(lambda: built(registry, "degradation", name)))
 
 
 def test_the_innermost_component_is_named_not_the_one_that_called_it(registry):
     calling, net = built(registry, "sampler", "calling"), built(registry, "predictor", "net")
     wrong = torch.zeros(1, 5, 8, 8)
     error = raised(lambda: sample(lambda x, _sigma: net(x), calling, wrong, torch.tensor([1.0, 0.0]), lambda i: wrong))
-    assert blamed(error).entry.qualified == "blame-idea/net"
+    assert find_source(error).entry.qualified == "blame-idea/net"
     error = raised(lambda: sample(lambda x, _sigma: 1 / 0, calling, wrong, torch.tensor([1.0, 0.0]), lambda i: wrong))
-    assert blamed(error).entry.qualified == "blame-idea/calling"
+    assert find_source(error).entry.qualified == "blame-idea/calling"
 
 
 def test_a_contract_broken_in_a_method_of_the_platform_names_the_component(registry):
     error = raised(lambda: decompose(IMAGE, built(registry, "decomposition", "blame-idea/none")))
-    assert blamed(error).entry.component.kind == "decomposition"
+    assert find_source(error).entry.component.kind == "decomposition"
 
 
 def test_an_error_of_the_platform_itself_names_no_component(registry):
     built(registry, "degradation", "one")
     error = raised(lambda: degrade(IMAGE, lambda image, rng: image, 0, []))
-    assert blamed(error) is None
-    assert reason_of(error).startswith("ValueError: zip()")
+    assert find_source(error) is None
+    assert describe_error(error).startswith("ValueError: zip()")
 
 
 def test_the_command_line_names_it_in_a_sentence(registry, tmp_path, capsys, monkeypatch):

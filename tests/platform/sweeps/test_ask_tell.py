@@ -18,11 +18,11 @@ from texprior.config import resolve
 from texprior.errors import ConfigError, Interrupted, TexpriorError
 from texprior.registry import Registry
 from texprior.sweeps import dead_workers
-from texprior.sweeps.ask_tell import run_sweep
-from texprior.sweeps.importance import importances
-from texprior.sweeps.report import configuration
-from texprior.sweeps.search_strategy import hopeless
-from texprior.sweeps.study import default_storage, redacted, study_name
+from texprior.sweeps.ask_tell import run_trials
+from texprior.sweeps.importance import parameter_importances
+from texprior.sweeps.report import short_configuration
+from texprior.sweeps.search_strategy import should_prune
+from texprior.sweeps.study import default_storage, redact_storage, study_name
 
 PLUGIN = Path(__file__).parents[1] / "fake_components.py"
 CURVE = {"sampling.texture_strength": {"low": 0, "high": 2}, "sampling.steps": {"low": 1, "high": 20}}
@@ -54,7 +54,7 @@ def distance(asked):
 
 def swept(experiment, registry, storage, trials, objective=distance, better="lower"):
     told = []
-    result = run_sweep(experiment, registry, objective, storage, {"score": better}, told.append, trials)
+    result = run_trials(experiment, registry, objective, storage, {"score": better}, told.append, trials)
     return result, told
 
 
@@ -150,12 +150,12 @@ def test_a_killed_sweeps_trial_is_run_again(registry, storage):
     import os, signal
     from texprior.config import resolve
     from texprior.registry import Registry
-    from texprior.sweeps.ask_tell import run_sweep
+    from texprior.sweeps.ask_tell import run_trials
     registry = Registry()
     registry.register({str(PLUGIN)!r})
     experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
     better = {{"score": "lower"}}
-    run_sweep(experiment, registry, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), {storage!r}, better, print)
+    run_trials(experiment, registry, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), {storage!r}, better, print)
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=120)
     assert (killed.returncode, killed.stdout, killed.stderr) == (-signal.SIGKILL, b"", b"")
@@ -169,12 +169,12 @@ def test_two_workers_share_a_study(registry, storage):
     import time
     from texprior.config import resolve
     from texprior.registry import Registry
-    from texprior.sweeps.ask_tell import run_sweep
+    from texprior.sweeps.ask_tell import run_trials
     registry = Registry()
     registry.register({str(PLUGIN)!r})
     experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
     slow = lambda a: time.sleep(0.3) or {{"score": a.number}}
-    run_sweep(experiment, registry, slow, {storage!r}, {{"score": "lower"}}, print, 8)
+    run_trials(experiment, registry, slow, {storage!r}, {{"score": "lower"}}, print, 8)
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
@@ -232,7 +232,7 @@ def test_another_space_is_another_study_and_another_experiment_is_refused(regist
 def test_trials_on_another_prior_are_refused(registry, storage):
     def stood_on(content):
         shared = {"prior's sha256": content}
-        return run_sweep(
+        return run_trials(
             made(registry, CURVE), registry, distance, storage, {"score": "lower"}, lambda _: None, 2, shared
         )
 
@@ -265,8 +265,8 @@ def test_the_default_storage_lies_beside_the_runs(registry, tmp_path, monkeypatc
 
 
 def test_a_password_is_not_shown():
-    assert redacted("postgresql://me:a@b:c@host/x") == "postgresql://me:***@host/x"
-    assert redacted("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"
+    assert redact_storage("postgresql://me:a@b:c@host/x") == "postgresql://me:***@host/x"
+    assert redact_storage("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"
 
 
 def costly(asked):
@@ -281,7 +281,7 @@ def costly(asked):
 def both(experiment, registry, storage, trials, objective=costly):
     told = []
     better = {"score": "lower", "cost": "lower"}
-    return run_sweep(experiment, registry, objective, storage, better, told.append, trials), told
+    return run_trials(experiment, registry, objective, storage, better, told.append, trials), told
 
 
 def test_several_objectives_give_their_front(registry, storage):
@@ -321,7 +321,7 @@ def test_a_trial_is_pruned_where_enough_others_are_better_and_cost_no_more(regis
     ],
 )
 def test_the_rule_of_several_objectives(values, others, patience, expected):
-    assert hopeless(values, others, patience) is expected
+    assert should_prune(values, others, patience) is expected
 
 
 def test_the_median_rule_prunes_at_a_rung(registry, storage):
@@ -362,7 +362,7 @@ def test_a_space_that_changed_is_said(registry, storage):
     swept(made(registry, CURVE), registry, storage, 1)
     said = []
     wider = {**CURVE, "sampling.steps": {"low": 1, "high": 40}, "sampling.rho": [5, 7]}
-    run_sweep(made(registry, wider), registry, distance, storage, {"score": "lower"}, print, 1, None, said.append)
+    run_trials(made(registry, wider), registry, distance, storage, {"score": "lower"}, print, 1, None, said.append)
     (sentence,) = said
     assert "sampling.steps: 1 to 20 -> 1 to 40; sampling.rho: not searched -> 5.0, 7.0" in sentence
     assert sentence.endswith("this is a new study")
@@ -394,7 +394,7 @@ def test_a_heartbeat_goes_on_after_one_that_failed(monkeypatch):
             if len(beats) == 3:
                 raise OSError("the database is away")
 
-    with dead_workers.alive(SimpleNamespace(_storage=Storage()), SimpleNamespace(_trial_id=7, number=7)):
+    with dead_workers.send_heartbeats(SimpleNamespace(_storage=Storage()), SimpleNamespace(_trial_id=7, number=7)):
         end = time.monotonic() + 20
         while len(beats) < 6 and time.monotonic() < end:
             time.sleep(0.01)
@@ -407,7 +407,7 @@ def test_a_trial_that_another_worker_took_for_dead_ends_no_sweep(registry, stora
         study = optuna.load_study(study_name=optuna.get_all_study_names(storage)[0], storage=storage)
         (trial,) = [t for t in study.get_trials(deepcopy=False) if t.number == asked.number]
         if asked.number == 0:
-            dead_workers.put_back(study, trial)
+            dead_workers.requeue_trial(study, trial)
             if fails:
                 raise MemoryError("of a trial that is not this worker's any more")
         return distance(asked)
@@ -420,7 +420,7 @@ def test_a_trial_that_another_worker_took_for_dead_ends_no_sweep(registry, stora
 def test_programs_that_changed_are_said(registry, storage):
     said = []
     for programs in (["gate/gate==1"], ["gate/gate==2", "acme/rain==1"]):
-        result = run_sweep(
+        result = run_trials(
             made(registry, CURVE),
             registry,
             distance,
@@ -445,17 +445,17 @@ def test_a_trial_whose_workers_keep_dying_has_failed(registry, storage):
     import os, signal
     from texprior.config import resolve
     from texprior.registry import Registry
-    from texprior.sweeps.ask_tell import run_sweep
+    from texprior.sweeps.ask_tell import run_trials
     registry = Registry()
     registry.register({str(PLUGIN)!r})
     experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
     better = {{"score": "lower"}}
-    run_sweep(experiment, registry, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), {storage!r}, better, print)
+    run_trials(experiment, registry, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), {storage!r}, better, print)
     """
     for _ in range(2):
         subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=120, check=False)
     told, died = [], []
-    result = run_sweep(
+    result = run_trials(
         made(registry, CURVE), registry, distance, storage, {"score": "lower"}, told.append, 2, died=died.append
     )
     assert [t.state for t in result.trials] == ["interrupted", "failed", "finished"]
@@ -470,14 +470,14 @@ def test_fanova_finds_what_matters(registry, storage):
     result, _ = swept(
         experiment, registry, storage, 24, lambda a: {"score": 100 * a.experiment.sampling.texture_strength**2}
     )
-    shares = importances(experiment, storage, result.study)["all"]
+    shares = parameter_importances(experiment, storage, result.study)["all"]
     assert shares["sampling.texture_strength"] > 0.9
     assert sum(shares.values()) == pytest.approx(1)
-    assert shares == importances(experiment, storage, result.study)["all"]
+    assert shares == parameter_importances(experiment, storage, result.study)["all"]
 
 
 def test_a_configuration_in_short_names_components_and_the_ends_of_paths():
     params = {"adapter": "spade", "adapter.spade.width": 42, "training.adapter.lr": 0.001213}
-    assert configuration(params) == "spade width=42 lr=0.00121"
+    assert short_configuration(params) == "spade width=42 lr=0.00121"
     rates = {"training.prior.lr": 0.1, "training.adapter.lr": 0.2}
-    assert configuration(rates) == "prior.lr=0.1 adapter.lr=0.2"
+    assert short_configuration(rates) == "prior.lr=0.1 adapter.lr=0.2"

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from texprior.errors import Interrupted
-from texprior.sweeps.confirm import confirm, pairs, share
+from texprior.sweeps.confirm import confirm_best, confirm_unclaimed, confirmation_pairs
 from texprior.sweeps.records import SweepResult, TrialRecord
 
 
@@ -43,7 +43,7 @@ TABLE = {1: (0.30, 0.34), 2: (0.21, 0.25), 0: (0.35, 0.31)}
 
 def test_the_best_three_are_trained_with_fresh_seeds_and_the_best_mean_comes_first(tmp_path):
     trials = Trials(tmp_path, TABLE)
-    found = confirm(trials, RESULT)
+    found = confirm_best(trials, RESULT)
     assert trials.asked == [(1, 8), (2, 8), (0, 8), (1, 9), (2, 9), (0, 9)]  # pictures are prepared once for a seed
     assert [c.trial for c in found] == [2, 1, 0]
     assert (found[0].seeds, found[0].values) == ([8, 9], [0.21, 0.25])
@@ -53,7 +53,7 @@ def test_the_best_three_are_trained_with_fresh_seeds_and_the_best_mean_comes_fir
 @pytest.mark.parametrize(("value", "reason"), [(RuntimeError("diverged"), "diverged"), (math.nan, "lpips is nan")])
 def test_a_configuration_that_fails_with_a_fresh_seed_is_named_and_not_called_best(tmp_path, value, reason):
     trials = Trials(tmp_path, {**TABLE, 2: (0.21, value)})
-    assert [c.trial for c in confirm(trials, RESULT)] == [1, 0]
+    assert [c.trial for c in confirm_best(trials, RESULT)] == [1, 0]
     (said,) = trials.said
     assert said.startswith("trial 2 again, with seed 9, failed: ")
     assert reason in said
@@ -61,14 +61,14 @@ def test_a_configuration_that_fails_with_a_fresh_seed_is_named_and_not_called_be
 
 def test_an_interruption_is_none_of_these(tmp_path):
     with pytest.raises(Interrupted):
-        confirm(Trials(tmp_path, {**TABLE, 1: (Interrupted("stopped"), 0.3)}), RESULT)
+        confirm_best(Trials(tmp_path, {**TABLE, 1: (Interrupted("stopped"), 0.3)}), RESULT)
 
 
 def test_workers_begin_with_other_seeds_and_leave_what_another_is_at(tmp_path):
     first, second = Trials(tmp_path, TABLE), Trials(tmp_path, TABLE)
-    share(first, RESULT, worker=0)
-    share(second, RESULT, worker=1)
-    assert first.asked == [(t.number, seed) for t, seed in pairs(first, RESULT)]
+    confirm_unclaimed(first, RESULT, worker=0)
+    confirm_unclaimed(second, RESULT, worker=1)
+    assert first.asked == [(t.number, seed) for t, seed in confirmation_pairs(first, RESULT)]
     assert second.asked[0] == (1, 9)
 
     class Nested(Trials):
@@ -76,10 +76,10 @@ def test_workers_begin_with_other_seeds_and_leave_what_another_is_at(tmp_path):
 
         def again(self, trial, seed):
             if not self.asked:
-                share(second, RESULT, worker=0)
+                confirm_unclaimed(second, RESULT, worker=0)
             return super().again(trial, seed)
 
     second.asked.clear()
-    share(Nested(tmp_path, TABLE), RESULT, worker=0)
+    confirm_unclaimed(Nested(tmp_path, TABLE), RESULT, worker=0)
     assert (1, 8) not in second.asked
     assert len(second.asked) == 5

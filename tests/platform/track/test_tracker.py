@@ -10,7 +10,7 @@ import torch
 
 from texprior.errors import ConfigError
 from texprior.track import RunInfo, Tracker
-from texprior.track.resend import folders, read, resend
+from texprior.track.resend import read_unsent, resend_events, unsent_folders
 from texprior.track.unsent import Unsent
 
 
@@ -114,9 +114,9 @@ def test_what_a_tracker_could_not_record_is_kept_and_sent_whole(tmp_path, caplog
     first = Recorder(failing)
     told = tracker(first, tmp_path)
     record(told, tmp_path)
-    (folder,) = folders(tmp_path)
+    (folder,) = unsent_folders(tmp_path)
     assert f"'texprior runs resend {folder}' records them" in caplog.records[-1].getMessage()
-    kept = read(folder)
+    kept = read_unsent(folder)
     assert (kept.component, kept.plugins) == ({"acme/tracker": {"option": 1}}, ["/idea.py"])
     later = Recorder()
     (tmp_path / "made-r" / "scores.csv").unlink()  # the copy is what is sent
@@ -125,7 +125,7 @@ def test_what_a_tracker_could_not_record_is_kept_and_sent_whole(tmp_path, caplog
         if line["event"] == "artifact":
             path = folder / line["file"]
             seen[path.name] = (path if path.is_file() else path / "scores.csv").read_text()
-    assert resend(kept, later) == len(kept.lines)
+    assert resend_events(kept, later) == len(kept.lines)
     recorded = [e for e in events(first.calls) if e[0] != "run_started"] + events(later.calls)[1:]
     assert [e for e, _ in recorded] == WHOLE[1:]
     run = later.calls[0][1]
@@ -155,8 +155,10 @@ def test_values_that_a_tracker_held_back_are_kept_once(tmp_path):
     for failing in ("image", "step"):
         observer = Buffering(failing)
         record(tracker(observer, tmp_path / failing), tmp_path)
-        (folder,) = folders(tmp_path / failing)
-        steps = [(line["images_seen"], line["metrics"]) for line in read(folder).lines if line["event"] == "step"]
+        (folder,) = unsent_folders(tmp_path / failing)
+        steps = [
+            (line["images_seen"], line["metrics"]) for line in read_unsent(folder).lines if line["event"] == "step"
+        ]
         assert steps[0] == (16, {"loss": 2.0, "lr": 0.5})
         assert [images for images, _ in steps] == [16, 32]
         assert math.isnan(steps[1][1]["loss"])
@@ -172,9 +174,9 @@ def test_a_tracker_is_tried_again_when_the_next_run_starts(tmp_path):
         above.step(2, x=2.0)
     assert [e for e, run in events(observer.calls) if run == "below"] == WHOLE
     assert [e for e, run in events(observer.calls) if run == "above"] == ["run_started"]
-    (folder,) = folders(tmp_path)
+    (folder,) = unsent_folders(tmp_path)
     later = Recorder()
-    resend(read(folder), later)
+    resend_events(read_unsent(folder), later)
     assert [c[2] for c in later.calls if c[0] == "step"] == [1, 2]
 
 
@@ -183,11 +185,11 @@ def test_a_sending_that_fails_goes_on_where_it_stopped(tmp_path):
     with told.run(RunInfo("above", "e", "above", "sweep")):
         record(told, tmp_path, "a", parent="above")
         record(told, tmp_path, "b", parent="above")
-    (folder,) = folders(tmp_path)
+    (folder,) = unsent_folders(tmp_path)
     first, second = Recorder("image", after=8), Recorder()
     with pytest.raises(OSError, match="full"):
-        resend(read(folder), first)
-    resend(read(folder), second)
+        resend_events(read_unsent(folder), first)
+    resend_events(read_unsent(folder), second)
     both = [e for e in events(first.calls) + events(second.calls) if e[0] != "run_started"]
     assert both == [(e, "a") for e in WHOLE[1:]] + [(e, "b") for e in WHOLE[1:]] + [("run_finished", "above")]
     started = [(c[1].id, c[1].resume) for c in second.calls if c[0] == "run_started"]
@@ -201,7 +203,7 @@ def test_a_folder_that_cannot_be_written_is_replaced(tmp_path, monkeypatch, capl
     record(tracker(Recorder("step"), tmp_path), tmp_path)
     (folder,) = (tmp_path / "elsewhere" / "texprior-unsent").iterdir()
     assert str(folder) in caplog.records[-1].getMessage()
-    assert [line["event"] for line in read(folder).lines] == WHOLE
+    assert [line["event"] for line in read_unsent(folder).lines] == WHOLE
 
 
 def test_what_can_be_kept_nowhere_is_said(tmp_path, monkeypatch, caplog):
@@ -213,13 +215,13 @@ def test_what_can_be_kept_nowhere_is_said(tmp_path, monkeypatch, caplog):
 
 def test_folders_that_are_none_and_folders_in_use_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="this is no folder of unsent events"):
-        read(tmp_path)
+        read_unsent(tmp_path)
     (tmp_path / "events.jsonl").write_text('{"event": "step"}\n')
     with pytest.raises(ConfigError, match="does not name its tracker"):
-        read(tmp_path)
+        read_unsent(tmp_path)
     head = {"component": {"mlflow": {}}, "plugins": [], "host": socket.gethostname(), "pid": 1}
     (tmp_path / "events.jsonl").write_text(json.dumps(head) + '\n{"event": "st')
-    kept = read(tmp_path)
+    kept = read_unsent(tmp_path)
     assert kept.lines == []
     with pytest.raises(ConfigError, match="process 1 is still writing here"):
         kept.require_idle()

@@ -11,13 +11,13 @@ from texprior import config
 from texprior.config.schema import Training
 from texprior.plugin import Ref
 from texprior.registry import Registry
-from texprior.runtime.identity import identity, others_in_use, pictures_digest
+from texprior.runtime.identity import experiment_identity, foreign_components, pictures_digest
 from texprior.runtime.session import Session
 from texprior.store import save_tensors
 from texprior.sweeps.records import TrialRecord
 from texprior.sweeps.study import programs_of, study_name
 from texprior.sweeps.trial import Trials
-from texprior.training.folders import ADAPTER_PARTS, CHECKPOINT, PREDICTOR_PARTS, PRIOR_PARTS, checkpoints
+from texprior.training.folders import ADAPTER_PARTS, CHECKPOINT, PREDICTOR_PARTS, PRIOR_PARTS, find_checkpoints
 
 SOURCE = """
 from texprior.plugin import Adapter, Degradation, Events, Metric, hookimpl
@@ -61,15 +61,15 @@ def package(tmp_path, monkeypatch):
 def test_an_edit_of_an_installed_package_is_another_training_of_what_uses_it(package, degradation):
     program, session = package
     using = session(degradation=degradation)
-    before = others_in_use(using, PREDICTOR_PARTS)
+    before = foreign_components(using, PREDICTOR_PARTS)
     assert [tag.partition(" ")[0] for tag in before] == ["acme-dusk/darker==1.2"]
-    assert others_in_use(using, ADAPTER_PARTS) == before
+    assert foreign_components(using, ADAPTER_PARTS) == before
     program.write_text("class Darker: factor = 2\n")
-    after = others_in_use(using, PREDICTOR_PARTS)
+    after = foreign_components(using, PREDICTOR_PARTS)
     assert after != before
-    assert others_in_use(using) == after
-    assert others_in_use(using, PRIOR_PARTS) == []
-    assert others_in_use(session(degradation="noise_jpeg")) == []
+    assert foreign_components(using) == after
+    assert foreign_components(using, PRIOR_PARTS) == []
+    assert foreign_components(session(degradation="noise_jpeg")) == []
 
 
 def test_a_single_file_named_inside_another_component_counts(tmp_path):
@@ -77,14 +77,14 @@ def test_a_single_file_named_inside_another_component_counts(tmp_path):
     file.write_text(SOURCE.format(module="dusk_idea"))
     registry = Registry.discover([file])
     data = {"name": "x", "events": [], "degradation": {"sequence": {"steps": ["darker"]}}}
-    (tag,) = others_in_use(Session.start(config.resolve(data, registry), registry, root=tmp_path), PREDICTOR_PARTS)
+    (tag,) = foreign_components(Session.start(config.resolve(data, registry), registry, root=tmp_path), PREDICTOR_PARTS)
     version = registry.find("degradation", "darker").plugin.version
     assert tag == f"dusk-idea/darker=={version} (API 1)"
 
 
 def test_what_watches_the_work_decides_nothing(package):
     _, session = package
-    assert others_in_use(session(events=["bell"])) == []
+    assert foreign_components(session(events=["bell"])) == []
 
 
 def test_a_study_is_of_the_programs_that_its_trials_use(package):
@@ -114,7 +114,9 @@ def test_what_a_training_goes_on_from(tmp_path):
     folder = tmp_path / "own" / "prior-T-100"
 
     def found(more=settings, alone=True):
-        return [path.parent.relative_to(tmp_path).as_posix() for path in checkpoints(folder, "T", more, "p", alone)]
+        return [
+            path.parent.relative_to(tmp_path).as_posix() for path in find_checkpoints(folder, "T", more, "p", alone)
+        ]
 
     assert found() == ["other/prior-T-100", "own/prior-T-50"]
     assert found(alone=False) == ["own/prior-T-50"]
@@ -145,7 +147,7 @@ def test_what_workers_confirmed_is_known_whatever_their_threads(tmp_path):
     worker = session.with_(experiment=session.experiment.model_copy(update={"threads": 1}))
     trial = TrialRecord(3, {"adapter": "cga"}, {}, "finished")
     there, here = (Trials(s, "study", tmp_path, tmp_path) for s in (worker, session))
-    document = {"experiment": identity(there.experiment_of(trial, 7)), "values": {"psnr_rgb": 30.0}}
+    document = {"experiment": experiment_identity(there.experiment_of(trial, 7)), "values": {"psnr_rgb": 30.0}}
     path = there.folder(3) / "seed-7" / "values.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(document))

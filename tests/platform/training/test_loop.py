@@ -11,7 +11,7 @@ from texprior.config import Budget, Training
 from texprior.diffusion.keys import normal
 from texprior.errors import ConfigError, TexpriorError
 from texprior.store import load_tensors
-from texprior.training.loop import Finished, Saved, Step, Trainee, learning_rate, train
+from texprior.training.loop import Finished, Saved, Step, Trainee, learning_rate, train_steps
 
 
 def settings(images=160, **changes) -> Training:
@@ -35,7 +35,7 @@ def loss_of(t: Trainee):
 
 
 def run(t: Trainee, path) -> list:
-    return list(train(t, loss_of(t), path, {}))
+    return list(train_steps(t, loss_of(t), path, {}))
 
 
 def state(t: Trainee) -> dict[str, torch.Tensor]:
@@ -94,7 +94,7 @@ def test_ctrl_c_ends_after_the_step_with_a_checkpoint(tmp_path):
     t = trainee(settings(8000))
     path = tmp_path / "c.safetensors"
     events = []
-    for event in train(t, loss_of(t), path, {}):
+    for event in train_steps(t, loss_of(t), path, {}):
         events.append(event)
         if len(events) == 3:
             os.kill(os.getpid(), signal.SIGINT)
@@ -118,7 +118,9 @@ def test_divergence_is_a_sentence_and_the_checkpoint_is_kept(tmp_path):
     bad = trainee(settings(80))
     bad.load(path)
     with pytest.raises(TexpriorError, match=r"diverged after 16 images .*lower the learning rate"):
-        list(train(bad, lambda n: bad.network(torch.full((len(n), 3, 4, 4), torch.nan)).mean((1, 2, 3)), path, {}))
+        list(
+            train_steps(bad, lambda n: bad.network(torch.full((len(n), 3, 4, 4), torch.nan)).mean((1, 2, 3)), path, {})
+        )
     assert path.read_bytes() == kept
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from texprior.models.build import count
+from texprior.models.build import count_parameters
 from texprior_plugins.attention.sdpa import Sdpa
 from texprior_plugins.denoiser import UnetOptions
 from texprior_plugins.denoiser.unet import Unet
@@ -92,8 +92,8 @@ def default():
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_trainable_parameters(name, default, build):
-    assert count(default) == EXPECTED["full"] == 1_923_020
-    assert count(build(name, default), trainable_only=True) == EXPECTED[name]
+    assert count_parameters(default) == EXPECTED["full"] == 1_923_020
+    assert count_parameters(build(name, default), trainable_only=True) == EXPECTED[name]
 
 
 def test_every_adapter_is_counted(build):
@@ -105,4 +105,4 @@ def test_every_adapter_is_counted(build):
 def test_a_magnitude_an_output_channel_is_what_dora_adds(default, build):
     layers = build("lora", default)
     outputs = sum(up.shape[0] for up in layers.up.values())
-    assert count(build("lora", default, dora=True)) == count(layers) + outputs
+    assert count_parameters(build("lora", default, dora=True)) == count_parameters(layers) + outputs

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from texprior.config.search_dimension import tuned
+from texprior.config.search_dimension import tuned_dimensions
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_declared_strength_moves_energy_to_the_texture(component, make, crop):
         assert component.name == "none"
         return
     pictures = torch.cat([crop, 1 - crop])
-    bounds = tuned(component.options)[component.strength]
+    bounds = tuned_dimensions(component.options)[component.strength]
     ends = [torch.tensor(float(end)) for end in (bounds.low, bounds.high)]
     space = torch.logspace(*(end.log10() for end in ends), 4) if bounds.log else torch.linspace(*ends, 4)
     values = space.clamp(*ends).tolist()

@@ -15,7 +15,7 @@ import torch
 
 from texprior.plugin import Ref
 from texprior.track import RunInfo, Tracker
-from texprior.track.resend import folders, read, resend
+from texprior.track.resend import read_unsent, resend_events, unsent_folders
 from texprior.track.unsent import Unsent
 
 BEGIN_S = 120
@@ -89,10 +89,10 @@ def test_a_server_killed_in_the_middle_of_a_run_costs_no_value_and_no_minute(reg
             run.summary["best"] = 0.5
         assert time.monotonic() - started < 60  # MLflow alone would retry for minutes
         assert "cannot be reached" in told.broken["mlflow"]
-        (folder,) = folders(tmp_path)
+        (folder,) = unsent_folders(tmp_path)
         server = serve(database, port)
         later = registry.build("events", Ref(name="mlflow", options={"tracking_uri": uri}))
-        resend(read(folder), later)
+        resend_events(read_unsent(folder), later)
         from mlflow import MlflowClient
 
         client = MlflowClient(tracking_uri=uri)
@@ -119,7 +119,7 @@ import torch
 import texprior_plugins.events as module
 from texprior.plugin import Ref
 from texprior.registry import Registry
-from texprior.track.resend import folders, read, resend
+from texprior.track.resend import read_unsent, resend_events, unsent_folders
 from texprior.track import RunInfo, Tracker
 from texprior.track.unsent import Unsent
 small, root = Path(sys.argv[1]), Path(sys.argv[2])
@@ -140,9 +140,9 @@ with told.run(RunInfo("full", "full study", "full", "prior")) as run:
     run.image("sheet", torch.rand(3, 64, 64), 32)
 (small / "filler").unlink()
 print("broken:", told.broken["mlflow"])
-(folder,) = folders(root)
+(folder,) = unsent_folders(root)
 fresh = registry.build("events", Ref(name="mlflow", options=options))
-resend(read(folder), fresh)
+resend_events(read_unsent(folder), fresh)
 from mlflow import MlflowClient
 client = MlflowClient(tracking_uri=options["tracking_uri"])
 (found,) = client.search_runs([client.get_experiment_by_name("full study").experiment_id])

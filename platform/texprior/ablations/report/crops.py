@@ -47,7 +47,7 @@ def crops_of(plan: Plan, results: Results, count: int = COUNT) -> list[Crop]:
     return [_crop(plan, results, shown, key) for key in chosen]
 
 
-def grid(crops: Sequence[Crop], path: Path) -> Path:
+def draw_grid(crops: Sequence[Crop], path: Path) -> Path:
     """A PNG with a row for each picture and a column for each version."""
     names, cell = list(crops[0].versions), SIDE * ZOOM
     labels = [[_label(crop, name, cell) for name in names] for crop in crops]
@@ -87,13 +87,13 @@ def _crop(plan: Plan, results: Results, cells: Mapping[str, Cell], key: str) -> 
     degradation = session.build("degradation") if baseline.experiment.degradation else None
     degraded = to_uint8(degraded_sample(sample, degradation, choice.seed))
     reference = to_uint8(sample.clean)
-    top, left = place_of(list(restored.values()), SIDE)
+    top, left = most_varied_square(list(restored.values()), SIDE)
     versions = {"degraded": degraded, **restored, "reference": reference}
     cut = {name: image[top : top + SIDE, left : left + SIDE] for name, image in versions.items()}
     return Crop(key, _marked(reference, top, left), cut, {arm: results.score(arm, key) for arm in cells})
 
 
-def place_of(pictures: Sequence[Picture], side: int) -> tuple[int, int]:
+def most_varied_square(pictures: Sequence[Picture], side: int) -> tuple[int, int]:
     """Top left corner of the square in which the pictures vary most among each other, all (H, W, 3)."""
     variance = np.stack(pictures).astype(np.float64).var(0).sum(2)
     height, width = variance.shape

@@ -24,7 +24,7 @@ BETTER, WORSE, OPEN = "#0072b2", "#d55e00", "#7f7f7f"
 _ROW_INCHES, _COLUMNS, _LETTERS = 0.34, 3, 44
 
 
-def forest(results: Results) -> Figure:
+def draw_forest(results: Results) -> Figure:
     """A panel for each metric: every arm's difference from the baseline with its 95 % interval."""
     arms = _compared(results)
     metrics = [results.metric, *(m for m in results.better if m != results.metric)]
@@ -41,7 +41,7 @@ def forest(results: Results) -> Figure:
     return figure
 
 
-def strips(results: Results) -> Figure:
+def draw_strips(results: Results) -> Figure:
     """The ranking metric: a dot for each picture, its difference from the baseline with seeds averaged."""
     arms, metric = _compared(results), results.metric
     figure = _figure(8.4, 1.3 + 1.6 * _ROW_INCHES * len(arms))
@@ -60,7 +60,7 @@ def strips(results: Results) -> Figure:
     return figure
 
 
-def plane(results: Results, against: str, series: Sequence[Sequence[str]]) -> Figure:
+def draw_plane(results: Results, against: str, series: Sequence[Sequence[str]]) -> Figure:
     """Every arm in the plane of two metrics, each series joined; those that no other beats in both are numbered."""
     figure = _figure(8.4, 5.4)
     axes, metric = figure.add_subplot(), results.metric
@@ -109,12 +109,12 @@ def _in_common(arms: Sequence[str]) -> str:
     return " ".join(first[0] for first in itertools.takewhile(lambda w: len(set(w)) == 1, words)) or "arms"
 
 
-def png(figure: Figure, dpi: int = 144) -> bytes:
+def figure_png(figure: Figure, dpi: int = 144) -> bytes:
     """The figure as a PNG."""
     return _saved(figure, format="png", dpi=dpi, metadata={"Software": None})
 
 
-def svg(figure: Figure) -> bytes:
+def figure_svg(figure: Figure) -> bytes:
     """The figure as an SVG with its letters as shapes, which needs no font."""
     import matplotlib
 

@@ -19,9 +19,9 @@ from texprior.ablations.cells import Cell, Outcome, outcome_of, scores_of
 from texprior.ablations.comparison import Results
 from texprior.ablations.plan import Plan
 from texprior.ablations.report import figures, text
-from texprior.ablations.report.crops import ZOOM, Crop, crops_of, grid
+from texprior.ablations.report.crops import ZOOM, Crop, crops_of, draw_grid
 from texprior.evaluation.tables import ARROWS
-from texprior.runtime.run_record import commit
+from texprior.runtime.run_record import current_commit
 from texprior.store import write_atomically
 
 REPORT, TABLES = "report.html", ("scores.csv", "summary.csv")
@@ -48,11 +48,11 @@ def write_report(plan: Plan, results: Results, command: str) -> Report:
     pictures, drawn = [], {}
     if len(results.ranking()) > 1 and results.baseline in results.ranking():
         for name, figure in _figures(plan, results).items():
-            drawn[name] = _uri(figures.svg(figure), "svg+xml")
-            write_atomically(folder / f"{name}.png", figures.png(figure))
+            drawn[name] = _uri(figures.figure_svg(figure), "svg+xml")
+            write_atomically(folder / f"{name}.png", figures.figure_png(figure))
             pictures.append(folder / f"{name}.png")
     if crops:
-        pictures.append(grid(crops, folder / "grid.png"))
+        pictures.append(draw_grid(crops, folder / "grid.png"))
     outcomes = [(cell, outcome) for cell in plan.cells if (outcome := outcome_of(cell)) is not None]
     tables = [folder / name for name in TABLES]
     write_atomically(tables[0], _csv(_score_rows(outcomes)))
@@ -65,10 +65,10 @@ def write_report(plan: Plan, results: Results, command: str) -> Report:
 def _figures(plan: Plan, results: Results) -> dict[str, Figure]:
     """What is drawn of a comparison, by name."""
     ablation = plan.session.experiment.ablation
-    drawn = {"forest": figures.forest(results), "strips": figures.strips(results)}
+    drawn = {"forest": figures.draw_forest(results), "strips": figures.draw_strips(results)}
     if ablation.against is not None and results.of(results.baseline, ablation.against) is not None:
         series = [[arm.name for arm in arms] for arms in series_of(plan.arms, ablation.grid)]
-        drawn["plane"] = figures.plane(results, ablation.against, series)
+        drawn["plane"] = figures.draw_plane(results, ablation.against, series)
     return drawn
 
 
@@ -91,19 +91,19 @@ def _page(
     return environment.from_string(source).render(
         name=experiment.name,
         question=ablation.question,
-        sentence=text.sentence(results),
-        basis=text.basis(results, split, sampled),
-        caveats=text.caveats(results, [arm.experiment for arm in plan.arms], split, sampled),
-        how=text.how(sampled),
-        what=text.what(sampled),
+        sentence=text.answer_sentence(results),
+        basis=text.evidence_sentence(results, split, sampled),
+        caveats=text.list_caveats(results, [arm.experiment for arm in plan.arms], split, sampled),
+        how=text.explain_method(sampled),
+        what=text.replicate_name(sampled),
         against=ablation.against,
         front=_front(results, ablation.against) if ablation.against and "plane" in drawn else [],
         metric=results.metric,
         baseline=results.baseline,
         heads={m: f"{m} {ARROWS[results.better[m]]}" for m in metrics},
-        arms=[(arm, {m: text.row_of(results, arm, m) for m in metrics}) for arm in results.ranking()],
+        arms=[(arm, {m: text.metric_texts(results, arm, m) for m in metrics}) for arm in results.ranking()],
         references=[
-            (name, {m: text.number(row[m], "#.4g") for m in metrics}) for name, row in results.references.items()
+            (name, {m: text.format_number(row[m], "#.4g") for m in metrics}) for name, row in results.references.items()
         ],
         drawn=drawn,
         crops=[_shown(crop) for crop in crops],
@@ -113,7 +113,7 @@ def _page(
         unfinished=[cell.name for cell in plan.cells if all(cell is not ended for ended, _ in outcomes)],
         broken=sorted({f"{key}: {why}" for _, o in outcomes for key, why in o.broken.items()}),
         command=command,
-        commit=commit(),
+        commit=current_commit(),
         seeds=", ".join(map(str, ablation.seeds)),
         split=split,
         versions=sorted({pair for _, o in outcomes for pair in o.versions.items()}),
@@ -124,7 +124,7 @@ def _page(
 def _front(results: Results, against: str) -> list[list[str]]:
     """Each arm on the front with its means in the other metric and in the ranking one."""
     return [
-        [arm, *(text.row_of(results, arm, metric)["mean"] for metric in (against, results.metric))]
+        [arm, *(text.metric_texts(results, arm, metric)["mean"] for metric in (against, results.metric))]
         for arm in results.front(against)
     ]
 

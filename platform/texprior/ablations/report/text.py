@@ -21,17 +21,17 @@ _HOW = (
 )
 
 
-def what(sampled: bool) -> str:
+def replicate_name(sampled: bool) -> str:
     """What an arm has several of: trainings, or samplings of one trained model."""
     return "sampling" if sampled else "training"
 
 
-def how(sampled: bool) -> str:
+def explain_method(sampled: bool) -> str:
     """How the numbers are made."""
-    return _HOW.format(what=what(sampled))
+    return _HOW.format(what=replicate_name(sampled))
 
 
-def sentence(results: Results) -> str:
+def answer_sentence(results: Results) -> str:
     """The answer: by the ranking metric, which arms are separated from the baseline, and which are not."""
     rows = results.table[results.metric]
     if results.baseline not in rows:
@@ -53,23 +53,23 @@ def sentence(results: Results) -> str:
     return f"By {results.metric} ({_DIRECTION[results.better[results.metric]]}): {'; '.join(said) or 'nothing to say'}."
 
 
-def basis(results: Results, split: str, sampled: bool = False) -> str:
+def evidence_sentence(results: Results, split: str, sampled: bool = False) -> str:
     """What the answer stands on."""
     rows, pictures = results.table[results.metric], len(results.pictures[results.metric])
     counts = sorted({row.trainings for row in rows.values()})
     runs = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0] if counts else 0}"
-    text = f"{pictures} picture{'s' * (pictures != 1)} of the split {split}, {runs} {what(sampled)}"
+    text = f"{pictures} picture{'s' * (pictures != 1)} of the split {split}, {runs} {replicate_name(sampled)}"
     text += f"{'s' * (runs != '1')} of each arm."
     if counts and counts[0] == 1:
         done = "sampled" if sampled else "trained"
-        text += f" Where an arm was {done} once, its interval says nothing of the luck of {what(sampled)}."
+        text += f" Where an arm was {done} once, its interval says nothing of the luck of {replicate_name(sampled)}."
     left_out = {metric: n for metric, n in results.left_out.items() if n}
     for metric, n in left_out.items():
         text += f" {metric} leaves out {n} picture{'s' * (n != 1)} that some training has no score for."
     return text
 
 
-def caveats(results: Results, arms: Sequence[Experiment], split: str, sampled: bool = False) -> list[str]:
+def list_caveats(results: Results, arms: Sequence[Experiment], split: str, sampled: bool = False) -> list[str]:
     """What a reader must know before the answer is used."""
     found = []
     if sampled:
@@ -88,15 +88,15 @@ def caveats(results: Results, arms: Sequence[Experiment], split: str, sampled: b
     return found
 
 
-def row_of(results: Results, arm: str, metric: str) -> dict[str, str]:
+def metric_texts(results: Results, arm: str, metric: str) -> dict[str, str]:
     """An arm's numbers in one metric as texts; empty where there are none."""
     found = results.of(arm, metric)
     if found is None:
         return {}
     texts = {
         "mean": f"{found.mean:#.4g}",
-        "standard_error": number(found.standard_error, "#.2g"),
-        "seed_sd": number(found.seed_sd, "#.2g"),
+        "standard_error": format_number(found.standard_error, "#.2g"),
+        "seed_sd": format_number(found.seed_sd, "#.2g"),
         "trainings": str(found.trainings),
     }
     if found.difference is not None:
@@ -104,12 +104,12 @@ def row_of(results: Results, arm: str, metric: str) -> dict[str, str]:
         mean, low, high = results.shown(d, metric)
         verdict = ("better" if d.better else "worse") if d.separated else "not separated"
         interval = f"[{low:+#.3g}, {high:+#.3g}]" if math.isfinite(low) else ""
-        texts |= {"difference": f"{mean:+#.3g}", "interval": interval, "p": number(d.p_holm, ".2g")}
+        texts |= {"difference": f"{mean:+#.3g}", "interval": interval, "p": format_number(d.p_holm, ".2g")}
         texts |= {"wins": f"{d.wins}/{d.pictures}", "verdict": verdict}
     return texts
 
 
-def markdown(results: Results, split: str, sampled: bool = False) -> str:
+def report_markdown(results: Results, split: str, sampled: bool = False) -> str:
     """Answer and table, for a tracker's note and the terminal."""
     heads = [
         "arm",
@@ -119,23 +119,24 @@ def markdown(results: Results, split: str, sampled: bool = False) -> str:
         "95 % interval",
     ]
     heads += ["p (Holm)", "won", "verdict"]
-    lines = [heads, ["---"] * len(heads), *table(results)]
+    lines = [heads, ["---"] * len(heads), *ranking_rows(results)]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"**{sentence(results)}**\n\n{basis(results, split, sampled)}\n\n{text}\n\n{how(sampled)}"
+    answer, evidence = answer_sentence(results), evidence_sentence(results, split, sampled)
+    return f"**{answer}**\n\n{evidence}\n\n{text}\n\n{explain_method(sampled)}"
 
 
-def table(results: Results) -> list[list[str]]:
+def ranking_rows(results: Results) -> list[list[str]]:
     """The ranking metric: a row for each arm, the best first."""
     rows = []
     for arm in results.ranking():
-        of = row_of(results, arm, results.metric)
+        of = metric_texts(results, arm, results.metric)
         cells = [f"{of['mean']} ± {of['standard_error']}", of["seed_sd"]]
         cells += [of.get(name, "") for name in ("difference", "interval", "p", "wins")]
         rows.append([arm, *cells, "baseline" if arm == results.baseline else of.get("verdict", "")])
     return rows
 
 
-def number(value: float, form: str) -> str:
+def format_number(value: float, form: str) -> str:
     """A number as text; a dash where there is none."""
     return format(value, form) if math.isfinite(value) else "-"
 

@@ -14,7 +14,7 @@ from texprior.cli.output import emit, name_broken, say, table
 from texprior.cli.request import Request, require_runs, takes_experiment
 
 if TYPE_CHECKING:
-    from texprior.ablations.finish import Concluded
+    from texprior.ablations.finish import AblationDone
     from texprior.ablations.plan import Plan
 
 
@@ -45,19 +45,19 @@ def ablate(
     folder of the runs, it shares the cells. The report says which arms are separated from the baseline.
     """
     session = request.session(*([f"ablation.split={split}"] if split else []))
-    from texprior.ablations.finish import conclude
-    from texprior.ablations.plan import check, plan_of
+    from texprior.ablations.finish import finish_ablation
+    from texprior.ablations.plan import check_arms, plan_of
     from texprior.ablations.run import run_ablation
 
     command = shlex.join(["texprior", *sys.argv[1:]])
     if dry_run:
         plan = plan_of(session)
-        check(plan, match=False)
+        check_arms(plan, match=False)
         _show_plan(plan, request.as_json)
         return
     require_runs()
     if report_only:
-        done = conclude(plan_of(session), command, interim=True)
+        done = finish_ablation(plan_of(session), command, interim=True)
     else:
         done = run_ablation(session, workers, retry_failed, command)
     if request.as_json:
@@ -115,24 +115,24 @@ def _state(cells: list[dict[str, Any]], arm: str, seed: int) -> str:
     return next(str(cell["status"]) for cell in cells if (cell["arm"], cell["seed"]) == (arm, seed))
 
 
-def _show(done: Concluded) -> None:
+def _show(done: AblationDone) -> None:
     from texprior.ablations.report import text
     from texprior.evaluation.tables import ARROWS
 
     results = done.results
     heading = f"{results.metric} {ARROWS[results.better[results.metric]]}"
     columns = ["arm", heading, "seed sd", "difference", "95 % interval", "p (Holm)", "won", "verdict"]
-    table(columns, text.table(results))
-    click.echo(text.sentence(results))
+    table(columns, text.ranking_rows(results))
+    click.echo(text.answer_sentence(results))
     ablation = done.plan.session.experiment.ablation
-    click.echo(text.basis(results, ablation.split, ablation.model is not None))
+    click.echo(text.evidence_sentence(results, ablation.split, ablation.model is not None))
     click.echo(f"report: {done.page}")
     if link := comparison(done):
         server = "" if done.run["tracking_uri"].startswith("http") else " (start 'texprior ui')"
         click.echo(f"compare the arms in MLflow{server}: {link}")
 
 
-def _document(done: Concluded) -> dict[str, Any]:
+def _document(done: AblationDone) -> dict[str, Any]:
     from texprior.ablations.cells import outcome_of
     from texprior.ablations.report import text
 
@@ -146,7 +146,7 @@ def _document(done: Concluded) -> dict[str, Any]:
         "ablation": plan.digest,
         "folder": plan.folder,
         "report": done.page,
-        "answer": text.sentence(results),
+        "answer": text.answer_sentence(results),
         "metric": results.metric,
         "baseline": results.baseline,
         "better": results.better,
@@ -161,7 +161,7 @@ def _document(done: Concluded) -> dict[str, Any]:
     }
 
 
-def comparison(done: Concluded) -> str:
+def comparison(done: AblationDone) -> str:
     """The page of MLflow's UI that shows the arms beside each other, best first; empty where MLflow does not know them.
 
     Ordering by a metric shows runs flat; its address is that of the server in use, or of 'texprior ui'.

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from texprior.cli.output import emit, name_broken, table
-from texprior.cli.pictures import sources, target
+from texprior.cli.pictures import find_sources, target_path
 from texprior.cli.request import (
-    component,
     device_option,
-    discover,
+    discover_plugins,
     json_option,
     output_folder,
+    parse_component,
     plugin_option,
     session_of,
     set_option,
@@ -23,7 +23,7 @@ from texprior.cli.request import (
 from texprior.errors import ConfigError
 
 if TYPE_CHECKING:
-    from texprior.evaluation.alpha_curve.run import Kept
+    from texprior.evaluation.alpha_curve.run import CurveFiles
     from texprior.plugin import Ref
     from texprior.registry import Registry
     from texprior.runtime.session import Session
@@ -74,15 +74,17 @@ def alpha_curve(
 
     --set takes threads and events, such as events=[].
     """
-    registry = discover(plugins)
-    found, shares = sources(images), _shares(alphas)
-    from texprior.evaluation.alpha_curve.run import NAME, alpha_curves, labels, metrics_without_reference
+    registry = discover_plugins(plugins)
+    found, shares = find_sources(images), _shares(alphas)
+    from texprior.evaluation.alpha_curve.run import NAME, alpha_curves, label_decompositions, metrics_without_reference
 
-    decompositions = labels([component(registry, "decomposition", name, "--with") for name in named])
+    decompositions = label_decompositions(
+        [parse_component(registry, "decomposition", name, "--with") for name in named]
+    )
     session = _session(registry, _metrics(registry, metrics), overrides, device)
     metrics_without_reference(session)
     folder = output_folder(output)
-    target(folder, NAME, found)
+    target_path(folder, NAME, found)
     kept = alpha_curves(session, {source.name: source.path for source in found}, decompositions, shares, folder)
     if as_json:
         emit(_document(kept))
@@ -115,7 +117,7 @@ def _metrics(registry: Registry, text: str) -> list[Ref]:
     if not items or not all(isinstance(item, str | dict) for item in items):
         raise ConfigError(f"--metrics {text}: expected metrics with commas between them, such as niqe,brisque")
     texts = [item if isinstance(item, str) else json.dumps(item) for item in items]
-    return [component(registry, "metric", item, "--metrics") for item in texts]
+    return [parse_component(registry, "metric", item, "--metrics") for item in texts]
 
 
 def _session(registry: Registry, metrics: list[Ref], overrides: tuple[str, ...], device: str | None) -> Session:
@@ -130,7 +132,7 @@ def _session(registry: Registry, metrics: list[Ref], overrides: tuple[str, ...],
     return session_of(config.resolve(data, registry, [*overrides, *placed], source=NAME), registry)
 
 
-def _document(kept: Kept) -> dict[str, Any]:
+def _document(kept: CurveFiles) -> dict[str, Any]:
     curves = kept.curves
     metrics = list(curves.scores.better)
     return {
@@ -146,9 +148,9 @@ def _document(kept: Kept) -> dict[str, Any]:
     }
 
 
-def _show(kept: Kept) -> None:
+def _show(kept: CurveFiles) -> None:
     """For each decomposition and metric the ends of the curve, and on how many pictures it improves."""
-    from texprior.evaluation.tables import ARROWS, cell, paired_cell
+    from texprior.evaluation.tables import ARROWS, mean_cell, paired_cell
 
     curves = kept.curves
     first, last = curves.alphas[0], curves.alphas[-1]
@@ -157,7 +159,7 @@ def _show(kept: Kept) -> None:
         for metric, better in curves.scores.better.items():
             points = curves.points(label, metric)
             change = paired_cell(curves.change(label, metric))
-            rows.append([label, f"{metric} {ARROWS[better]}", cell(points[0]), cell(points[-1]), change])
+            rows.append([label, f"{metric} {ARROWS[better]}", mean_cell(points[0]), mean_cell(points[-1]), change])
     columns = ["decomposition", "metric", f"alpha {first:g}", f"alpha {last:g}", "change, pictures that improve"]
     table(columns, rows, wrap=columns[2:])
     for metric, count in curves.scores.incomplete().items():

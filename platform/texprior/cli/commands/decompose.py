@@ -14,8 +14,8 @@ import click
 
 from texprior.cli.commands.degrade import Number, images_argument, with_option
 from texprior.cli.output import emit, name_broken, plain, say, table
-from texprior.cli.pictures import Source, for_each, sources, target
-from texprior.cli.request import component, discover, json_option, output_folder, plugin_option
+from texprior.cli.pictures import Source, find_sources, process_each, target_path
+from texprior.cli.request import discover_plugins, json_option, output_folder, parse_component, plugin_option
 from texprior.errors import ConfigError, ImageError, blaming
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def decompose(
     deviation, the share R² of it that a linear filter of the structure foretells on pictures that it was not fitted
     on, and its time per megapixel, also as a multiple of the Gaussian's.
     """
-    registry = discover(plugins)
-    refs = [component(registry, "decomposition", text, "--with") for text in named]
-    found = sources(images)
+    registry = discover_plugins(plugins)
+    refs = [parse_component(registry, "decomposition", text, "--with") for text in named]
+    found = find_sources(images)
     if (report or output is None) and (alphas or amplify):
         raise ConfigError("--alpha and --amplify are for layers, which are written with -o and without --report")
     if report:
@@ -127,7 +127,7 @@ def _write_layers(
             "texture": 0.5 + amplify * layers.texture[0],
             **{f"alpha-{alpha:g}": with_texture(layers, alpha)[0] for alpha in alphas},
         }
-        paths = {part: target(folder, f"{source.name}-{part}", found) for part in made}
+        paths = {part: target_path(folder, f"{source.name}-{part}", found) for part in made}
         for part, picture in made.items():
             save_image(picture, paths[part])
         return {
@@ -138,7 +138,7 @@ def _write_layers(
             "recomposed": [str(paths[f"alpha-{alpha:g}"]) for alpha in alphas],
         }
 
-    for_each(found, work, as_json, decomposition=ref.model_dump(), **about)
+    process_each(found, work, as_json, decomposition=ref.model_dump(), **about)
 
 
 def _match(registry: Registry, ref: Ref, target_std: float, found: Sequence[Source]) -> tuple[Matched, dict[str, str]]:
@@ -172,7 +172,7 @@ def _report(
     output: str | None,
     as_json: bool,
 ) -> None:
-    from texprior.decompositions.comparison import compare
+    from texprior.decompositions.comparison import compare_decompositions
     from texprior.runtime.progress import Reporter
     from texprior.store import write_atomically
 
@@ -181,8 +181,8 @@ def _report(
     if target_std is not None:
         chosen = [_match(registry, ref, target_std, found)[0].decomposition for ref in chosen]
     reporter = click.get_current_context().with_resource(Reporter())
-    reference = component(registry, "decomposition", REFERENCE, "the reference of times")
-    rows, broken = compare(
+    reference = parse_component(registry, "decomposition", REFERENCE, "the reference of times")
+    rows, broken = compare_decompositions(
         registry, chosen, [s.path for s in found], reference, lambda done, total: reporter("report", done, total, {})
     )
     if folder:
@@ -199,7 +199,7 @@ def _all(registry: Registry, matchable: bool) -> list[Ref]:
     entries = registry.entries("decomposition")
     names = [e.qualified if _twice(e.component.name, registry) else e.component.name for e in entries]
     return [
-        component(registry, "decomposition", name, "--with")
+        parse_component(registry, "decomposition", name, "--with")
         for name, entry in zip(names, entries, strict=True)
         if not matchable or getattr(entry.component, "strength", None)
     ]

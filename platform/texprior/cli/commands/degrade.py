@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from texprior.cli.pictures import Source, for_each, sources, target
-from texprior.cli.request import Command, component, discover, json_option, output_folder, plugin_option
+from texprior.cli.pictures import Source, find_sources, process_each, target_path
+from texprior.cli.request import Command, discover_plugins, json_option, output_folder, parse_component, plugin_option
 from texprior.errors import ConfigError, blaming
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ def degrade(
 
     With --recipe also the random values that made them, with which --replay makes the same pictures again.
     """
-    registry = discover(plugins)
+    registry = discover_plugins(plugins)
     recipes = _recipes(registry, named, seed, replay)
-    found = sources(images)
+    found = find_sources(images)
     folder = output_folder(output)
-    targets = {source: target(folder, source.name, found) for source in found}
+    targets = {source: target_path(folder, source.name, found) for source in found}
     degradation = registry.build("degradation", recipes.degradation)
     used = replace(recipes, drawn={})
 
@@ -87,7 +87,7 @@ def degrade(
         return {"degraded": str(targets[source]), "rmse": rmse}
 
     try:
-        for_each(found, work, as_json, degradation=recipes.degradation.model_dump(), seed=seed or 0, recipe=recipe)
+        process_each(found, work, as_json, degradation=recipes.degradation.model_dump(), seed=seed or 0, recipe=recipe)
     finally:
         if recipe is not None:
             used.write(Path(recipe))
@@ -95,12 +95,12 @@ def degrade(
 
 def _recipes(registry: Registry, named: str | None, seed: int | None, replay: str | None) -> Recipes:
     """What the command line asks for. Raises ConfigError where it asks for two things, or for none."""
-    from texprior.cli.recipes import Recipes, read
+    from texprior.cli.recipes import Recipes, read_recipes
 
     if (named is None) == (replay is None):
         raise ConfigError("name a degradation with --with, or a file of recipes with --replay, and not both")
     if named is not None:
-        return Recipes(component(registry, "degradation", named, "--with"))
+        return Recipes(parse_component(registry, "degradation", named, "--with"))
     if seed is not None:
         raise ConfigError("--seed: a replay draws nothing; leave it out")
-    return read(Path(str(replay)), registry)
+    return read_recipes(Path(str(replay)), registry)

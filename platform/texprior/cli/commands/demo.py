@@ -10,7 +10,7 @@ import click
 
 from texprior.cli.dry_run import dry_run_option, show_dry_run
 from texprior.cli.output import emit, say
-from texprior.cli.request import discover, json_option, plugin_option, session_of, set_option
+from texprior.cli.request import discover_plugins, json_option, plugin_option, session_of, set_option
 
 
 @click.command()
@@ -39,7 +39,7 @@ def demo(
         return
     require_runs()
     reporter = click.get_current_context().with_resource(Reporter())
-    registry = discover(plugins)
+    registry = discover_plugins(plugins)
     from texprior.demo import run_demo
 
     done = run_demo(registry, quick, overrides, reporter.say, reporter)
@@ -57,7 +57,7 @@ def demo(
 
 
 def _measure(quick: bool, overrides: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
-    registry = discover(plugins)
+    registry = discover_plugins(plugins)
     from texprior.demo import experiment
     from texprior.training.dry_run import measure_sweep
 

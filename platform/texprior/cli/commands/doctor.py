@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from texprior.cli.output import emit, table
-from texprior.cli.request import can_be_written, discover, json_option, plugin_option
+from texprior.cli.request import can_be_written, discover_plugins, json_option, plugin_option
 
 if TYPE_CHECKING:
     from texprior.registry import Registry
@@ -24,7 +24,7 @@ def doctor(plugins: tuple[str, ...], as_json: bool) -> None:
 
     Exit code 1 if something is wrong.
     """
-    registry = discover(plugins)
+    registry = discover_plugins(plugins)
     found = {
         **_machine(),
         "attention": _attention(registry),
@@ -102,14 +102,14 @@ def _store() -> dict[str, Any]:
     """Where runs go, whether one can write there (a server is not asked), and what a tracker could not record."""
     from texprior.cli.commands.ui import store_in_use
     from texprior.store import runs_root
-    from texprior.track.resend import folders
+    from texprior.track.resend import unsent_folders
 
     root = runs_root()
     writable = can_be_written(root)
     database = root / "mlflow.db"
     if database.exists() and Path(store_in_use().removeprefix("sqlite:///")) == database:
         writable = writable and os.access(database, os.W_OK)
-    unsent = [str(folder) for folder in folders(root)]
+    unsent = [str(folder) for folder in unsent_folders(root)]
     return {"runs": str(root), "tracking_uri": store_in_use(), "writable": writable, "unsent": unsent}
 
 

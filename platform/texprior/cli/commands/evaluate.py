@@ -42,13 +42,13 @@ def evaluate(
         "controls": "true" if controls else None,
     }
     session = request.session(*(f"evaluation.{name}={value}" for name, value in given.items() if value is not None))
-    from texprior.evaluation.run import judge
-    from texprior.evaluation.tables import as_json, paired_json
+    from texprior.evaluation.run import run_evaluation
+    from texprior.evaluation.tables import paired_json, scores_json
     from texprior.models.folders import load_model
 
     model = load_model(Path(model_path), request.registry, Path(prior) if prior else None, session)
     session.pictures(session.experiment.evaluation.split)
-    judged = judge(session, model, output_folder(output) if output else None)
+    judged = run_evaluation(session, model, output_folder(output) if output else None)
     found = judged.evaluated
     sheet = judged.folder / "sheet.png"
     if request.as_json:
@@ -60,7 +60,7 @@ def evaluate(
                 "sheet": sheet if found.sheet else None,
                 "run": judged.run,
                 "better": found.scores.better,
-                "metrics": as_json(found.scores),
+                "metrics": scores_json(found.scores),
                 "against_predictor": paired_json(found.scores),
                 "broken": found.broken,
             }

@@ -10,7 +10,7 @@ import click
 
 from texprior.cli.commands.plugins_check import check
 from texprior.cli.output import emit, say, table
-from texprior.cli.request import discover, json_option, plugin_option
+from texprior.cli.request import discover_plugins, json_option, plugin_option
 from texprior.errors import PluginError
 from texprior.plugin import KINDS
 
@@ -29,9 +29,9 @@ plugins.add_command(check)
 @json_option
 def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
     """List every component, and the plugins that did not load."""
-    from texprior.cli.component_help import as_json as described
+    from texprior.cli.component_help import component_json as described
 
-    registry = discover(plugins)
+    registry = discover_plugins(plugins)
     entries = registry.entries(kind)
     bad = [plugin for plugin in registry.plugins if plugin.status != "loaded"]
     if as_json:
@@ -72,16 +72,16 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
 
     NAME may be qualified by its distribution: degradation/acme-rain/rain.
     """
-    from texprior.cli.component_help import as_json as described
-    from texprior.cli.component_help import options_of, snippet
+    from texprior.cli.component_help import component_json as described
+    from texprior.cli.component_help import experiment_snippet, option_rows
 
     kind, slash, name = component.partition("/")
     if not slash or kind not in KINDS:
         raise PluginError(f"'{component}' is no KIND/NAME such as adapter/cga; the kinds are: {', '.join(KINDS)}")
-    entry = discover(plugins).find(kind, name)
+    entry = discover_plugins(plugins).find(kind, name)
     record = entry.component
     if as_json:
-        emit({**described(entry), "snippet": snippet(record)})
+        emit({**described(entry), "snippet": experiment_snippet(record)})
         return
     if bibtex:
         if not record.citation:
@@ -93,7 +93,7 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
         click.echo(f"tags: {', '.join(record.tags)}")
     rows = [
         [o.name, o.type, o.range, "required" if o.required else str(_default(o.default)), o.search, o.description]
-        for o in options_of(record.options)
+        for o in option_rows(record.options)
     ]
     if rows:
         table(
@@ -101,7 +101,7 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
         )
     else:
         click.echo("\nIt has no options.\n")
-    click.echo(f"in an experiment:\n\n{snippet(record)}")
+    click.echo(f"in an experiment:\n\n{experiment_snippet(record)}")
     if record.citation:
         click.echo(record.citation)
 
@@ -120,7 +120,7 @@ def new(kind: str, name: str, output: str, as_json: bool) -> None:
     from texprior.scaffold.new_plugin import new_plugin
 
     made = new_plugin(kind, name, Path(output))
-    others = [e for e in discover(()).entries(kind) if e.component.name == name]
+    others = [e for e in discover_plugins(()).entries(kind) if e.component.name == name]
     if others and others[0].plugin.distribution != made.distribution:
         say(
             f"note: the {kind} '{name}' is in {others[0].plugin.distribution} too; where both are there, experiments "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from texprior.cli.output import emit, say, table
-from texprior.cli.request import component, discover, json_option, plugin_option
+from texprior.cli.request import discover_plugins, json_option, parse_component, plugin_option
 from texprior.errors import ConfigError, PluginError
 from texprior.plugin import KINDS
 
@@ -47,7 +47,7 @@ def check(
     Exit code 1 if a check fails. docs/conformance.md lists the rules.
     """
     file = target if target.endswith(".py") or Path(target).is_file() else None
-    registry = discover([*plugins, *([file] if file else [])])
+    registry = discover_plugins([*plugins, *([file] if file else [])])
     entries = _entries(registry, target, file)
     given = _by_component(_mapping(options), entries)
     reasons = _expected(expected, entries)
@@ -78,7 +78,7 @@ def _entries(registry: Registry, target: str, file: str | None) -> list[Entry]:
 def _subject(registry: Registry, entry: Entry, given: Mapping[str, Any], denoiser: str | None) -> Subject:
     from texprior.testing import Subject
 
-    host = component(registry, "denoiser", denoiser, "--denoiser") if denoiser else None
+    host = parse_component(registry, "denoiser", denoiser, "--denoiser") if denoiser else None
     subject = Subject(registry, entry, given.get(_name(entry), {}), host)
     subject.validate()
     return subject

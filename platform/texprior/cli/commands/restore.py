@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from texprior.cli.pictures import Source, for_each, sources, target
+from texprior.cli.pictures import Source, find_sources, process_each, target_path
 from texprior.cli.request import (
     device_option,
-    discover,
+    discover_plugins,
     json_option,
     output_folder,
     plugin_option,
@@ -61,12 +61,12 @@ def restore(
 
     --set takes what is below 'sampling', such as sampling.schedule=karras, and threads.
     """
-    found = sources(images)
+    found = find_sources(images)
     given = [f"sampling.{name}={sampling[name]}" for name in SAMPLING if sampling[name] is not None]
-    session = _session(model_path, discover(plugins), [*overrides, *given], device)
+    session = _session(model_path, discover_plugins(plugins), [*overrides, *given], device)
     model = _model(model_path, session, prior)
     folder = output_folder(output)
-    targets = {source: target(folder, source.name, found) for source in found}
+    targets = {source: target_path(folder, source.name, found) for source in found}
     settings, noise_seed = session.experiment.sampling, session.experiment.seed if seed is None else seed
     spreads = _spreads(targets, folder, found) if settings.samples > 1 else {}
 
@@ -92,14 +92,14 @@ def restore(
         }
 
     about = {"model": model.folder, "prior": model.prior.folder, "seed": noise_seed, "sampling": settings.model_dump()}
-    for_each(found, work, as_json, **about)
+    process_each(found, work, as_json, **about)
 
 
 def _spreads(targets: dict[Source, Path], folder: Path, found: list[Source]) -> dict[Source, Path]:
     """Where each picture's spread goes. Raises ConfigError where another picture's result goes there."""
     from texprior.errors import ConfigError
 
-    spreads = {source: target(folder, f"{source.name}-spread", found) for source in found}
+    spreads = {source: target_path(folder, f"{source.name}-spread", found) for source in found}
     taken = {path.name.lower(): source for source, path in targets.items()}
     for source, path in spreads.items():
         if other := taken.get(path.name.lower()):

@@ -11,7 +11,7 @@ from texprior.cli.output import emit, say, table
 from texprior.cli.request import json_option
 
 if TYPE_CHECKING:
-    from texprior.track.resend import Kept
+    from texprior.track.resend import UnsentFolder
 
 
 @click.group()
@@ -48,7 +48,7 @@ def resend(folders: tuple[str, ...], as_json: bool) -> None:
     from texprior.errors import TexpriorError
     from texprior.plugin import Ref
     from texprior.registry import Registry
-    from texprior.track.resend import resend as send
+    from texprior.track.resend import resend_events as send
 
     sent: list[dict[str, Any]] = []
     failed: list[str] = []
@@ -75,22 +75,22 @@ def resend(folders: tuple[str, ...], as_json: bool) -> None:
         say("nothing is unsent")
 
 
-def _kept(given: tuple[str, ...], broken: list[str]) -> list[Kept]:
+def _kept(given: tuple[str, ...], broken: list[str]) -> list[UnsentFolder]:
     """The folders given, or those below the runs, of which one that cannot be read is named in ``broken``."""
     from texprior.errors import ConfigError
     from texprior.store import runs_root
-    from texprior.track.resend import folders, read
+    from texprior.track.resend import read_unsent, unsent_folders
 
     if given:
-        return [read(Path(name)) for name in given]
+        return [read_unsent(Path(name)) for name in given]
     kept = []
-    for path in folders(runs_root()):
+    for path in unsent_folders(runs_root()):
         try:
-            kept.append(read(path))
+            kept.append(read_unsent(path))
         except ConfigError as error:
             broken.append(str(error))
     return kept
 
 
-def _runs_of(kept: Kept) -> list[str]:
+def _runs_of(kept: UnsentFolder) -> list[str]:
     return [line["run"]["name"] for line in kept.lines if line["event"] == "run_started"]

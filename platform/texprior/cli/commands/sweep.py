@@ -53,7 +53,7 @@ def sweep(
     session = request.session()
     from texprior.models.folders import CONFIG, PRIOR
     from texprior.store import require_folder
-    from texprior.sweeps.run import Crew, run_study
+    from texprior.sweeps.run import TrialRunners, run_study
 
     folder = require_folder(Path(prior), "prior", CONFIG, PRIOR) if prior else None
     if dry_run:
@@ -63,7 +63,7 @@ def sweep(
         show_dry_run(session.experiment, session.device, measured, request.as_json)
         return
     require_runs()
-    done = run_study(session, folder, trials, storage, crew=Crew(workers, launcher, ray_address))
+    done = run_study(session, folder, trials, storage, crew=TrialRunners(workers, launcher, ray_address))
     if request.as_json:
         emit(_document(done))
     else:
@@ -103,7 +103,7 @@ def _compare(done: StudyDone, alike: Mapping[str, Any] | None = None) -> str:
 
 def _show(done: StudyDone) -> None:
     from texprior.evaluation.tables import ARROWS
-    from texprior.sweeps.report import configuration
+    from texprior.sweeps.report import short_configuration
 
     metric = next(iter(done.objectives))
     names = list(dict.fromkeys([*done.objectives, *(m for trial in done.trials for m in trial.values)]))
@@ -115,7 +115,7 @@ def _show(done: StudyDone) -> None:
         [
             f"{trial.number}{marks.get(trial.number, '')}",
             trial.state,
-            configuration(trial.params),
+            short_configuration(trial.params),
             *(f"{trial.values[m]:.4g}" if m in trial.values else "" for m in names),
             f"{trial.seconds:.0f}",
             trial.reason,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from texprior.cli.output import emit, say, table
-from texprior.cli.request import discover, json_option, plugin_option
+from texprior.cli.request import discover_plugins, json_option, plugin_option
 from texprior.errors import ConfigError, TexpriorError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def list_(plugins: tuple[str, ...], as_json: bool) -> None:
     from texprior.weights import locate
 
     rows: list[dict[str, Any]] = []
-    for record, users in _records(discover(plugins)).values():
+    for record, users in _records(discover_plugins(plugins)).values():
         found = locate(record)
         rows.append(
             {
@@ -70,7 +70,7 @@ def import_(name: str, files: tuple[str, ...], plugins: tuple[str, ...], as_json
     for file in files:
         if not Path(file).is_file():
             raise ConfigError(f"{file}: there is no such file")
-    _installed(name, install(_record(discover(plugins), name), [Path(file) for file in files]), as_json)
+    _installed(name, install(_record(discover_plugins(plugins), name), [Path(file) for file in files]), as_json)
 
 
 @weights.command()
@@ -81,7 +81,7 @@ def fetch(name: str, plugins: tuple[str, ...], as_json: bool) -> None:
     """Fetch the parameters NAME from their pinned address, and check their hash."""
     from texprior.weights import install, locate
 
-    record = _record(discover(plugins), name)
+    record = _record(discover_plugins(plugins), name)
     here = locate(record)
     if here is not None:
         say(f"{name} is here already")

@@ -21,7 +21,7 @@ _CELL_IN, _CURVE_IN, _DPI = (1.25, 2.5), 4.2, 110
 _ALPHA = r"$\alpha$"
 
 
-def draw(curves: Curves, path: Path) -> Path:
+def draw_curves(curves: Curves, path: Path) -> Path:
     """A PNG: for each decomposition the first picture at every alpha, with its score by the first metric; below, for
     each metric, its mean over pictures with the 95 % bootstrap interval."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

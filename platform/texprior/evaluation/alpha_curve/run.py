@@ -34,7 +34,7 @@ NAME = "alpha-curve"
 
 
 @dataclass(frozen=True)
-class Kept:
+class CurveFiles:
     """The curves, the files that show them, and where each decomposition's run is shown."""
 
     curves: Curves
@@ -43,7 +43,7 @@ class Kept:
     runs: Mapping[str, Mapping[str, str]]
 
 
-def labels(refs: Sequence[Ref]) -> dict[str, Ref]:
+def label_decompositions(refs: Sequence[Ref]) -> dict[str, Ref]:
     """A name for each decomposition: its own, with the options that tell it from others of its name.
 
     Raises ConfigError where two are the same.
@@ -81,12 +81,12 @@ def alpha_curves(
     decompositions: Mapping[str, Ref],
     alphas: Sequence[float],
     folder: Path,
-) -> Kept:
+) -> CurveFiles:
     """Measures the curves, writes ``alpha-curve.png`` and ``alpha-curve.csv``, and tells a run for each decomposition.
 
     Raises ImageError where no picture can be read.
     """
-    from texprior.evaluation.alpha_curve.figure import draw
+    from texprior.evaluation.alpha_curve.figure import draw_curves
 
     metrics = metrics_without_reference(session)
     built = {label: session.registry.build("decomposition", ref) for label, ref in decompositions.items()}
@@ -97,10 +97,10 @@ def alpha_curves(
         curves = _measured(session, pictures, built, alphas, metrics)
         table, figure = folder / f"{NAME}.csv", folder / f"{NAME}.png"
         write_atomically(table, _csv(curves).encode())
-        draw(curves, figure)
+        draw_curves(curves, figure)
         for label, run in runs.items():
             _tell(run, curves, label, (figure, table))
-        return Kept(curves, figure, table, {label: run.where() for label, run in runs.items()})
+        return CurveFiles(curves, figure, table, {label: run.where() for label, run in runs.items()})
 
 
 def _measured(
