@@ -1,4 +1,4 @@
-"""What the commands do, from a script or a notebook.
+"""Does what the commands do, from a script or a notebook.
 
     import texprior
 
@@ -7,7 +7,7 @@
     model = bench.adapt(prior)
     restored = texprior.restore(model, "photograph.png", steps=4)
 
-Everything heavy is imported when it is used: ``load`` is as quick as ``--help``.
+Heavy packages are imported when they are used: ``load`` is as quick as ``--help``.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     from texprior.pipeline import Restored
     from texprior.runtime.session import Session
     from texprior.sweeps.records import StudyDone
+    from texprior.training.run import Trained
 
 log = logging.getLogger(__name__)
 _REGISTRY: list[Registry] = []
 
 
 def registry() -> Registry:
-    """The components that are installed, and those that were registered in this process."""
+    """Returns the registry of installed components and of those registered in this process."""
     if not _REGISTRY:
         _REGISTRY.append(Registry.discover())
     return _REGISTRY[0]
@@ -50,14 +51,14 @@ def registry() -> Registry:
 def register(source: ModuleType | str | Path) -> Plugin:
     """Adds a plugin that is not installed: a Python file, or a module. Registering it again replaces it.
 
-    Its version is the hash of its content, which goes into the record of every run that uses it; workers of a sweep
-    get a file, or a module that is one. Raises PluginError with the reason where it does not load.
+    Its version is the hash of its content, and is in the record of every run that uses it. Workers of a sweep get
+    a file too, or a module that is a file. Raises PluginError with the reason if it does not load.
     """
     return registry().register(source)
 
 
 def load(source: str | Path | Mapping[str, Any], *overrides: str, quiet: bool = False) -> Workbench:
-    """An experiment from a file or a mapping, with overrides such as ``"adapter.cga.width=64"``, ready for work.
+    """Loads an experiment from a file or a mapping, with overrides such as ``"adapter.cga.width=64"``.
 
     ``quiet`` shows no progress. Raises ConfigError with file, line and path of what is wrong.
     """
@@ -69,24 +70,24 @@ def load(source: str | Path | Mapping[str, Any], *overrides: str, quiet: bool = 
 
 @dataclass(frozen=True)
 class Workbench:
-    """A resolved experiment and what can be done with it. Folders and stores are those of the commands."""
+    """A resolved experiment and what can be done with it. It uses the same folders and stores as the commands."""
 
     experiment: Experiment
     registry: Registry
     quiet: bool = False
     written: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """What the experiment was resolved from, with the overrides."""
+    """What the experiment was resolved from, together with ``overrides``."""
     overrides: tuple[str, ...] = ()
 
     def with_(self, *overrides: str) -> Workbench:
-        """The same with further overrides, such as ``"seed=1"``; what they leave open is worked out anew."""
+        """Returns the workbench with further overrides, such as ``"seed=1"``; the experiment is resolved again."""
         every = (*self.overrides, *overrides)
         return replace(self, experiment=resolve(self.written, self.registry, every), overrides=every)
 
     def prior(self, fresh: bool = False) -> Path:
-        """Stage I: trains the texture prior, or goes on with it, or finds it trained; its folder.
+        """Trains the texture prior (Stage I), continues it, or finds it trained; returns its folder.
 
-        ``fresh`` starts over. Photographs that cannot be read are named as a warning, and the rest is used.
+        ``fresh`` starts over. A warning names each photograph that cannot be read; the others are used.
         """
         from texprior.training.prior import train_prior
 
@@ -94,25 +95,25 @@ class Workbench:
             return _folder(train_prior(session))
 
     def adapt(self, prior: str | Path | None = None, fresh: bool = False) -> Path:
-        """Stage II: trains predictor and adapter on a prior (by default this experiment's own); the model's folder.
+        """Trains predictor and adapter (Stage II) on a prior; returns the model's folder.
 
-        Raises ConfigError where the prior is not trained yet.
+        The prior is by default this experiment's own. Raises ConfigError if it is not trained yet.
         """
         from texprior.models.folders import CONFIG, PRIOR
         from texprior.store import require_folder
         from texprior.training.adapter import train_adapter
         from texprior.training.predictor import train_predictor
-        from texprior.training.prior import prior_folder
+        from texprior.training.prior import prior_place
 
         with self._session(fresh=fresh) as session:
-            folder = Path(prior) if prior else prior_folder(session)
+            folder = Path(prior) if prior else prior_place(session).folder
             require_folder(folder, "prior", CONFIG, PRIOR)
             return _folder(train_adapter(session, folder, _folder(train_predictor(session))))
 
     def evaluate(
         self, model: str | Path | Model, split: Literal["val", "test"] | None = None, folder: str | Path | None = None
     ) -> Scores:
-        """Scores a model on a split (``evaluation.split`` if none) under a run of its own.
+        """Scores a model on a split (by default ``evaluation.split``) as a tracked run.
 
         ``scores.csv`` and ``sheet.png`` go to ``folder``, or to ``MODEL/evaluation-SPLIT``; the means also to the card.
         """
@@ -133,15 +134,16 @@ class Workbench:
         workers: int = 1,
         launcher: Literal["local", "ray"] = "local",
     ) -> StudyDone:
-        """Searches ``sweep.space`` until the study holds so many trials; the best one, its model, and all the others.
+        """Searches ``sweep.space`` until the study holds ``trials`` trials; returns them, and the best one's model.
 
-        Workers are processes: in a script, the call stands below ``if __name__ == "__main__":``.
+        Workers are processes, so in a script the call must be below ``if __name__ == "__main__":``.
         """
-        from texprior.sweeps.run import TrialRunners, run_study
+        from texprior.sweeps.run import run_study
+        from texprior.sweeps.workers import TrialRunners
 
         with self._session() as session:
             done = run_study(
-                session, Path(prior) if prior else None, trials, storage, crew=TrialRunners(workers, launcher)
+                session, Path(prior) if prior else None, trials, storage, runners=TrialRunners(workers, launcher)
             )
             _warn(done.broken)
             return done
@@ -149,9 +151,9 @@ class Workbench:
     def ablate(
         self, split: Literal["val", "test"] | None = None, workers: int = 1, retry_failed: bool = False
     ) -> AblationDone:
-        """Compares the arms of ``ablation`` with their baseline; the comparison, every cell's outcome, the report.
+        """Compares the arms of ``ablation`` with their baseline; returns comparison, every cell's outcome, and report.
 
-        Goes on with what was interrupted. Cells that failed are outcomes; their reasons are in ``failed``.
+        Continues what was interrupted. Cells that failed are outcomes; their reasons are in ``failed``.
         """
         from texprior.ablations.run import run_ablation
 
@@ -163,7 +165,7 @@ class Workbench:
 
     @contextmanager
     def _session(self, **how: Any) -> Iterator[Session]:
-        """A session whose progress goes to stderr while the work lasts."""
+        """A session that shows its progress on stderr while the work lasts."""
         from texprior.runtime.progress import Reporter
         from texprior.runtime.session import Session
 
@@ -175,9 +177,9 @@ class Workbench:
 
 
 def load_model(folder: str | Path, prior: str | Path | None = None, device: str = "auto") -> Model:
-    """A trained model, for several calls of ``restore``. ``prior`` is its prior's folder, if that was moved.
+    """Loads a trained model, for several calls of ``restore``. ``prior`` is its prior's folder, if that was moved.
 
-    Raises ConfigError where the folder is no model, its prior is missing, or a plugin of it is not registered.
+    Raises ConfigError if the folder holds no model, its prior is missing, or a plugin of it is not registered.
     """
     from texprior.models.folders import ADAPTER, CONFIG, PREDICTOR
     from texprior.models.folders import load_model as load_folder
@@ -186,8 +188,8 @@ def load_model(folder: str | Path, prior: str | Path | None = None, device: str 
 
     path = require_folder(Path(folder), "model", CONFIG, PREDICTOR, ADAPTER)
     experiment = load_experiment(path / CONFIG, registry(), [f"device={device}"])
-    session = Session.start(experiment.model_copy(update={"events": []}), registry())
-    return load_folder(path, registry(), Path(prior) if prior else None, session)
+    session = Session.start(experiment.model_copy(update={"events": []}), registry())  # sets the threads; no observer
+    return load_folder(path, session.builder, Path(prior) if prior else None)
 
 
 def restore(
@@ -195,9 +197,9 @@ def restore(
 ) -> Restored:
     """Restores a picture of any size: a file, or a tensor (3, H, W) in [0, 1]. ``.picture`` is (1, 3, H, W) in [0, 1].
 
-    ``sampling`` is what is below ``sampling`` in an experiment: ``steps=4, texture_strength=0.5, samples=8``. The noise
-    is a function of the seed (the model's if none) and the key (the file's name if none). Raises ImageError for a file
-    that is no picture, and ConfigError for a setting that is none.
+    ``sampling`` are settings of an experiment's section ``sampling``: ``steps=4, texture_strength=0.5, samples=8``.
+    The noise is a function of the seed (by default the model's) and the key (by default the file's name). Raises
+    ImageError for a file that cannot be read as a picture, and ConfigError for an unknown setting.
     """
     from texprior.flow.image import load_image
     from texprior.pipeline import restore as restore_picture
@@ -219,13 +221,12 @@ def _loaded(model: str | Path | Model, session: Session | None = None) -> Model:
         return load_model(model)
     from texprior.models.folders import load_model as load_folder
 
-    return load_folder(Path(model), session.registry, session=session)
+    return load_folder(Path(model), session.builder)
 
 
-def _folder(trained: Any) -> Path:
+def _folder(trained: Trained) -> Path:
     _warn(trained.broken)
-    folder: Path = trained.folder
-    return folder
+    return trained.folder
 
 
 def _warn(broken: Mapping[str, str]) -> None:

@@ -81,7 +81,7 @@ def run_demo(
         say("Stage II: one predictor, and a sweep of adapters on the frozen prior")
         study = run_study(inner, prior, run=run)
         say("Held-out photographs: restored and measured")
-        model = load_model(study.model, registry, prior, session)
+        model = load_model(study.model, session.builder, prior)
         judged = run_evaluation(inner, model)
         evaluated = judged.evaluated
         run.summary |= evaluated.scores.flat()

@@ -1,4 +1,4 @@
-"""Errors that a user may see. Each message is a sentence: what was wrong, where, what to do."""
+"""Defines the errors that a user may see. Each message says what was wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -7,35 +7,36 @@ from collections.abc import Iterator
 
 
 class TexpriorError(Exception):
-    """The work failed; the command line prints the message and exits with ``exit_code``."""
+    """An error that the command line prints as a message, before it exits with ``exit_code``."""
 
     exit_code = 1
 
 
 class ConfigError(TexpriorError):
-    """Wrong usage or configuration: nothing was started."""
+    """An error in the usage or configuration; no work was started."""
 
     exit_code = 2
 
 
 class PluginError(ConfigError):
-    """A component that was named cannot be used: unknown, ambiguous, or its plugin did not load."""
+    """An error for a named component that is unknown or ambiguous, or whose plugin did not load."""
 
 
 class ImageError(TexpriorError):
-    """A picture cannot be read or written, or its size does not fit."""
+    """An error for a picture that cannot be read or written, or has an unsuitable size."""
 
 
 class Interrupted(TexpriorError):
-    """Ctrl-C after everything worth keeping was saved; the message says how to go on."""
+    """Raised after Ctrl-C, when all results are saved; the message says how to continue."""
 
+    # 128 + SIGINT, as shells report it
     exit_code = 130
     run_status = "interrupted"
 
 
 @contextlib.contextmanager
 def blaming(kind: str, name: str, where: object) -> Iterator[None]:
-    """What a component raises is its plugin's fault: the message names component and picture."""
+    """Turns exceptions of a component into TexpriorError that names the component and the picture."""
     try:
         yield
     except TexpriorError:

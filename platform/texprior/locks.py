@@ -1,7 +1,7 @@
-"""Claims: one process at a time does a piece of work, whoever started it.
+"""Locks files, so that only one process at a time does a piece of work.
 
-A claim is a lock that the operating system holds for a process: it ends with the process, however that ends, so that
-what a killed worker had begun is free again at once. Workers on several machines need a file system that has locks.
+The operating system holds a lock for a process and releases it when the process ends, even if it is killed. Another
+process can then do the work at once. Workers on several machines need a file system that supports locks.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def try_lock(path: Path) -> Iterator[bool]:
-    """Whether the file's lock could be had; if so, it is held until the block ends."""
+    """Tries to lock the file without waiting; returns whether it did.
+
+    If it did, the lock is held until the block ends.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # protects the work that the path stands for; the file itself has no content
     lock = FileLock(path, blocking=False)
     try:
         lock.acquire()
@@ -38,8 +42,9 @@ def hold_lock(path: Path) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the file's lock."""
+    """Returns whether a process holds the file's lock."""
     if not path.exists():
         return False
+    # FileLock.is_locked knows only its own object, so try to take the lock, and release it at once
     with try_lock(path) as held:
         return not held

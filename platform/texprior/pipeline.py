@@ -1,5 +1,7 @@
-"""The platform in one sentence: image -> degrade -> predict -> decompose -> noise, denoise (prior) + adapt -> sample ->
-recompose -> measure -> track. Here a picture walks through it; the trainings that come before are in ``trainings``.
+"""Restores a picture with a trained model.
+
+The whole platform is: image -> degrade -> predict -> decompose -> noise, denoise (prior) + adapt -> sample -> recompose
+-> measure -> track. This module runs the steps from predict to recompose; ``training`` trains what they need.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from texprior.models.sampling import sampler_of, sigmas_of
 
 @dataclass(frozen=True)
 class Restored:
-    """One restored picture and what it came from; (1, 3, H, W), pictures in [0, 1]."""
+    """One restored picture and its intermediate results; (1, 3, H, W), pictures in [0, 1]."""
 
     picture: Tensor
     spread: Tensor
@@ -49,23 +51,28 @@ def restore(
 ) -> Restored:
     """Restores a picture, (1, 3, H, W) in [0, 1], of any size.
 
-    Its noise is a function of (seed, key, sample), so that neither tiles nor the order of pictures change it.
-    ``guided=False`` leaves the adapter out; ``inputs`` replaces what is derived from the picture (both for controls).
+    The noise depends only on (seed, key, sample), so that neither tiles nor the order of pictures change it. For
+    controls, ``guided=False`` leaves the adapter out, and ``inputs`` replaces the inputs derived from the picture.
     """
+    # decompose and encode the whole picture first, so that all tiles share one structure and one code
     started, settings = time.monotonic(), sampling or model.experiment.sampling
     device = next(model.prior.network.parameters()).device
     degraded = degraded_BCHW.to(device)
     given = inputs or inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
     given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key))
+
     sampler = sampler_of(model, settings)
     levels = sigmas_of(settings, model.experiment.diffusion)
     denoise = _denoiser(model, given, settings, guided)
+
+    # one sample after the other, so that the network's memory does not grow with their number
     layers = []
     for k in range(settings.samples):
         noise = partial(_noise, degraded, seed, key, k)
         known = given.estimate if settings.start == "estimate" else given.base
         start = model.process.warm_start(known, given.base, noise(-1), float(levels[0]))
         layers.append(sample(denoise, sampler, start, levels, noise))
+
     layer = torch.stack(layers)
     picture, spread = recompose(model.process, given.base, layer, settings.texture_strength)
     calls = sampler.calls(settings.steps) * settings.samples
@@ -73,19 +80,22 @@ def restore(
 
 
 def _noise(like: Tensor, seed: int, key: Key, k: int, step: int) -> Tensor:
-    """Noise of a step of the k-th sample; step -1 is the start."""
+    """Returns the noise of a step of the k-th sample; step -1 is the start."""
     return normal(like.shape, seed, key, k, step).to(like.device)
 
 
 @torch.no_grad()
 def _denoiser(model: Model, given: Inputs, settings: Sampling, guided: bool) -> Denoise:
-    """D of a whole picture, computed in tiles; what depends only on the condition is computed here, once.
+    """Returns D of a whole picture, computed in tiles.
 
-    Of a picture that is too large for ``features_mb``, the last tiles compute it again at every call.
+    Computes the adapter's features here, once per tile, because they depend only on the condition. If they need more
+    memory than ``features_mb``, the last tiles compute them again at every call.
     """
     adapter, room = model.adapter, settings.features_mb * 2**20
     height, width = given.base.shape[-2:]
     pieces = tiles(height, width, settings.tile, settings.halo)
+
+    # keep features while there is room; a picture of one tile always keeps them, since its call needs them anyway
     kept: dict[int, Features] = {}
     for i, tile in enumerate(pieces if guided else []):
         features = adapter.features(tile.cut(given.estimate))

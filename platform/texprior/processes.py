@@ -1,22 +1,57 @@
-"""Worker processes on this machine: started, waited for, interrupted and ended together."""
+"""Worker processes on this machine: starts them, waits for them, and passes an interruption on."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
+import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import FrameType
+from typing import TypedDict
 
 from texprior.errors import TexpriorError
 
+_SAVE_S = 60
+"""Seconds that an interrupted worker has to write its checkpoint before the parent stops waiting."""
+_PARENT_POLL_S = 2
+"""Seconds between a worker's looks at whether its parent is still there."""
+
+
+class Process(TypedDict):
+    """A process on some host, as it is written next to its work."""
+
+    host: str
+    pid: int
+
+
+def this_process() -> Process:
+    """Returns this process."""
+    return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
+def has_died(process: Process) -> bool:
+    """Whether a process of this host has ended; False for a process of another host, which cannot be known here."""
+    if process["host"] != socket.gethostname() or os.name != "posix":
+        return False
+    try:
+        os.kill(process["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's process: it exists
+        return False
+    return False
+
 
 def run_processes(works: Mapping[str, Callable[[], None]]) -> dict[str, str]:
-    """Runs each work in a process of this machine, by its name; says how those ended that did not end well.
+    """Runs each work in a process of its own and waits for all; returns name -> how it ended, for those that failed.
 
-    An interruption here is passed on to them once, and they end after saving.
+    An interruption of this process is passed on once, and the workers end after saving.
     """
+    # spawn, not fork: a forked copy of torch's threads and of an open CUDA context does not work
     context = multiprocessing.get_context("spawn")
     processes = {
         name: context.Process(target=_child, args=(work, name, os.getpid()), name=name) for name, work in works.items()
@@ -31,24 +66,25 @@ def run_processes(works: Mapping[str, Callable[[], None]]) -> dict[str, str]:
             if process.is_alive():
                 process.terminate()
         for process in processes.values():
-            process.join(60)
+            process.join(_SAVE_S)
         raise
     codes = {name: process.exitcode for name, process in processes.items() if process.exitcode}
     if codes and set(codes.values()) == {130}:
         raise KeyboardInterrupt
-    return {name: _ended(code or 0) for name, code in codes.items()}
+    return {name: _ending(code or 0) for name, code in codes.items()}
 
 
-def _ended(code: int) -> str:
+def _ending(code: int) -> str:
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
 
 
 def _child(work: Callable[[], None], name: str, parent: int) -> None:
-    """A local worker; it ends with its parent, as nobody would hear of its work."""
-    if hasattr(os, "setsid"):  # a terminal's Ctrl-C reaches the parent alone, which passes it on: not twice
+    """A local worker. It ends with its parent, because nobody else waits for its work."""
+    if hasattr(os, "setsid"):
+        # A terminal sends Ctrl-C to the whole group. The parent passes it on, so without this it would arrive twice.
         os.setsid()
-    signal.signal(signal.SIGTERM, _as_ctrl_c)
-    _die_with(parent)
+    signal.signal(signal.SIGTERM, _interrupt)
+    _end_with(parent)
     try:
         work()
     except KeyboardInterrupt:
@@ -58,18 +94,16 @@ def _child(work: Callable[[], None], name: str, parent: int) -> None:
         sys.exit(error.exit_code)
 
 
-def _as_ctrl_c(_number: int, _frame: Any) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _die_with(parent: int) -> None:
-    """A thread that interrupts this process when the one that started it is gone."""
-    import threading
-    import time
+def _end_with(parent: int) -> None:
+    """Starts a thread that interrupts this process when its parent has ended."""
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(2)
+            time.sleep(_PARENT_POLL_S)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -1,4 +1,4 @@
-"""What is stored: folders of priors, predictors and models; atomic files; safetensors only, never a pickle."""
+"""Reads and writes stored files: atomically, and tensors only as safetensors, never as pickle."""
 
 from __future__ import annotations
 
@@ -16,13 +16,20 @@ if TYPE_CHECKING:
 
 
 def runs_root() -> Path:
-    """Where training folders and the embedded stores lie: TEXPRIOR_RUNS, else ``texprior-runs`` in this folder."""
+    """Returns the folder of the training folders and the embedded stores.
+
+    This is TEXPRIOR_RUNS, or ``texprior-runs`` in the current folder.
+    """
     return Path(os.environ.get("TEXPRIOR_RUNS") or "texprior-runs").resolve()
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes to a temporary name, syncs and renames: a kill at any instant leaves the old file or the new one."""
+    """Writes a file so that a kill at any time leaves either the old file or the new one.
+
+    Writes to a temporary name, syncs, and renames. Raises TexpriorError if the file cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # the process id keeps two processes from writing to the same temporary file
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -36,7 +43,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
-    """A safetensors file with ``about`` as JSON in its header."""
+    """Writes tensors to a safetensors file, with ``about`` as JSON in its header."""
     from safetensors.torch import save
 
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -44,7 +51,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, 
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and what was written beside them. Raises ConfigError where the file is missing or broken."""
+    """Returns the tensors of a file and the ``about`` from its header.
+
+    Raises ConfigError if the file is missing or broken.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -53,30 +63,35 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118 (no mapping)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:  # torch's, where the file has just vanished
+    # torch raises RuntimeError if another process deletes the file after it was opened
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise ConfigError(f"{path}: these weights cannot be read ({error})") from None
 
 
 def about_tensors(path: Path) -> dict[str, Any]:
-    """What was written beside the tensors, without reading them. Raises ConfigError where the file cannot be read."""
+    """Returns the ``about`` from a file's header, without reading the tensors.
+
+    Raises ConfigError if the file cannot be read.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             about: dict[str, Any] = json.loads((file.metadata() or {}).get("texprior", "{}"))
             return about
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:  # torch's, where the file has just vanished
+    # torch raises RuntimeError if another process deletes the file after it was opened
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise ConfigError(f"{path}: these weights cannot be read ({error})") from None
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file's content."""
+    """Returns the sha256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def require_folder(folder: Path, what: str, *names: str) -> Path:
-    """The folder, if it holds the files of a prior or model. Raises ConfigError with a sentence otherwise."""
+    """Returns the folder if it has the files of a prior or model. Raises ConfigError otherwise."""
     if not folder.is_dir():
         raise ConfigError(f"{what} {folder}: there is no such folder")
     missing = [name for name in names if not (folder / name).is_file()]

@@ -1,7 +1,7 @@
-"""Third-party parameters: found by the hash of their content, packaged, in TEXPRIOR_WEIGHTS or in the cache.
+"""Finds third-party weights by the hash of their content: in a package, in TEXPRIOR_WEIGHTS, or in the cache.
 
-Nothing is fetched unless a user names it, and then only by pinned hash. No pickle runs: an official ``.pth`` is read
-by torch's restricted loader while it is imported, and kept as safetensors.
+Weights are downloaded only if the user names them, and only with a pinned hash. No pickle runs: torch's restricted
+loader reads an official ``.pth`` when it is imported, and the cache keeps it as safetensors.
 """
 
 from __future__ import annotations
@@ -24,22 +24,26 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUFFIXES = (".safetensors", ".pth", ".pt")
-"""Files that are looked into; any other name is passed over."""
+"""Suffixes of the files that may contain weights; other files are ignored."""
 
 
 def folders() -> list[Path]:
-    """Where parameters are looked for: TEXPRIOR_WEIGHTS (several, separated as in PATH), then the cache."""
+    """Returns the folders to search: those in TEXPRIOR_WEIGHTS (separated as in PATH), then the cache."""
     named = [Path(p) for p in os.environ.get("TEXPRIOR_WEIGHTS", "").split(os.pathsep) if p]
     return [*named, cache()]
 
 
 def cache() -> Path:
-    """The cache folder, under XDG_CACHE_HOME or ~/.cache."""
+    """Returns the cache folder, under XDG_CACHE_HOME or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache") / "texprior" / "weights"
 
 
 def load(weights: Weights) -> dict[str, Tensor]:
-    """The tensors, as stored. Raises ConfigError with a sentence that says where they come from."""
+    """Loads the tensors of the weights.
+
+    Raises ConfigError if there is no file; the message says where to get them. Raises TexpriorError if the file does
+    not have the expected content.
+    """
     path = locate(weights)
     if path is None:
         fetch = f"'texprior weights fetch {weights.name}' or " if weights.url and weights.url_sha256 else ""
@@ -48,6 +52,7 @@ def load(weights: Weights) -> dict[str, Tensor]:
             f"{weights.origin}. Get them with {fetch}'texprior weights import {weights.name} FILE...'; looked in "
             f"{', '.join(map(str, folders()))}"
         )
+    # check again: a packaged file was not hashed, and other files may have changed since they were
     tensors = read(path)
     if content_hash(tensors) != weights.tensors_sha256:
         raise TexpriorError(f"{path}: its content is not that of '{weights.name}'; remove the file and import it again")
@@ -55,9 +60,9 @@ def load(weights: Weights) -> dict[str, Tensor]:
 
 
 def locate(weights: Weights) -> Path | None:
-    """The file that holds the parameters, whatever its name, or None.
+    """Returns the file with the weights, under any name, or None.
 
-    The folders themselves are looked into, not what lies in folders below them.
+    Looks only in the folders themselves, not in their subfolders.
     """
     if weights.packaged:
         package, _, relative = weights.packaged.partition(":")
@@ -69,22 +74,23 @@ def locate(weights: Weights) -> Path | None:
 
 
 def _candidates(name: str) -> Iterator[Path]:
-    """Files that may hold parameters, each folder's namesake first."""
+    """Yields files that may contain the weights; in each folder, the file with their name comes first."""
     for folder in folders():
+        # a folder may be missing or unreadable; search the others
         with contextlib.suppress(OSError):
             found = [p for p in sorted(folder.iterdir()) if p.suffix in SUFFIXES and not p.name.startswith(".")]
             yield from sorted((p for p in found if p.is_file()), key=lambda p: p.stem != name)
 
 
 class _Hashes:
-    """Content hashes of files by path, size and time of change, so that a file is read once, not at every start."""
+    """Content hashes of files by path, size and time of change, so that each file is read only once."""
 
     def __init__(self, entries: dict[str, list[int | str]]) -> None:
         self.entries = entries
         self.changed = False
 
     def of(self, path: Path) -> str:
-        """The file's content hash; empty where it cannot be read."""
+        """Returns the file's content hash; empty if the file cannot be read."""
         key, status = str(path.resolve()), path.stat()
         stamp: list[int | str] = [status.st_size, status.st_mtime_ns]
         entry = self.entries.get(key)
@@ -100,23 +106,32 @@ class _Hashes:
 
 @contextlib.contextmanager
 def _known_hashes() -> Iterator[_Hashes]:
-    """The hashes that are known, kept in the cache folder where it can be written. It is an index: losing it costs
-    time alone."""
+    """Opens the known hashes, and saves new ones in the cache folder if it can be written.
+
+    The file is only an index: without it, files are hashed again.
+    """
     index = cache() / "index.json"
+
+    # another version or another process may have written anything there; an unusable index is the same as none
     try:
         entries = json.loads(index.read_text(encoding="utf-8"))
         usable = isinstance(entries, dict) and all(isinstance(e, list) and len(e) == 3 for e in entries.values())
     except (OSError, ValueError):
         usable = False
     known = _Hashes(entries if usable else {})
+
     yield known
+
     if known.changed:
         with contextlib.suppress(OSError, TexpriorError):
             write_atomically(index, json.dumps(known.entries).encode())
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Tensors of a .safetensors file, or of an official .pth through torch's restricted loader."""
+    """Reads the tensors of a .safetensors file, or of an official .pth with torch's restricted loader.
+
+    Raises ConfigError if the file is missing and TexpriorError if it is broken.
+    """
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -128,12 +143,14 @@ def read(path: Path) -> dict[str, Tensor]:
         return {k: v.contiguous() for k, v in loaded.items() if isinstance(v, torch.Tensor)}
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
-    except Exception as error:  # safetensors and torch raise many kinds for a broken file
+    # safetensors and torch raise many types of exceptions for a broken file
+    except Exception as error:
         raise TexpriorError(f"{path}: these parameters cannot be read ({error})") from None
 
 
 def _innermost(loaded: Any) -> Any:
-    """The mapping of tensors inside what training frameworks put around it, the averaged weights first."""
+    """Returns the mapping of tensors inside the mappings that training frameworks put around it."""
+    # averaged weights first: a file that has both is meant to be used with the averaged ones
     for name in ("params_ema", "params", "model_ema", "model", "state_dict"):
         if isinstance(loaded, Mapping) and isinstance(loaded.get(name), Mapping):
             return _innermost(loaded[name])
@@ -141,9 +158,9 @@ def _innermost(loaded: Any) -> Any:
 
 
 def named(name: str) -> Path:
-    """A file that a user names: by its path (~ is home), or by its name in one of the folders.
+    """Returns a file that a user names by its path (~ is home), or by its name in one of the folders.
 
-    Raises ConfigError where there is none.
+    Raises ConfigError if there is no such file.
     """
     path = Path(name).expanduser()
     places = [path] if path.is_absolute() or path.parent != Path() else [path, *(f / path for f in folders())]
@@ -154,22 +171,26 @@ def named(name: str) -> Path:
 
 
 def content_hash(tensors: Mapping[str, Tensor]) -> str:
-    """sha256 over names, dtypes, shapes and bytes in the order of names: the same in any container."""
+    """Returns the sha256 of names, dtypes, shapes and bytes, in the order of names.
+
+    The hash does not depend on the file format.
+    """
     import torch
 
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        # as bytes, since numpy has no bfloat16
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
 def install(weights: Weights, sources: Sequence[Path]) -> Path:
-    """Copies parameters into the cache as safetensors if their content is right. Returns the file.
+    """Copies weights into the cache as safetensors if their content is right. Returns the file.
 
-    Official parameters may come in several files, whose tensors are taken together, and may be of another form than
-    what is kept; the record's ``convert`` then makes the one from the other.
+    Official weights may come in several files, whose tensors are joined. If their form differs from the stored one, the
+    record's ``convert`` converts them. Raises TexpriorError if the content is wrong.
     """
     from safetensors.torch import save_file
 
@@ -181,6 +202,8 @@ def install(weights: Weights, sources: Sequence[Path]) -> Path:
         raise TexpriorError(
             f"{names}: its content is not that of '{weights.name}' ({weights.origin}); nothing was kept"
         )
+
+    # rename a complete file, so that another process never reads half of one
     target = cache() / f"{weights.name}.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")

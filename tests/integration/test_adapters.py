@@ -15,7 +15,9 @@ from texprior.models.folders import ADAPTER, CARD, PRIOR, load_model, load_predi
 from texprior.models.inputs import inputs_of
 from texprior.plugin import Ref
 from texprior.registry import Registry
+from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
+from texprior.runtime.shared_caches import SharedCaches
 from texprior.store import load_tensors
 from texprior.training.adapter import train_adapter
 from texprior.training.data import texture_pool
@@ -41,6 +43,11 @@ NAMES = ["cga", "sft", "film", "zero_conv", "spade", "controlnet", "t2i", "lora"
 NAMES += ["scratch"]
 
 
+def here(registry):
+    """Where a folder is loaded: these components, on the CPU."""
+    return Builder(config.resolve({"name": "here", "device": "cpu"}, registry), registry)
+
+
 @pytest.fixture(scope="module")
 def registry():
     return Registry.discover()
@@ -52,16 +59,16 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def memory():
-    return {}
+def caches():
+    return SharedCaches()
 
 
 @pytest.fixture(scope="module")
-def session(registry, root, memory):
+def session(registry, root, caches):
     """session(*overrides): all of them share their folders and the prepared photographs."""
 
     def of(*overrides: str) -> Session:
-        return Session.start(config.resolve(SMALL, registry, overrides), registry, root=root, memory=memory)
+        return Session.start(config.resolve(SMALL, registry, overrides), registry, root=root, caches=caches)
 
     return of
 
@@ -85,7 +92,7 @@ def test_the_line_with_every_adapter(name, session, stages, registry, degraded, 
     """
     prior_before = load_tensors(stages[0] / PRIOR)[0]
     folder = train_adapter(session(f"adapter={name}"), *stages).folder
-    model, again = (load_model(folder, registry, stages[0]) for _ in range(2))
+    model, again = (load_model(folder, here(registry), stages[0]) for _ in range(2))
     calls = []
     features = model.adapter.features
     monkeypatch.setattr(model.adapter, "features", lambda y: (calls.append(1), features(y))[1])
@@ -129,7 +136,7 @@ def test_what_is_unfrozen_is_stored_with_the_model(adapter, part, session, stage
     copies = {n.removeprefix("copies.").replace("/", "."): t for n, t in stored.items() if n.startswith("copies.")}
     assert copies
     assert all(not torch.equal(t, prior_before[path]) for path, t in copies.items())
-    model = load_model(folder, registry, stages[0])
+    model = load_model(folder, here(registry), stages[0])
     plain = pipeline.restore(model, degraded, "p", guided=False).picture
     assert not torch.equal(pipeline.restore(model, degraded, "p").picture, plain)
     assert torch.equal(pipeline.restore(model, degraded, "p", guided=False).picture, plain)
@@ -152,8 +159,8 @@ def test_what_cannot_work_is_said_before_anything_is_trained(session, stages):
 @pytest.mark.parametrize("code", ["degraded", "estimate", "structure"])
 def test_what_net_s_looks_at(code, session, stages, registry, degraded):
     s = session(f"process.code={code}")
-    prior = load_prior(stages[0], registry, s)
-    predictor = load_predictor(stages[1], s)
+    prior = load_prior(stages[0], s.builder)
+    predictor = load_predictor(stages[1], s.builder)
     given = inputs_of(degraded, s.experiment, predictor, prior, prior.encoder)
     structure = decompose(given.estimate, prior.decomposition).structure
     picture = {"degraded": degraded, "estimate": given.estimate, "structure": structure}[code]
@@ -168,7 +175,7 @@ def test_a_prior_takes_the_disturbance_of_its_condition_along(session, stages, r
     prior = train_prior(session(*disturbed)).folder
     assert prior != stages[0]
     folder = train_adapter(session("process.concat=initial"), prior, stages[1]).folder
-    model = load_model(folder, registry, prior)
+    model = load_model(folder, here(registry), prior)
     assert model.experiment.diffusion.condition_noise == 0.25
     given = inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
     assert torch.equal(given.condition, blurred(given.estimate, 1.5))
@@ -184,7 +191,7 @@ def test_a_prior_takes_the_disturbance_of_its_condition_along(session, stages, r
 
 def loss_of_stage_one(s: Session, tmp_path, numbers):
     """Batch, noise and sigma of Stage I, and the pictures that its network was given and asked for."""
-    prior = build_prior(s, 0.1, tmp_path)
+    prior = build_prior(s.builder, 0.1, tmp_path)
     dataset, keys = s.pictures("train")
     pool = texture_pool(dataset, keys, prior, 32, 64)
     loss = LayerLoss(s.experiment, prior, Process(0.1), Patches(pool, 32, s.experiment.seed), amp=False)

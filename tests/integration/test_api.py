@@ -11,6 +11,7 @@ import torch
 import texprior
 from texprior import api
 from texprior.errors import ConfigError, PluginError
+from texprior.flow.kinds import DEGRADATION
 
 PLUGIN = '''
 from typing import Annotated, Literal
@@ -139,7 +140,7 @@ def _errors_of_the_degraded(bench):
 
     with bench._session() as session:
         dataset, keys = session.pictures("val")
-        degradation = session.build("degradation")
+        degradation = session.build(DEGRADATION)
         for key in keys:
             sample = dataset.load(key)
             yield (degraded_sample(sample, degradation, 0) - sample.clean).square().mean().item()

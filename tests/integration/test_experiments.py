@@ -42,4 +42,4 @@ def test_every_arm_works_and_the_readme_says_how_to_run_it(study, monkeypatch):
         if experiment.ablation.model is None:
             rehearse_training(session)
         else:
-            rehearse_sampling(session, load_model(Path(experiment.ablation.model), registry, session=session))
+            rehearse_sampling(session, load_model(Path(experiment.ablation.model), session.builder))

@@ -10,6 +10,7 @@ import yaml
 from texprior import config
 from texprior.evaluation.evaluate import evaluate
 from texprior.flow.image import load_image, save_image
+from texprior.flow.kinds import PREDICTOR
 from texprior.models.build import build_adapter, build_prior, count_parameters
 from texprior.models.folders import load_model
 from texprior.registry import Registry
@@ -74,7 +75,7 @@ def test_the_twin_of_a_task_runs(tmp_path, registry, folder, prior, pairs, task)
     )
     predictor = train_predictor(session).folder
     model = train_adapter(session, prior, predictor).folder
-    scores = evaluate(session, load_model(model, registry, prior, session)).scores.means()
+    scores = evaluate(session, load_model(model, session.builder, prior)).scores.means()
     assert scores["degraded"]["psnr_rgb"] < 20  # half the light
     assert scores["restored 1 calls"]["psnr_rgb"] > 0
 
@@ -83,8 +84,8 @@ def test_the_sizes_are_those_of_the_readme(registry, folder):
     """Parameters, and what one more picture adds to the tensors that the backward pass keeps, MB (2^20 bytes)."""
     experiment = config.load(folder / "stage1.yaml", registry, ["events=[]", "device=cpu"])
     session = Session(experiment, registry)
-    prior = build_prior(session, 1.0, Path())
-    predictor, adapter = session.build("predictor"), build_adapter(session, prior)
+    prior = build_prior(session.builder, 1.0, Path())
+    predictor, adapter = session.build(PREDICTOR), build_adapter(session.builder, prior)
     patch = experiment.training.prior.patch
 
     def pictures(n):

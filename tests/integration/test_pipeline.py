@@ -18,11 +18,12 @@ from texprior.models.folders import load_model, load_prior
 from texprior.models.inputs import inputs_of
 from texprior.plugin import Ref
 from texprior.registry import Registry
+from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
 from texprior.store import load_tensors
 from texprior.training.adapter import train_adapter
 from texprior.training.predictor import train_predictor
-from texprior.training.prior import prior_folder, train_prior
+from texprior.training.prior import prior_place, train_prior
 
 SMALL = {
     "name": "small",
@@ -54,6 +55,11 @@ class Half:
 """
 
 
+def here(registry):
+    """Where a folder is loaded: these components, on the CPU."""
+    return Builder(config.resolve({"name": "here", "device": "cpu"}, registry), registry)
+
+
 @pytest.fixture(scope="module")
 def registry():
     return Registry.discover()
@@ -75,7 +81,7 @@ def trained(registry, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(trained, registry):
-    return load_model(trained[3], registry)
+    return load_model(trained[3], here(registry))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +110,7 @@ def test_the_stored_experiment_is_enough_to_run_it_again(trained, registry, tmp_
     stored = yaml.safe_load((trained[1] / "config.yaml").read_text())
     again = train_prior(Session.start(config.resolve(stored, registry), registry, root=tmp_path))
     assert again.folder.name == trained[1].name
-    assert load_prior(again.folder, registry).sha256 == load_prior(trained[1], registry).sha256
+    assert load_prior(again.folder, here(registry)).sha256 == load_prior(trained[1], here(registry)).sha256
 
 
 def test_a_larger_budget_goes_on_from_the_smaller_one(trained, registry, tmp_path):
@@ -113,8 +119,8 @@ def test_a_larger_budget_goes_on_from_the_smaller_one(trained, registry, tmp_pat
     said = []
     s = session(registry, trained[0].root, "training.prior.budget.images=160").with_(say=said.append)
     in_two = train_prior(s).folder
-    assert "going on from" in said[0]
-    a, b = (load_prior(f, registry).network.state_dict() for f in (at_once, in_two))
+    assert "continuing from" in said[0]
+    a, b = (load_prior(f, here(registry)).network.state_dict() for f in (at_once, in_two))
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
@@ -123,9 +129,9 @@ def test_an_experiment_of_another_name_takes_what_another_has_trained(trained, r
     said = []
     s = session(registry, trained[0].root, "name=other").with_(say=said.append)
     prior = train_prior(s).folder
-    assert f"going on from {trained[1] / 'checkpoint.safetensors'} at 96 images" in said[0]
+    assert f"continuing from {trained[1] / 'checkpoint.safetensors'} at 96 images" in said[0]
     assert (prior.parent.name, prior.name) == ("other", trained[1].name)
-    assert load_prior(prior, registry).sha256 == load_prior(trained[1], registry).sha256
+    assert load_prior(prior, here(registry)).sha256 == load_prior(trained[1], here(registry)).sha256
 
 
 def test_a_finished_training_is_not_done_again(trained):
@@ -135,25 +141,25 @@ def test_a_finished_training_is_not_done_again(trained):
 
 
 def test_the_prior_is_untouched_by_stage_two(trained, registry, model):
-    fresh = load_prior(trained[1], registry).network.state_dict()
+    fresh = load_prior(trained[1], here(registry)).network.state_dict()
     assert all(torch.equal(t, fresh[n]) for n, t in model.prior.network.state_dict().items())
 
 
 def test_a_model_on_another_prior_is_refused(trained, registry, tmp_path):
     other = train_prior(session(registry, tmp_path, "seed=1", "training.prior.budget.images=8")).folder
     with pytest.raises(ConfigError, match=r"was trained on the prior with sha256 .* name the right one with --prior"):
-        load_model(trained[3], registry, other)
+        load_model(trained[3], here(registry), other)
 
 
 def test_a_broken_folder_is_a_sentence(trained, registry, tmp_path):
     with pytest.raises(ConfigError, match="there is no such folder"):
-        load_model(tmp_path / "nothing", registry)
+        load_model(tmp_path / "nothing", here(registry))
     with pytest.raises(ConfigError, match="this is no model folder, or it is not finished"):
-        load_model(trained[1], registry)
+        load_model(trained[1], here(registry))
     (tmp_path / "config.yaml").write_bytes((trained[1] / "config.yaml").read_bytes())
     (tmp_path / "prior.safetensors").write_bytes(b"x" * 100)
     with pytest.raises(ConfigError, match="cannot be read"):
-        load_prior(tmp_path, registry)
+        load_prior(tmp_path, here(registry))
 
 
 def test_texture_strength_zero_is_the_base(model, degraded):
@@ -287,7 +293,7 @@ def test_a_time_limit_does_not_pass_for_the_whole_budget(registry, tmp_path):
     assert "is trained already" in said[0]
     said.clear()
     whole = train_prior(session(registry, tmp_path, limits[0]).with_(say=said.append)).folder
-    assert f"going on from {stopped / 'checkpoint.safetensors'} at 8 images" in said[0]
+    assert f"continuing from {stopped / 'checkpoint.safetensors'} at 8 images" in said[0]
     assert load_tensors(whole / "prior.safetensors")[1]["images_seen"] == 64
     assert load_tensors(stopped / "prior.safetensors")[1]["images_seen"] == 8  # what stands on it still finds it
     longer = [limits[0], "training.prior.budget.seconds=0.002"]  # the unlimited one has had more time than that
@@ -331,5 +337,5 @@ def test_an_edited_plugin_file_is_another_training(registry, tmp_path):
         (tmp_path / "half_way.py").write_text(PLUGIN.format(factor=factor))
         with_file = Registry.discover([tmp_path / "half_way.py"])
         s = session(with_file, tmp_path, "decomposition=half", "training.prior.budget.images=8")
-        names.append(prior_folder(s).name)
+        names.append(prior_place(s).folder.name)
     assert names[0] != names[1]

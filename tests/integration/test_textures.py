@@ -10,11 +10,12 @@ from texprior import config
 from texprior.errors import ConfigError
 from texprior.models.folders import ADAPTER, PRIOR, load_prior
 from texprior.registry import Registry
+from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
 from texprior.store import load_tensors
 from texprior.training.adapter import train_adapter
 from texprior.training.predictor import train_predictor
-from texprior.training.prior import prior_folder, train_prior
+from texprior.training.prior import prior_place, train_prior
 
 TRAINING = {"budget": {"images": 16}, "batch": 8, "patch": 32, "warmup_images": 0}
 SMALL = {
@@ -29,6 +30,11 @@ SMALL = {
     "metrics": ["psnr"],
     "events": [],
 }
+
+
+def here(registry):
+    """Where a folder is loaded: these components, on the CPU."""
+    return Builder(config.resolve({"name": "here", "device": "cpu"}, registry), registry)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +65,7 @@ def test_stage_one_at_a_given_deviation_of_the_texture(session, registry):
     """The strength is found once, stored and used; what leads to the same match is the same training."""
     target, said = "match_texture_std=0.03", []
     folder = train_prior(session(target, say=said.append)).folder
-    prior = load_prior(folder, registry)
+    prior = load_prior(folder, here(registry))
     eps = prior.experiment.decomposition.options["eps"]
     found = json.loads((folder / "strength.json").read_text())
     assert prior.scale == pytest.approx(0.03, rel=0.011)
@@ -70,11 +76,11 @@ def test_stage_one_at_a_given_deviation_of_the_texture(session, registry):
     stored = config.resolve(yaml.safe_load((folder / "config.yaml").read_text()), registry)
     assert stored.match_texture_std == 0.03
     again = session(target).with_(experiment=stored)
-    assert prior_folder(again) == prior_folder(session(target)) == folder
-    assert prior_folder(session()) != folder
+    assert prior_place(again).folder == prior_place(session(target)).folder == folder
+    assert prior_place(session()).folder != folder
 
     longer = train_prior(session(target, "training.prior.budget.images=24", say=said.append)).folder
-    assert load_prior(longer, registry).experiment.decomposition.options["eps"] == eps
+    assert load_prior(longer, here(registry)).experiment.decomposition.options["eps"] == eps
     assert sum("looking for the strength" in line for line in said) == 1
     described = prior.describe(session().experiment)
     assert (described.decomposition.options["eps"], described.match_texture_std) == (eps, 0.03)
@@ -109,8 +115,8 @@ def test_several_patches_a_visit_are_a_training_of_their_own_that_resumes_to_the
     train_prior(session(several, "training.prior.budget.images=24", place="parts"))
     rest = train_prior(session(several, "training.prior.budget.images=64", place="parts")).folder
     assert equal(weights(whole, PRIOR), weights(rest, PRIOR))
-    one = prior_folder(session("training.prior.budget.images=64", place="whole"))
-    assert one == prior_folder(
+    one = prior_place(session("training.prior.budget.images=64", place="whole"))
+    assert one == prior_place(
         session("data.patches_per_photograph=1", "training.prior.budget.images=64", place="whole")
     )
     assert one != whole

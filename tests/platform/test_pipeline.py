@@ -11,6 +11,7 @@ import torch
 from texprior import config, pipeline
 from texprior.diffusion.keys import normal
 from texprior.diffusion.process import Process
+from texprior.flow.kinds import PREDICTOR
 from texprior.models.build import Model, build_adapter, build_prior
 from texprior.registry import Registry
 from texprior.runtime.session import Session
@@ -29,9 +30,9 @@ def model():
     }
     registry = Registry.discover()
     session = Session.start(config.resolve(data, registry), registry)
-    prior = build_prior(session, SCALE, Path())
+    prior = build_prior(session.builder, SCALE, Path())
     prior.network.requires_grad_(False)
-    predictor, adapter = session.build("predictor"), build_adapter(session, prior)
+    predictor, adapter = session.build(PREDICTOR), build_adapter(session.builder, prior)
     return Model(session.experiment, prior, predictor, adapter, Process(SCALE), Path(), registry)
 
 

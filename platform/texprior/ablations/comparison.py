@@ -1,4 +1,4 @@
-"""What an ablation found: every arm's scores over its trainings, and its paired difference from the baseline."""
+"""Compares the arms of an ablation: scores over trainings, and paired differences from the baseline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from texprior.ablations.statistics import Array, Difference, compare_arms, seed_sd, standard_error
-from texprior.evaluation.scores import Scores, loss_of
+from texprior.evaluation.scores import Scores, loss_of, pareto_front
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ArmScore:
     """Over trainings, of their means over pictures."""
     trainings: int
     difference: Difference | None = None
-    """From the baseline, as a loss; None for the baseline itself, and where there is no score to compare."""
+    """From the baseline, as a loss; None for the baseline itself, and if there is no score to compare."""
 
 
 @dataclass(frozen=True)
@@ -45,40 +45,34 @@ class Results:
     """What every arm starts from, ``degraded`` and ``predictor`` of the baseline: metric -> mean."""
 
     def ranking(self) -> list[str]:
-        """The arms with a score, the best first."""
+        """Lists the arms with a score, the best first."""
         rows = self.table[self.metric]
         losses = {arm: _mean_loss(self.values[self.metric][arm], self.better[self.metric]) for arm in rows}
         return sorted(losses, key=lambda arm: losses[arm])
 
     def front(self, against: str) -> list[str]:
-        """The arms that no other arm beats in both the ranking metric and another, the best in the other first."""
+        """Lists the arms that no other arm beats in both the ranking metric and another, best in the other first."""
         losses = {
-            arm: tuple(_mean_loss(self.values[name][arm], self.better[name]) for name in (against, self.metric))
+            arm: [_mean_loss(self.values[name][arm], self.better[name]) for name in (against, self.metric)]
             for arm in self.ranking()
             if arm in self.values[against]
         }
-        beaten = {
-            arm
-            for arm, own in losses.items()
-            for other in losses.values()
-            if other != own and all(theirs <= mine for theirs, mine in zip(other, own, strict=True))
-        }
-        return sorted((arm for arm in losses if arm not in beaten), key=lambda arm: losses[arm])
+        return sorted(pareto_front(losses), key=lambda arm: losses[arm])
 
     def of(self, arm: str, metric: str | None = None) -> ArmScore | None:
         return self.table[metric or self.metric].get(arm)
 
     def score(self, arm: str, picture: str) -> float:
-        """The ranking metric of one picture, averaged over an arm's trainings."""
+        """Returns the ranking metric of one picture, averaged over an arm's trainings."""
         place = self.pictures[self.metric].index(picture)
         return float(self.values[self.metric][arm][:, place].mean())
 
     def natural(self, values: Array, metric: str) -> Array:
-        """Scores in the units that differences are shown in: as they are, or where 1 is best, the distance from 1."""
+        """Returns scores in the units of shown differences: as they are or, if 1 is best, the distance from 1."""
         return np.abs(values - 1) if self.better[metric] == "one" else values
 
     def shown(self, difference: Difference, metric: str) -> tuple[float, float, float]:
-        """(mean, low, high) in the metric's own direction; where 1 is best, of the distance from 1."""
+        """Returns (mean, low, high) in the metric's own direction; if 1 is best, of the distance from 1."""
         mean, low, high = difference.mean, difference.low, difference.high
         return (-mean, -high, -low) if self.better[metric] == "higher" else (mean, low, high)
 
@@ -86,10 +80,10 @@ class Results:
 def results_of(
     scores: Mapping[str, Sequence[Scores]], arms: Sequence[str], baseline: str, metric: str, better: Mapping[str, str]
 ) -> Results:
-    """The comparison of arms by the scores of their finished trainings (arm -> one ``Scores`` for each seed)."""
+    """Compares arms by the scores of their finished trainings (arm -> one ``Scores`` for each seed)."""
     values, pictures, left_out, table = {}, {}, {}, {}
     for name in better:
-        found = {arm: [s.of(restored(s), name) for s in scores[arm]] for arm in arms if scores.get(arm)}
+        found = {arm: [s.of(s.restored_method(), name) for s in scores[arm]] for arm in arms if scores.get(arm)}
         finite = {arm: rows for arm, rows in found.items() if all(map(_any_finite, rows))}
         seen = list(dict.fromkeys(p for rows in finite.values() for row in rows for p in row))
         pictures[name] = [
@@ -121,11 +115,6 @@ def _losses(values: Array, better: str) -> Array:
 
 def _mean_loss(values: Array, better: str) -> float:
     return float(_losses(values, better).mean())
-
-
-def restored(scores: Scores) -> str:
-    """The row of the restored pictures in a training's scores."""
-    return next(method for method in reversed(scores.methods()) if method.startswith("restored"))
 
 
 def _any_finite(row: Mapping[str, float]) -> bool:

@@ -1,4 +1,4 @@
-"""What an ablation would take here: its trainings that are still to be done, its photographs, its evaluations."""
+"""Measures what an ablation would take here: trainings still to be done, photographs, and evaluations."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from texprior.diffusion.process import Process
 from texprior.evaluation.metrics import build_metrics
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
+from texprior.flow.kinds import DEGRADATION, SAMPLER
 from texprior.flow.measure import measure
-from texprior.models.build import Model, build_adapter, build_prior, to_device
+from texprior.models.build import Model, build_adapter, build_predictor, build_prior
 from texprior.models.inputs import inputs_of
 from texprior.pipeline import restore
 from texprior.runtime.session import Session
@@ -31,9 +32,9 @@ _ADAPTER = ("adapter", "process.unfreeze", "training.adapter")
 
 
 def measure_ablation(plan: Plan) -> list[Measured]:
-    """A row for each kind of training, then the photographs and the evaluations. Trains nothing.
+    """Returns a row for each kind of training, then for the photographs and the evaluations. Trains nothing.
 
-    An adapter that is trained already is counted, as it cannot be told before its prior is there.
+    An adapter that is trained already is counted: it cannot be found before its prior is there.
     """
     pending = [cell for cell in plan.cells if outcome_of(cell) is None]
     rows: list[Measured] = []
@@ -62,7 +63,7 @@ def _first_of_each(cells: Iterable[Cell], key: Callable[[Cell], Any]) -> list[Ce
 
 
 def _adapter(cell: Cell) -> tuple[Path, Path, str]:
-    return cell.prior, cell.predictor, cell.experiment.hash(*ADAPTER_PARTS, "training.adapter")
+    return cell.prior.folder, cell.predictor.folder, cell.experiment.hash(*ADAPTER_PARTS, "training.adapter")
 
 
 def _of(plan: Plan, cell: Cell) -> Session:
@@ -81,7 +82,7 @@ def _times(row: Measured, times: int) -> Measured:
 
 
 def _named(rows: Sequence[Measured]) -> list[Measured]:
-    """Numbers the kinds of one training where there are several."""
+    """Numbers the kinds of one training if there are several."""
     kinds: dict[str, int] = {}
     for row in rows:
         kinds[row.stage] = kinds.get(row.stage, 0) + 1
@@ -94,13 +95,16 @@ def _named(rows: Sequence[Measured]) -> list[Measured]:
 
 
 def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
-    """What the photographs of all cells take: prepared for training, and restored and scored; one of each is timed."""
+    """What the photographs of all cells take: to prepare them for training, and to restore and score them.
+
+    One photograph of each kind of cell is timed.
+    """
     prepared, judged, prepare_s, judge_s = 0, 0, 0.0, 0.0
 
     def kind(cell: Cell) -> tuple[Any, ...]:
-        """The arm, or of a model that is sampled all that its time depends on."""
+        """The arm; for a sampled model, everything that its time depends on."""
         settings = cell.experiment.sampling
-        calls = plan.session.registry.build("sampler", settings.sampler).calls(settings.steps) * settings.samples
+        calls = plan.session.registry.build(SAMPLER, settings.sampler).calls(settings.steps) * settings.samples
         return (cell.arm,) if cell.model is None else (calls, settings.tile, settings.halo, settings.features_mb)
 
     for cells in _alike(pending, kind):
@@ -127,11 +131,11 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
 def _timed(session: Session, split: str) -> tuple[float, float, float]:
     """Seconds for one photograph: its structure and code, what Stage II derives from it, its restoration and scores."""
     experiment, choice = session.experiment, session.experiment.evaluation
-    prior = build_prior(session, 1.0, Path())
-    predictor = to_device(session.build("predictor"), session.device)
-    adapter = build_adapter(session, prior)
+    builder = session.builder
+    prior, predictor = build_prior(builder, 1.0, Path()), build_predictor(builder)
+    adapter = build_adapter(builder, prior)
     model = Model(experiment, prior, predictor, adapter, Process(0.05), Path(), session.registry)
-    degradation = session.build("degradation") if experiment.degradation else None
+    degradation = session.build(DEGRADATION) if experiment.degradation else None
     metrics = build_metrics(session).images
     dataset, keys = session.pictures(split)
     sample = dataset.load(keys[0])

@@ -1,13 +1,7 @@
-"""An ablation: arms times seeds, each cell a whole pipeline; work in common is done once; workers may share the cells.
-
-What is done lies in the cells' folders, so that any number of processes, started together or one after the other, work
-on the same ablation: each takes a cell that nobody is at, until all have ended.
-"""
+"""Plans an ablation: its arms, its cells (arms times seeds), and a check of every arm before anything is trained."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +11,7 @@ from texprior.ablations.cells import Cell, Outcome, cell_of, outcome_of, scores_
 from texprior.ablations.comparison import Results, results_of
 from texprior.config.dotted_paths import get_path
 from texprior.config.validation import suggest_name
+from texprior.digests import digest
 from texprior.errors import ConfigError, TexpriorError
 from texprior.evaluation.metrics import build_metrics
 from texprior.models.build import Model, require_grid
@@ -30,7 +25,7 @@ from texprior.training.prior import at_strength
 
 @dataclass(frozen=True)
 class Plan:
-    """An ablation before anything was trained: its arms, and its cells in the order in which they are worked on."""
+    """An ablation before anything is trained: its arms, and its cells in the order in which they are run."""
 
     session: Session
     arms: list[Arm]
@@ -42,30 +37,31 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """Where the report lies."""
+        """The folder of the report."""
         return self.session.folder / f"ablation-{self.digest}"
 
     def of(self, arm: str) -> list[Cell]:
-        """An arm's cells."""
+        """Returns an arm's cells."""
         return [cell for cell in self.cells if cell.arm == arm]
 
     def arm_run(self, arm: Arm) -> RunInfo:
-        """The run that stands for an arm, with what arms differ in as parameters; its cells' runs lie below it."""
+        """Returns the run of an arm, whose parameters are what arms differ in; its cells' runs are its children."""
         inner = self.session.with_(experiment=self.of(arm.name)[0].experiment, parent_run="")
-        name = hashlib.sha256(arm.name.encode()).hexdigest()[:10]
-        info = inner.run_info(f"arm-{self.digest}-{name}", arm.name, "arm", True, **self.tags(arm.name))
+        info = inner.run_info(
+            f"arm-{self.digest}-{digest(arm.name.encode())}", arm.name, "arm", True, **self.tags(arm.name)
+        )
         data = arm.experiment.model_dump(mode="json")
         paths = dict.fromkeys(path for other in self.arms for path in other.values)
         return replace(info, params=flatten_paths({path: get_path(data, path) for path in paths}), reopen=True)
 
     def tags(self, arm: str = "") -> dict[str, str]:
-        """What finds the runs of this ablation again."""
+        """Returns the tags by which the runs of this ablation are found again."""
         tags = {"texprior.ablation": self.digest, "texprior.baseline": self.baseline.name}
         return {**tags, **({"texprior.arm": arm} if arm else {})}
 
 
 def plan_of(session: Session) -> Plan:
-    """The arms and cells of the session's experiment. Raises ConfigError, naming every arm that cannot work."""
+    """Plans the ablation of the session's experiment. Raises ConfigError that names every arm that cannot work."""
     experiment = session.experiment
     arms = arms_of(experiment, session.registry)
     baseline = baseline_of(experiment, arms)
@@ -76,6 +72,7 @@ def plan_of(session: Session) -> Plan:
             raise ConfigError(
                 f"ablation.{path}: the experiment does not measure '{name}'; {suggest_name(name, better)}"
             )
+    # every cell, or why it cannot be one
     cells, complaints = [], []
     for seed in experiment.ablation.seeds:  # an arm's first training comes before any arm's second
         for arm in arms:
@@ -83,6 +80,8 @@ def plan_of(session: Session) -> Plan:
                 cells.append(cell_of(session, arm, seed))
             except ConfigError as error:
                 complaints.append(f"arm '{arm.name}': {error}")
+
+    # two arms in one folder would be one training under two names
     owners: dict[Path, str] = {}
     complaints += [
         f"arm '{cell.arm}' differs from arm '{other}' in nothing that could change its scores"
@@ -90,15 +89,15 @@ def plan_of(session: Session) -> Plan:
         if (other := owners.setdefault(cell.folder, cell.arm)) != cell.arm
     ]
     _refuse(complaints)
+
     content = [baseline.name, metric, [[cell.arm, cell.folder.name] for cell in cells]]
-    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]
-    return Plan(session, arms, baseline, cells, metric, better, digest)
+    return Plan(session, arms, baseline, cells, metric, better, digest(content))
 
 
 def check_arms(plan: Plan, match: bool = True) -> None:
-    """Builds and tries every arm that is still to be done. Raises ConfigError, naming each that does not work.
+    """Builds and tries every arm that is still to be done. Raises ConfigError that names each arm that does not work.
 
-    ``match`` finds the strength of arms that are matched in strength, which writes it down for their first training.
+    ``match`` finds the strength of arms that are matched in strength, and stores it for their first training.
     """
     complaints = []
     model: Model | None = None
@@ -109,19 +108,19 @@ def check_arms(plan: Plan, match: bool = True) -> None:
         try:
             session, cell = plan.session.with_(experiment=cells[0].experiment), cells[0]
             if cell.model is not None:
-                model = model or load_model(cell.model, session.registry, cell.prior, session)
+                model = model or load_model(cell.model, session.builder, cell.prior.folder)
                 require_grid(session.experiment.sampling, model.prior.network, model.predictor)
                 rehearse_sampling(session, model)
             else:
                 rehearse_training(at_strength(session) if match else session)
-        except Exception as error:  # whatever a plugin raises is why this arm cannot work
+        except Exception as error:  # a plugin may raise anything; it is the reason why this arm cannot work
             said = str(error) if isinstance(error, TexpriorError) else f"{type(error).__name__}: {error}"
             complaints.append(f"arm '{arm.name}': {said}")
     _refuse(complaints)
 
 
 def finished_results(plan: Plan) -> Results:
-    """The comparison of what has finished so far."""
+    """Compares what has finished so far."""
     scores = {
         arm.name: [scores_of(cell) for cell in plan.of(arm.name) if is_finished(outcome_of(cell))] for arm in plan.arms
     }

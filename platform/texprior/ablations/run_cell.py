@@ -1,4 +1,4 @@
-"""The work on a cell of an ablation: its model is trained, or taken as it is given; then it restores and is scored."""
+"""Runs one cell of an ablation: trains its model, or takes the given one, then restores and scores pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from texprior.ablations.cells import CONFIG, OUTCOME, Cell, Outcome, forget_outcome, picture_of
-from texprior.ablations.comparison import restored
 from texprior.decompositions.comparison import LinearPrediction
 from texprior.errors import ImageError, Interrupted, TexpriorError
 from texprior.evaluation.evaluate import evaluate, write_evaluation
@@ -30,13 +29,13 @@ from texprior.training.predictor import train_predictor
 from texprior.training.prior import train_prior
 
 _PHOTOGRAPHS = 12
-"""Training photographs on which it is measured how much of the texture the structure foretells."""
+"""Training photographs for the R² of the texture from the structure: half are fitted on, half are judged."""
 
 
 def run_cell(session: Session, cell: Cell, parent: RunInfo, tags: Mapping[str, str]) -> Outcome:
-    """Trains, restores and scores a cell, under a run of its own, and writes down how it ended.
+    """Trains, restores and scores a cell as a tracked run, and writes how it ended.
 
-    Whatever goes wrong is an outcome with its reason; only an interruption is raised again, after saving.
+    An error becomes an outcome with its reason. Only an interruption is raised again, after saving.
     """
     inner = session.with_(experiment=cell.experiment, parent_run=parent.id)
     info = inner.run_info(cell.folder.name, cell.name, "cell", True, **tags)
@@ -49,7 +48,8 @@ def run_cell(session: Session, cell: Cell, parent: RunInfo, tags: Mapping[str, s
     except Interrupted:
         raise
     except Exception as error:  # out of memory, a diverged training, a plugin's mistake: the other cells go on
-        session.memory.clear()
+        # the prepared photographs may be why memory ran out
+        session.caches.stage_two_pictures.clear()
         reason = f"{type(error).__name__}: {error}"
         outcome = Outcome("failed", reason, cell.arm, cell.seed, seconds=time.monotonic() - started)
     write_atomically(cell.folder / OUTCOME, json.dumps(asdict(outcome), indent=2).encode())
@@ -67,7 +67,7 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
     if not evaluated.scores.scores:
         raise TexpriorError(f"none of the pictures to judge by could be read: {'; '.join(evaluated.broken.values())}")
     write_evaluation(evaluated, cell.folder)
-    run.summary |= {name: mean.mean for name, mean in evaluated.scores.summary()[restored(evaluated.scores)].items()}
+    run.summary |= evaluated.scores.restored_means()
     run.artifact(cell.folder)
     if evaluated.sheet:
         run.image("sheet", load_image(cell.folder / "sheet.png"))
@@ -84,7 +84,7 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
         model=str(cell.model or model.folder.name),
         images={name: int(about_tensors(path)["images_seen"]) for name, path in weights.items()},
         texture_std=model.prior.scale,
-        texture_r2=None if cell.model else _foretold(session, model.prior),
+        texture_r2=None if cell.model else _texture_r2(session, model.prior),
         decomposition=model.prior.experiment.decomposition.model_dump(mode="json"),
         residual_std=float(about["residual_std"]),
         trainable_parameters=count_parameters(model.adapter),
@@ -98,23 +98,26 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
 
 
 def _model_of(session: Session, cell: Cell) -> tuple[Model, dict[str, str]]:
-    """The cell's model, trained where it is not given, and the photographs that could not be read."""
+    """The cell's model, trained if none is given, and the photographs that could not be read."""
     if cell.model is not None:
-        return load_model(cell.model, session.registry, cell.prior, session), {}
-    prior = train_prior(session)
-    predictor = train_predictor(session)
+        return load_model(cell.model, session.builder, cell.prior.folder), {}
+    prior = train_prior(session, cell.prior)
+    predictor = train_predictor(session, cell.predictor)
     trained = train_adapter(session, prior.folder, predictor.folder)
-    model = load_model(trained.folder, session.registry, prior.folder, session)
+    model = load_model(trained.folder, session.builder, prior.folder)
     return model, {**prior.broken, **predictor.broken, **trained.broken}
 
 
 @torch.no_grad()
-def _foretold(session: Session, prior: Prior) -> float | None:
-    """R² of the texture on every other of the first training photographs, guessed on the rest; None without two."""
+def _texture_r2(session: Session, prior: Prior) -> float | None:
+    """R² of the texture from the structure: fitted on every other training photograph, judged on the rest.
+
+    None without two photographs, or if there is no texture.
+    """
     dataset, keys = session.pictures("train")
     pictures = []
     for key in keys[:_PHOTOGRAPHS]:
-        with contextlib.suppress(ImageError):  # it is named where it is trained on
+        with contextlib.suppress(ImageError):  # the training names it
             pictures.append(dataset.load(key).clean[None].to(session.device))
     if len(pictures) < 2:
         return None

@@ -1,11 +1,13 @@
-"""The command line. A command's module is imported when the command is used; torch when it starts to work.
+"""Runs the command line.
+
+A command's module is imported when the command is used, and torch when the command starts its work.
 
 - ``commands``: one file for each command
-- ``request``: what commands share: options, registry, experiment, session
-- ``output``: JSON or tables on stdout, everything else on stderr
-- ``pictures``: pictures in and out of a command; ``recipes``: what was drawn for degraded pictures, as a file
-- ``score_table``: scores as a table; ``component_help``: a component's options as rows
-- ``dry_run``: what a command would train, and what that takes
+- ``request``: the options, registry, experiment and session that commands share
+- ``output``: writes JSON or tables to stdout and everything else to stderr
+- ``pictures``: finds input pictures and names results; ``recipes``: stores the random values of degraded pictures
+- ``score_table``: shows scores as a table; ``component_help``: describes a component's options
+- ``dry_run``: shows what a command would train, with memory, speed and time
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ COMMANDS = {
 
 
 class _Lazy(click.Group):
-    """A group whose commands are imported when they are asked for."""
+    """A click group that imports a command's module only when the command is used, so that ``--help`` is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -70,21 +72,25 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit code. Whatever goes wrong is a sentence on stderr."""
+    """Runs a command and returns its exit code. An error is one sentence on stderr."""
     _log_to_stderr()
-    with contextlib.suppress(ValueError):  # not in the main thread: nothing to handle there
+    # Python delivers signals to the main thread only, and ``signal`` raises ValueError in any other.
+    with contextlib.suppress(ValueError):
         signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader of our output went away: nothing is wrong
+    # The reader of the output, such as ``head``, has closed the pipe. Python would try to flush stdout again at exit
+    # and print a traceback, so stdout is redirected to nowhere.
+    except BrokenPipeError:
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
 def _run(arguments: list[str]) -> int:
+    # ``standalone_mode=False`` keeps click from ending the process, so that every error gets its exit code below.
     try:
         code = cli.main(arguments, prog_name="texprior", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -97,10 +103,11 @@ def _run(arguments: list[str]) -> int:
         _say(f"error: {error}" if error.exit_code != 130 else str(error))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted; the same command starts again from what was saved")
+        _say("interrupted; run the same command again to continue from what was saved")
         return 130
     except BrokenPipeError:
         raise
+    # Anything else is a bug, of a plugin if the traceback leads into one, else of texprior.
     except Exception as error:
         if os.environ.get("TEXPRIOR_DEBUG"):
             _say(traceback.format_exc())
@@ -112,24 +119,25 @@ def _run(arguments: list[str]) -> int:
             return 1
         _say(
             f"internal error: {type(error).__name__}: {error}; please report it, with the output of the same command "
-            "under TEXPRIOR_DEBUG=1, which shows the traceback"
+            "with TEXPRIOR_DEBUG=1, which shows the traceback"
         )
         return 1
 
 
 def _end_as_ctrl_c_does(_number: int, _frame: FrameType | None) -> None:
-    """A polite kill ends runs and servers as Ctrl-C does."""
+    """Handles SIGTERM like Ctrl-C, so that a kill also ends runs and servers properly."""
     raise KeyboardInterrupt
 
 
 class _Stderr(logging.Handler):
-    """Warnings of the platform and of plugins as plain lines."""
+    """A log handler that writes warnings of the platform and of plugins as plain lines to stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         _say(f"{record.levelname.lower()}: {record.getMessage()}")
 
 
 def _log_to_stderr() -> None:
+    # A process may call ``main`` several times, and a second handler would print every warning twice.
     for name in ("texprior", "texprior_plugins"):
         logger = logging.getLogger(name)
         if not any(isinstance(handler, _Stderr) for handler in logger.handlers):

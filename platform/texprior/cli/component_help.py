@@ -1,4 +1,4 @@
-"""A component's options as rows, and the piece of an experiment that names it."""
+"""Describes a component: its options as rows, and the YAML that names it in an experiment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from texprior.registry import Entry
 
 @dataclass(frozen=True)
 class Option:
-    """An option as a person reads it; ``default`` is in JSON's types, and None where ``required``."""
+    """An option in readable form. ``default`` has a JSON type, and is None if the option is ``required``."""
 
     name: str
     type: str
@@ -33,19 +33,23 @@ class Option:
 
 
 def option_rows(model: type[Options]) -> list[Option]:
-    """Every option, nested ones by dotted path. What is wrong with a Tune mark stands where its search would."""
+    """Returns every option, nested ones by dotted path.
+
+    If a ``Tune`` mark is wrong, ``search`` has the reason in place of the search space.
+    """
     faults: dict[str, str] = {}
     search = {path: _search(dimension) for path, dimension in tuned_dimensions(model, faults).items()}
     return list(_options(model, search | {path: f"wrong: {reason}" for path, reason in faults.items()}))
 
 
 def experiment_snippet(component: Component) -> str:
-    """The YAML that names the component in an experiment, with its defaults; REQUIRED where there is none."""
+    """Returns the YAML that names the component in an experiment, with defaults, or REQUIRED if there is none."""
     import yaml
 
     values: dict[str, Any] = {}
     for option in option_rows(component.options):
         values = merge(values, nest_value(option.name, "REQUIRED" if option.required else option.default), ())
+    # Some kinds, such as datasets, have several places in an experiment: the first is enough as an example.
     places = [path for path, kind, _ in refs_of(Experiment(name="x")) if kind == component.kind]
     path, in_list = places[0].removesuffix(".0"), places[0].endswith(".0")
     named: Any = {component.name: values} if values else component.name
@@ -54,7 +58,7 @@ def experiment_snippet(component: Component) -> str:
 
 
 def component_json(entry: Entry) -> dict[str, Any]:
-    """A component in JSON's types."""
+    """Returns everything known about a component as a dictionary of JSON types."""
     component = entry.component
     return {
         "kind": component.kind,
@@ -109,6 +113,7 @@ def _type(plain: Any, kind: str) -> str:
 def _range(constraints: list[Any]) -> str:
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "a multiple of"}
     signs |= {"min_length": "length ≥", "max_length": "length ≤"}
+    # Only these are readable as a range. Other constraints, such as ``Tune``, are shown elsewhere or not at all.
     known = (
         *(annotated_types.Ge, annotated_types.Gt, annotated_types.Le, annotated_types.Lt, annotated_types.Interval),
         *(annotated_types.MultipleOf, annotated_types.MinLen, annotated_types.MaxLen),

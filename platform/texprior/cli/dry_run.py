@@ -1,4 +1,4 @@
-"""``--dry-run``: what a command would train, and what that would take here."""
+"""Implements ``--dry-run``: shows what a command would train, with memory, speed and time on this machine."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ dry_run_option = click.option(
 
 
 def show_dry_run(experiment: Experiment, device: Any, measured: Sequence[Measured], as_json: bool) -> None:
-    """The resolved experiment and a row for each training."""
+    """Prints the resolved experiment and a row for each training."""
     from texprior.runtime.progress import clock_time
 
     if as_json:
         stages = [vars(m) for m in measured]
         emit({"experiment": experiment.model_dump(mode="json"), "device": str(device), "stages": stages})
         return
+
     click.echo(experiment.to_yaml())
     numbers = ["times", "parameters", "trainable", "peak memory", "images/s", "budget, images", "expected time"]
     rows = [
@@ -43,6 +44,6 @@ def show_dry_run(experiment: Experiment, device: Any, measured: Sequence[Measure
     ]
     table(["stage", *numbers], rows)
     say(
-        f"measured on {device} with random pictures; prepared photographs come on top, up to "
-        f"{experiment.data.cache_mb:,} MB (data.cache_mb); nothing was trained"
+        f"measured on {device} with random pictures; prepared photographs need up to "
+        f"{experiment.data.cache_mb:,} MB more (data.cache_mb); nothing was trained"
     )

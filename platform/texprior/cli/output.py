@@ -1,4 +1,4 @@
-"""What a command says: one JSON document or tables on stdout, everything else on stderr."""
+"""Writes a command's output: one JSON document or tables to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ _STDOUT = "texprior.stdout"
 
 
 def say(message: str) -> None:
-    """A line on stderr."""
+    """Writes a line to stderr."""
     click.echo(message, err=True)
 
 
 def keep_stdout_for_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> bool:
-    """With --json nothing but the document reaches stdout, whatever a library prints."""
+    """Redirects stdout to stderr with --json, so that libraries cannot print next to the document.
+
+    The original stdout is kept for ``emit``.
+    """
     if wanted:
         ctx.meta[_STDOUT] = sys.stdout
         ctx.with_resource(contextlib.redirect_stdout(sys.stderr))
@@ -33,7 +36,8 @@ def keep_stdout_for_json(ctx: click.Context, _option: click.Parameter, wanted: b
 
 
 def emit(document: Any) -> None:
-    """The command's one JSON document; what is no number becomes null."""
+    """Writes the command's one JSON document to stdout. NaN and infinity become null."""
+    # ``sys.stdout`` may be redirected by ``keep_stdout_for_json``: the original is in click's context.
     ctx = click.get_current_context(silent=True)
     stdout: IO[Any] = (ctx.meta.get(_STDOUT) if ctx else None) or sys.stdout
     stdout.write(json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
@@ -41,7 +45,7 @@ def emit(document: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """The value in JSON's types."""
+    """Converts a value to JSON types: dataclasses, paths, sets, and numbers that are not finite."""
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, Mapping):
@@ -54,7 +58,7 @@ def plain(value: Any) -> Any:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", wrap: Sequence[str] = ()) -> None:
-    """A table on stdout; only the columns in ``wrap`` are broken into lines, and only on a terminal."""
+    """Prints a table to stdout. Only the columns in ``wrap`` break into lines, and only on a terminal."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -70,12 +74,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = ""
 def _console() -> Console:
     from rich.console import Console
 
+    # Without a terminal, rich assumes 80 columns and breaks rows. 400 columns keep them whole, for ``grep`` and files.
     terminal = sys.stdout.isatty()
     return Console(file=sys.stdout, width=None if terminal else 400, highlight=False)
 
 
 def name_broken(broken: Mapping[str, str], what: str) -> None:
-    """Names the pictures that were left out, and makes the command end with exit code 1."""
+    """Lists the pictures that were left out, if there are any, and ends the command with exit code 1."""
     if broken:
         say(f"{len(broken)} picture{'s' * (len(broken) > 1)} could not be {what}:")
         for reason in broken.values():

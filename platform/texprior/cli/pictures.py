@@ -1,4 +1,4 @@
-"""Pictures in and out of a command: files and folders become sources with a name of their own in the output folder."""
+"""Finds the input pictures of a command and gives each a unique name for its results."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ from texprior.errors import ConfigError, ImageError
 
 
 class Source(NamedTuple):
-    """A picture to read, and the name, without suffix, of what is made of it."""
+    """A picture to read, and the name of its result, without suffix."""
 
     path: Path
     name: str
 
 
 def find_sources(images: Sequence[str]) -> list[Source]:
-    """The named files, and the pictures of the named folders and their subfolders, in order.
+    """Returns the given files, and the pictures of the given folders and their subfolders, in order.
 
-    Pictures of one stem are told apart by their folders, then by their suffixes. Raises ConfigError for a path that
-    is missing, a folder without pictures, or pictures that no name tells apart.
+    If pictures have the same stem, the folder distinguishes their names, then the suffix, then the whole path.
+    Raises ConfigError if a path is missing, a folder has no pictures, or no name distinguishes two pictures.
     """
     paths = list(dict.fromkeys(path for image in images for path in _files(image)))
     names: dict[Path, str] = {}
+    # The shortest naming that is unique wins. Names compare in lower case, because some file systems ignore case.
     for naming in (_by_stem, _by_folder, _by_suffix, _by_whole_path):
         waiting = [path for path in paths if path not in names]
         taken = Counter([n.lower() for n in names.values()] + [naming(p).lower() for p in waiting])
         names |= {path: naming(path) for path in waiting if taken[naming(path).lower()] == 1}
     unnamed = [str(path) for path in paths if path not in names]
     if unnamed:
-        raise ConfigError(f"{', '.join(unnamed)}: their results would have one name; restore them one by one")
+        raise ConfigError(f"{', '.join(unnamed)}: their results would have the same name; process them one by one")
     return [Source(path, names[path]) for path in paths]
 
 
 def target_path(folder: Path, name: str, among: Sequence[Source]) -> Path:
-    """``folder/name.png``. Raises ConfigError where that is one of the pictures that are read."""
+    """Returns ``folder/name.png``. Raises ConfigError if that file is one of the input pictures."""
     path = folder / f"{name}.png"
     if path.exists() and any(path.samefile(source.path) for source in among if source.path.exists()):
         raise ConfigError(f"{path}: the result would overwrite this picture; name another folder with -o")
@@ -49,9 +50,9 @@ def target_path(folder: Path, name: str, among: Sequence[Source]) -> Path:
 def process_each(
     found: Sequence[Source], work: Callable[[Source], dict[str, object]], as_json: bool, **about: object
 ) -> None:
-    """Does the work for every picture.
+    """Runs ``work`` for every picture and prints its results, or one JSON document that also holds ``about``.
 
-    One that cannot be read or written is named, the rest are done, and the exit code is 1.
+    If a picture cannot be read or written, it is reported and the others are processed. The exit code is then 1.
     """
     done: list[dict[str, object]] = []
     broken: dict[str, str] = {}
@@ -76,6 +77,7 @@ def _files(image: str) -> Iterator[Path]:
     path = Path(image).expanduser()
     if path.is_dir():
         inside = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()]
+        # Hidden files and folders hold thumbnails and metadata, not pictures that a user means.
         visible = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)]
         if not visible:
             raise ConfigError(f"{image}: there is no picture in this folder ({', '.join(SUFFIXES)})")

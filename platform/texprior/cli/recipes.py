@@ -1,4 +1,7 @@
-"""Recipes of degraded pictures as a file: the degradation with its options, and what was drawn for each picture."""
+"""Stores the recipes of degraded pictures in a JSON file and reads them back.
+
+A recipe file holds the degradation with its options, and the random values that it drew for each picture.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from texprior.registry import Registry
 
 Drawn = dict[tuple[str, int, int], Mapping[str, Any]]
-"""(file name, width, height) -> recipe: what a recipe is a function of, beside the degradation and the seed."""
+"""(file name, width, height) -> recipe. A recipe depends on these, on the degradation and on the seed only."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,17 @@ class Recipes:
     drawn: Drawn = field(default_factory=dict)
 
     def of(self, picture: Path, width: int, height: int) -> Mapping[str, Any]:
-        """A picture's recipe. Raises ImageError where none was drawn for its file name and size."""
+        """Returns a picture's recipe. Raises ImageError if there is none for its file name and size."""
         if (picture.name, width, height) in self.drawn:
             return self.drawn[picture.name, width, height]
+        # Another size under the same name is the most likely mistake, so the message names the sizes that would do.
         sizes = [f"{w} x {h}" for name, w, h in self.drawn if name == picture.name]
         if sizes:
             raise ImageError(f"{picture}: it has {width} x {height} px, but its recipe is for {' or '.join(sizes)} px")
         raise ImageError(f"{picture}: there is no recipe for this file name")
 
     def write(self, path: Path) -> None:
-        """Writes the file. Raises TexpriorError where that fails."""
+        """Writes the recipes to a file. Raises TexpriorError if that fails."""
         from texprior.store import write_atomically
 
         pictures = [
@@ -47,7 +51,10 @@ class Recipes:
 
 
 def read_recipes(path: Path, registry: Registry) -> Recipes:
-    """Recipes from a file. Raises ConfigError where it is none, or names a component that is not there."""
+    """Reads recipes from a file.
+
+    Raises ConfigError if it is not a file of recipes, or if it names a component that is not installed.
+    """
     from pydantic import ValidationError
 
     from texprior.config.resolver import resolve_ref
@@ -64,8 +71,9 @@ def read_recipes(path: Path, registry: Registry) -> Recipes:
         raise ConfigError(f"--replay {path}: the file cannot be read ({error})") from None
     except (ValueError, KeyError, TypeError, ValidationError):
         raise ConfigError(
-            f"--replay {path}: this is no file of recipes; 'texprior degrade --recipe' writes one"
+            f"--replay {path}: this is not a file of recipes; 'texprior degrade --recipe' writes one"
         ) from None
+
     complaints: list[Complaint] = []
     resolved = resolve_ref(ref, "degradation", "degradation", registry, complaints)
     raise_complaints(complaints, f"--replay {path}", {})

@@ -1,4 +1,4 @@
-"""What commands share: options, the registry, the experiment, the session."""
+"""Provides what commands share: options, the registry, the experiment, the session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 plugin_option = click.option(
-    "--plugin", "plugins", multiple=True, metavar="FILE", help="A plugin that is a single file; repeatable."
+    "--plugin", "plugins", multiple=True, metavar="FILE", help="A plugin in a single Python file; repeatable."
 )
 json_option = click.option(
     "--json",
@@ -31,9 +31,9 @@ json_option = click.option(
     callback=keep_stdout_for_json,
     help="Print one JSON document to stdout and nothing else.",
 )
-device_option = click.option("--device", metavar="NAME", help="auto, cpu, mps, cuda or cuda:N.")
+device_option = click.option("--device", metavar="NAME", help="Device to compute on: auto, cpu, mps, cuda or cuda:N.")
 fresh_option = click.option(
-    "--fresh", is_flag=True, help="Start over instead of going on from checkpoints and finished folders."
+    "--fresh", is_flag=True, help="Start over instead of continuing from checkpoints and finished folders."
 )
 set_option = click.option(
     "--set",
@@ -45,7 +45,7 @@ set_option = click.option(
 
 
 def discover_plugins(plugins: Sequence[str]) -> Registry:
-    """The registry of what is installed, and of single files."""
+    """Returns the registry of the installed plugins and of the given single files."""
     from texprior.registry import Registry
 
     return Registry.discover(plugins)
@@ -53,7 +53,7 @@ def discover_plugins(plugins: Sequence[str]) -> Registry:
 
 @dataclass(frozen=True)
 class Request:
-    """What every command on an experiment is given."""
+    """The arguments that all commands on an experiment share."""
 
     path: str
     overrides: tuple[str, ...]
@@ -66,19 +66,19 @@ class Request:
         return discover_plugins(self.plugins)
 
     def experiment(self, *more: str) -> Experiment:
-        """The resolved experiment. ``more`` are overrides that options of the command stand for."""
+        """Loads the resolved experiment. ``more`` holds the overrides that come from options of the command."""
         from texprior import config
 
         device = [f"device={self.device}"] if self.device else []
         return config.load(self.path, self.registry, [*self.overrides, *device, *more])
 
     def session(self, *more: str, **how: Any) -> Session:
-        """A session on the experiment, its progress shown until the command ends."""
+        """Starts a session on the experiment, whose progress is shown until the command ends."""
         return session_of(self.experiment(*more), self.registry, **how)
 
 
 def takes_experiment(function: Command) -> Command:
-    """Gives a command the argument EXPERIMENT and the common options, as a ``Request``."""
+    """Decorates a command with the argument EXPERIMENT and the common options, passed to it as a ``Request``."""
 
     @click.argument("experiment")
     @set_option
@@ -100,11 +100,12 @@ def takes_experiment(function: Command) -> Command:
 
 
 def session_of(experiment: Experiment, registry: Registry, **how: Any) -> Session:
-    """A session whose progress and messages go to stderr until the command ends."""
+    """Starts a session whose progress and messages go to stderr until the command ends."""
     from texprior.runtime.progress import Reporter
     from texprior.runtime.session import Session
     from texprior.runtime.team import leave_team
 
+    # click's context closes both when the command ends, also after an exception.
     context = click.get_current_context()
     reporter = context.with_resource(Reporter())
     context.call_on_close(leave_team)
@@ -112,9 +113,10 @@ def session_of(experiment: Experiment, registry: Registry, **how: Any) -> Sessio
 
 
 def parse_component(registry: Registry, kind: str, text: str, option: str) -> Ref:
-    """A component as a person names it: NAME, or YAML such as '{guided: {eps: 0.02}}'.
+    """Parses a component from the command line: NAME, or YAML such as '{guided: {eps: 0.02}}'.
 
-    Raises ConfigError for what is no such thing, or has wrong options.
+    ``option`` is the command line's option, for error messages. Raises ConfigError if the text is neither, or if the
+    component is unknown or has wrong options.
     """
     import yaml
 
@@ -126,7 +128,8 @@ def parse_component(registry: Registry, kind: str, text: str, option: str) -> Re
     example = "'{guided: {eps: 0.02}}'"
     try:
         ref = Ref.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValueError):  # pydantic's ValidationError is one
+    # pydantic's ValidationError is a ValueError.
+    except (yaml.YAMLError, ValueError):
         raise ConfigError(
             f"{option} {text}: expected a {kind}'s name, or YAML with its options like {example}"
         ) from None
@@ -137,13 +140,14 @@ def parse_component(registry: Registry, kind: str, text: str, option: str) -> Re
 
 
 def can_be_written(path: Path) -> bool:
-    """Whether a folder takes files, or can be made: the nearest one above it that exists decides."""
+    """Whether files can be written to a folder, which need not exist yet."""
+    # A missing folder can be made if the nearest existing folder above it is writable.
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
     return existing.is_dir() and os.access(existing, os.W_OK)
 
 
 def require_runs() -> None:
-    """Raises ConfigError where a training could not be kept, before it starts rather than after it."""
+    """Raises ConfigError if the folder of the runs cannot be written, before a training instead of after it."""
     from texprior.errors import ConfigError
     from texprior.store import runs_root
 
@@ -152,7 +156,7 @@ def require_runs() -> None:
 
 
 def output_folder(path: str, option: str = "-o") -> Path:
-    """The folder for results, made where it is missing. Raises ConfigError where it cannot be one."""
+    """Returns the folder for results and creates it if it is missing. Raises ConfigError if that fails."""
     from texprior.errors import ConfigError
 
     folder = Path(path)

@@ -1,4 +1,4 @@
-"""Scores as a table."""
+"""Shows scores as a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_scores(scores: Scores) -> None:
-    """The summary on stdout."""
+    """Prints the summary of the scores, and differences between methods if there are any, to stdout."""
     from texprior.evaluation.tables import PAIRED, explain_table, metric_headings, paired_rows, score_rows
 
     columns = ["method", *metric_headings(scores.better)]

@@ -1,11 +1,11 @@
-"""Experiments: what a file may say, how it is read, overridden, validated and resolved. Imports no torch.
+"""Reads, overrides, validates and resolves experiment files. Imports no torch.
 
 - ``schema``: the sections of an experiment; ``schema_studies``: the sections ``evaluation``, ``sweep`` and ``ablation``
-- ``resolver``: loads a file, applies overrides, validates, and writes out every component's options
-- ``yaml_reader``: YAML files with ``extends``, and the line of every key
-- ``dotted_paths``: values at dotted paths, and how one mapping is merged over another
-- ``validation``: what is wrong with an experiment, as sentences with file, line and path
-- ``search_space``: what a sweep searches; ``search_dimension``: one dimension of it
+- ``resolver``: loads a file, applies overrides, validates, and fills in every component's options
+- ``yaml_reader``: reads YAML files with ``extends`` and records the line of every key
+- ``dotted_paths``: reads values at dotted paths and merges one mapping into another
+- ``validation``: turns errors in an experiment into sentences with file, line and path
+- ``search_space``: the search space of a sweep; ``search_dimension``: one dimension of it
 """
 
 from texprior.config.dotted_paths import get_path, merge

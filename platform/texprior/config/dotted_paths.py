@@ -1,4 +1,4 @@
-"""Dotted paths into nested mappings, and how one mapping is merged over another."""
+"""Reads values at dotted paths of nested mappings and merges one mapping into another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def get_path(data: Any, dotted: str) -> Any:
-    """The value at a dotted path of nested mappings and lists (None where it ends early)."""
+    """Returns the value at a dotted path of nested mappings and lists; None if the path does not exist."""
     for key in dotted.split("."):
         items = dict(_items(data)) if isinstance(data, list) else data
         data = items.get(key) if isinstance(items, Mapping) else None
@@ -15,7 +15,7 @@ def get_path(data: Any, dotted: str) -> Any:
 
 
 def nest_value(dotted: str, value: Any) -> dict[str, Any]:
-    """A value as nested mappings down its dotted path."""
+    """Wraps a value in nested mappings, one for each key of its dotted path."""
     for key in reversed(dotted.split(".")):
         value = {key: value}
     nested: dict[str, Any] = value
@@ -23,18 +23,24 @@ def nest_value(dotted: str, value: Any) -> dict[str, Any]:
 
 
 def merge(base: Any, over: Any, components: Container[str], path: str = "") -> Any:
-    """Deep merge of mappings; a mapping of numbers over a list replaces the elements that it numbers.
+    """Merges ``over`` into ``base``, deeply, and returns the result; ``over`` wins.
 
-    At a path of ``components``, one of another name replaces the one below; of the same name it is merged.
+    If ``base`` is a list and ``over`` is a mapping whose keys are element numbers, only those elements change.
+    At a path in ``components``, a component with another name replaces the one of ``base`` with its options. If the
+    names are equal, the options are merged.
     """
+    # Options of two different components have nothing in common, so merging them would create an invalid mixture.
     if path in components:
         base, over = (({v: {}} if isinstance(v, str) else v) for v in (base, over))
         if isinstance(base, dict) and isinstance(over, dict) and base.keys() != over.keys():
             return over
+
+    # ``--set a.list.1.option=x`` arrives here as nested mappings and must reach one element of the list.
     if isinstance(base, list) and isinstance(over, dict) and over and over.keys() <= dict(_items(base)).keys():
         return [merge(v, over[i], components, f"{path}.{i}") if i in over else v for i, v in _items(base)]
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
+
     merged = dict(base)
     for key, value in over.items():
         below = f"{path}.{key}" if path else str(key)
@@ -43,12 +49,12 @@ def merge(base: Any, over: Any, components: Container[str], path: str = "") -> A
 
 
 def _items(data: list[Any]) -> Iterator[tuple[str, Any]]:
-    """A list's elements with their numbers, from 0, as a dotted path has them."""
+    """Yields the elements of a list with their numbers, from 0, as text, as in a dotted path."""
     return ((str(i), value) for i, value in enumerate(data))
 
 
 def shortest_suffix(path: str, paths: Iterable[str]) -> str:
-    """The shortest end of a dotted path that no other of the paths has."""
+    """Returns the shortest end of a dotted path that none of the other paths shares."""
     keys, others = path.split("."), [f".{other}" for other in paths if other != path]
     ends = (".".join(keys[-length:]) for length in range(1, len(keys)))
     return next((end for end in ends if not any(other.endswith(f".{end}") for other in others)), path)

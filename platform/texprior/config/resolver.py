@@ -1,6 +1,6 @@
 """Loads an experiment from a file, applies overrides, validates it and resolves its components.
 
-Everything is validated before anything heavy is imported. An error names file, line and dotted path.
+All validation happens before anything heavy is imported. An error message names file, line and dotted path.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from texprior.registry import Registry
 def load(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) -> Experiment:
     """Reads an experiment file with its ``extends``, applies ``a.b=c`` overrides, validates and resolves it.
 
-    Raises ConfigError whose message names file, line and dotted path of everything that is wrong.
+    Raises ConfigError. Its message names file, line and dotted path of every error.
     """
     data, lines = read_experiment(Path(path), ComponentPaths(registry))
     return resolve(data, registry, overrides, source=str(path), lines=lines)
 
 
 def written(path: str | Path, registry: Registry) -> dict[str, Any]:
-    """An experiment file with its ``extends``, as it is written, not resolved. Raises ConfigError."""
+    """Reads an experiment file with its ``extends`` and returns it unresolved. Raises ConfigError."""
     return read_experiment(Path(path), ComponentPaths(registry))[0]
 
 
@@ -47,20 +47,28 @@ def resolve(
     source: str = "experiment",
     lines: Mapping[str, str] | None = None,
 ) -> Experiment:
-    """Validates a mapping and writes out every component's options and every dimension of the sweep."""
+    """Validates a mapping and fills in every component's options and every dimension of the sweep.
+
+    ``lines`` maps a dotted path to its "file:line", for error messages. Raises ConfigError.
+    """
+    # Later sources win: defaults, then the file, then overrides.
     where, components = dict(lines or {}), ComponentPaths(registry)
     merged = merge(_defaults(), copy.deepcopy(dict(data)), components)
     for override in overrides:
         dotted, value = parse_override(override)
         merged = merge(merged, nest_value(dotted, value), components)
         where[dotted] = f"--set {override}"
+
+    # Each phase reports all of its errors at once, and a later phase can rely on what an earlier one checked.
     try:
         experiment = Experiment.model_validate(merged)
     except ValidationError as error:
         raise_complaints(complaints_from(error, Experiment), source, where)
+
     complaints: list[Complaint] = []
     resolved: Experiment = _resolve_refs(experiment, registry, "", complaints)
     raise_complaints(complaints, source, where)
+
     resolved = resolved.model_copy(update={"sweep": write_out_space(resolved, registry, complaints)})
     _check_requirements(resolved, registry, complaints)
     _check_strength(resolved, registry, complaints)
@@ -69,9 +77,10 @@ def resolve(
 
 
 class ComponentPaths(Container[str]):
-    """Every dotted path at which an experiment names a component, in the options of other components too.
+    """The set of dotted paths at which an experiment names a component, including inside other components' options.
 
-    There, and at the names of ``NAMED``, another name replaces the one below, with its options.
+    At these paths, and at those in ``NAMED``, a component with another name replaces the old one and its options.
+    The set is not a list, because it depends on the components that are installed: ``in`` walks the path.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -86,6 +95,7 @@ class ComponentPaths(Container[str]):
             key, _, rest = rest.partition(".")
             info = model.model_fields.get(key)
             kind = kind_of(info)
+            # In a list of components, the element number comes before the component's name.
             if kind and rest.partition(".")[0].isdigit():
                 rest = rest.partition(".")[2]
             if info is None or not rest:
@@ -103,15 +113,17 @@ class ComponentPaths(Container[str]):
 
 
 def _defaults() -> dict[str, Any]:
-    """What an experiment's file need not say; its name has no default."""
+    """Returns the default of every field that a file may leave out: all but ``name``."""
     return Experiment(name="x").model_dump(mode="json", exclude={"name"})
 
 
 def with_overrides(
     experiment: Experiment, values: Mapping[str, Any], registry: Registry, source: str = "trial"
 ) -> Experiment:
-    """The experiment with dotted paths set, such as a sweep's trial or an ablation's arm; resolved again, without what
-    it searches or compares."""
+    """Sets dotted paths, as in a sweep's trial or an ablation's arm, and resolves the experiment again.
+
+    The result has no ``sweep`` and no ``ablation`` section. Raises ConfigError.
+    """
     data = experiment.model_dump(mode="json", exclude={"sweep", "ablation"})
     for dotted, value in values.items():
         data = merge(data, nest_value(dotted, value), ComponentPaths(registry))
@@ -119,7 +131,10 @@ def with_overrides(
 
 
 def resolve_ref(ref: Ref, kind: str, path: str, registry: Registry, complaints: list[Complaint]) -> Ref:
-    """The component with its options validated and written out, those of the components that it names included."""
+    """Validates a component's options and fills in defaults, also for the components that its options name.
+
+    Adds errors to ``complaints`` and then returns ``ref`` unchanged.
+    """
     try:
         options = registry.options_of(kind, ref)
         resolved = _resolve_refs(options, registry, f"{path}.{ref.name}.", complaints)
@@ -133,7 +148,7 @@ def resolve_ref(ref: Ref, kind: str, path: str, registry: Registry, complaints: 
 
 
 def _resolve_refs(section: Any, registry: Registry, prefix: str, complaints: list[Complaint]) -> Any:
-    """A section of the experiment, or a component's options, with every component in it resolved."""
+    """Returns a section of the experiment, or a component's options, with every component in it resolved."""
     kinds, update = kinds_of(type(section)), dict[str, Any]()
     for name in type(section).model_fields:
         value, path = getattr(section, name), f"{prefix}{name}"
@@ -153,19 +168,21 @@ def _check_requirements(experiment: Experiment, registry: Registry, complaints: 
 
     from texprior.registry import canonical
 
+    # Distribution names compare in canonical form: ``Acme_Rain`` and ``acme-rain`` are the same package.
     known = {p.distribution: p for p in registry.plugins}
     for i, text in enumerate(experiment.requires_plugins):
         path = f"requires_plugins.{i}"
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
-            complaints.append(Complaint(path, f"'{text}' is no requirement; write it as 'acme-rain>=0.1'"))
+            complaints.append(Complaint(path, f"'{text}' is not a valid requirement; write it as 'acme-rain>=0.1'"))
             continue
         plugin, wanted = known.get(canonical(requirement.name)), requirement.specifier
         if plugin is None:
             complaints.append(Complaint(path, f"plugin '{requirement.name}' is not loaded; pip install '{text}'"))
         elif plugin.status != "loaded":
             complaints.append(Complaint(path, f"plugin '{requirement.name}' is {plugin.status}: {plugin.reason}"))
+        # Without ``prereleases=True``, ``packaging`` rejects a development version of a plugin that is new enough.
         elif wanted and not (plugin.installed and wanted.contains(plugin.version, prereleases=True)):
             complaints.append(
                 Complaint(path, f"plugin '{requirement.name}' is {plugin.version}, but '{text}' is required")
@@ -175,5 +192,5 @@ def _check_requirements(experiment: Experiment, registry: Registry, complaints: 
 def _check_strength(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> None:
     record = registry.find("decomposition", experiment.decomposition.name).component
     if experiment.match_texture_std is not None and not getattr(record, "strength", ""):
-        reason = f"decomposition '{record.name}' declares no option as its strength, so that it cannot be matched"
+        reason = f"decomposition '{record.name}' declares no option as its strength, so its texture cannot be matched"
         complaints.append(Complaint("match_texture_std", reason))

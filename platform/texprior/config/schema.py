@@ -1,4 +1,7 @@
-"""The schema of an experiment: pydantic models, which know no plugin and import nothing heavy."""
+"""Defines the schema of an experiment as pydantic models, without any plugin and without heavy imports.
+
+The sections ``evaluation``, ``sweep`` and ``ablation`` are in ``schema_studies``.
+"""
 
 from __future__ import annotations
 
@@ -16,84 +19,125 @@ from texprior.plugin.references import Kind, Ref, refs_of
 
 
 class Data(Section):
-    """Where pictures come from. ``train`` is asked for its split train, ``val`` for val, ``test`` for test.
+    """The data sets, and the memory and disk space for their prepared pictures.
 
-    Settings and sweeps are judged on val; test is for the final evaluation only.
+    Settings and sweeps are judged on val. Use test for the final evaluation only.
     """
 
     train: Annotated[Ref, Kind("dataset")] = Ref(name="bundled")
+    """Data set of which the split ``train`` is used. Default: ``bundled``, the photographs that come with texprior."""
     val: Annotated[Ref, Kind("dataset")] = Ref(name="bundled")
+    """Data set of which the split ``val`` is used. Default: ``bundled``."""
     test: Annotated[Ref, Kind("dataset")] = Ref(name="bundled")
+    """Data set of which the split ``test`` is used. Default: ``bundled``."""
     variants: Annotated[int, Field(ge=1, le=1000)] = 2
-    """Degraded versions of each training photograph where the degradation is synthesised."""
+    """Number of degraded versions of each training photograph, if the degradation is synthesised. Default: 2."""
     cache_mb: Annotated[int, Field(ge=16)] = 8192
-    """Memory for prepared pictures; what does not fit is prepared again when it is needed."""
+    """Memory for prepared pictures, MB. Pictures that do not fit are prepared again at each use. Default: 8192."""
     disk_cache_mb: Annotated[int, Field(ge=0)] = 20480
-    """Disk for the structures of slow decompositions, shared by all experiments; 0 keeps none."""
+    """Disk space for the structures of slow decompositions, MB, shared by all experiments. 0 stores none.
+    Default: 20480."""
     patches_per_photograph: Annotated[int, Field(ge=1, le=4096)] = 1
-    """Patches that training cuts from a photograph at each visit: more share the cost of preparing it."""
+    """Number of patches that training cuts from a photograph at each visit. With more patches, each pays a smaller
+    share of the cost of preparing the photograph. Default: 1."""
 
 
 class Diffusion(Section):
-    """Noise levels of training, ln sigma ~ N(mean, std^2), for a layer of unit standard deviation; and what is done to
-    the picture that is concatenated.
+    """Noise levels of training, and changes to the condition, which is the picture concatenated to x_t.
 
-    The condition's noise and blur belong to the prior: every task on it, in training and in sampling, has the same.
+    Training draws ln sigma ~ N(``noise_mean``, ``noise_std``^2), for a layer of unit standard deviation.
+    The condition's noise and blur belong to the prior: every task on it uses the same, in training and in sampling.
     """
 
     noise_mean: float = -0.5
+    """Mean of ln sigma. Default: -0.5."""
     noise_std: Annotated[float, Field(gt=0)] = 1.2
+    """Standard deviation of ln sigma. Default: 1.2."""
     code_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the training samples, of Stage I and Stage II, whose semantic code is zeros."""
+    """Share of the training samples, in Stage I and Stage II, whose semantic code is replaced by zeros.
+    Default: 0, which replaces none."""
     condition_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Standard deviation of Gaussian noise on the condition, in units of the picture."""
+    """Standard deviation of Gaussian noise on the condition, in units of the picture, whose range is [0, 1].
+    Default: 0, no noise."""
     condition_blur: Annotated[float, Field(ge=0, le=16)] = 0.0
-    """Standard deviation of a Gaussian blur of the condition, px; the noise comes after it."""
+    """Standard deviation of a Gaussian blur of the condition, px. The blur comes before the noise.
+    Default: 0, no blur."""
     alpha_max: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Stage I is given S + a T and learns the rest of the texture, (1 - a) T, with a uniform below this; 0 is a = 0."""
+    """Upper limit of a, which Stage I draws uniformly from [0, ``alpha_max``) for each training sample.
+    With structure S and texture T, Stage I then receives S + a T and learns the rest of the texture, (1 - a) T.
+    Default: 0, so that a = 0 and Stage I receives S."""
 
 
 class ProcessChoice(Section):
-    """Stage II's process (Stage I's follows from the decomposition). See docs/method.md for what is open."""
+    """Choices of Stage II's diffusion process that the poster leaves open. See docs/method.md.
+
+    The decomposition determines the process of Stage I. y_d is the degraded picture, y_eps the predictor's estimate
+    of the clean one, and S(.) the structure of a picture.
+    """
 
     base: Literal["estimate", "estimate-structure"] = "estimate"
-    """What the sampled layer is added to: y_eps (the poster's figure), or S(y_eps)."""
+    """The picture that the sampled layer is added to: ``estimate`` is y_eps, as in the poster's figure;
+    ``estimate-structure`` is S(y_eps). Default: ``estimate``."""
     concat: Literal["initial-structure", "initial", "degraded"] = "initial-structure"
-    """The picture beside x_t: S(y_eps) (what Stage I saw), y_eps, or y_d."""
+    """The picture that is concatenated to x_t: ``initial-structure`` is S(y_eps), the kind of picture that Stage I
+    sees; ``initial`` is y_eps; ``degraded`` is y_d. Default: ``initial-structure``."""
     residual_scale: Literal["prior", "measured"] = "prior"
-    """What Stage II's residual is divided by: the texture's standard deviation of Stage I, or its own."""
+    """The number that Stage II's residual is divided by: ``prior`` is the texture's standard deviation of Stage I;
+    ``measured`` is the residual's own standard deviation. Default: ``prior``."""
     code: Literal["degraded", "estimate", "structure"] = "degraded"
-    """What net S looks at: y_d (the poster), y_eps, or S(y_eps), which is nearest to what it saw in Stage I."""
+    """The picture that net S encodes: ``degraded`` is y_d, as in the poster; ``estimate`` is y_eps; ``structure`` is
+    S(y_eps), which is closest to what net S encodes in Stage I. Default: ``degraded``."""
     unfreeze: Literal["none", "norms", "last-block"] = "none"
-    """Parts of the prior that are trained beside the adapter, as copies stored with the model."""
+    """Parts of the prior that are trained together with the adapter, as copies that are stored with the model:
+    ``none``; ``norms``, the weights and biases of all norms; ``last-block``, the block that runs last.
+    Default: ``none``."""
 
 
 class Budget(Section):
-    """How long to train, in images; ``seconds`` only stops early."""
+    """The length of a training."""
 
     images: Annotated[int, Field(ge=1)]
+    """Number of training images, counted with repetitions. Default: 20000 for the prior and the adapter, 10000 for the
+    predictor."""
     seconds: Annotated[float, Field(gt=0)] | None = None
+    """Time limit, s. It can only stop a training before it has seen all ``images``. Default: no limit."""
 
 
 class Training(Section):
-    """One training of the one loop. Everything that has a duration counts images."""
+    """Settings of one training. Durations are in images, not in steps, unless a name ends in ``_s`` (seconds)."""
 
     budget: Budget
+    """The length of the training."""
     batch: Annotated[int, Field(ge=1)] = 16
+    """Images per optimiser step. Default: 16."""
     microbatch: Annotated[int, Field(ge=1)] | None = None
-    """Gradients are accumulated over microbatches; None is the whole batch at once."""
+    """Images per forward and backward pass. Gradients are accumulated until a batch is complete. Must divide
+    ``batch``. Default: None, the whole batch at once."""
     patch: Annotated[int, Field(ge=16, multiple_of=2)] = 64
+    """Side of the square training patches, px. Default: 64."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
+    """Learning rate of AdamW after the warm-up. Default: 1e-3."""
     warmup_images: Annotated[int, Field(ge=0)] = 1600
+    """Images over which the learning rate rises linearly from 0. 0 turns the warm-up off. Default: 1600."""
     decay: Literal["constant", "cosine"] = "constant"
+    """Course of the learning rate after the warm-up: ``constant``, or ``cosine``, which falls to 0 at the end of the
+    budget. Default: ``constant``."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Weight decay of AdamW. Default: 0."""
     grad_clip: Annotated[float, Field(gt=0)] = 1.0
+    """Largest norm of the gradient over all parameters; a larger gradient is scaled down to it. Default: 1."""
     ema_half_life_images: Annotated[float, Field(gt=0)] = 10000
+    """Half-life of the exponential moving average of the weights, images. Default: 10000."""
     ema_rampup: Annotated[float, Field(ge=0)] = 0.05
+    """Upper limit of that half-life, as a share of the images seen so far. It keeps the initial weights out of the
+    average of a short training. Default: 0.05."""
     checkpoint_every_s: Annotated[float, Field(gt=0)] = 60
+    """Time between two checkpoints, s. Default: 60."""
     log_every_images: Annotated[int, Field(ge=1)] = 1600
+    """Images between two logged steps. Default: 1600."""
     amp: bool = True
-    """Mixed precision (bfloat16) where the device is a GPU that has it; the CPU trains in float32."""
+    """Mixed precision (bfloat16), if the device is a CUDA GPU that supports it; else training is in float32.
+    Default: true."""
 
     @model_validator(mode="after")
     def _microbatch_fits(self) -> Training:
@@ -103,46 +147,65 @@ class Training(Section):
 
 
 class Trainings(Section):
-    """Stage I, then Stage II's predictor, then its adapter."""
+    """The three trainings of an experiment, in the order in which they run."""
 
     prior: Training = Training(budget=Budget(images=20000))
+    """Stage I. Default budget: 20000 images."""
     predictor: Training = Training(budget=Budget(images=10000))
+    """The predictor of Stage II. Default budget: 10000 images."""
     adapter: Training = Training(budget=Budget(images=20000))
+    """The adapter of Stage II. Default budget: 20000 images."""
 
 
 LARGEST_SIGMA = {"ddpm-linear": 157.4, "cosine": 20291.0}
-"""Where the schedules end that were published as a list."""
+"""Schedule -> its largest noise level, for the two published schedules of 1000 levels; ``sigma_max`` may not exceed it.
+
+``diffusion.sigmas`` computes both lists. The numbers are repeated here because the schema must not import torch."""
 
 
 class Sampling(Section):
-    """How a layer is sampled."""
+    """How a layer is sampled. Noise levels (sigma) are for a layer of unit standard deviation."""
 
     sampler: Annotated[Ref, Kind("sampler")] = Ref(name="ddim")
+    """The sampler. Default: ``ddim``."""
     steps: Annotated[int, Field(ge=1, le=1000)] = 4
+    """Number of sampling steps. A sampler may call the network more than once per step. Default: 4."""
     schedule: Literal["karras", "exponential", "ddpm-linear", "cosine", "training-quantiles"] = "karras"
-    """How the steps lie between sigma_max, where the first starts, and sigma_min; the last ends at 0."""
+    """How the noise levels decrease from ``sigma_max``, at which the first step starts, towards ``sigma_min``. The last
+    step always ends at 0. Default: ``karras``."""
     spacing: Literal["linspace", "trailing"] | None = None
-    """The last step starts at sigma_min (linspace) or one step above it (trailing: no call where little noise is left).
-    None is the schedule's own: linspace for karras and exponential, else trailing."""
+    """Where the last step starts: at ``sigma_min`` (``linspace``), or one step above it (``trailing``), which saves the
+    call at a level with little noise left.
+    Default: None, the schedule's own: ``linspace`` for ``karras`` and ``exponential``, else ``trailing``."""
     sigma_min: Annotated[float, Field(gt=0)] = 0.02
+    """Smallest noise level of the schedule. Must be smaller than ``sigma_max``. Default: 0.02."""
     sigma_max: Annotated[float, Field(gt=0)] = 20.0
+    """Noise level of the first step. At most 157.4 for ``ddpm-linear`` and 20291 for ``cosine``. Default: 20."""
     rho: Annotated[float, Field(gt=0)] = 7.0
-    """Of karras: 1 spaces sigma evenly, a large one its logarithm."""
+    """Exponent of the schedule ``karras``, which the others ignore. 1 spaces sigma evenly; a large value spaces
+    ln sigma evenly. Default: 7."""
     start: Literal["noise", "estimate"] = "noise"
-    """``estimate`` is a warm start: the layer of y_eps plus noise of sigma_max."""
+    """Where sampling starts: ``noise`` is pure noise; ``estimate`` is a warm start, the layer of y_eps plus noise of
+    standard deviation ``sigma_max``. Default: ``noise``."""
     texture_strength: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """Factor of the sampled layer in the restored picture: 0 returns the base alone, 1 adds the full layer.
+    Default: 1."""
     samples: Annotated[int, Field(ge=1, le=256)] = 1
+    """Number of layers that are sampled and averaged for each picture. Default: 1."""
     tile: Annotated[int, Field(ge=64, multiple_of=16)] = 512
-    """Pictures larger than this are denoised in tiles of this side, px."""
+    """Side of a tile, px. A picture with a larger side is denoised in tiles. Default: 512."""
     halo: Annotated[int, Field(ge=0, multiple_of=16)] = 64
-    """What a tile sees beyond its border, px."""
+    """Width of the margin around a tile that the network also sees, px. If the receptive field exceeds it, results
+    depend on the tiling. Default: 64."""
     features_mb: Annotated[int, Field(ge=0)] = 2048
-    """Memory for what the adapter computes once per picture; tiles beyond it compute it again at every call."""
+    """Memory for the features that the adapter computes once per picture, MB. Tiles whose features do not fit compute
+    them again at every call of the network. Default: 2048."""
 
     @model_validator(mode="after")
     def _sigmas_in_order(self) -> Sampling:
         if self.sigma_min >= self.sigma_max:
             raise ValueError(f"sigma_min {self.sigma_min} must be smaller than sigma_max {self.sigma_max}")
+        # Above its largest level a published schedule has no time step to interpolate.
         largest = LARGEST_SIGMA.get(self.schedule)
         if largest is not None and self.sigma_max > largest:
             raise ValueError(
@@ -152,58 +215,89 @@ class Sampling(Section):
 
 
 class Experiment(Section):
-    """The whole of an experiment."""
+    """A whole experiment: everything that an experiment file may state. Only ``name`` has no default."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """Name of the experiment and of its folder below the runs: letters, digits, ``.``, ``_`` and ``-``. Required."""
     seed: int = 0
+    """Root of all random numbers of the trainings and of ``texprior restore``. Default: 0."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    """Device to compute on: ``cpu``, ``mps``, ``cuda``, ``cuda:N``, or ``auto``, a GPU if there is one, else the CPU.
+    Default: ``auto``."""
     threads: Annotated[int, Field(ge=1)] | None = None
+    """Number of CPU threads of torch. Default: None, torch's own choice."""
     requires_plugins: list[str] = Field(default=[])
+    """Requirements such as ``acme-rain>=0.1``. A missing plugin or a wrong version is an error before anything starts.
+    Default: none."""
     data: Data = Data()
+    """Data sets of the splits train, val and test."""
     decomposition: Annotated[Ref, Kind("decomposition")] = Ref(name="guided")
+    """The filter that splits a picture into structure and texture. Default: ``guided``."""
     match_texture_std: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """The texture's standard deviation at which Stage I sets the decomposition's strength; None takes it as written."""
+    """Target for the texture's standard deviation, in units of the picture. Before Stage I is trained, the strength of
+    the decomposition is set so that training photographs reach it. Default: None, the strength as it is written."""
     encoder: Annotated[Ref, Kind("encoder")] = Ref(name="mobilenet_v2")
+    """Net S, which computes the semantic code of a picture. Default: ``mobilenet_v2``."""
     denoiser: Annotated[Ref, Kind("denoiser")] = Ref(name="unet")
+    """The network of the prior. Default: ``unet``."""
     attention: Annotated[Ref, Kind("attention")] = Ref(name="sdpa")
+    """The implementation of attention. Default: ``sdpa``, torch's own."""
     diffusion: Diffusion = Diffusion()
+    """Noise levels of training, and changes to the condition."""
     degradation: Annotated[Ref | None, Kind("degradation")] = Ref(name="defocus")
-    """None where the data set brings its own degraded pictures."""
+    """The degradation that is synthesised on clean pictures. None if the data set has its own degraded pictures.
+    Default: ``defocus``."""
     predictor: Annotated[Ref, Kind("predictor")] = Ref(name="unet")
+    """The network that estimates the clean picture, y_eps, from the degraded one, y_d. Default: ``unet``."""
     adapter: Annotated[Ref, Kind("adapter")] = Ref(name="cga")
+    """The part that steers the frozen prior for the task. Default: ``cga``."""
     process: ProcessChoice = ProcessChoice()
+    """Choices of Stage II's diffusion process."""
     training: Trainings = Trainings()
+    """Settings of the trainings of prior, predictor and adapter."""
     sampling: Sampling = Sampling()
+    """How layers are sampled."""
     metrics: Annotated[list[Ref], Kind("metric")] = Field(
         default=[Ref(name=n) for n in ("psnr", "ssim", "lpips_alex", "niqe", "texture_ratio")]
     )
+    """Metrics of restored pictures. Default: ``psnr``, ``ssim``, ``lpips_alex``, ``niqe`` and ``texture_ratio``."""
     events: Annotated[list[Ref], Kind("events")] = Field(default=[Ref(name="mlflow")])
+    """Observers of runs, such as trackers. Default: ``mlflow``; ``[]`` turns tracking off."""
     evaluation: Evaluation = Evaluation()
+    """What ``texprior evaluate`` scores."""
     sweep: Sweep = Sweep()
+    """What ``texprior sweep`` searches."""
     ablation: Ablation = Ablation()
+    """What ``texprior ablate`` compares."""
 
     @model_validator(mode="after")
     def _rungs_need_a_constant_rate(self) -> Experiment:
+        # A cosine depends on the whole budget, so a training up to a rung would not be the beginning of the full one.
         if self.sweep.rungs and self.training.adapter.decay != "constant":
-            raise ValueError("sweep.rungs needs training.adapter.decay: constant, as a trial goes on after each rung")
+            raise ValueError(
+                "sweep.rungs needs training.adapter.decay: constant, because a trial continues after each rung"
+            )
         return self
 
     def hash(self, *paths: str) -> str:
-        """Ten hex digits over the named parts (all, where none is named): equal experiments share their work."""
+        """Hashes the parts at the given paths, or the whole experiment if none are given, to ten hex digits.
+
+        Folders are named by such hashes, so that equal experiments share their work.
+        """
         dumped = self.model_dump(mode="json")
         parts = {path: get_path(dumped, path) for path in paths} if paths else dumped
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:10]
 
     def to_yaml(self) -> str:
-        """The resolved file: enough to run it again."""
+        """Returns the resolved experiment as YAML, which is enough to run it again."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 NAMED = frozenset({"sweep.sampler", "sweep.pruner"})
-"""Paths that hold one name with its arguments, as a component does, but of another library."""
+"""Paths that hold one name with its arguments, like a component, but the name is of an Optuna class."""
 
 
 @functools.cache
 def component_paths() -> dict[str, str]:
-    """Dotted path -> kind of the experiment's single components."""
+    """Returns dotted path -> kind for the components of an experiment, without those in lists."""
     return {path: kind for path, kind, _ in refs_of(Experiment(name="x")) if not path[-1].isdigit()}

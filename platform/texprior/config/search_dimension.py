@@ -1,4 +1,7 @@
-"""A dimension of a search: from an option's type, bounds and ``Tune`` mark, or as an experiment gives it."""
+"""Builds and checks one dimension of a search space.
+
+A dimension comes from an option's type, bounds and ``Tune`` mark, or from ``sweep.space`` of an experiment.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,14 @@ from texprior.config.validation import complaints_from
 from texprior.plugin import Options, Tune
 
 Dimension = Range | list[Any]
+"""A numeric range, or a list of choices."""
 
 
 def tuned_dimensions(options: type[Options], faults: dict[str, str] | None = None) -> dict[str, Dimension]:
-    """Option -> dimension, for the options marked ``Tune``, nested ones by dotted path.
+    """Returns option -> dimension for the options marked ``Tune``, nested ones by dotted path.
 
-    Raises ValueError, naming the option, for open bounds, a logarithm from 0, or a type that has no values to list;
-    with ``faults`` given, the reason goes there instead.
+    Raises ValueError, which names the option, if bounds are missing, if ``log`` starts at 0, or if the type has no
+    finite set of values. If ``faults`` is given, the reason goes there instead, under the option.
     """
     found: dict[str, Dimension] = {}
     for name, info in options.model_fields.items():
@@ -47,7 +51,7 @@ def tuned_dimensions(options: type[Options], faults: dict[str, str] | None = Non
 
 
 def nested_options(info: FieldInfo) -> type[Options] | None:
-    """The options inside of a field: those that it always has, or has where nothing is said."""
+    """Returns the options class inside a field, if the field always has one or has one by default; else None."""
     types = unwrap_annotation(info.annotation, info.metadata)[0]
     inner = [t for t in types if isinstance(t, type) and issubclass(t, Options)]
     if len(inner) != 1 or set(types) - {NoneType, *inner}:
@@ -57,7 +61,10 @@ def nested_options(info: FieldInfo) -> type[Options] | None:
 
 
 def allowed_range(options: type[Options], name: str) -> Range | None:
-    """The whole range that a numeric option takes, on a logarithm where its Tune says so; None where it is open."""
+    """Returns the whole range that a numeric option accepts; None if a bound is missing.
+
+    The range is logarithmic if the option's ``Tune`` mark asks for that and the lower bound is above 0.
+    """
     info = options.model_fields[name]
     constraints = unwrap_annotation(info.annotation, info.metadata)[1]
     low, high = _bound(constraints, annotated_types.Ge, "ge"), _bound(constraints, annotated_types.Le, "le")
@@ -69,7 +76,11 @@ def allowed_range(options: type[Options], name: str) -> Range | None:
 
 
 def checked_dimension(dimension: Dimension, info: FieldInfo) -> Dimension:
-    """The dimension as this field takes it. Raises ValueError for what the field itself would refuse."""
+    """Returns the dimension in the form that this field accepts.
+
+    Raises ValueError if the field would refuse a value.
+    """
+    # The field itself validates each value, so a sweep can never propose what an experiment file could not contain.
     types, constraints = unwrap_annotation(info.annotation, info.metadata)
     field: Any = Annotated[info.annotation, *info.metadata, "searched"]
     adapter: TypeAdapter[Any] = TypeAdapter(field)
@@ -77,6 +88,7 @@ def checked_dimension(dimension: Dimension, info: FieldInfo) -> Dimension:
         return distinct_choices(
             [adapter.dump_python(adapter.validate_python(choice), mode="json") for choice in dimension]
         )
+
     if not {int, float} & set(types):
         raise ValueError("a range needs a number; give a list of choices")
     integer = dimension.integer or float not in types
@@ -84,7 +96,8 @@ def checked_dimension(dimension: Dimension, info: FieldInfo) -> Dimension:
     if multiple and step is None and not dimension.log:
         step = multiple
     if multiple and (step is None or not _is_multiple(step, multiple)):
-        raise ValueError(f"values here are multiples of {multiple}; give no log, and a step that is one")
+        raise ValueError(f"values here are multiples of {multiple}; leave out log, and set step to a multiple too")
+
     number = int if integer else float
     low, high = _number(dimension.low, number), _number(dimension.high, number)
     step = None if step is None else _number(step, number)
@@ -96,22 +109,23 @@ def checked_dimension(dimension: Dimension, info: FieldInfo) -> Dimension:
 
 
 def distinct_choices(choices: list[Any]) -> list[Any]:
-    """The choices. Raises ValueError where there is none, or one twice."""
+    """Returns the choices. Raises ValueError if there are none, or if one appears twice."""
     labels = [choice_label(choice) for choice in choices]
     if not choices or len(set(labels)) < len(labels):
-        raise ValueError(f"choices must be different ones, and at least one (got {choices})")
+        raise ValueError(f"give at least one choice, and each choice only once (got {choices})")
     return choices
 
 
 def _of_tune(tune: Tune, types: Sequence[Any], constraints: Sequence[Any]) -> Dimension:
-    """What a Tune mark says, with the bounds of the field where it has none of its own."""
+    """Returns the dimension of a ``Tune`` mark. Bounds that the mark leaves out come from the field."""
     if not {int, float} & set(types):
         return [value for plain in types for value in _values(plain)]
     if set(types) - {int, float, NoneType}:
-        raise ValueError("its values are numbers and others; a search of it lists them in sweep.space")
+        raise ValueError("its values are numbers and others; list those to search in sweep.space")
     low = tune.low if tune.low is not None else _bound(constraints, annotated_types.Ge, "ge")
     high = tune.high if tune.high is not None else _bound(constraints, annotated_types.Le, "le")
-    if float not in types:  # of whole numbers, the open bounds have a neighbour
+    # For whole numbers, an exclusive bound equals an inclusive one at the next number. Real numbers have no next one.
+    if float not in types:
         above, below = _bound(constraints, annotated_types.Gt, "gt"), _bound(constraints, annotated_types.Lt, "lt")
         low = above + 1 if low is None and above is not None else low
         high = below - 1 if high is None and below is not None else high
@@ -129,7 +143,7 @@ def _values(plain: Any) -> list[Any]:
         return list(get_args(plain))
     if isinstance(plain, type) and issubclass(plain, Enum):
         return [member.value for member in plain]
-    raise ValueError(f"its type {plain} is no number and has no values to list")
+    raise ValueError(f"its type {plain} is not a number and has no finite set of values")
 
 
 def _bound(constraints: Sequence[Any], kind: type[Any], attribute: str) -> Any:
@@ -138,7 +152,7 @@ def _bound(constraints: Sequence[Any], kind: type[Any], attribute: str) -> Any:
 
 
 def unwrap_annotation(annotation: Any, metadata: Iterable[Any]) -> tuple[list[Any], list[Any]]:
-    """The plain types of an annotation with all of its constraints: unions and Annotated taken apart."""
+    """Splits unions and ``Annotated`` into (the plain types, all constraints on them)."""
     constraints = [m for item in metadata for m in (item.metadata if isinstance(item, FieldInfo) else [item])]
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
@@ -156,19 +170,21 @@ def _multiple_of(constraints: Sequence[Any]) -> int | float | None:
 
 def _number(value: float, number: type[int] | type[float]) -> int | float:
     if number is int and not float(value).is_integer():
-        raise ValueError(f"this is a whole number: {value} is none")
+        raise ValueError(f"values here are whole numbers, and {value} is not")
     return number(value)
 
 
 def choice_label(choice: Any) -> Any:
-    """A choice as Optuna's parameters hold it: what is no plain value (a list) is its JSON text."""
+    """Returns a choice as Optuna stores it: plain values as they are, others (a list) as JSON text."""
+    # Optuna warns about any other choice, because its storages only keep plain values.
     return choice if isinstance(choice, str | int | float | NoneType) else json.dumps(choice)
 
 
 def contains_value(dimension: Dimension, value: Any) -> bool:
-    """Whether a search of the dimension can come to the value."""
+    """Whether a search of the dimension can propose the value."""
     if isinstance(dimension, list):
         return value in dimension
+    # bool is a subclass of int, and ``True`` is not a value of a numeric range.
     if isinstance(value, bool) or not isinstance(value, int | float) or not dimension.low <= value <= dimension.high:
         return False
     step = dimension.step or (1 if dimension.integer else None)
@@ -176,7 +192,7 @@ def contains_value(dimension: Dimension, value: Any) -> bool:
 
 
 def count_values(dimension: Dimension) -> float:
-    """The number of its values; infinite where it is continuous."""
+    """Returns the number of values of a dimension; infinite if it is continuous."""
     if isinstance(dimension, list):
         return len(dimension)
     step = dimension.step or (1 if dimension.integer else None)
@@ -184,14 +200,16 @@ def count_values(dimension: Dimension) -> float:
 
 
 def _is_multiple(value: float, unit: float) -> bool:
+    # Steps such as 0.1 have no exact binary form, so a quotient may miss its integer by rounding.
     return math.isclose(value / unit, round(value / unit), abs_tol=1e-9)
 
 
 def first_reason(error: Exception) -> str:
-    """An error's one sentence."""
+    """Returns the first reason of an error as one sentence."""
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors(include_url=False)[0]
-    if first["type"] == "value_error" and not first["loc"]:  # of the whole range, which says what was given itself
+    # An error of the whole range already names the values that were given, so ``(got ...)`` would repeat them.
+    if first["type"] == "value_error" and not first["loc"]:
         return str(first["ctx"]["error"])
     return complaints_from(error, Range)[0].message

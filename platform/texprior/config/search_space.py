@@ -1,4 +1,7 @@
-"""From options to a search space: what a sweep searches, written out in the experiment's one grammar."""
+"""Builds the search space of a sweep from options, and asks Optuna for a trial's values.
+
+The space maps dotted paths, as in the experiment file, to dimensions.
+"""
 
 from __future__ import annotations
 
@@ -38,20 +41,24 @@ if TYPE_CHECKING:
 _FIXED = frozenset(
     {"name", "sweep", "ablation", "requires_plugins", "metrics", "events", "seed", "evaluation", "device"}
 )
+"""Top-level keys that no sweep may search: how the work is named, seeded, placed, observed and judged."""
 _SHARED = (
     *("decomposition", "match_texture_std", "encoder", "denoiser", "predictor", "degradation", "data"),
     *("training.prior", "training.predictor"),
     *("diffusion.condition_noise", "diffusion.condition_blur", "diffusion.alpha_max"),
 )
-"""Trained once for all trials of a sweep: a trial that changed them would score the same model."""
+"""Parts of the prior and the predictor, which are trained once for all trials of a sweep.
 
-
+A trial that changed one of them would still score the same prior and predictor."""
 LEARNING_RATES = Range(low=1e-4, high=4e-3, log=True)
-"""Of the adapter, where an experiment does not say what is searched."""
+"""The range of the adapter's learning rate, if ``sweep.space`` is empty. The default of 1e-3 is inside."""
 
 
 def write_out_space(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> Sweep:
-    """The sweep with every dimension explicit; an empty space is the experiment's own adapter and its learning rate."""
+    """Returns the sweep with every dimension explicit, so that a plugin installed later does not change the study.
+
+    An empty space becomes the experiment's own adapter and its learning rate. Errors go to ``complaints``.
+    """
     space: dict[str, Dimension] = {}
     given = experiment.sweep.space or {"adapter": [experiment.adapter.name], "training.adapter.lr": LEARNING_RATES}
     for path, dimension in given.items():
@@ -61,6 +68,7 @@ def write_out_space(experiment: Experiment, registry: Registry, complaints: list
                 _components(path, info, dimension) if path in component_paths() else checked_dimension(dimension, info)
             )
             brought = _brought(path, space[path], experiment, registry)
+            # A dimension that the user gave has priority over one that comes from ``Tune``.
             space.update({below: dimension for below, dimension in brought.items() if below not in given})
         except (PluginError, ValueError) as error:
             complaints.append(Complaint(f"sweep.space.{path}", first_reason(error)))
@@ -68,7 +76,7 @@ def write_out_space(experiment: Experiment, registry: Registry, complaints: list
 
 
 def suggest_values(trial: optuna.trial.BaseTrial, sweep: Sweep) -> dict[str, Any]:
-    """One trial's values by dotted path. Options of a component are asked for only where it was chosen."""
+    """Returns one trial's values by dotted path. A component's options have values only if the trial chose it."""
     values: dict[str, Any] = {}
     for path, dimension in _applying(sweep.space, values):
         values[path] = _suggest(trial, path, dimension)
@@ -76,12 +84,16 @@ def suggest_values(trial: optuna.trial.BaseTrial, sweep: Sweep) -> dict[str, Any
 
 
 def default_values(experiment: Experiment) -> dict[str, Any]:
-    """The experiment's own values of the dimensions that apply to it; empty where it lies outside of the space."""
+    """Returns the experiment's own values of the dimensions that apply to it.
+
+    The result is empty if one of the values is outside the space.
+    """
     data = experiment.model_dump(mode="json")
     kinds, values = component_paths(), dict[str, Any]()
     for path, dimension in _applying(experiment.sweep.space, values):
         value = get_path(data, path)
         values[path] = next(iter(value)) if path in kinds and value is not None else value
+        # Optuna stores a parameter of a continuous dimension as float: 1 and 1.0 must be the same configuration.
         if isinstance(dimension, Range) and not dimension.integer and isinstance(value, int):
             values[path] = float(value)
         if not contains_value(dimension, values[path]):
@@ -90,23 +102,25 @@ def default_values(experiment: Experiment) -> dict[str, Any]:
 
 
 def params_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as Optuna's parameters hold them, such as for ``enqueue_trial``."""
+    """Returns values in the form of Optuna's parameters, such as for ``enqueue_trial``."""
     return {path: choice_label(value) for path, value in values.items()}
 
 
 def space_hash(sweep: Sweep) -> str:
-    """Ten hex digits over the written-out dimensions: studies of different spaces never mix."""
+    """Hashes the dimensions to ten hex digits, which keep studies of different spaces apart."""
+    # Optuna raises when a categorical parameter of a stored study gets other choices.
     dumped = sweep.model_dump(mode="json")["space"]
     return hashlib.sha256(json.dumps(dumped, sort_keys=True).encode()).hexdigest()[:10]
 
 
 def count_configurations(sweep: Sweep) -> int | None:
-    """The number of different configurations; None where a dimension is continuous."""
+    """Returns the number of different configurations; None if a dimension is continuous."""
     total, space = 1.0, sweep.space
     owners = [path for path in component_paths() if path in space]
     for path, dimension in space.items():
         if any(path.startswith(f"{owner}.") for owner in owners):
             continue
+        # A trial has the options of the one component that it chose: sizes add up over components.
         if path in owners and isinstance(dimension, list):
             total *= sum(math.prod(_sizes(space, f"{path}.{name}.")) for name in dimension)
         else:
@@ -125,7 +139,11 @@ def _suggest(trial: optuna.trial.BaseTrial, path: str, dimension: Dimension) -> 
 
 
 def _applying(space: Mapping[str, Dimension], values: Mapping[str, Any]) -> Iterator[tuple[str, Dimension]]:
-    """Components first, then what lies below the ones that ``values`` holds by then, and all that hangs on none."""
+    """Yields the dimensions that apply: components first, then the other paths.
+
+    A path below a component is left out if ``values`` holds another component there. The caller fills ``values`` while
+    it iterates.
+    """
     owners = component_paths()
     for path, dimension in sorted(space.items(), key=lambda item: item[0] not in owners):
         owner = next((o for o in owners if o in values and path.startswith(f"{o}.")), None)
@@ -134,7 +152,10 @@ def _applying(space: Mapping[str, Dimension], values: Mapping[str, Any]) -> Iter
 
 
 def _brought(path: str, dimension: Dimension, experiment: Experiment, registry: Registry) -> dict[str, Dimension]:
-    """The Tune options of the components that a dimension chooses from, and of what the experiment's own one names."""
+    """Returns the ``Tune`` options of the components that a dimension chooses from.
+
+    If the experiment's own component is among them, the components that its options name are included.
+    """
     kind, found = component_paths().get(path), dict[str, Dimension]()
     own = get_path(experiment.model_dump(mode="json"), path) or {}
     for name in dimension if kind and isinstance(dimension, list) else []:
@@ -155,7 +176,10 @@ def _brought(path: str, dimension: Dimension, experiment: Experiment, registry: 
 
 
 def _find(path: str, experiment: Experiment, space: Mapping[str, Dimension], registry: Registry) -> FieldInfo:
-    """The field at a dotted path. Raises ValueError or PluginError with the reason why it cannot be searched."""
+    """Returns the field at a dotted path.
+
+    Raises ValueError or PluginError with the reason if it cannot be searched.
+    """
     model: type[BaseModel] = Experiment
     walked, rest = "", path
     if path.partition(".")[0] in _FIXED:
@@ -164,6 +188,8 @@ def _find(path: str, experiment: Experiment, space: Mapping[str, Dimension], reg
         raise ValueError(
             "this belongs to the prior or the predictor, which all trials share; compare experiments instead"
         )
+
+    # Walks down key by key: sections are followed by their fields, components by their name and then their options.
     while True:
         key, _, rest = rest.partition(".")
         info = model.model_fields.get(key)
@@ -181,7 +207,7 @@ def _find(path: str, experiment: Experiment, space: Mapping[str, Dimension], reg
                 return info
             if not rest:
                 raise ValueError(
-                    "this stands in another component's options; search the options of what is named there"
+                    "this component is in another component's options; search the options of the component itself"
                 )
             name, rest = _chosen(walked, rest, experiment, space)
             model, walked = registry.find(kind, name).component.options, f"{walked}.{name}"
@@ -196,9 +222,13 @@ def _find(path: str, experiment: Experiment, space: Mapping[str, Dimension], reg
 
 
 def _chosen(path: str, rest: str, experiment: Experiment, space: Mapping[str, Dimension]) -> tuple[str, str]:
-    """(the component's name, the option below it) of ``cga.width``, where the sweep can come to that component."""
+    """Splits ``cga.width`` into the component's name and the option below it.
+
+    Raises ValueError if neither the sweep nor the experiment can have that component.
+    """
     searched = space.get(path, get_path(experiment.model_dump(mode="json"), path) or [])
     names = [] if isinstance(searched, Range) else [str(name) for name in searched if name is not None]
+    # The longest name first: if one name is the beginning of another, the shorter one must not match.
     for name in sorted(names, key=len, reverse=True):
         if rest == name:
             raise ValueError(f"name an option of '{name}', such as {path}.{name}.OPTION")

@@ -1,9 +1,9 @@
-"""What decompositions make of photographs, side by side: how strong the texture is, what of it the structure foretells,
-and the time that it takes.
+"""Compares decompositions on photographs: strength of the texture, its R² from the structure, and time.
 
-The texture is guessed by a linear filter of 9 x 9 pixels of the structure, one per channel, fitted by least squares on
-every other photograph and judged on the rest. What it explains, R², a prior need not know: a prior over a texture with
-a high R² is largely a sharpening filter.
+R² is the share of the texture's variance that the structure predicts. The prediction is a linear filter of 9 x 9 pixels
+of the structure, one per channel. It is fitted by least squares on every other photograph and judged on the rest. A
+prior does not need to learn what this filter predicts: a prior over a texture with a high R² is largely a sharpening
+filter.
 """
 
 from __future__ import annotations
@@ -28,43 +28,49 @@ from texprior.plugin import Ref
 from texprior.registry import Registry
 
 WINDOW = 9
+"""Side of the linear filter, px. The time of a fit grows with the fourth power of it."""
 _AT_ONCE = 2**12
-"""Windows in one product: so many stay near the processor."""
+"""Windows in one matrix product: this many stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One decomposition on all photographs."""
+    """The results of one decomposition on all photographs."""
 
     decomposition: str
     options: dict[str, Any]
     texture_std: float
-    """Over all values of all photographs, in units of the picture."""
+    """Standard deviation over all values of all photographs, in units of the picture."""
     r2: float
-    """Share of the texture's variance, on the photographs not fitted on, that the structure foretells."""
+    """Share of the texture's variance that the structure predicts, on photographs that were not used for the fit."""
     seconds_per_megapixel: float
     times_reference: float
-    """Median over photographs of its time over the reference's, the two measured one right after the other."""
+    """Median over photographs of its time divided by the reference's; both are measured one right after the other."""
 
 
 class Moments:
-    """Mean and variance of numbers that come in portions."""
+    """Sums numbers that come in portions, for their mean and variance."""
 
     def __init__(self) -> None:
         self.count, self.total, self.squares = 0, 0.0, 0.0
 
     def add(self, values: Tensor) -> None:
+        # sums over millions of values in float64: the variance is a small difference of two large sums
         self.count += values.numel()
         self.total += float(values.double().sum())
         self.squares += float(values.double().square().sum())
 
     def variance(self) -> float:
-        """About the mean, divided by the count."""
+        """Returns the variance about the mean, divided by the count."""
+        # rounding may make the variance of constant numbers slightly negative
         return max(self.squares / self.count - (self.total / self.count) ** 2, 0.0)
 
 
 class LinearPrediction:
-    """The texture as a linear filter of the structure and a constant, one for each channel: fitted, then judged."""
+    """Predicts the texture with a linear filter of the structure and a constant, one for each channel.
+
+    Call ``fit`` for all photographs to fit on first, then ``judge`` for the others.
+    """
 
     def __init__(self) -> None:
         self._equations: dict[int, tuple[Tensor, Tensor]] = {}
@@ -78,18 +84,19 @@ class LinearPrediction:
             self._equations[channel] = (normal + around.T @ around, right + around.T @ texture)
 
     def judge(self, layers: Layers) -> None:
-        """Adds a photograph's errors under the filters that were fitted before.
+        """Adds the errors of the fitted filters on a photograph, (1, C, H, W).
 
-        Directions that the structures lack to the last bit, as after a Gaussian, are left out of the filters.
+        The filters leave out directions that the structures lack completely, as after a Gaussian.
         """
         for channel, around, texture in _windows(layers):
+            # gelsd, since without these directions the equations have no full rank
             if channel not in self._filters:
                 self._filters[channel] = torch.linalg.lstsq(*self._equations[channel], driver="gelsd").solution
             self._errors.add(texture - around @ self._filters[channel])
             self._judged.add(texture)
 
     def r2(self) -> float:
-        """1 - mean squared error / variance; not a number where there is no texture."""
+        """Returns 1 - mean squared error / variance; NaN if there is no texture."""
         variance = self._judged.variance()
         mean_square = self._errors.squares / self._errors.count
         return 1 - mean_square / variance if variance > 0 else float("nan")
@@ -97,7 +104,7 @@ class LinearPrediction:
 
 @dataclass
 class _Tally:
-    """What one decomposition gathers while photographs go by."""
+    """The measurements of one decomposition so far."""
 
     ref: Ref
     decomposition: Decomposer
@@ -118,19 +125,24 @@ def compare_decompositions(
     reference: Ref,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[list[Row], dict[str, str]]:
-    """A row for each decomposition, and the photographs that could not be used, with reasons.
+    """Compares decompositions; returns a row for each, and the unusable photographs with reasons.
 
-    The first, third, ... photograph is fitted on, the others are judged. Raises ConfigError for fewer than two.
+    The filters are fitted on the first, third, ... photograph and judged on the others. Raises ConfigError if fewer
+    than two photographs can be used.
     """
     pictures, broken = _usable(photographs)
     if len(pictures) < 2:
         reasons = "".join(f"; {reason}" for reason in broken.values())
         raise ConfigError(f"a report needs at least two photographs, one to fit on and one to judge{reasons}")
+
+    # run each decomposition once on a small picture, since the extra cost of a first call must not be timed
     clock = registry.build("decomposition", reference)
     tallies = [_Tally(ref, registry.build("decomposition", ref)) for ref in refs]
     for name, decomposition in ((reference.name, clock), *((t.ref.name, t.decomposition) for t in tallies)):
-        with _blamed(name, pictures[0]):  # what a first call costs is not timed
+        with _blamed(name, pictures[0]):
             decompose(load_image(pictures[0])[None, :, :64, :64], decomposition)
+
+    # all photographs to fit on come before those to judge, which need the finished filters
     megapixels = 0.0
     turns = chain(
         ((p, LinearPrediction.fit) for p in pictures[::2]), ((p, LinearPrediction.judge) for p in pictures[1::2])
@@ -139,6 +151,7 @@ def compare_decompositions(
         progress(done, len(pictures))
         picture = load_image(path)[None]
         megapixels += picture[0, 0].numel() / 1e6
+        # time the reference again for each decomposition, so that a busy machine slows down both
         for tally in tallies:
             _, reference_s = _timed(picture, clock)
             with _blamed(tally.ref.name, path):
@@ -167,7 +180,7 @@ def _usable(photographs: Sequence[Path]) -> tuple[list[Path], dict[str, str]]:
 
 @contextmanager
 def _blamed(name: str, path: Path) -> Iterator[None]:
-    """What a decomposition raises is its plugin's fault."""
+    """Turns other exceptions into an error that names the decomposition and the photograph."""
     try:
         yield
     except TexpriorError:
@@ -183,10 +196,14 @@ def _timed(picture: Tensor, decomposition: Decomposer) -> tuple[Layers, float]:
 
 
 def _windows(layers: Layers) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Strips of each channel: the structure's windows with a constant, (N, 82), and the texture amid them, (N, 1)."""
+    """Yields strips of each channel: the channel, the structure's windows, and the texture at their centres.
+
+    The windows come with a constant, (N, 82); the texture is (N, 1).
+    """
     height, width = layers.structure.shape[-2:]
     edge, last = WINDOW // 2, height - WINDOW + 1
     rows = max(1, _AT_ONCE // width)
+    # float64, since the normal equations square the condition number of the windows
     for channel, (structure, texture) in enumerate(zip(*(layer[0].double() for layer in layers), strict=True)):
         for top in range(0, last, rows):
             end = min(top + rows, last)

@@ -1,6 +1,7 @@
-"""match_strength: at which strength a decomposition leaves a texture of a given standard deviation.
+"""Finds the strength at which a decomposition makes a texture of a given standard deviation.
 
-Filters are compared at equal strength of their texture, not at their authors' defaults, whose textures differ fourfold.
+This lets you compare filters at equal strength of their textures. At their authors' defaults, the strengths of the
+textures differ by a factor of four.
 """
 
 from __future__ import annotations
@@ -20,14 +21,19 @@ from texprior.plugin import Decomposition, Ref
 from texprior.registry import Registry
 
 TOLERANCE = 0.01
-"""How far the texture's standard deviation may be from its target, relatively."""
+"""Largest relative difference between the texture's standard deviation and its target.
+
+A smaller one needs more trials, and each trial filters all pictures.
+"""
 _MOST_STEPS = 60
+"""Bounds the search for a decomposition whose texture does not change smoothly; regula falsi needs far fewer."""
 _LEAST = 1e-12
+"""Keeps the logarithm finite if there is no texture; far below the rounding of a float32 picture."""
 
 
 @dataclass(frozen=True)
 class Matched:
-    """A decomposition at the strength that was found, and its texture's standard deviation there."""
+    """A decomposition with the strength that was found, and the standard deviation of its texture."""
 
     decomposition: Ref
     option: str
@@ -37,13 +43,13 @@ class Matched:
     pictures: int
 
     def record(self) -> dict[str, Any]:
-        """What is stored and printed, in JSON's types."""
+        """Returns the values to store and print, in JSON's types."""
         return {**asdict(self), "decomposition": self.decomposition.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)
 class _Point:
-    """A strength and the texture's standard deviation at it."""
+    """A strength and the texture's standard deviation at this strength."""
 
     value: float
     std: float
@@ -51,13 +57,14 @@ class _Point:
 
 Measure = Callable[[float], _Point]
 Tell = Callable[[int, float, float], None]
-"""Told after each trial: its number, the strength, and the standard deviation."""
+"""Called after each trial with its number, the strength, and the standard deviation."""
 
 
 def texture_std(decomposition: Decomposer, pictures: Sequence[Tensor]) -> float:
-    """The standard deviation of the texture over all values of some pictures, (3, H, W) each, in their units."""
+    """Returns the texture's standard deviation over all values of some pictures, (3, H, W) each, in their units."""
     count, total, squares = 0, 0.0, 0.0
     for picture in pictures:
+        # float64, since the variance is a small difference of two large sums
         texture = decompose(picture[None], decomposition).texture.cpu().double()
         count += texture.numel()
         total += float(texture.sum())
@@ -66,7 +73,7 @@ def texture_std(decomposition: Decomposer, pictures: Sequence[Tensor]) -> float:
 
 
 def strength_of(registry: Registry, ref: Ref) -> str:
-    """The name of the option that is a decomposition's strength. Raises ConfigError where it has none."""
+    """Returns the name of the option that is a decomposition's strength. Raises ConfigError if it has none."""
     record = registry.find("decomposition", ref.name).component
     option = record.strength if isinstance(record, Decomposition) else ""
     if not option:
@@ -75,18 +82,18 @@ def strength_of(registry: Registry, ref: Ref) -> str:
 
 
 def with_option(ref: Ref, option: str, value: float) -> Ref:
-    """The reference with one option set."""
+    """Returns the reference with one option set."""
     return Ref(name=ref.name, options={**ref.options, option: value})
 
 
 def match_strength(
     registry: Registry, ref: Ref, target: float, pictures: Sequence[Tensor], tell: Tell = lambda *_: None
 ) -> Matched:
-    """Finds the strength at which the texture of some pictures, (3, H, W) each, has the target's standard deviation.
+    """Finds the strength at which the texture of some pictures, (3, H, W) each, has a standard deviation of ``target``.
 
-    The range of the option's ``Tune`` mark is searched first, and where that does not reach far enough the range that
-    the option allows; on a logarithm where ``Tune`` says so. Raises ConfigError for a decomposition without a strength
-    and for a target that is out of reach, with what is within it.
+    First searches the range of the option's ``Tune`` mark; if the target is outside, the whole range that the option
+    allows. The search is logarithmic if ``Tune`` has ``log``. Raises ConfigError if the decomposition has no strength,
+    or if the target cannot be reached; the message then has the range that can be reached.
     """
     option = strength_of(registry, ref)
     options = registry.find("decomposition", ref.name).component.options
@@ -96,6 +103,7 @@ def match_strength(
         raise ConfigError(f"decomposition '{ref.name}': its strength '{option}' has no bounds to search between")
     trials = 0
 
+    # a trial builds the decomposition again, since options are fixed once it is built
     def at(value: float) -> _Point:
         nonlocal trials
         value = round(value) if dimension.integer else float(value)
@@ -104,6 +112,7 @@ def match_strength(
         tell(trials, point.value, point.std)
         return point
 
+    # the ends first: they show whether the target can be reached at all
     low, high = _bracket(at, target, dimension, whole or dimension)
     found = _narrowed(at, target, low, high, dimension)
     if found is None:
@@ -116,7 +125,10 @@ def match_strength(
 
 
 def _bracket(at: Measure, target: float, first: Range, whole: Range) -> tuple[_Point, _Point]:
-    """The range to search: the first one, or what the whole one adds on the side where the target is."""
+    """Returns the ends of the range to search.
+
+    This is the first range, or the part of the whole range beyond it, on the side of the target.
+    """
     low, high = at(first.low), at(first.high)
     if target < low.std and whole.low < first.low:
         return at(whole.low), low
@@ -126,25 +138,31 @@ def _bracket(at: Measure, target: float, first: Range, whole: Range) -> tuple[_P
 
 
 def _narrowed(at: Measure, target: float, low: _Point, high: _Point, dimension: Range) -> _Point | None:
-    """A point near enough to the target between two others: regula falsi, Illinois variant, on logarithms of the std.
+    """Searches between two points for one near enough to the target.
 
-    None where the target is not between them, or falls into a gap, such as between two whole numbers.
+    The method is regula falsi, Illinois variant, on logarithms of the standard deviation. Returns None if the target is
+    not between the two points, or is in a gap, such as between two whole numbers.
     """
     log = dimension.log and low.value > 0
     least = 1.0 if dimension.integer else 0.0
     off_low, off_high, moved = _off(low, target), _off(high, target), ""
+
     for _ in range(_MOST_STEPS):
         for point in (low, high):
             if abs(_off(point, target)) <= math.log1p(TOLERANCE):
                 return point
         if not off_low < 0 < off_high or high.value - low.value <= least:
             return None
+
+        # stay 2 % away from the ends, so that every step makes the range smaller by at least this much
         share = min(max(off_low / (off_low - off_high), 0.02), 0.98)
         value = low.value + share * (high.value - low.value)
         if log:
             value = low.value * (high.value / low.value) ** share
         if dimension.integer:
             value = min(max(round(value), low.value + 1), high.value - 1)
+
+        # Illinois: if the same end moves twice, halve the other end's value; otherwise that end might never move
         point = at(value)
         if _off(point, target) < 0:
             low, off_low, off_high = point, _off(point, target), off_high / (2 if moved == "low" else 1)

@@ -1,8 +1,8 @@
 """Keeps the structures of slow decompositions on disk, so that a filter runs once on a photograph.
 
-A structure's key is a hash over the picture's values and all that decides the result: the filter with its version, the
-text of its program, its options, the kind of device, torch's version. Files are written whole and renamed, so that any
-number of processes may share the folder. A file that cannot be read counts as missing.
+A structure's key is a hash of the picture's values and of everything that decides the result: the filter with its
+version, its source code, its options, the kind of device, and torch's version. A file is written completely and then
+renamed, so that several processes can share the folder. A file that cannot be read counts as missing.
 """
 
 from __future__ import annotations
@@ -24,27 +24,30 @@ from texprior.flow.decompose import Decomposer, Layers
 from texprior.store import load_tensors, save_tensors
 
 VERSION = 1
-"""Of what a key is made of and how a file is laid out; another one finds none of the old files."""
+"""Version of the keys and of the file format. After a change of this number, no old file is found."""
 
 
 SLOW = "slow"
-"""The tag of decompositions that are worth a file."""
+"""The tag of decompositions whose structures are kept on disk."""
 
 
 _ABANDONED_S = 3600.0
+"""Age after which a temporary file is deleted: a younger one may still be being written."""
 
 
 _SLACK = 0.9
+"""Share of the room that remains in use after deleting, so that not every new file has to delete an old one."""
 
 
 log = logging.getLogger(__name__)
 
 
 class StructureCache:
-    """A folder of layers under hashes, bounded: beyond ``room`` bytes those go that were not used for the longest time.
+    """A folder of layers, named by hashes and limited to ``room`` bytes.
 
-    Each process counts what it writes and looks at the folder when that may fill it, so that several together may
-    exceed the bound for a moment, each by a fiftieth of it.
+    If the folder grows beyond the limit, the layers that were not used for the longest time are deleted. Each process
+    counts the bytes that it writes, and scans the folder only if these may fill it. Therefore several processes
+    together can exceed the limit for a short time, each by a fiftieth of it.
     """
 
     def __init__(self, folder: Path, room: int) -> None:
@@ -54,20 +57,22 @@ class StructureCache:
         self._told = False
 
     def get(self, key: str) -> Tensor | None:
-        """The layer, or None where it is not there or cannot be read."""
+        """Returns the layer, or None if it is missing or cannot be read."""
         path = self._path(key)
         try:
+            # the time of change is the time of last use, by which old files are deleted
             os.utime(path)
             return load_tensors(path)[0]["layer"]
         except (OSError, ConfigError, KeyError):
             return None
 
     def put(self, key: str, layer: Tensor, about: Mapping[str, Any]) -> None:
-        """Writes a layer. A folder that cannot be written is named once, and the work goes on without it."""
+        """Writes a layer. If the folder cannot be written, warns once and continues without it."""
         path = self._path(key)
         try:
             save_tensors(path, {"layer": layer}, about)
             self._written += layer.nbytes
+            # scan the folder rarely: at the first write, if it may be full, or after a fiftieth of the room
             if self._seen is None or self._seen + self._written > self.room or self._written > self.room / 50:
                 self._make_room()
         except (TexpriorError, OSError) as error:
@@ -79,21 +84,25 @@ class StructureCache:
         return self.folder / key[:2] / f"{key}.safetensors"
 
     def _make_room(self) -> None:
-        """Looks at the folder, and empties a tenth of it where it is over-full."""
+        """Scans the folder; if it is over-full, deletes the oldest files until a tenth of the room is free."""
         files = sorted(_files(self.folder))
         total = sum(size for _, size, _ in files)
         goal = self.room * _SLACK if total > self.room else self.room
         for used, size, path in files:
             left_over = path.suffix == ".tmp" and time.time() - used > _ABANDONED_S
             if total > goal or left_over:
-                with contextlib.suppress(OSError):  # another process was faster
+                # another process may have deleted it first
+                with contextlib.suppress(OSError):
                     path.unlink()
                 total -= size
         self._seen, self._written = total, 0
 
 
 class CachedDecomposition:
-    """A decomposition whose structures are looked up before they are computed; the texture is what they leave."""
+    """A decomposition that looks up structures on disk before it computes them.
+
+    The texture is the picture minus the structure.
+    """
 
     def __init__(
         self, decomposition: Decomposer, cache: StructureCache, identity: str, about: Mapping[str, Any]
@@ -101,6 +110,7 @@ class CachedDecomposition:
         self.decomposition, self.cache, self.identity, self.about = decomposition, cache, identity, about
 
     def __call__(self, image_BCHW: Tensor) -> Layers:
+        # the cache keeps float32 only: float64 would lose digits, and bfloat16 would change its type
         if image_BCHW.dtype != torch.float32:
             return self.decomposition(image_BCHW)
         structure = torch.stack([self._structure(image) for image in image_BCHW]).to(image_BCHW.device)
@@ -121,7 +131,7 @@ class CachedDecomposition:
 
 
 def _files(folder: Path) -> list[tuple[float, int, Path]]:
-    """When each file was last used, its size, and where it is; files that vanish meanwhile are passed over."""
+    """Returns the time of last use, size and path of each file; ignores files that disappear during the scan."""
     found = []
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):

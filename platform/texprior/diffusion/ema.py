@@ -1,4 +1,4 @@
-"""Exponential moving average of weights, with a half-life that follows the images seen."""
+"""Averages weights exponentially, with a half-life that depends on the number of images seen."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from torch import Tensor
 
 
 class Ema:
-    """Half-life in images, never more than ``rampup`` times the images seen (Karras et al. 2022, appendix F.2),
-    so that a short run does not evaluate its initial weights."""
+    """Exponential moving average of weights, with a half-life in images (Karras et al. 2022, appendix F.2).
+
+    The half-life is at most ``rampup`` times the images seen. Without this limit, the average of a short run would
+    still contain much of the initial weights.
+    """
 
     def __init__(self, parameters: Mapping[str, Tensor], half_life_images: float, rampup: float = 0.05) -> None:
         self.shadow = {name: p.detach().clone() for name, p in parameters.items()}
@@ -18,13 +21,13 @@ class Ema:
         self.rampup = rampup
 
     def decay(self, batch: int, images_seen: int) -> float:
-        """beta = 0.5 ** (batch / half-life); 0 before any image was seen."""
+        """Returns beta = 0.5 ** (batch / half-life); 0 before any image was seen."""
         half_life = min(self.half_life_images, self.rampup * images_seen)
         return 0.5 ** (batch / half_life) if half_life > 0 else 0.0
 
     @torch.no_grad()
     def update(self, parameters: Mapping[str, Tensor], batch: int, images_seen: int) -> None:
-        """Moves the average toward the parameters after a step of ``batch`` images."""
+        """Moves the average towards the parameters after a step of ``batch`` images."""
         beta = self.decay(batch, images_seen)
         for name, p in parameters.items():
             self.shadow[name].lerp_(p.detach(), 1 - beta)

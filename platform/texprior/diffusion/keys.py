@@ -1,5 +1,7 @@
-"""Random numbers as functions of keys, never of state: the same key gives the same numbers at any
-batch size, world size, worker count and after any resume."""
+"""Makes random numbers as functions of keys, without any state between calls.
+
+The same key gives the same numbers for any batch size, world size and worker count, and after any resume.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +15,24 @@ Key = int | str | tuple["Key", ...]
 
 
 def seed_of(*key: Key) -> int:
-    """A 63-bit seed of a key (integers, strings, tuples of them)."""
+    """Returns a 63-bit seed for a key (integers, strings, tuples of them)."""
+    # blake2b and not Python's hash, which differs between processes; 63 bits fit a signed int64
     return int.from_bytes(blake2b(repr(key).encode(), digest_size=8).digest(), "big") >> 1
 
 
 def generator(*key: Key) -> torch.Generator:
-    """A CPU generator seeded by a key; noise is drawn on the CPU so that every device sees the same."""
+    """Returns a CPU generator seeded by a key.
+
+    Noise is drawn on the CPU so that every device gets the same numbers.
+    """
     return torch.Generator().manual_seed(seed_of(*key))
 
 
 def normal(shape: Sequence[int], *key: Key) -> Tensor:
-    """Standard normal numbers of a shape, on the CPU, float32."""
+    """Returns standard normal numbers of a shape, on the CPU, float32."""
     return torch.randn(tuple(shape), generator=generator(*key))
 
 
 def permutation(n: int, *key: Key) -> Tensor:
-    """A permutation of 0..n-1."""
+    """Returns a permutation of 0..n-1."""
     return torch.randperm(n, generator=generator(*key))

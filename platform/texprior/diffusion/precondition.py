@@ -1,4 +1,4 @@
-"""Preconditioning: from a network F to the denoiser D (Karras et al. 2022, eq. 7 and table 1).
+"""Turns a network F into the denoiser D by preconditioning (Karras et al. 2022, eq. 7 and table 1).
 
 D(x, sigma) = c_skip x + c_out F(c_in x, c_noise), for a layer whose standard deviation is 1.
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class Coefficients(NamedTuple):
-    """Each of the shape of sigma."""
+    """The factors c_skip, c_out, c_in and the network's input c_noise; each has the shape of sigma."""
 
     skip: Tensor
     out: Tensor
@@ -22,25 +22,28 @@ class Coefficients(NamedTuple):
 
 
 def coefficients(sigma: Tensor) -> Coefficients:
-    """EDM's coefficients with sigma_data = 1."""
+    """Returns EDM's coefficients with sigma_data = 1."""
+    # sigma_data is 1 because the process divides a layer by its standard deviation
     norm = (sigma**2 + 1).sqrt()
     return Coefficients(skip=1 / norm**2, out=sigma / norm, in_=1 / norm, noise=sigma.log() / 4)
 
 
 def denoise(network: Callable[[Tensor, Tensor], Tensor], x_BCHW: Tensor, sigma_B: Tensor) -> Tensor:
-    """The estimate of the clean layer, (B, C, H, W), from a network ``F(c_in x, c_noise_B)``."""
+    """Returns the estimate of the clean layer, (B, C, H, W), from a network ``F(c_in x, c_noise_B)``."""
     c = coefficients(sigma_B)
+    # the network may run in half precision; its result is combined with x in x's precision
     f = network(_image(c.in_) * x_BCHW, c.noise).to(x_BCHW.dtype)
     return _image(c.skip) * x_BCHW + _image(c.out) * f
 
 
 def loss(network: Callable[[Tensor, Tensor], Tensor], x0_BCHW: Tensor, noise_BCHW: Tensor, sigma_B: Tensor) -> Tensor:
-    """Squared error of F against its target, per image, (B,).
+    """Returns the squared error of F against its target, per image, (B,).
 
     It equals EDM's loss, lambda(sigma) |D - x_0|^2 with lambda = 1 / c_out^2 (Karras et al. 2022, eq. 8).
     """
     c = coefficients(sigma_B)
     x = x0_BCHW + _image(sigma_B) * noise_BCHW
+    # the target of F has unit variance at every sigma, so that all noise levels have the same weight in the loss
     target = (x0_BCHW - _image(c.skip) * x) / _image(c.out)
     f = network(_image(c.in_) * x, c.noise).to(x.dtype)
     return (f - target).square().mean(dim=(1, 2, 3))
@@ -51,5 +54,5 @@ def _image(per_sample_B: Tensor) -> Tensor:
 
 
 def broadcast(sigma: float | Tensor, x_BCHW: Tensor) -> Tensor:
-    """One sigma for a whole batch, (B,)."""
+    """Repeats one sigma for a whole batch, (B,)."""
     return torch.as_tensor(sigma, dtype=x_BCHW.dtype, device=x_BCHW.device).expand(x_BCHW.shape[0])

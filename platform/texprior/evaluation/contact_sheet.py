@@ -36,12 +36,19 @@ def contact_sheet(rows: Sequence[Mapping[str, Tensor]], path: Path, crop: int = 
 
 
 def most_detailed(image: npt.NDArray[np.uint8], crop: int) -> tuple[int, int]:
-    """Top left corner of the square with the largest mean gradient, of (H, W, 3)."""
+    """Returns the top left corner of the square with the largest mean gradient, of a picture (H, W, 3)."""
     grey = image.mean(2)
     gradient = np.abs(np.diff(grey, axis=0, append=grey[-1:])) + np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
-    total = np.pad(gradient.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    height, width = max(1, grey.shape[0] - crop + 1), max(1, grey.shape[1] - crop + 1)
-    h, w = min(crop, grey.shape[0]), min(crop, grey.shape[1])
+    return largest_square(gradient, crop)
+
+
+def largest_square(values_HW: npt.NDArray[np.float64], side: int) -> tuple[int, int]:
+    """Returns the top left corner of the square with the largest sum, by an integral image.
+
+    A side that is longer than the picture's is cut to it.
+    """
+    h, w = min(side, values_HW.shape[0]), min(side, values_HW.shape[1])
+    total = np.pad(values_HW.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     sums = total[h:, w:] - total[:-h, w:] - total[h:, :-w] + total[:-h, :-w]
-    best = np.unravel_index(sums[:height, :width].argmax(), (height, width))
-    return int(best[0]), int(best[1])
+    top, left = np.unravel_index(sums.argmax(), sums.shape)
+    return int(top), int(left)

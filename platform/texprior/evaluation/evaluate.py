@@ -1,23 +1,25 @@
-"""evaluate: scores of degraded, predicted and restored pictures, and the controls that must move them."""
+"""Scores degraded, predicted and restored pictures, and the controls that must change the scores."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from texprior.config.schema import Experiment
 from texprior.errors import ConfigError, ImageError
 from texprior.evaluation.metrics import build_metrics, scored_as_sets
 from texprior.evaluation.scores import Score, Scores, at_chosen_strength
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
+from texprior.flow.kinds import DEGRADATION
 from texprior.flow.measure import Gathered, ImageMetric, measure
 from texprior.flow.recompose import recompose
 from texprior.models.build import Model, with_structure_cache
@@ -27,7 +29,7 @@ from texprior.runtime.session import Session
 
 log = logging.getLogger(__name__)
 Keep = Callable[[int, str, Mapping[str, Tensor]], None]
-"""Called with a picture's place, its key, and its versions, (3, H, W) in [0, 1], such as ``restored``."""
+"""Gets a picture's number, its key, and its versions, (3, H, W) in [0, 1], such as ``restored``."""
 
 
 class Prepared(NamedTuple):
@@ -47,7 +49,7 @@ class Meters(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What restoring one picture took."""
+    """The cost of restoring one picture."""
 
     calls: int
     elapsed_s: float
@@ -55,13 +57,13 @@ class Spent(NamedTuple):
 
 @dataclass
 class Evaluated:
-    """The scores of an evaluation, pictures for a contact sheet, and what could not be read."""
+    """The scores of an evaluation, pictures for a contact sheet, and the pictures that could not be read."""
 
     scores: Scores
     sheet: list[dict[str, Tensor]]
     broken: dict[str, str] = field(default_factory=dict)
     spent: list[Spent] = field(default_factory=list)
-    """What the last of the restored rows took, for each picture."""
+    """The cost of the last restored row, for each picture."""
 
     @property
     def costs(self) -> dict[str, float]:
@@ -75,22 +77,58 @@ class Evaluated:
 
 
 def evaluate(session: Session, model: Model, keep: Keep = lambda _number, _key, _versions: None) -> Evaluated:
-    """Scores the experiment's evaluation split. A picture that cannot be read is named, the rest are done."""
-    experiment = session.experiment
-    choice = experiment.evaluation
-    dataset, keys = session.pictures(choice.split)
-    keys = keys[: choice.limit]
-    degradation = session.build("degradation") if experiment.degradation else None
+    """Scores the experiment's evaluation split. A picture that cannot be read is reported, and the others are scored.
+
+    ``keep`` gets the versions of every picture. Raises ConfigError for a metric to choose by that is not measured.
+    """
+    # what is scored, and by what
+    choice = session.experiment.evaluation
+    keys = session.pictures(choice.split).keys[: choice.limit]
     images, sets, better = build_metrics(session)
     metrics = Meters(images, Gathered(sets))
-    by = choice.choose_by or experiment.sweep.metric
+    by = choice.choose_by or session.experiment.sweep.metric
     if len(choice.texture_strengths) > 1 and by not in better:
         raise ConfigError(f"evaluation.choose_by: '{by}' is not measured; the experiment measures {', '.join(better)}")
-    prior = with_structure_cache(session, model.prior)
+    prepare = _preparation(session, model)
+
+    # picture by picture
     scores: list[Score] = []
-    sheet: list[dict[str, Tensor]] = []
-    spent: list[Spent] = []
-    broken: dict[str, str] = {}
+    found = Evaluated(Scores((), better), [])
+    for done, key in enumerate(keys):
+        session.progress("evaluate", done, len(keys), {})
+        try:
+            picture = prepare(key)
+            rows, shown, took = _picture(session, model, picture, metrics)
+            if choice.controls:
+                rows += _controls(session, model, picture, _another(prepare, keys, done), metrics)
+        except ImageError as error:
+            found.broken[key] = str(error)
+            log.warning("left out of the evaluation: %s", error)
+            continue
+        keep(done, key, shown)
+        scores += rows
+        found.spent.append(took)
+        if len(found.sheet) < choice.pictures:
+            found.sheet.append(shown)
+    session.progress("evaluate", len(keys), len(keys), {})
+
+    # what needs all pictures: metrics of sets, and the texture strength that each half chooses for the other
+    found.scores = Scores(tuple(scored_as_sets(scores, metrics.gathered)), better)
+    gathered_as = {(s.calls, s.texture_strength): s.method for s in scores if s.method.startswith("restored")}
+    chosen = scored_as_sets(
+        at_chosen_strength(found.scores, by), metrics.gathered, lambda s: gathered_as[s.calls, s.texture_strength]
+    )
+    found.scores = Scores((*found.scores.scores, *chosen), better)
+    return found
+
+
+def _preparation(session: Session, model: Model) -> Callable[[str], Prepared]:
+    """A function that prepares a picture of the split by its key."""
+    experiment, choice = session.experiment, session.experiment.evaluation
+    dataset = session.pictures(choice.split).dataset
+    degradation = session.build(DEGRADATION) if experiment.degradation else None
+    room_mb = experiment.data.disk_cache_mb
+    prior = with_structure_cache(model.prior, session.registry, session.cache_folder, room_mb)
 
     def prepare(key: str) -> Prepared:
         sample = dataset.load(key)
@@ -98,43 +136,31 @@ def evaluate(session: Session, model: Model, keep: Keep = lambda _number, _key, 
         derived = inputs_of(degraded, model.experiment, model.predictor, prior, prior.encoder)
         return Prepared(key, sample.clean[None].to(session.device), degraded, derived)
 
-    def another(done: int) -> Inputs:
-        """What the nearest earlier picture that can be read starts from (its own, where there is no other)."""
-        for key in [*reversed(keys[:done]), *reversed(keys[done:])]:
-            with contextlib.suppress(ImageError):
-                return prepare(key).inputs
-        raise ImageError(f"{keys[done]}: no picture can be read")
+    return prepare
 
-    for done, key in enumerate(keys):
-        session.progress("evaluate", done, len(keys), {})
-        try:
-            picture = prepare(key)
-            rows, shown, took = _picture(session, model, picture, metrics)
-            if choice.controls:
-                rows += _controls(session, model, picture, another(done), metrics)
-        except ImageError as error:
-            broken[key] = str(error)
-            log.warning("left out of the evaluation: %s", error)
-            continue
-        keep(done, key, shown)
-        scores += rows
-        spent.append(took)
-        if len(sheet) < choice.pictures:
-            sheet.append(shown)
-    session.progress("evaluate", len(keys), len(keys), {})
-    found = Scores(tuple(scored_as_sets(scores, metrics.gathered)), better)
-    gathered_as = {(s.calls, s.texture_strength): s.method for s in scores if s.method.startswith("restored")}
-    chosen = scored_as_sets(
-        at_chosen_strength(found, by), metrics.gathered, lambda s: gathered_as[s.calls, s.texture_strength]
-    )
-    everything = replace(found, scores=(*found.scores, *chosen))
-    return Evaluated(everything, sheet, broken, spent)
+
+def _another(prepare: Callable[[str], Prepared], keys: Sequence[str], done: int) -> Inputs:
+    """What the nearest earlier picture that can be read starts from; its own, if there is no other."""
+    for key in [*reversed(keys[:done]), *reversed(keys[done:])]:
+        with contextlib.suppress(ImageError):
+            return prepare(key).inputs
+    raise ImageError(f"{keys[done]}: no picture can be read")
+
+
+def judged_plainly(experiment: Experiment, split: str) -> Experiment:
+    """Returns an experiment whose evaluation has one row of restored pictures, on a split, and no controls.
+
+    Sweeps and ablations compare that row, so nothing else may be chosen on the pictures.
+    """
+    plain = {"split": split, "steps": [], "texture_strengths": [], "controls": False, "choose_by": None}
+    evaluation = experiment.evaluation.model_copy(update=plain)
+    return experiment.model_copy(update={"evaluation": evaluation})
 
 
 def _picture(
     session: Session, model: Model, picture: Prepared, metrics: Meters
 ) -> tuple[list[Score], dict[str, Tensor], Spent]:
-    """The scores of one picture's versions, the versions that a contact sheet shows, and what the last row took."""
+    """The scores of one picture's versions, the versions that a contact sheet shows, and the cost of the last row."""
     experiment, choice = session.experiment, session.experiment.evaluation
     shown = {"degraded": picture.degraded, "predictor": picture.inputs.estimate}
     spent = Spent(0, 0.0)
@@ -154,7 +180,10 @@ def _picture(
 
 
 def _controls(session: Session, model: Model, picture: Prepared, other: Inputs, metrics: Meters) -> list[Score]:
-    """A sampling that has a row of its own, with the adapter off, or with another picture's code or estimate in it."""
+    """Scores of controls: the adapter off, another picture's semantic code, another picture's estimate.
+
+    Their number of steps is one that has a row of its own, so that they can be compared.
+    """
     experiment, own = session.experiment, picture.inputs
     choice = experiment.evaluation
     listed, usual = choice.steps, experiment.sampling.steps
@@ -183,7 +212,7 @@ def _scores(
     calls: int = 0,
     strength: float = 0.0,
 ) -> list[Score]:
-    """Scores of set metrics have no value before all pictures have been seen."""
+    """The scores of one version. Those of set metrics have no value before all pictures were seen."""
     values = {key: float(v[0]) for key, v in measure(image, picture.reference, metrics.images, picture.key).items()}
     metrics.gathered.add(method, picture.key, image, picture.reference)
     values |= dict.fromkeys(metrics.gathered.metrics, math.nan)
@@ -196,7 +225,7 @@ def _visible(texture: Tensor) -> Tensor:
 
 
 def write_evaluation(evaluated: Evaluated, folder: Path) -> None:
-    """scores.csv and the contact sheet."""
+    """Writes scores.csv and the contact sheet."""
     from texprior.evaluation.contact_sheet import contact_sheet
 
     evaluated.scores.write(folder / "scores.csv")

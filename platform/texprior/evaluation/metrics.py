@@ -1,4 +1,4 @@
-"""metrics: those that an experiment names, and the scores of sets among the scores of pictures."""
+"""Builds the metrics that an experiment names, and fills in the scores of metrics that score sets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from texprior.errors import ConfigError
 from texprior.evaluation.scores import Score
+from texprior.flow.kinds import METRIC
 from texprior.flow.measure import Gathered, ImageMetric, SetMetric, direction
 from texprior.plugin import Metric
 from texprior.runtime.session import Session
@@ -25,12 +26,12 @@ class Metrics(NamedTuple):
 
 
 def build_metrics(session: Session) -> Metrics:
-    """The experiment's metrics. Raises ConfigError where two have one key: their scores would be mixed up."""
+    """Builds the experiment's metrics. Raises ConfigError if two have one key: their scores would be mixed up."""
     metrics = Metrics({}, {}, {})
     for number, ref in enumerate(session.experiment.metrics):
         record = session.registry.find("metric", ref.name).component
         assert isinstance(record, Metric)
-        metric: ImageMetric | SetMetric = session.registry.build("metric", ref)
+        metric = session.registry.build(METRIC, ref)
         if metric.key in metrics.better:
             raise ConfigError(f"metrics.{number}: {metric.key} is named twice; variants of a metric differ in options")
         among = metrics.sets if record.scope == "set" else metrics.images
@@ -42,10 +43,10 @@ def build_metrics(session: Session) -> Metrics:
 def scored_as_sets(
     scores: Sequence[Score], gathered: Gathered, seen_as: Callable[[Score], str] = lambda score: score.method
 ) -> list[Score]:
-    """The scores with the values of set metrics filled in, the pictures of a method being a set.
+    """Returns the scores with the values of set metrics filled in; the pictures of a method are a set.
 
-    The value of a picture is its contribution, of which the set's score is the mean; NaN where the metric could not see
-    the picture. ``seen_as`` says under which method the picture of a score was gathered.
+    The value of a picture is its contribution, and the set's score is the mean of them; NaN if the metric could not use
+    the picture. ``seen_as`` returns the method under which the picture of a score was gathered.
     """
     sets: dict[tuple[str, str], dict[str, tuple[Tensor, Tensor | None]]] = {}
     for s in scores:

@@ -1,17 +1,20 @@
-"""Scores: one per method, picture and metric; their summary, and the CSV file that every summary can be redone from."""
+"""Scores: one per method, picture and metric; their summary, and the CSV file from which a summary can be redone."""
 
 from __future__ import annotations
 
 import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from texprior.runtime.text_tables import csv_text
 from texprior.store import write_atomically
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Paired:
-    """How a method differs from a baseline, picture by picture: the mean difference, and who is better how often."""
+    """How a method differs from a baseline, picture by picture: the mean difference, and counts of wins and ties."""
 
     difference: Mean
     wins: int
@@ -54,27 +57,27 @@ class Scores:
     better: Mapping[str, str]
 
     def methods(self) -> list[str]:
-        """In the order of their first score."""
+        """Lists the methods in the order of their first score."""
         return list(dict.fromkeys(s.method for s in self.scores))
 
     def of(self, method: str, metric: str) -> dict[str, float]:
-        """Picture -> value."""
+        """Returns picture -> value of one method and metric."""
         return {s.picture: s.value for s in self.scores if (s.method, s.metric) == (method, metric)}
 
     def complete(self, metric: str) -> list[str]:
-        """The pictures that every method has a finite score for: all methods are averaged over the same ones."""
+        """Lists the pictures that every method has a finite score for: all methods are averaged over the same ones."""
         scored = [self.of(method, metric) for method in self.methods()]
         pictures = dict.fromkeys(s.picture for s in self.scores)
         return [p for p in pictures if all(math.isfinite(values.get(p, math.nan)) for values in scored)]
 
     def incomplete(self) -> dict[str, int]:
-        """Metric -> number of pictures that are left out of its means, where there are any."""
+        """Returns metric -> number of pictures that its means leave out, if there are any."""
         pictures = len({s.picture for s in self.scores})
         left_out = {metric: pictures - len(self.complete(metric)) for metric in self.better}
         return {metric: count for metric, count in left_out.items() if count}
 
     def summary(self) -> dict[str, dict[str, Mean]]:
-        """Method -> metric -> mean over the pictures that are complete in the metric."""
+        """Returns method -> metric -> mean over the pictures that are complete in the metric."""
         complete = {metric: self.complete(metric) for metric in self.better}
         return {
             method: {metric: mean_of([self.of(method, metric)[p] for p in complete[metric]]) for metric in self.better}
@@ -82,7 +85,7 @@ class Scores:
         }
 
     def paired(self, method: str, baseline: str, metric: str) -> Paired:
-        """A method against a baseline over the complete pictures; ``wins`` counts where the method is better."""
+        """Compares a method with a baseline over the complete pictures; ``wins`` counts those it is better on."""
         a, b = self.of(method, metric), self.of(baseline, metric)
         pictures = self.complete(metric)
         gains = [loss_of(self.better[metric], b[p]) - loss_of(self.better[metric], a[p]) for p in pictures]
@@ -90,32 +93,38 @@ class Scores:
         return Paired(difference, sum(gain > 0 for gain in gains), sum(gain == 0 for gain in gains))
 
     def against(self, baseline: str) -> dict[str, dict[str, Paired]]:
-        """Method -> metric -> its paired difference from a baseline, for every restored version."""
+        """Returns method -> metric -> paired difference from a baseline, for every restored version."""
         restored = [m for m in self.methods() if m.startswith("restored")] if baseline in self.methods() else []
         return {m: {metric: self.paired(m, baseline, metric) for metric in self.better} for m in restored}
 
+    def restored_method(self) -> str:
+        """Returns the name of the restored pictures' row, the last if there are several; empty if there is none."""
+        return next((method for method in reversed(self.methods()) if method.startswith("restored")), "")
+
+    def restored_means(self) -> dict[str, float]:
+        """Returns metric -> mean of the restored pictures; empty if there are none."""
+        return self.means().get(self.restored_method(), {})
+
     def means(self) -> dict[str, dict[str, float]]:
-        """Method -> metric -> mean, for JSON."""
+        """Returns method -> metric -> mean, for JSON."""
         return {m: {k: mean.mean for k, mean in row.items()} for m, row in self.summary().items()}
 
     def flat(self) -> dict[str, float]:
-        """``method/metric`` -> mean, for a tracker."""
+        """Returns ``method/metric`` -> mean, for a tracker."""
         return {f"{m}/{k}": v for m, row in self.means().items() for k, v in row.items()}
 
     def write(self, path: Path) -> None:
-        """One line per score."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["method", "calls", "texture_strength", "picture", "metric", "better", "value"])
-        writer.writerows(
+        """Writes a CSV file with one line per score."""
+        head = ["method", "calls", "texture_strength", "picture", "metric", "better", "value"]
+        rows = (
             [s.method, s.calls, s.texture_strength, s.picture, s.metric, self.better[s.metric], f"{s.value:.6g}"]
             for s in self.scores
         )
-        write_atomically(path, text.getvalue().encode())
+        write_atomically(path, csv_text([head, *rows]))
 
 
 def mean_of(values: Sequence[float], resamples: int = 2000) -> Mean:
-    """Mean, standard error and percentile bootstrap over pictures (seeded, so that it can be redone)."""
+    """Computes mean, standard error and percentile bootstrap over pictures; the seed is fixed, so it can be redone."""
     finite = np.array([v for v in values if math.isfinite(v)], dtype=np.float64)
     if finite.size == 0:
         return Mean(math.nan, math.nan, math.nan, math.nan, 0)
@@ -127,7 +136,7 @@ def mean_of(values: Sequence[float], resamples: int = 2000) -> Mean:
 
 
 def read_scores(path: Path) -> Scores:
-    """Scores from their CSV file."""
+    """Reads scores from their CSV file."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     scores = tuple(
@@ -138,15 +147,24 @@ def read_scores(path: Path) -> Scores:
 
 
 def loss_of(better: str, value: float) -> float:
-    """A value as something to minimise."""
+    """Turns a value into a loss, which is to be minimised."""
     return {"higher": -value, "lower": value, "one": abs(value - 1)}[better]
 
 
-def at_chosen_strength(scores: Scores, by: str) -> list[Score]:
-    """Restored pictures at the texture strength w that metric ``by`` likes best on the other half of the pictures.
+def pareto_front(losses: Mapping[K, Sequence[float]]) -> list[K]:
+    """Lists the candidates that no other candidate beats: none is at most as large in every loss and smaller in one."""
 
-    The halves are every second picture; each half is scored by every metric at what the other half chose. Empty where
-    there are fewer than two strengths or pictures.
+    def beats(a: Sequence[float], b: Sequence[float]) -> bool:
+        return a != b and all(x <= y for x, y in zip(a, b, strict=True))
+
+    return [name for name, own in losses.items() if not any(beats(other, own) for other in losses.values())]
+
+
+def at_chosen_strength(scores: Scores, by: str) -> list[Score]:
+    """Returns scores at the texture strength w that is best, by the metric ``by``, on the other half of the pictures.
+
+    The halves are every second picture; each half is scored by every metric at the w that the other half chose. Empty
+    with fewer than two strengths or pictures.
     """
     restored = [s for s in scores.scores if s.method.startswith("restored")]
     pictures = list(dict.fromkeys(s.picture for s in restored))

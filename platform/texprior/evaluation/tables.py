@@ -1,4 +1,4 @@
-"""Summaries of scores: a table with standard errors, intervals and directions, for the terminal and for model cards."""
+"""Summarises scores as tables with standard errors, intervals and directions: terminal, model cards, JSON."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from dataclasses import asdict
 from typing import Any
 
 from texprior.evaluation.scores import Mean, Paired, Scores
+from texprior.runtime.text_tables import markdown_table
 
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→1"}
 
 
 def metric_headings(better: Mapping[str, str]) -> list[str]:
-    """The metrics with an arrow in the direction that is better."""
+    """Lists the metrics with an arrow in the direction that is better."""
     return [f"{metric} {ARROWS[direction]}" for metric, direction in better.items()]
 
 
 def mean_cell(mean: Mean) -> str:
-    """``mean ± standard error [95 % interval]``."""
+    """Returns ``mean ± standard error [95 % interval]``."""
     if not mean.pictures:
         return "no finite score"
     if math.isnan(mean.standard_error):
@@ -27,12 +28,12 @@ def mean_cell(mean: Mean) -> str:
 
 
 def score_rows(scores: Scores) -> list[list[str]]:
-    """Method, then a cell for each metric."""
+    """Returns a row for each method: its name, then a cell for each metric."""
     return [[method, *(mean_cell(row[metric]) for metric in scores.better)] for method, row in scores.summary().items()]
 
 
 def paired_cell(paired: Paired) -> str:
-    """``mean difference [95 % interval], wins/pictures``."""
+    """Returns ``mean difference [95 % interval], wins/pictures``."""
     mean = paired.difference
     if not mean.pictures:
         return "no finite score"
@@ -40,7 +41,7 @@ def paired_cell(paired: Paired) -> str:
 
 
 def paired_rows(scores: Scores, baseline: str = "predictor") -> list[list[str]]:
-    """Restored version, then its paired difference from the baseline for each metric."""
+    """Returns a row for each restored version: its name, then its paired difference from the baseline per metric."""
     found = scores.against(baseline)
     return [[method, *(paired_cell(row[metric]) for metric in scores.better)] for method, row in found.items()]
 
@@ -49,7 +50,7 @@ PAIRED = "Restored minus predictor, picture by picture: mean, 95 % bootstrap int
 
 
 def explain_table(scores: Scores) -> str:
-    """What the table shows, in a sentence."""
+    """Returns what the table shows, in a sentence."""
     pictures = len({s.picture for s in scores.scores})
     text = f"Mean over {pictures} picture{'s' * (pictures != 1)} ± standard error, with the 95 % bootstrap interval"
     if any(method.endswith("w chosen") for method in scores.methods()):
@@ -60,26 +61,21 @@ def explain_table(scores: Scores) -> str:
 
 
 def scores_markdown(scores: Scores) -> str:
-    """The tables for a model card."""
+    """Returns the tables of a model card, Markdown."""
     text = f"{explain_table(scores)}\n\n{_table(scores, score_rows(scores))}"
     differences = paired_rows(scores)
     return f"{text}\n{PAIRED}\n\n{_table(scores, differences)}" if differences else text
 
 
 def _table(scores: Scores, found: Sequence[Sequence[str]]) -> str:
-    lines: list[Sequence[str]] = [
-        ["method", *metric_headings(scores.better)],
-        ["---"] * (len(scores.better) + 1),
-        *found,
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return markdown_table(["method", *metric_headings(scores.better)], found) + "\n"
 
 
 def scores_json(scores: Scores) -> dict[str, dict[str, dict[str, float]]]:
-    """Method -> metric -> mean, standard error, interval and number of pictures."""
+    """Returns method -> metric -> mean, standard error, interval and number of pictures."""
     return {m: {k: asdict(mean) for k, mean in row.items()} for m, row in scores.summary().items()}
 
 
 def paired_json(scores: Scores, baseline: str = "predictor") -> dict[str, dict[str, Any]]:
-    """Restored version -> metric -> paired difference from the baseline, and how often it is better."""
+    """Returns restored version -> metric -> paired difference from the baseline, with wins and ties."""
     return {m: {k: asdict(pair) for k, pair in row.items()} for m, row in scores.against(baseline).items()}

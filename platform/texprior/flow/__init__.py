@@ -1,5 +1,23 @@
-"""The steps of the walk, in the order in which a picture meets them; each a typed contract and the function that
-runs it:
+"""Defines the steps of the pipeline, in the order in which a picture passes through them.
 
 image -> degrade -> predict -> decompose -> prior -> adapt -> sample -> recompose -> measure
+
+Each module has the typed contract of its step, which plugins implement, and the function that runs the step:
+
+- ``image``: reads and writes pictures; the contract of a data set
+- ``degrade``: makes a degraded picture of a clean one
+- ``predict``: makes a first, over-smooth estimate of the clean picture
+- ``decompose``: splits a picture into structure and texture
+- ``prior``: the denoiser of textures, its semantic encoder, and its attention
+- ``adapt``: steers the frozen prior by the estimate
+- ``sample``: turns noise into a layer with the denoiser
+- ``recompose``: adds the sampled layer to the base
+- ``measure``: scores pictures and sets of pictures
+
+Four modules help these steps:
+
+- ``kinds``: the kinds of components, each with the contract of its implementations
+- ``condition``: blurs or noises the picture that the denoiser is conditioned on
+- ``tile``: cuts large pictures into tiles
+- ``unfreeze``: trains copies of some of the prior's weights next to an adapter
 """

@@ -1,4 +1,4 @@
-"""adapt: small trained modules that steer the frozen prior by the initial estimate."""
+"""Defines adapters: small trained modules that steer the frozen prior by the initial estimate."""
 
 from __future__ import annotations
 
@@ -13,80 +13,86 @@ from texprior.errors import ConfigError
 from texprior.flow.prior import Block, DenoiserNet, Guide, Network
 
 Features = Mapping[str, Any]
-"""What depends only on the condition; tensors whose first dimension is the batch."""
+"""Values that depend only on the condition: tensors whose first dimension is the batch."""
 Position = Literal["all", "encoder", "decoder", "middle"]
-"""Where in the denoiser an adapter acts."""
+"""The part of the denoiser where an adapter acts."""
 
 
 def bytes_of(features: Any) -> int:
-    """Memory of all tensors in features, however nested."""
+    """Returns the memory of all tensors in nested features, in bytes."""
     if isinstance(features, Tensor):
+        # count the storage and not the view: a small view keeps its whole storage in memory
         return features.untyped_storage().nbytes()
     inner = features.values() if isinstance(features, Mapping) else features
     return sum(map(bytes_of, inner)) if isinstance(inner, Iterable) else 0
 
 
 class DenoiserAdapter(nn.Module, ABC):
-    """The contract of an adapter. Built as ``Impl(options, denoiser=...)`` from the frozen denoiser.
+    """The contract of an adapter, which is built as ``Impl(options, denoiser=...)`` from the frozen denoiser.
 
-    It keeps shapes and copies of the denoiser, never the denoiser itself, and leaves its tensors as they are, so that
-    any number of adapters may stand on one prior. What cannot work on a denoiser is a ConfigError when the adapter is
-    built. Only its own parameters are trained; an adapter without any is not trained at all.
+    You may store shapes and copies of the denoiser's weights, but not the denoiser itself. Do not change its tensors:
+    several adapters can use the same prior. If your adapter cannot work with a denoiser, raise ConfigError when the
+    adapter is built. Training changes only the adapter's own parameters; an adapter without parameters is not trained.
     """
 
     runs_prior = True
-    """Whether the frozen denoiser takes part in ``adapted``; False where the adapter's own weights do all the work."""
+    """Whether ``adapted`` uses the frozen denoiser; False if the adapter's own weights do all the work."""
 
     def features(self, estimate_BCHW: Tensor) -> Features:
-        """What depends only on y_eps, (B, 3, H, W) in [0, 1]; computed once per image, whatever the steps."""
+        """Computes the values that depend only on y_eps, (B, 3, H, W) in [0, 1].
+
+        They are computed once per image, for any number of steps.
+        """
         return {}
 
     @abstractmethod
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
-        """The denoiser as it is steered for pictures with these features.
+        """Returns the denoiser, steered for pictures with these features.
 
-        The result is called once a step with the inputs of that step: x (B, 3, H, W), c_noise (B,), the condition
-        (B, 3, H, W) and the code (B, N, width); it returns F, (B, 3, H, W).
+        Each step calls the result with its own inputs: x (B, 3, H, W), c_noise (B,), the condition (B, 3, H, W) and
+        the code (B, N, width). The result returns F, (B, 3, H, W).
         """
 
 
 class BlockAdapter(DenoiserAdapter):
-    """An adapter that acts after basic denoising blocks, from features of y_eps alone."""
+    """An adapter that changes the outputs of basic denoising blocks, using only features of y_eps."""
 
     def __init__(self, denoiser: DenoiserNet, position: Position = "all") -> None:
         super().__init__()
         self.block_of = blocks_at(denoiser, position)
         self.multiple = coarsest_stride(denoiser)
-        """What the denoiser pads pictures to a multiple of, px."""
+        """The denoiser pads the height and width of pictures to a multiple of this, px."""
 
     @abstractmethod
     def after_block(self, block: str, hidden_BCHW: Tensor, features: Features) -> Tensor:
-        """The block's output h, (B, channels, H/stride, W/stride), as it goes on: h'."""
+        """Returns h', which replaces the block's output h, (B, channels, H/stride, W/stride)."""
 
     def guide(self, features: Features) -> Guide:
-        """The guide of a network call: h' after the blocks where it acts, h after the others."""
+        """Returns the guide of a network call: h' after the blocks where the adapter acts, h after the others."""
         return lambda block, h: self.after_block(block, h, features) if block in self.block_of else h
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
-        """The denoiser under the guide of these features."""
+        """Returns the denoiser with the guide of these features."""
         guide = self.guide(features)
         return lambda x, c_noise, condition, code: denoiser(x, c_noise, condition, code, guide)
 
 
 class WeightAdapter(DenoiserAdapter):
-    """An adapter that puts other weights in the place of the prior's, for the length of a call.
+    """An adapter that replaces weights of the prior for the length of a call.
 
-    It sees y_eps through the concatenated picture alone (``process.concat``).
+    It sees y_eps only in the concatenated picture (option ``process.concat``).
     """
 
     @abstractmethod
     def weights(self, frozen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors that take the place of the prior's, by name, from all of the prior's own, ``frozen``."""
+        """Returns the replacement tensors by name. ``frozen`` has all tensors of the prior."""
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
-        """The denoiser with these weights."""
+        """Returns the denoiser with these weights."""
 
         def network(x: Tensor, c_noise: Tensor, condition: Tensor, code: Tensor) -> Tensor:
+            # functional_call never writes to the prior, so an error in the call cannot leave changed weights behind;
+            # the weights are computed in each call, since keeping them would cost a second set for each picture
             weights = self.weights(dict(denoiser.named_parameters()))
             return functional_call(denoiser, weights, (x, c_noise, condition, code))  # type: ignore[no-any-return]
 
@@ -94,7 +100,7 @@ class WeightAdapter(DenoiserAdapter):
 
 
 def blocks_at(denoiser: DenoiserNet, position: Position) -> dict[str, Block]:
-    """The blocks at a position, in the order of their visit. Raises ConfigError where there are none."""
+    """Returns the blocks at a position, in the order of their visit. Raises ConfigError if there are none."""
     found = {name: b for name, b in denoiser.blocks().items() if position in ("all", b.part)}
     if not found:
         where = "" if position == "all" else f" at the position '{position}'"
@@ -103,18 +109,22 @@ def blocks_at(denoiser: DenoiserNet, position: Position) -> dict[str, Block]:
 
 
 def within(denoiser: DenoiserNet, position: Position) -> Callable[[str], bool]:
-    """Whether the module or parameter of a path lies in a block at a position; ``all`` is the whole network."""
+    """Returns a test of a module's or parameter's path: is it in a block at this position?
+
+    The position ``all`` is the whole network.
+    """
     if position == "all":
         return lambda _path: True
+    # with the dot, since "down.1" is also the beginning of "down.10"
     prefixes = tuple(f"{name}." for name in blocks_at(denoiser, position))
     return lambda path: path.startswith(prefixes)
 
 
 def coarsest_stride(denoiser: DenoiserNet) -> int:
-    """The largest stride of its blocks, px."""
+    """Returns the largest stride of the denoiser's blocks, px; 1 if it has no blocks."""
     return max((b.stride for b in denoiser.blocks().values()), default=1)
 
 
 def keyed(path: str) -> str:
-    """A parameter's path as a name within an ``nn.ParameterDict``, where dots are forbidden."""
+    """Returns a parameter's path as a key for ``nn.ParameterDict``, which forbids dots."""
     return path.replace(".", "/")

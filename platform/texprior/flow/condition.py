@@ -1,7 +1,8 @@
-"""condition: the picture that is concatenated to x_t, blurred or noised so that less can be read off it.
+"""Blurs the condition or adds noise to it, so that the denoiser can read less from it.
 
-After the conditioning augmentation of Ho et al. 2022 (Cascaded Diffusion Models, section 4), with one fixed level. The
-network is not told the level, so that a picture is restored at the level that its prior was trained at.
+The condition is the picture that is concatenated to x_t. This follows the conditioning augmentation of Ho et al. 2022
+(Cascaded Diffusion Models, section 4), but with one fixed level. The level is no input of the network, so a picture
+must be restored at the level that its prior was trained with.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from torch.nn import functional as F
 
 
 def blurred(image_BCHW: Tensor, sigma: float) -> Tensor:
-    """A Gaussian blur of standard deviation ``sigma`` px, cut off at 4 sigma; border pixels go on outside.
+    """Blurs pictures, (B, C, H, W) of any size, with a Gaussian of standard deviation ``sigma`` px.
 
-    (B, C, H, W) of any size; a sigma of 0 leaves the picture as it is.
+    The Gaussian is cut off at 4 sigma, and border pixels are repeated outside. A sigma of 0 returns the picture itself.
     """
+    # the same cut-off as in scipy's gaussian_filter, so that the two agree
     radius = int(4 * sigma + 0.5)
     if radius == 0:
         return image_BCHW
     steps = torch.arange(-radius, radius + 1, dtype=image_BCHW.dtype, device=image_BCHW.device)
+    # softmax makes the weights sum to 1, so that the blur keeps the brightness
     weights = torch.softmax(-0.5 * (steps / sigma) ** 2, 0)
     padded = F.pad(image_BCHW, (radius,) * 4, mode="replicate").flatten(0, 1)[:, None]
     rows = F.conv2d(padded, weights.view(1, 1, -1, 1))
@@ -27,5 +30,5 @@ def blurred(image_BCHW: Tensor, sigma: float) -> Tensor:
 
 
 def noised(image_BCHW: Tensor, std: float, noise_BCHW: Tensor) -> Tensor:
-    """The picture with noise of standard deviation ``std``, unclipped."""
+    """Returns the picture plus noise of standard deviation ``std``, unclipped."""
     return image_BCHW + std * noise_BCHW

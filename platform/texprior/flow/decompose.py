@@ -1,4 +1,4 @@
-"""decompose: a picture is its structure plus its texture."""
+"""Splits a picture into its structure and its texture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from torch import Tensor
 
 
 class Layers(NamedTuple):
-    """structure + texture = picture; each (B, C, H, W). The texture is signed and never clipped."""
+    """The two layers of a picture: structure + texture = picture; each (B, C, H, W).
+
+    The texture is signed and never clipped.
+    """
 
     structure: Tensor
     texture: Tensor
@@ -20,16 +23,16 @@ class Decomposer(Protocol):
     """The contract of a decomposition. It acts on whole photographs, of any size and number of channels."""
 
     def __call__(self, image_BCHW: Tensor) -> Layers:
-        """Both layers of a float batch in [0, 1], on its device and of its dtype."""
+        """Returns both layers of a float batch in [0, 1], with the batch's device and dtype."""
         ...
 
 
 class StructureFilter(ABC):
-    """A decomposition given by its smoothing filter: the texture is what the filter takes away."""
+    """A decomposition by a smoothing filter: the texture is what the filter removes."""
 
     @abstractmethod
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """The picture without its texture, (B, C, H, W)."""
+        """Returns the picture without its texture, (B, C, H, W)."""
 
     def __call__(self, image_BCHW: Tensor) -> Layers:
         structure = self.structure(image_BCHW)
@@ -38,10 +41,13 @@ class StructureFilter(ABC):
 
 @torch.no_grad()
 def decompose(image_BCHW: Tensor, decomposition: Decomposer) -> Layers:
-    """Structure and texture of a batch of whole photographs."""
+    """Returns the structure and texture of a batch of whole photographs."""
     return decomposition(image_BCHW)
 
 
 def with_texture(layers: Layers, alpha: float) -> Tensor:
-    """The picture with a share alpha of its texture, lerp(S, S + T, alpha): exact at both ends."""
+    """Returns the picture with a share alpha of its texture.
+
+    It is lerp(S, S + T, alpha), which is exact at both ends: S for alpha 0 and S + T for alpha 1.
+    """
     return torch.lerp(layers.structure, layers.structure + layers.texture, alpha)

@@ -1,4 +1,4 @@
-"""image: pictures in and out. Inside the platform a picture is float32 RGB in [0, 1], (3, H, W)."""
+"""Reads and writes pictures. Inside the platform a picture is float32 RGB in [0, 1], (3, H, W)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from torch import Tensor
 from texprior.errors import ImageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+"""Suffixes of the files that count as pictures."""
+# White in Pillow's grey modes beyond 8 bits. Pillow has used both I;16 and I for files of 16 bits of grey.
 _WIDE_MODES = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0, "I": 65535.0, "F": 1.0}
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One item of a data set; pictures (3, H, W) float32 in [0, 1]. ``degraded`` is None where it is synthesised."""
+    """One item of a data set; pictures (3, H, W) float32 in [0, 1].
+
+    ``degraded`` is None if the degraded picture is synthesised.
+    """
 
     key: str
     clean: Tensor
@@ -28,33 +33,37 @@ class Sample:
 
 
 class PictureSet(Protocol):
-    """The contract of a data set. Built as ``Impl(options)``; opens nothing but names until ``load``.
+    """The contract of a data set, which is built as ``Impl(options)``; before ``load`` it only lists names.
 
-    It may also have ``source(key) -> str``: where a sample's clean picture comes from, its absolute path or, where it
-    is no file of its own, an id such as ``skimage:astronaut``. So pictures that training and test data of different
-    data sets share are found; one without it is compared with nothing but itself.
+    It may also have ``source(key) -> str``, which says where a sample's clean picture comes from. This is the absolute
+    path, or an id such as ``skimage:astronaut`` if the picture is not a single file. The platform uses it to find
+    pictures that are in the training data of one data set and in the test data of another. A data set without
+    ``source`` is compared only with itself.
     """
 
     def keys(self, split: str) -> Sequence[str]:
-        """The sample keys of ``train``, ``val`` or ``test``, in a fixed order; empty where it has no such split.
+        """Returns the sample keys of ``train``, ``val`` or ``test``, in a fixed order.
 
-        Raises ConfigError with a sentence where the data are missing or not of the expected shape.
+        The result is empty if the data set does not have this split. Raises ConfigError with a clear message if the
+        data are missing or do not have the expected layout.
         """
         ...
 
     def load(self, key: str) -> Sample:
-        """One sample. Raises ImageError with a sentence where a file cannot be read."""
+        """Loads one sample. Raises ImageError with a clear message if a file cannot be read."""
         ...
 
 
 def load_image(path: Path | str) -> Tensor:
-    """Reads a picture of any mode: grey is repeated, alpha is composed on white, CMYK converted, 16 bits
-    of grey kept (Pillow reads 16-bit colour as 8), and turned upright as its EXIF orientation says.
+    """Reads a picture of any mode; returns (3, H, W) float32 in [0, 1].
 
-    Returns (3, H, W) float32 in [0, 1]. Raises ImageError for a file that is missing, broken or no picture.
+    Grey is repeated in all channels, alpha is composed on white, and CMYK is converted to RGB. 16 bits of grey are
+    kept (Pillow reads 16-bit colour as 8 bits). The picture is turned upright by its EXIF orientation. Raises
+    ImageError if the file is missing, broken, or not a picture.
     """
     try:
         with Image.open(path) as image:
+            # Pillow opens lazily; load all pixels now, so that a broken file raises inside this try
             image.load()
             return from_pil(ImageOps.exif_transpose(image))
     except FileNotFoundError:
@@ -68,10 +77,11 @@ def load_image(path: Path | str) -> Tensor:
 
 
 def from_pil(image: Image.Image) -> Tensor:
-    """A PIL image of any mode as (3, H, W) float32 in [0, 1]."""
+    """Converts a PIL image of any mode to (3, H, W) float32 in [0, 1]."""
     if image.mode in _WIDE_MODES:
         grey = np.asarray(image, dtype=np.float32) / _WIDE_MODES[image.mode]
         return torch.from_numpy(grey).clamp(0, 1).expand(3, -1, -1).contiguous()
+    # convert("RGB") alone would drop the transparency and show the colours that it hides
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
@@ -80,14 +90,17 @@ def from_pil(image: Image.Image) -> Tensor:
 
 
 def to_uint8(image_CHW: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """(H, W, 3) rounded to 8 bits."""
+    """Converts (3, H, W) in [0, 1] to (H, W, 3), clipped and rounded to 8 bits."""
     rounded = (image_CHW.detach().clamp(0, 1) * 255).round().to(torch.uint8)
     array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] = rounded.permute(1, 2, 0).cpu().numpy()
     return array
 
 
 def save_image(image_CHW: Tensor, path: Path | str) -> None:
-    """Writes (3, H, W) in [0, 1] as 8 bits; the suffix says the format."""
+    """Writes (3, H, W) in [0, 1] with 8 bits; the suffix decides the format.
+
+    Raises ImageError if the picture cannot be written.
+    """
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(to_uint8(image_CHW)).save(path)

@@ -1,4 +1,4 @@
-"""measure: how good a picture is, one score per image; and how good a set of pictures is."""
+"""Scores pictures: one score per image, or one score for a set of images."""
 
 from __future__ import annotations
 
@@ -18,53 +18,57 @@ log = logging.getLogger(__name__)
 
 
 class ImageMetric(Protocol):
-    """The contract of a metric of scope ``image``. Built as ``Impl(options)``.
+    """The contract of a metric of scope ``image``, which is built as ``Impl(options)``.
 
-    Where the direction or the need of a reference depends on the options, the metric has attributes ``better`` and
-    ``reference``, which are believed before the record's.
+    A metric may have attributes ``better`` and ``reference``, which override those of its record. It needs them if its
+    direction, or whether it needs a reference, depends on its options.
     """
 
     key: str
-    """The metric's name with what it depends on, such as ``psnr_rgb`` or ``ssim_y_gauss11``."""
+    """The metric's name with the settings it depends on, such as ``psnr_rgb`` or ``ssim_y_gauss11``."""
 
     def __call__(self, image_BCHW: Tensor, reference_BCHW: Tensor | None) -> Tensor:
-        """The scores, (B,), each a function of its own picture alone; pictures in [0, 1], unrounded.
+        """Returns the scores, (B,), of pictures in [0, 1], which are not rounded to 8 bits.
 
-        A metric that needs no reference is given None or a picture that it ignores. Raises ImageError for pictures that
-        it cannot score, such as small ones.
+        Each score depends only on its own picture. If the metric needs no reference, it gets None or a picture that it
+        must ignore. Raises ImageError for pictures that it cannot score, such as small ones.
         """
         ...
 
 
 class SetMetric(Protocol):
-    """The contract of a metric of scope ``set``, a distance of distributions. Built as ``Impl(options)``."""
+    """The contract of a metric of scope ``set``, which is built as ``Impl(options)``.
+
+    Such a metric is a distance between distributions.
+    """
 
     key: str
-    """As of an ``ImageMetric``."""
+    """As in ``ImageMetric``."""
 
     def features(self, image_BCHW: Tensor) -> Tensor:
-        """What the metric sees of each picture, (B, F), each row a function of its own picture alone.
+        """Returns the features that the metric uses of each picture, (B, F).
 
-        Raises ImageError for pictures that it cannot see.
+        Each row depends only on its own picture. Raises ImageError for pictures that it cannot use.
         """
         ...
 
     def contributions(self, features_NF: Tensor, reference_NF: Tensor | None) -> Tensor:
-        """Jackknife pseudo-values of the set's score, (N,): n U - (n - 1) U_i, U_i the score without picture i.
+        """Returns the jackknife pseudo-values of the set's score U, (N,).
 
-        Their mean is the score (exactly where it is a U-statistic), the standard error of that mean is the jackknife's.
-        Row i of both sets shows the same scene. NaN where the set is too small to be scored.
+        Value i is n U - (n - 1) U_i, and U_i is the score without picture i. The mean of the values is the score
+        (exactly, if the score is a U-statistic), and its standard error is the jackknife's. Row i of both sets shows
+        the same scene. The values are NaN if the set is too small to be scored.
         """
         ...
 
 
 def direction(metric: ImageMetric | SetMetric, record: Metric) -> str:
-    """``higher``, ``lower`` or ``one``: what the metric says of itself, else its record."""
+    """Returns ``higher``, ``lower`` or ``one``: the metric's own attribute, otherwise its record's."""
     return str(getattr(metric, "better", record.better))
 
 
 def needs_reference(metric: ImageMetric | SetMetric, record: Metric) -> bool:
-    """What the metric says of itself, else its record."""
+    """Returns whether the metric needs a reference: its own attribute, otherwise its record's."""
     return bool(getattr(metric, "reference", record.reference))
 
 
@@ -72,9 +76,10 @@ def needs_reference(metric: ImageMetric | SetMetric, record: Metric) -> bool:
 def measure(
     image_BCHW: Tensor, reference_BCHW: Tensor | None, metrics: Mapping[str, ImageMetric], picture: str = ""
 ) -> dict[str, Tensor]:
-    """Metric key -> scores, (B,) float64 on the CPU.
+    """Scores a batch with each metric; returns metric key -> scores, (B,) float64 on the CPU.
 
-    A metric that raises ImageError scores NaN, with a warning that names metric and ``picture``; the others are kept.
+    If a metric raises ImageError, its scores are NaN and a warning names the metric and ``picture``. The scores of the
+    other metrics are kept.
     """
     scores = {}
     for key, metric in metrics.items():
@@ -88,9 +93,9 @@ def measure(
 
 @dataclass
 class Gathered:
-    """Features of restored pictures and of their references, gathered picture by picture for metrics of scope ``set``.
+    """Gathers features of restored pictures and their references for metrics of scope ``set``.
 
-    A picture that a metric cannot see is left out of that metric's sets, with a warning.
+    Pictures are added one by one. If a metric cannot use a picture, its sets leave this picture out, with a warning.
     """
 
     metrics: Mapping[str, SetMetric]
@@ -99,7 +104,7 @@ class Gathered:
 
     @torch.no_grad()
     def add(self, method: str, picture: str, image_1CHW: Tensor, reference_1CHW: Tensor | None) -> None:
-        """Looks at one picture as a method made it."""
+        """Adds the features of one picture that a method restored."""
         for key, metric in self.metrics.items():
             try:
                 own = metric.features(image_1CHW)[0].cpu()
@@ -110,15 +115,17 @@ class Gathered:
             self.seen.setdefault((method, key), {})[picture] = own, reference
 
     def score(self, key: str, rows: Mapping[str, tuple[Tensor, Tensor | None]]) -> dict[str, float]:
-        """Picture -> contribution, of a set of pictures that were seen; the set's score is the mean."""
+        """Returns picture -> contribution for a set of gathered pictures; the set's score is the mean."""
         own = torch.stack([features for features, _ in rows.values()])
         references = [reference for _, reference in rows.values() if reference is not None]
+        # all references or none: row i of both sets must show the same scene
         reference_NF = torch.stack(references) if len(references) == len(rows) else None
         values = self.metrics[key].contributions(own, reference_NF).double().tolist()
         return dict(zip(rows, values, strict=True))
 
 
+# The cache swallows repeated calls, and so repeated warnings; its size only bounds the memory.
 @functools.lru_cache(maxsize=4096)
 def _warn(key: str, picture: str, reason: str) -> None:
-    """Once for each metric and picture, however many versions of the picture are scored."""
+    """Warns once for each metric and picture, for any number of versions of the picture."""
     log.warning("no score of %s%s: %s", key, f" for {picture}" if picture else "", reason)

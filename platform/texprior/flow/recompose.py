@@ -1,4 +1,4 @@
-"""recompose: the base plus the sampled layer is the restored picture; K samples give a mean and a spread."""
+"""Adds the sampled layers to the base: a restored picture and its spread over the samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from texprior.diffusion.process import Process
 
 
 class Recomposed(NamedTuple):
-    """Both (B, 3, H, W)."""
+    """The restored picture and its spread, both (B, 3, H, W)."""
 
     picture: Tensor
     """In [0, 1]."""
@@ -20,7 +20,7 @@ class Recomposed(NamedTuple):
 
 
 def recompose(process: Process, base_BCHW: Tensor, layer_KBCHW: Tensor, texture_strength: float = 1.0) -> Recomposed:
-    """base + w * scale * (mean of the K sampled layers)."""
+    """Returns base + w * scale * (mean of the K sampled layers), clipped to [0, 1], and the spread."""
     picture = process.picture(base_BCHW, layer_KBCHW.mean(0), texture_strength)
     spread = layer_KBCHW.std(0, correction=0) * process.scale * texture_strength
     return Recomposed(picture, torch.zeros_like(picture) if len(layer_KBCHW) == 1 else spread)

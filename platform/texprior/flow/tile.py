@@ -1,4 +1,4 @@
-"""Tiles: a picture of any size in pieces that are computed with a halo and kept without it."""
+"""Cuts pictures of any size into tiles, which are computed with a halo and kept without it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ from torch import Tensor
 
 
 class Tile(NamedTuple):
-    """Rows and columns: what is computed, what of it is kept, and where that belongs in the picture."""
+    """A tile of a picture; each field is (rows, columns).
+
+    ``seen`` is the part of the picture that is computed, with the halo. ``kept`` is the part of the result without the
+    halo, and ``place`` is its place in the picture.
+    """
 
     seen: tuple[slice, slice]
     kept: tuple[slice, slice]
     place: tuple[slice, slice]
 
     def cut(self, image_BCHW: Tensor) -> Tensor:
-        """What is computed."""
+        """Returns the part of the picture that is computed."""
         return image_BCHW[..., self.seen[0], self.seen[1]]
 
     def put(self, picture_BCHW: Tensor, result_BCHW: Tensor) -> None:
-        """Writes what is kept of a result to its place."""
+        """Writes the kept part of a result to its place in the picture."""
         picture_BCHW[..., self.place[0], self.place[1]] = result_BCHW[..., self.kept[0], self.kept[1]]
 
 
 def tiles(height: int, width: int, side: int, halo: int) -> list[Tile]:
-    """Tiles of ``side`` px that see ``halo`` px beyond; one tile where the picture is no larger than its side.
+    """Returns tiles of ``side`` px that see ``halo`` px beyond their border.
 
-    Both are multiples of every network's stride, so that a tile's grid is the whole picture's.
+    A picture that is not larger than ``side`` is one tile. Both numbers must be multiples of every network's stride, so
+    that a tile's grid is the whole picture's.
     """
     return [
         Tile((r.seen, c.seen), (r.kept, c.kept), (r.place, c.place))
@@ -46,12 +51,13 @@ class _Span(NamedTuple):
 def _spans(length: int, side: int, halo: int) -> Iterator[_Span]:
     for start in range(0, length, side):
         end = min(start + side, length)
+        # no halo outside the picture: there the network must see the same border as in the whole picture
         low, high = max(0, start - halo), min(length, end + halo)
         yield _Span(slice(low, high), slice(start - low, end - low), slice(start, end))
 
 
 def in_tiles(function: Callable[[Tensor], Tensor], image_BCHW: Tensor, side: int, halo: int) -> Tensor:
-    """A function of a picture, computed tile by tile; its result has the picture's shape."""
+    """Computes a function of a picture tile by tile; the result has the picture's shape."""
     result = torch.empty_like(image_BCHW)
     height, width = image_BCHW.shape[-2:]
     for tile in tiles(height, width, side, halo):

@@ -1,4 +1,4 @@
-"""unfreeze: parts of the prior that are trained beside an adapter, as copies of their own."""
+"""Trains copies of some of the prior's weights together with an adapter."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from texprior.flow.prior import DenoiserNet, Network
 
 
 class Unfrozen(DenoiserAdapter):
-    """An adapter beside trained copies of some of the prior's weights; the prior's own tensors stay as they are.
+    """An adapter together with trained copies of some of the prior's weights.
 
-    It starts as the adapter alone does. ``part`` is ``norms`` (weights and biases of the normalisation layers) or
-    ``last-block`` (all weights of the block that is visited last). Raises ConfigError where there is nothing to
-    unfreeze.
+    The prior's own tensors do not change. Before training, the result is the same as with the adapter alone. ``part``
+    is ``norms`` (weights and biases of the normalisation layers) or ``last-block`` (all weights of the block that is
+    visited last). Raises ConfigError if there is nothing to unfreeze.
     """
 
     def __init__(self, adapter: DenoiserAdapter, denoiser: DenoiserNet, part: str) -> None:
@@ -30,11 +30,11 @@ class Unfrozen(DenoiserAdapter):
         )
 
     def features(self, estimate_BCHW: Tensor) -> Features:
-        """The adapter's."""
+        """Returns the features of the adapter."""
         return self.adapter.features(estimate_BCHW)
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
-        """The adapter on a denoiser that has the copies in the place of the prior's weights."""
+        """Returns the adapted denoiser, with the copies in the place of the prior's weights."""
         steered = _Steered(self.adapter, denoiser, features)
 
         def network(x: Tensor, c_noise: Tensor, condition: Tensor, code: Tensor) -> Tensor:
@@ -45,12 +45,16 @@ class Unfrozen(DenoiserAdapter):
 
 
 class _Steered(nn.Module):
-    """An adapted network as a module whose weights are the denoiser's alone, so that they can be replaced in a call."""
+    """An adapted network as a module that has only the denoiser's weights.
+
+    ``functional_call`` needs such a module to replace these weights in a call.
+    """
 
     def __init__(self, adapter: DenoiserAdapter, denoiser: DenoiserNet, features: Features) -> None:
         super().__init__()
         self.denoiser = denoiser
-        # in a tuple: a network that is the denoiser itself, registered twice, would be left with the copies
+        # A tuple hides the network from nn.Module. The network may be the denoiser itself; registered under two names,
+        # it would keep the copies after functional_call.
         self.networks = (adapter.adapted(denoiser, features),)
 
     def forward(self, x: Tensor, c_noise: Tensor, condition: Tensor, code: Tensor) -> Tensor:
@@ -63,7 +67,7 @@ def _paths(denoiser: DenoiserNet, part: str) -> list[str]:
         missing = "normalisation layer with weights"
     else:
         inside = tuple(f"{path}." for path in list(denoiser.blocks())[-1:])
-        missing = "block whose path is that of a module"
+        missing = "block whose name is the path of a module"
     found = [path for path, _ in denoiser.named_parameters() if path.startswith(inside)]
     if not found:
         raise ConfigError(f"process.unfreeze: {part}: the denoiser has no {missing}")

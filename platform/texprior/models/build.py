@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -18,12 +17,15 @@ from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter
 from texprior.flow.decompose import Decomposer
+from texprior.flow.kinds import ADAPTER, ATTENTION, DECOMPOSITION, DENOISER, ENCODER, PREDICTOR
 from texprior.flow.predict import InitialPredictor
-from texprior.flow.prior import DenoiserNet, SemanticEncoder
+from texprior.flow.prior import AttentionBackend, DenoiserNet, SemanticEncoder
 from texprior.flow.unfreeze import Unfrozen
 from texprior.registry import Registry
+from texprior.runtime.builder import Builder
 from texprior.runtime.identity import program_digest
-from texprior.runtime.session import Session
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,16 @@ class Prior:
     encoder: SemanticEncoder
     decomposition: Decomposer
     scale: float
+    """The texture's standard deviation, in units of the picture; the diffused layer is divided by it."""
     folder: Path
     sha256: str
+    """The hash of its weights file; empty for a prior with initial weights."""
 
     def describe(self, experiment: Experiment) -> Experiment:
-        """An experiment of Stage II as it is on this prior: the parts of Stage I are the prior's own, and so is what
-        was done to the condition that it was trained with."""
+        """Returns an experiment of Stage II with the prior's own settings in place of its settings of Stage I.
+
+        These are the decomposition, net S, the denoiser, and what the prior's training did to the condition.
+        """
         parts = ("decomposition", "match_texture_std", "encoder", "denoiser")
         own = {part: getattr(self.experiment, part) for part in parts}
         condition = self.experiment.diffusion.model_dump(include={"condition_noise", "condition_blur", "alpha_max"})
@@ -60,33 +66,55 @@ class Model:
     registry: Registry
 
 
-def to_device(module: Any, device: torch.device) -> Any:
-    """A network on its device, with the channels last, which convolutions are faster with."""
-    if not isinstance(module, nn.Module):
-        return module
-    return module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def to_device(module: T, device: torch.device) -> T:
+    """Moves a network to a device, with its channels last. What is no network is returned as it is."""
+    if isinstance(module, nn.Module):
+        # channels_last makes convolutions about a third faster on the CPU, and uses tensor cores on a GPU
+        module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module
 
 
-def build_prior(session: Session, scale: float, folder: Path) -> Prior:
-    """A prior with initial weights."""
-    encoder = to_device(session.build("encoder"), session.device)
-    network = session.build("denoiser", code_width=encoder.width, attention=build_attention(session))
-    require_grid(session.experiment.sampling, network)
+def build_prior(builder: Builder, scale: float, folder: Path) -> Prior:
+    """Builds a prior with initial weights. Raises ConfigError if tile and halo do not fit its networks."""
+    experiment, device = builder.experiment, builder.device
+    encoder = to_device(builder.build(ENCODER), device)
+    network = builder.build(DENOISER, code_width=encoder.width, attention=build_attention(builder))
+    require_grid(experiment.sampling, network)
     return Prior(
-        session.experiment,
-        to_device(network, session.device),
-        encoder,
-        session.build("decomposition"),
-        scale,
-        folder,
-        sha256="",
+        experiment, to_device(network, device), encoder, builder.build(DECOMPOSITION), scale, folder, sha256=""
     )
 
 
-def require_grid(settings: Sampling, network: DenoiserNet, predictor: InitialPredictor | None = None) -> None:
-    """A tile's grid must be the whole picture's: tile and halo are multiples of every network's coarsest stride.
+def build_predictor(builder: Builder) -> InitialPredictor:
+    """Builds an initial predictor with initial weights."""
+    return to_device(builder.build(PREDICTOR), builder.device)
 
-    Raises ConfigError where they are not.
+
+def build_adapter(builder: Builder, prior: Prior) -> DenoiserAdapter:
+    """Builds an adapter with initial weights for the prior's denoiser.
+
+    Raises ConfigError if the adapter cannot work on this denoiser.
+    """
+    adapter = builder.build(ADAPTER, denoiser=prior.network)
+    unfreeze = builder.experiment.process.unfreeze
+    whole = adapter if unfreeze == "none" else Unfrozen(adapter, prior.network, unfreeze)
+    return to_device(whole, builder.device)
+
+
+def build_attention(builder: Builder) -> AttentionBackend:
+    """Builds the attention backend and tries it on the device. Raises ConfigError if it does not work there."""
+    backend = builder.build(ATTENTION)
+    reason = backend.available(builder.device, torch.float32)
+    if reason:
+        name = builder.experiment.attention.name
+        raise ConfigError(f"attention: '{name}' does not work on {builder.device}: {reason}")
+    return backend
+
+
+def require_grid(settings: Sampling, network: DenoiserNet, predictor: InitialPredictor | None = None) -> None:
+    """Raises ConfigError unless tile and halo are multiples of every network's coarsest stride.
+
+    Only then is the grid of a tile the grid of the whole picture.
     """
     strides = {"denoiser": max(block.stride for block in network.blocks().values())}
     strides |= {"predictor": predictor.stride} if predictor is not None else {}
@@ -98,38 +126,19 @@ def require_grid(settings: Sampling, network: DenoiserNet, predictor: InitialPre
             )
 
 
-def build_attention(session: Session) -> Any:
-    """The attention backend, after it was tried on the session's device. Raises ConfigError where it does not work."""
-    backend = session.build("attention")
-    reason = backend.available(session.device, torch.float32)
-    if reason:
-        name = session.experiment.attention.name
-        raise ConfigError(f"attention: '{name}' does not work on {session.device}: {reason}")
-    return backend
+def with_structure_cache(prior: Prior, registry: Registry, folder: Path, room_mb: int) -> Prior:
+    """Returns the prior with the structures of its decomposition kept on disk, if that is tagged slow.
 
-
-def build_adapter(session: Session, prior: Prior) -> DenoiserAdapter:
-    """An adapter with initial weights for the prior's denoiser. Raises ConfigError where they do not go together."""
-    adapter: DenoiserAdapter = session.build("adapter", denoiser=prior.network)
-    unfreeze = session.experiment.process.unfreeze
-    return to_device(adapter if unfreeze == "none" else Unfrozen(adapter, prior.network, unfreeze), session.device)  # type: ignore[no-any-return]
-
-
-def with_structure_cache(session: Session, prior: Prior) -> Prior:
-    """The prior with the structures of its decomposition kept on disk if that is tagged slow; else as it is.
-
-    The folder is ``TEXPRIOR_CACHE``, or ``cache`` beside the session's training folders; ``data.disk_cache_mb`` bounds
-    it, and 0 turns it off.
+    The files are in ``structures`` below ``folder`` and take at most ``room_mb``; 0 keeps none.
     """
-    ref, room_mb = prior.experiment.decomposition, session.experiment.data.disk_cache_mb
-    entry = session.registry.find("decomposition", ref.name)
+    ref = prior.experiment.decomposition
+    entry = registry.find("decomposition", ref.name)
     if SLOW not in entry.component.tags or not room_mb:
         return prior
-    root = Path(os.environ.get("TEXPRIOR_CACHE") or session.root / "cache")
-    cache = StructureCache(root / "structures", room_mb * 2**20)
+    cache = StructureCache(folder / "structures", room_mb * 2**20)
     about = {
         "decomposition": entry.qualified,
-        "options": session.registry.options_of("decomposition", ref).model_dump(mode="json"),
+        "options": registry.options_of("decomposition", ref).model_dump(mode="json"),
     }
     identity = json.dumps(
         [VERSION, about, entry.plugin.version, program_digest(entry), torch.__version__], sort_keys=True
@@ -138,5 +147,5 @@ def with_structure_cache(session: Session, prior: Prior) -> Prior:
 
 
 def count_parameters(network: nn.Module, trainable_only: bool = False) -> int:
-    """Number of parameters."""
+    """Counts the parameters of a network."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad or not trainable_only)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,9 @@ from texprior.config.schema import Experiment
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.predict import InitialPredictor
-from texprior.models.build import Model, Prior, build_adapter, build_prior, require_grid, to_device
+from texprior.models.build import Model, Prior, build_adapter, build_predictor, build_prior, require_grid
 from texprior.registry import Registry
-from texprior.runtime.session import Session
+from texprior.runtime.builder import Builder
 from texprior.store import about_tensors, load_tensors, require_folder, save_tensors, sha256, write_atomically
 
 CONFIG, PRIOR, PREDICTOR, ADAPTER, CARD = (
@@ -30,78 +32,99 @@ CONFIG, PRIOR, PREDICTOR, ADAPTER, CARD = (
 def save_prior(
     folder: Path, experiment: Experiment, weights: dict[str, Tensor], about: dict[str, Any], card: str
 ) -> None:
-    """Writes a prior's folder; the weights come last, so that a folder with weights is whole."""
+    """Writes a prior's folder. The weights come last, so that a folder with weights is complete."""
     _save_texts(folder, experiment, card)
     save_tensors(folder / PRIOR, weights, about)
 
 
-def load_prior(folder: Path, registry: Registry, session: Session | None = None) -> Prior:
-    """A trained prior, frozen. Raises ConfigError where the folder is no prior."""
+def load_prior(folder: Path, here: Builder) -> Prior:
+    """Loads a trained prior, frozen. Raises ConfigError if the folder holds no prior.
+
+    ``here`` gives the registry, and the device and attention backend in use; the rest is the folder's own.
+    """
     require_folder(folder, "prior", CONFIG, PRIOR)
-    inner = _session_of(folder, registry, session)
     weights, about = load_tensors(folder / PRIOR)
-    prior = build_prior(inner, float(about["scale"]), folder)
-    _load(prior.network, weights, folder)
-    return Prior(
-        inner.experiment, prior.network, prior.encoder, prior.decomposition, prior.scale, folder, sha256(folder / PRIOR)
-    )
+    prior = build_prior(folder_builder(folder, here.registry, here), float(about["scale"]), folder)
+    _load_weights(prior.network, weights, folder)
+    return replace(prior, sha256=sha256(folder / PRIOR))
 
 
 def save_predictor(folder: Path, experiment: Experiment, weights: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Writes a predictor's folder, which models copy it from."""
+    """Writes a predictor's folder. A model's folder gets a copy of its weights."""
     write_atomically(folder / CONFIG, experiment.to_yaml().encode())
     save_tensors(folder / PREDICTOR, weights, about)
 
 
-def load_predictor(folder: Path, session: Session) -> InitialPredictor:
-    """A trained predictor, frozen."""
+def load_predictor(folder: Path, builder: Builder) -> InitialPredictor:
+    """Loads a trained predictor, frozen: the network of the builder's experiment with the folder's weights."""
     require_folder(folder, "predictor", CONFIG, PREDICTOR)
-    predictor: InitialPredictor = to_device(session.build("predictor"), session.device)
-    _load(predictor, load_tensors(folder / PREDICTOR)[0], folder)
+    predictor = build_predictor(builder)
+    _load_weights(predictor, load_tensors(folder / PREDICTOR)[0], folder)
     return predictor
 
 
 def save_model(
     folder: Path, experiment: Experiment, adapter: dict[str, Tensor], predictor: Path, about: dict[str, Any], card: str
 ) -> None:
-    """Writes a model's folder; the adapter comes last, so that a folder with an adapter is whole."""
+    """Writes a model's folder. The adapter comes last, so that a folder with an adapter is complete."""
     _save_texts(folder, experiment, card)
     write_atomically(folder / PREDICTOR, (predictor / PREDICTOR).read_bytes())
     save_tensors(folder / ADAPTER, adapter, about)
 
 
-def load_model(folder: Path, registry: Registry, prior: Path | None = None, session: Session | None = None) -> Model:
-    """A trained model on its prior. Raises ConfigError where the prior is missing or is another one."""
+def load_model(folder: Path, here: Builder, prior: Path | None = None) -> Model:
+    """Loads a trained model on its prior, frozen.
+
+    ``here`` gives the registry, the device and attention backend in use, and the tiles that will be sampled. ``prior``
+    is the folder of its prior, if that was moved. Raises ConfigError if the prior is missing or is another one.
+    """
+    # the prior, by content
     require_folder(folder, "model", CONFIG, PREDICTOR, ADAPTER)
-    inner = _session_of(folder, registry, session)
     weights, about = load_tensors(folder / ADAPTER)
-    loaded = load_prior(_prior_of(folder, about, prior), registry, session)
+    loaded = load_prior(_prior_of(folder, about, prior), here)
     if loaded.sha256 != about["prior_sha256"]:
         raise ConfigError(
             f"model {folder}: it was trained on the prior with sha256 {about['prior_sha256'][:16]}..., "
             f"but {loaded.folder} has {loaded.sha256[:16]}...; name the right one with --prior"
         )
-    adapter = build_adapter(inner, loaded)
-    _load(adapter, weights, folder)
-    process, predictor = Process(float(about["residual_scale"])), load_predictor(folder, inner)
-    require_grid((session or inner).experiment.sampling, loaded.network, predictor)
-    return Model(inner.experiment, loaded, predictor, adapter, process, folder, registry)
+
+    # the model's own networks
+    own = folder_builder(folder, here.registry, here)
+    adapter = build_adapter(own, loaded)
+    _load_weights(adapter, weights, folder)
+    predictor = load_predictor(folder, own)
+    require_grid(here.experiment.sampling, loaded.network, predictor)
+    process = Process(float(about["residual_scale"]))
+    return Model(own.experiment, loaded, predictor, adapter, process, folder, here.registry)
 
 
-def identify_model(folder: Path, session: Session) -> tuple[Experiment, Path, list[str]]:
-    """A model's experiment, its prior's folder, and what its networks are by content; builds none of them.
+def identify_model(folder: Path, here: Builder) -> tuple[Experiment, Path, list[str]]:
+    """Returns a model's experiment, its prior's folder, and the hashes of its weights; builds no network.
 
-    Raises ConfigError where the folder is no model, or its prior is missing.
+    Raises ConfigError if the folder holds no model, or its prior is missing.
     """
     require_folder(folder, "model", CONFIG, PREDICTOR, ADAPTER)
-    experiment = _session_of(folder, session.registry, session).experiment
     about = about_tensors(folder / ADAPTER)
     weights = [*(sha256(folder / name) for name in (PREDICTOR, ADAPTER)), str(about["prior_sha256"])]
-    return experiment, _prior_of(folder, about, None), weights
+    return folder_builder(folder, here.registry, here).experiment, _prior_of(folder, about, None), weights
 
 
-def _prior_of(folder: Path, about: dict[str, Any], given: Path | None) -> Path:
-    """The prior's folder: the one given, the one recorded, or one beside the model with the right content."""
+def folder_builder(folder: Path, registry: Registry, here: Builder | None = None) -> Builder:
+    """Returns a builder of the experiment in a folder, on the device and with the attention backend of ``here``.
+
+    Without ``here`` both are the folder's own. Raises ConfigError if the experiment cannot be read or resolved.
+    """
+    try:
+        data = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{folder / CONFIG}: cannot be read ({error})") from None
+    if here is not None and isinstance(data, dict):
+        data |= {"device": here.experiment.device, "attention": here.experiment.attention.model_dump()}
+    return Builder(resolve(data, registry, source=str(folder / CONFIG)), registry)
+
+
+def _prior_of(folder: Path, about: Mapping[str, Any], given: Path | None) -> Path:
+    """The prior's folder: the one given, the one recorded, or one next to the model with the right content."""
     if given is not None:
         return given
     recorded = (folder / str(about["prior_path"])).resolve()
@@ -116,18 +139,7 @@ def _prior_of(folder: Path, about: dict[str, Any], given: Path | None) -> Path:
     )
 
 
-def _session_of(folder: Path, registry: Registry, session: Session | None) -> Session:
-    """A session for what a folder holds: its own experiment, on the device in use."""
-    try:
-        data = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{folder / CONFIG}: cannot be read ({error})") from None
-    if session is not None and isinstance(data, dict):
-        data |= {"device": session.experiment.device, "attention": session.experiment.attention.model_dump()}
-    return Session(resolve(data, registry, source=str(folder / CONFIG)), registry)
-
-
-def _load(network: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
+def _load_weights(network: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
     try:
         network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     except RuntimeError as error:
@@ -143,7 +155,7 @@ def _save_texts(folder: Path, experiment: Experiment, card: str) -> None:
 
 
 def put_section(card: Path, title: str, text: str) -> None:
-    """Adds a section to a card, or replaces the one of the same title; what follows and precedes stays."""
+    """Adds a section to a card, or replaces the section of the same title. The rest of the card stays as it is."""
     heading = f"## {title}\n"
     old = card.read_text(encoding="utf-8") if card.is_file() else ""
     before, found, after = old.partition(heading)

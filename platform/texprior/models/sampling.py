@@ -9,14 +9,14 @@ from torch import Tensor
 from texprior.config.schema import Diffusion, Sampling
 from texprior.diffusion import sigmas
 from texprior.errors import ConfigError
+from texprior.flow.kinds import SAMPLER
 from texprior.flow.sample import LayerSampler
 from texprior.models.build import Model
 
 
 def sampler_of(model: Model, settings: Sampling) -> LayerSampler:
-    """The sampler that the settings name."""
-    sampler: LayerSampler = model.registry.build("sampler", settings.sampler)
-    return sampler
+    """Builds the sampler that the settings name."""
+    return model.registry.build(SAMPLER, settings.sampler)
 
 
 _SPACINGS: Mapping[str, sigmas.Spacing] = {"linspace": sigmas.linspace, "trailing": sigmas.trailing}

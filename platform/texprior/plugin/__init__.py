@@ -1,12 +1,13 @@
-"""The plugin author's whole surface: hooks, component records, Options, Tune, Ref, Kind, Weights, API.
+"""Defines everything that a plugin author imports: hooks, component records, Options, Tune, Ref, Kind, Weights, API.
 
-This package imports no torch, so that listing, validating and ``--help`` stay instant. A plugin's entry module imports
-only this package; its implementations, named by ``impl``, are imported on first use.
+This package does not import torch, so that listing, validating and ``--help`` stay fast. A plugin's entry module should
+import only this package. The platform imports an implementation (the record's ``impl``) when it is first used.
 
 - ``records``: the component records that a plugin's hooks return, one class for each kind
 - ``options``: ``Options``, the base class of a component's options, and ``Tune``
 - ``hooks``: the hook of each kind, and the markers ``hookspec`` and ``hookimpl``
 - ``references``: how an experiment and a component's options name components
+- ``typed_kind``: a kind together with the type of its implementations
 """
 
 from texprior.plugin.hooks import GROUP, HOOK_OF_KIND, KINDS, Hooks, hookimpl, hookspec

@@ -1,4 +1,4 @@
-"""The hooks of a plugin: one for each kind of component."""
+"""Defines the hooks of a plugin: one for each kind of component."""
 
 from __future__ import annotations
 
@@ -22,71 +22,76 @@ from texprior.plugin.records import (
 )
 
 GROUP = "texprior"
-"""The entry-point group, and the name of the pluggy project."""
+"""The name of the entry-point group and of the pluggy project."""
 
 
 hookspec = pluggy.HookspecMarker(GROUP)
+"""Marks the specification of a hook; only the platform uses it."""
 
 
 hookimpl = pluggy.HookimplMarker(GROUP)
+"""Marks a plugin's function as the implementation of a hook."""
 
 
 class Hooks:
-    """One hook per kind; each returns the component records of a plugin."""
+    """The specifications of all hooks, one per kind; each hook returns a list of component records.
+
+    Pluggy reads these methods to know the hooks, and never calls them.
+    """
 
     @hookspec
     def texprior_degradations(self) -> Sequence[Degradation]:
-        """Degradations."""
+        """Returns the plugin's degradations."""
         raise AssertionError("a specification is never called")
 
     @hookspec
     def texprior_decompositions(self) -> Sequence[Decomposition]:
-        """Structure-texture decompositions."""
+        """Returns the plugin's structure-texture decompositions."""
         raise AssertionError("a specification is never called")
 
     @hookspec
     def texprior_encoders(self) -> Sequence[Encoder]:
-        """Frozen semantic encoders (net S)."""
+        """Returns the plugin's frozen semantic encoders (net S)."""
         raise AssertionError("a specification is never called")
 
     @hookspec
     def texprior_denoisers(self) -> Sequence[Denoiser]:
-        """Denoising networks."""
+        """Returns the plugin's denoising networks."""
         raise AssertionError("a specification is never called")
 
     @hookspec
     def texprior_predictors(self) -> Sequence[Predictor]:
-        """Initial predictors."""
+        """Returns the plugin's initial predictors."""
         raise AssertionError("a specification is never called")
 
     @hookspec
     def texprior_adapters(self) -> Sequence[Adapter]:
-        """Adapters of a frozen denoiser."""
+        """Returns the plugin's adapters of a frozen denoiser."""
         raise AssertionError("a specification is never called")
 
     @hookspec
     def texprior_samplers(self) -> Sequence[Sampler]:
-        """Samplers."""
+        """Returns the plugin's samplers."""
         raise AssertionError("a specification is never called")
 
     @hookspec
     def texprior_metrics(self) -> Sequence[Metric]:
-        """Metrics of image quality."""
+        """Returns the plugin's metrics of image quality."""
         raise AssertionError("a specification is never called")
 
     @hookspec
     def texprior_datasets(self) -> Sequence[Dataset]:
-        """Data sets."""
+        """Returns the plugin's data sets."""
         raise AssertionError("a specification is never called")
 
     @hookspec
     def texprior_attentions(self) -> Sequence[Attention]:
-        """Attention backends."""
+        """Returns the plugin's attention backends."""
         raise AssertionError("a specification is never called")
 
     @hookspec
     def texprior_events(self) -> Sequence[Events]:
-        """Observers of runs, such as trackers."""
+        """Returns the plugin's observers of runs, such as trackers."""
         raise AssertionError("a specification is never called")
 
 
@@ -103,6 +108,8 @@ HOOK_OF_KIND: dict[str, tuple[str, type[Component]]] = {
     "attention": ("texprior_attentions", Attention),
     "events": ("texprior_events", Events),
 }
+"""Kind -> name of its hook and class of its records."""
 
 
 KINDS = tuple(HOOK_OF_KIND)
+"""The names of all kinds of components."""

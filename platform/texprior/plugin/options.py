@@ -1,4 +1,4 @@
-"""The base class of a component's options, and ``Tune``, which marks what a sweep searches."""
+"""Defines the base class of a component's options, and ``Tune``, which marks options for sweeps."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Options(BaseModel):
-    """Base of every component's options: unknown fields are errors, values are frozen.
+    """The base class of every component's options: unknown fields are errors, and values are frozen.
 
-    ``Annotated[int, Field(ge=1, le=64, description="..."), Tune()]`` is at once validation,
-    documentation, the command line's help and the search space.
+    One annotation, ``Annotated[int, Field(ge=1, le=64, description="..."), Tune()]``, is used for validation,
+    documentation, the help of the command line, and the search space of a sweep.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
@@ -21,8 +21,8 @@ class Options(BaseModel):
 class Tune:
     """Marks an option as part of the default search space.
 
-    Bounds that are not given come from the field's own ``ge``/``le``; ``bool`` and ``Literal``
-    fields are searched over all their values. ``log`` searches the logarithm, ``step`` a grid.
+    If you give no bounds, the field's own ``ge`` and ``le`` are used. A sweep searches ``bool`` and ``Literal`` fields
+    over all their values. ``log`` searches on a logarithmic scale, ``step`` on a grid.
     """
 
     low: float | None = None

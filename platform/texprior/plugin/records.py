@@ -1,4 +1,4 @@
-"""The records by which a plugin declares its components: one class for each kind."""
+"""Defines the records with which a plugin declares its components: one class for each kind."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import ClassVar, Literal
 from texprior.plugin.options import Options
 
 API = 1
-"""The contract's number. A component that asks for a larger one is reported as incompatible."""
+"""The version of the plugin contract. A plugin with a component that needs a larger one is reported as incompatible.
+
+It only grows, so that components of older contracts are still accepted.
+"""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Third-party parameters that a component needs, found by content and never fetched unasked.
+    """Third-party weights that a component needs; found by content, and downloaded only if the user asks.
 
-    ``tensors_sha256`` is the hash of the tensors themselves (see ``texprior.weights``), so that a
-    file may change its container but not its content. ``packaged`` is a path inside the plugin's
-    package (``package:relative/path``) where the file ships with it. ``convert``
-    (``package.module:function``, name -> tensor to the same) makes what is kept of the official
-    files' tensors, where they differ.
+    ``tensors_sha256`` is the hash of the tensors themselves (see ``texprior.weights``), so the file format may change,
+    but not the content. If the file ships with the plugin, ``packaged`` is its path inside the plugin's package
+    (``package:relative/path``). If the stored tensors differ from those of the official files, ``convert``
+    (``package.module:function``) converts the official ones; its argument and its result are dicts name -> tensor.
     """
 
     name: str
@@ -36,7 +38,7 @@ class Weights:
 class Component:
     """A component as its plugin declares it. ``impl`` is ``"package.module:Class"``.
 
-    ``requires`` names the packages that it imports and texprior does not bring, such as ``timm``.
+    ``requires`` names the packages that the component imports but texprior does not install, such as ``timm``.
     """
 
     kind: ClassVar[str]
@@ -62,7 +64,7 @@ class Degradation(Component):
 class Decomposition(Component):
     """Splits a picture into structure and texture. Contract: ``texprior.flow.decompose.Decomposer``.
 
-    ``strength`` names the option whose growth moves energy from the structure to the texture.
+    ``strength`` is the name of an option. Larger values of it must move energy from the structure to the texture.
     """
 
     kind: ClassVar[str] = "decomposition"
@@ -71,21 +73,21 @@ class Decomposition(Component):
 
 @dataclass(frozen=True)
 class Encoder(Component):
-    """The frozen net S. Contract: ``texprior.flow.prior.SemanticEncoder``."""
+    """Computes the semantic code of a picture (the frozen net S). Contract: ``texprior.flow.prior.SemanticEncoder``."""
 
     kind: ClassVar[str] = "encoder"
 
 
 @dataclass(frozen=True)
 class Denoiser(Component):
-    """The prior's network. Contract: ``texprior.flow.prior.DenoiserNet``."""
+    """Estimates the clean layer (the prior's network). Contract: ``texprior.flow.prior.DenoiserNet``."""
 
     kind: ClassVar[str] = "denoiser"
 
 
 @dataclass(frozen=True)
 class Predictor(Component):
-    """The initial predictor. Contract: ``texprior.flow.predict.InitialPredictor``."""
+    """Makes the initial estimate of the clean picture. Contract: ``texprior.flow.predict.InitialPredictor``."""
 
     kind: ClassVar[str] = "predictor"
 
@@ -94,7 +96,7 @@ class Predictor(Component):
 class Adapter(Component):
     """Steers a frozen denoiser. Contract: ``texprior.flow.adapt.DenoiserAdapter``.
 
-    ``identity`` declares what the adapted output is at initialisation: ``bitwise`` the prior's,
+    ``identity`` declares how the adapted output compares with the prior's at initialisation: ``bitwise`` the same,
     ``close`` to it (1e-6), or ``no`` promise.
     """
 
@@ -104,9 +106,9 @@ class Adapter(Component):
 
 @dataclass(frozen=True)
 class Sampler(Component):
-    """Solves from noise to a layer. Contract: ``texprior.flow.sample.LayerSampler``.
+    """Turns noise into a layer. Contract: ``texprior.flow.sample.LayerSampler``.
 
-    ``order`` is the global order of its deterministic form in the step size.
+    ``order`` is the global order of convergence, in the step size, of the sampler's deterministic form.
     """
 
     kind: ClassVar[str] = "sampler"
@@ -117,8 +119,8 @@ class Sampler(Component):
 class Metric(Component):
     """Scores pictures. Contract: ``texprior.flow.measure.ImageMetric``, or ``SetMetric`` there for scope ``set``.
 
-    ``better`` is the direction: ``higher``, ``lower``, or ``one`` (closest to 1). ``scope`` is
-    ``image`` (a score per image) or ``set`` (one for a set of images).
+    ``better`` is the direction: ``higher``, ``lower``, or ``one`` (closest to 1). ``reference`` is whether the metric
+    needs the clean picture. ``scope`` is ``image`` (one score per image) or ``set`` (one score for a set of images).
     """
 
     kind: ClassVar[str] = "metric"
@@ -129,7 +131,7 @@ class Metric(Component):
 
 @dataclass(frozen=True)
 class Dataset(Component):
-    """Named pictures in splits. Contract: ``texprior.flow.image.PictureSet``."""
+    """Lists and loads named pictures in splits. Contract: ``texprior.flow.image.PictureSet``."""
 
     kind: ClassVar[str] = "dataset"
     licence: str = ""
@@ -137,7 +139,7 @@ class Dataset(Component):
 
 @dataclass(frozen=True)
 class Attention(Component):
-    """A backend of attention. Contract: ``texprior.flow.prior.AttentionBackend``."""
+    """Computes attention. Contract: ``texprior.flow.prior.AttentionBackend``."""
 
     kind: ClassVar[str] = "attention"
 

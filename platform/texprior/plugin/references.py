@@ -1,7 +1,7 @@
-"""How components are named: ``Ref``, the mark ``Kind``, and where a model holds them. Imports no plugin.
+"""Defines how components are named, with ``Ref`` and ``Kind``, and finds the names in a model. Imports no plugin.
 
-An experiment's fields and a component's own options name components in the same way, so that both are resolved,
-built, recorded and merged by the same few functions.
+An experiment's fields and a component's own options name components in the same way, so that the same few functions
+resolve, build, record and merge both.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pydantic.fields import FieldInfo
 
 
 class Ref(BaseModel):
-    """A component as an experiment names it: ``cga``, or a one-key mapping ``{cga: {width: 32}}``.
+    """A reference to a component: its name ``cga``, or a mapping with one key ``{cga: {width: 32}}``.
 
-    The name may be qualified by its distribution: ``acme-rain/rain``. It is written back in the
+    The name may include the component's distribution: ``acme-rain/rain``. A reference is always written back in the
     mapping form, so that ``adapter.cga.width`` is the path of an option everywhere.
     """
 
@@ -30,6 +30,7 @@ class Ref(BaseModel):
     def _from_name_or_mapping(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"name": value}
+        # Ref(name=..., options=...) in Python arrives here too, as a mapping of Ref's own fields
         if isinstance(value, dict) and isinstance(value.get("name"), str) and value.keys() <= {"name", "options"}:
             return value
         if isinstance(value, dict) and len(value) == 1:
@@ -49,25 +50,26 @@ class Ref(BaseModel):
 class Kind:
     """Marks a field as a component of a kind: ``Annotated[Ref, Kind("degradation")]``.
 
-    The field is a ``Ref``, a ``list[Ref]``, or either of them or None. It stands in a section of the experiment or in
-    the options of another component, whose implementation is then given what was built, under the field's name.
+    The field's type is ``Ref`` or ``list[Ref]``, and may allow None. The field is in a section of the experiment, or in
+    the options of another component. In the second case, the other component's implementation gets the built component
+    as an argument with the field's name.
     """
 
     name: str
 
 
 def kind_of(info: FieldInfo | None) -> str:
-    """The kind that a field is marked with; empty where it is no component."""
+    """Returns the kind that a field is marked with; empty if it does not name a component."""
     return next((m.name for m in info.metadata if isinstance(m, Kind)), "") if info else ""
 
 
 def kinds_of(model: type[BaseModel]) -> dict[str, str]:
-    """Field -> kind, of the fields that name components."""
+    """Returns field -> kind for the fields that name components."""
     return {name: kind for name, info in model.model_fields.items() if (kind := kind_of(info))}
 
 
 def refs_of(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, Ref]]:
-    """(dotted path, kind, reference) of every component that a model and the models inside it name."""
+    """Yields (dotted path, kind, reference) for every component that a model and its nested models name."""
     kinds = kinds_of(type(section))
     for name in type(section).model_fields:
         value, path = getattr(section, name), f"{prefix}{name}"
@@ -79,14 +81,14 @@ def refs_of(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, Re
 
 
 def check_references(options: type[BaseModel], kinds: Container[str], inside: str = "") -> str:
-    """What is wrong with the components that a component's options name, in a sentence; empty where nothing is."""
+    """Returns what is wrong with the component fields of a component's options; empty if nothing is."""
     for name, info in options.model_fields.items():
         kind, option = kind_of(info), f"option '{inside}{name}'"
         inner = [t for t in _types(info.annotation) if isinstance(t, type) and issubclass(t, BaseModel)]
         if kind and kind not in kinds:
             return f"{option} is marked with the unknown kind '{kind}'"
         if kind and inside:
-            return f"{option} names a component; that belongs into the component's own options, not into a part of them"
+            return f"{option} names a component inside a nested model; declare it in the component's own options"
         if Ref in inner and not kind:
             return f"{option} names a component; mark it with its kind: Annotated[Ref, Kind('degradation')]"
         for model in inner:

@@ -1,4 +1,7 @@
-"""Loading plugins: what a distribution, a module or a single file gives, whole or not at all. Imports no torch."""
+"""Loads plugins from distributions, modules and single files. Imports no torch.
+
+Either all components of a plugin are loaded, or none.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +26,21 @@ from texprior.plugin.references import check_references
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
 _IMPL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+# The section of texprior's entry points in a distribution's entry_points.txt.
 _SECTION = re.compile(rf"^\[{GROUP}\]", re.MULTILINE)
 
 
 class _IncompatibleError(PluginError):
-    """The plugin asks for a newer contract, or for another texprior."""
+    """Raised for a plugin that needs a newer contract, or another version of texprior."""
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """What a distribution (or a single file) gave, and how loading it went.
+    """The components of a distribution, module or single file, and whether loading them succeeded.
 
-    ``version`` is the distribution's; of a file or module it is the hash of its content, ``unversioned`` where it has
-    none. ``file`` is the single file, which another process can be given with ``--plugin``.
+    ``version`` is the distribution's version. For a file or module it is the hash of the content, or ``unversioned`` if
+    there is no file to hash. ``file`` is the path of a single-file plugin, which you can pass to another process with
+    ``--plugin``.
     """
 
     distribution: str
@@ -47,17 +52,21 @@ class Plugin:
 
     @property
     def installed(self) -> bool:
-        """Whether it is a distribution; a file or module that was registered has no version, but a hash."""
+        """Whether the plugin is an installed distribution, and not a file or module that was registered."""
+        # only registered files and modules have these versions
         return not self.version.startswith("sha256-") and self.version != "unversioned"
 
 
 def canonical(name: str) -> str:
-    """A distribution's normalised name (PEP 503)."""
+    """Returns a distribution's name in normalised form (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
 def installed_plugins(disabled: Iterable[str] = ()) -> list[Plugin]:
-    """Every distribution with entry points in the group, by name. Those in ``disabled`` are not imported."""
+    """Loads every distribution that has texprior entry points, sorted by name.
+
+    Distributions in ``disabled`` are listed but not imported.
+    """
     found: dict[str, Plugin] = {}
     off = {canonical(name) for name in disabled if name.strip()}
     for distribution in distributions():
@@ -68,13 +77,13 @@ def installed_plugins(disabled: Iterable[str] = ()) -> list[Plugin]:
 
 
 def plugin_of_file(path: Path) -> Plugin:
-    """The plugin that is a single file."""
+    """Loads the plugin in a single file."""
     file = path.resolve()
     return _load(canonical(path.stem), _sha256([file]), lambda: [_import_file(file)], str(file))
 
 
 def plugin_of_module(module: ModuleType) -> Plugin:
-    """The plugin that is a module, such as one of a notebook."""
+    """Loads the plugin in a module, such as a module made in a notebook."""
     files = _files_of(module)
     alone = str(files[0]) if len(files) == 1 and not hasattr(module, "__path__") else ""
     version = _sha256(files) if files else "unversioned"
@@ -82,15 +91,20 @@ def plugin_of_module(module: ModuleType) -> Plugin:
 
 
 def _of_distribution(distribution: Distribution, disabled: set[str], seen: Iterable[str]) -> Plugin | None:
-    """None for what gives no plugin, and for a second copy further down the path, which Python would not import."""
+    """Loads the plugin of a distribution; returns None if it has none.
+
+    Also returns None for a second copy further down the path, which Python would not import.
+    """
     try:
-        points = {p.value: p for p in distribution.entry_points if p.group == GROUP}  # two names of one module are one
+        # by value: two entry points that name the same module must not register it twice
+        points = {p.value: p for p in distribution.entry_points if p.group == GROUP}
         if not points:
             return None
         metadata = distribution.metadata
         name, version = canonical(metadata["Name"]), str(metadata["Version"] or "0")
         requires = [str(text) for text in metadata.get_all("Requires-Dist") or []]
-    except Exception as error:  # a damaged installation: it is told where it would have been a plugin
+    # metadata of a damaged installation can raise anything; report it if the distribution would have been a plugin
+    except Exception as error:
         return _damaged(distribution, error, seen)
     if name in seen:
         return None
@@ -100,7 +114,8 @@ def _of_distribution(distribution: Distribution, disabled: set[str], seen: Itera
 
 
 def _damaged(distribution: Distribution, error: Exception, seen: Iterable[str]) -> Plugin | None:
-    """A distribution by the name of its folder, as its metadata say none."""
+    """Reports a damaged plugin by the name of its folder; returns None if it was no plugin."""
+    # a private attribute: the metadata cannot be read, and importlib.metadata has no public way to get the folder
     folder = Path(getattr(distribution, "_path", "")).stem
     name, _, version = folder.partition("-")
     with contextlib.suppress(Exception):
@@ -118,8 +133,9 @@ def _import_points(points: Iterable[EntryPoint], requires: Iterable[str]) -> lis
 
 
 def _is_unmet(text: str) -> bool:
-    """Whether it is a requirement on texprior that does not hold here."""
-    if not text.lower().startswith(GROUP):  # packaging is imported for its own requirements alone
+    """Returns whether this is a requirement on texprior that the running version does not meet."""
+    # check the name first, so that most plugins load without importing packaging
+    if not text.lower().startswith(GROUP):
         return False
     from packaging.requirements import Requirement
 
@@ -130,7 +146,7 @@ def _is_unmet(text: str) -> bool:
 
 
 def _load(name: str, version: str, modules: Callable[[], list[Any]], file: str = "") -> Plugin:
-    """All of a distribution's components, or none and the reason."""
+    """Loads all components of a plugin, or none of them and the reason."""
     try:
         manager = pluggy.PluginManager(GROUP)
         manager.add_hookspecs(Hooks)
@@ -141,14 +157,15 @@ def _load(name: str, version: str, modules: Callable[[], list[Any]], file: str =
         components = tuple(_collect(manager))
     except _IncompatibleError as error:
         return Plugin(name, version, "incompatible", str(error), file=file)
-    except (Exception, SystemExit) as error:  # whatever a stranger's module raises must not stop the others
+    # a third-party module can raise anything, even SystemExit; this must not stop the other plugins
+    except (Exception, SystemExit) as error:
         reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         return Plugin(name, version, "failed", reason, file=file)
     return Plugin(name, version, "loaded", components=components, file=file)
 
 
 def _refuse_unmarked(module: Any) -> None:
-    """A hook without its mark would be passed over in silence."""
+    """Raises PluginError for a hook function without ``@hookimpl``, which pluggy would ignore silently."""
     hooks = {hook for hook, _ in HOOK_OF_KIND.values()}
     for name, value in vars(module).items() if isinstance(module, ModuleType) else ():
         if name in hooks and callable(value) and not hasattr(value, f"{GROUP}_impl"):
@@ -156,10 +173,11 @@ def _refuse_unmarked(module: Any) -> None:
 
 
 def _collect(manager: pluggy.PluginManager) -> Iterator[Component]:
-    """The components of every hook implementation, each called by itself: one that raises is known by its plugin."""
+    """Yields the components of every hook implementation, after checking them."""
     seen: set[tuple[str, str]] = set()
     implemented = 0
     for kind, (hook, record) in HOOK_OF_KIND.items():
+        # call each implementation by itself, and not all through pluggy, so that an error belongs to one of them
         for implementation in getattr(manager.hook, hook).get_hookimpls():
             implemented += 1
             given = implementation.function()
@@ -168,7 +186,7 @@ def _collect(manager: pluggy.PluginManager) -> Iterator[Component]:
             for component in given:
                 _check(component, record, hook)
                 if (kind, component.name) in seen:
-                    raise PluginError(f"{hook} gives two components named '{component.name}'")
+                    raise PluginError(f"{hook} returns two components named '{component.name}'")
                 seen.add((kind, component.name))
                 yield component
     if not implemented:
@@ -181,9 +199,9 @@ def _check(component: Any, record: type[Component], hook: str) -> None:
     if component.api > API:
         raise _IncompatibleError(f"'{component.name}' asks for plugin API {component.api}; this texprior has {API}")
     if not _NAME.fullmatch(component.name):
-        raise PluginError(f"'{component.name}' is no component name: lower-case letters, digits and _ + -")
+        raise PluginError(f"'{component.name}' is not a valid component name; use lower-case letters, digits and _ + -")
     if not _IMPL.fullmatch(component.impl):
-        raise PluginError(f"'{component.name}': impl must read 'package.module:Class', not '{component.impl}'")
+        raise PluginError(f"'{component.name}': impl must be 'package.module:Class', not '{component.impl}'")
     if not (isinstance(component.options, type) and issubclass(component.options, Options)):
         raise PluginError(f"'{component.name}': options must be a class derived from texprior.plugin.Options")
     if fault := check_references(component.options, HOOK_OF_KIND):
@@ -193,11 +211,15 @@ def _check(component: Any, record: type[Component], hook: str) -> None:
 def _import_file(path: Path) -> ModuleType:
     name = path.stem
     if path.suffix != ".py" or not name.isidentifier():
-        raise PluginError("a plugin file is named like a Python module, such as my_idea.py")
+        raise PluginError("a plugin file must be named like a Python module, such as my_idea.py")
+
+    # the same file may be imported again, but it must not replace another module of this name
     earlier = sys.modules.get(name)
     present = earlier.__spec__ if earlier else importlib.util.find_spec(name)
     if present is not None and Path(present.origin or "").resolve() != path:
         raise PluginError(f"the file would hide the module '{name}'; rename it")
+
+    # register the module before it runs, as import does: dataclasses and pickle look it up by name
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -205,6 +227,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+    # also on Ctrl-C: sys.modules must not keep a module that ran only halfway
     except BaseException:
         del sys.modules[name]
         sys.modules.update({name: earlier} if earlier else {})
@@ -213,7 +236,7 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _files_of(module: ModuleType) -> list[Path]:
-    """The Python files of a module: its own, or all of a package; none where it was made in memory."""
+    """Returns the Python file of a module, or all files of a package; none if it was made in memory."""
     folders: Iterable[str] = getattr(module, "__path__", ())
     files = [path for folder in folders for path in sorted(Path(folder).rglob("*.py"))]
     own: str | None = getattr(module, "__file__", None)

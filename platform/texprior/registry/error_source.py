@@ -1,4 +1,4 @@
-"""Which component raised: an error's traceback held against the implementations in use. Imports no torch."""
+"""Finds the component that raised an error, from the error's traceback. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ from texprior.registry.registry import IN_USE, Entry, Registry
 
 @dataclass(frozen=True)
 class ErrorSource:
-    """The component that an error came from, and where. ``raised`` is false where it gave what cannot be used."""
+    """The component that an error came from, and the place in the code.
+
+    ``raised`` is False if the error was raised in the platform, because the component does not fit its contract. For
+    example, it returned an unusable value.
+    """
 
     entry: Entry
     place: str
     raised: bool = True
 
     def sentence(self, error: BaseException) -> str:
-        """What a person is told instead of a traceback."""
+        """Returns the message that a user sees instead of a traceback."""
         plugin, what = self.entry.plugin, f"{type(error).__name__}: {error}".rstrip(": ")
         who = f"{self.entry.component.kind} '{self.entry.qualified}' (version {plugin.version})"
-        return f"{who} {'raised' if self.raised else 'gave what cannot be used:'} {what} (at {self.place})"
+        return f"{who} {'raised' if self.raised else 'does not fit its contract:'} {what} (at {self.place})"
 
 
 def find_source(error: BaseException) -> ErrorSource | None:
-    """The component that an error came from; None where no component had a part in it.
+    """Returns the component that an error came from; None if no component took part.
 
-    It is the innermost one in the traceback: a network that a sampler called, not the sampler.
+    This is the innermost component in the traceback: a network that a sampler called, not the sampler.
     """
+    # from the surest evidence to the weakest: the component's own code, code next to it, the platform step that uses it
     frames = list(_innermost_first(error))
     for surely, raised in ((_is_own, True), (_is_beside, True), (_is_input, False)):
         for frame, line in frames:
@@ -41,7 +46,7 @@ def find_source(error: BaseException) -> ErrorSource | None:
 
 
 def describe_error(error: BaseException) -> str:
-    """An error as a run's record keeps it: with the component that it came from."""
+    """Returns an error as text for a run's record, with the component that it came from."""
     found = find_source(error)
     return found.sentence(error) if found else f"{type(error).__name__}: {error}"
 
@@ -56,7 +61,10 @@ def _innermost_first(error: BaseException) -> Iterator[tuple[FrameType, int]]:
 
 
 def _is_own(frame: FrameType, _entry: Entry, implementation: Any) -> bool:
-    """Code written in the implementation, a function that it returned, or a method that it inherits."""
+    """Returns whether a frame is code of the implementation itself.
+
+    This includes functions that it returned and methods that it inherits.
+    """
     owner, name = getattr(implementation, "__qualname__", ""), frame.f_code.co_qualname
     if _module(frame) == getattr(implementation, "__module__", None) and (
         name == owner or name.startswith(f"{owner}.")
@@ -66,7 +74,7 @@ def _is_own(frame: FrameType, _entry: Entry, implementation: Any) -> bool:
 
 
 def _is_beside(frame: FrameType, entry: Entry, implementation: Any) -> bool:
-    """Other code of its file, or of its package."""
+    """Returns whether a frame is other code in the implementation's file or package."""
     module, name = _module(frame), entry.component.impl.partition(":")[0]
     package = name.rpartition(".")[0]
     inside = bool(package) and module.startswith(f"{package}.")
@@ -74,7 +82,8 @@ def _is_beside(frame: FrameType, entry: Entry, implementation: Any) -> bool:
 
 
 def _is_input(frame: FrameType, entry: Entry, implementation: Any) -> bool:
-    """The platform's step that had called it, or was about to build it."""
+    """Returns whether a frame is the platform's step that called the component, or was building it."""
+    # if the call of a constructor fails, such as for a wrong argument, the only frame is the registry's private _build
     if frame.f_code is Registry._build.__code__:
         built: Entry | None = frame.f_locals.get("entry")
         return built is not None and built.qualified == entry.qualified and built.component.kind == entry.component.kind
@@ -93,4 +102,4 @@ def _module(frame: FrameType) -> str:
 
 
 _LIBRARIES = frozenset({"torch.nn.modules.module"})
-"""Code that runs with a component as its ``self`` and is none of its own."""
+"""Modules of libraries whose code runs with a component as its ``self``, but is not the component's code."""

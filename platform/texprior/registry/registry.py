@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, overload
 
 from pydantic import BaseModel
 
 from texprior.errors import PluginError
 from texprior.plugin import Component, Options, Ref
 from texprior.plugin.references import kinds_of, refs_of
+from texprior.plugin.typed_kind import ComponentKind, T
 from texprior.registry.discovery import Plugin, canonical, installed_plugins, plugin_of_file, plugin_of_module
 
 __all__ = ["Entry", "Plugin", "Registry", "canonical", "load_implementation"]
@@ -94,17 +95,23 @@ class Registry:
         hint = f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(known) or 'none'}"
         raise PluginError(f"there is no {kind} '{name}'; {hint}{self._not_loaded()}")
 
-    def build(self, kind: str, ref: Ref, *, seed: int = 0, **context: Any) -> Any:
-        """Imports the implementation and makes it, ``Impl(options, **context)``; what its options name is built first.
+    @overload
+    def build(self, kind: ComponentKind[T], ref: Ref, *, seed: int = 0, **context: object) -> T: ...
+    @overload
+    def build(self, kind: str, ref: Ref, *, seed: int = 0, **context: object) -> Any: ...
+    def build(self, kind: ComponentKind[Any] | str, ref: Ref, *, seed: int = 0, **context: object) -> Any:
+        """Imports the implementation and builds ``Impl(options, **context)``, after the components in its options.
 
-        The global random state is forked meanwhile, seeded by (seed, kind): initial weights are a function of keys.
+        The global random state is forked and seeded by (seed, kind), so that initial weights are a function of keys. A
+        kind by its name alone builds an ``Any``; a ``ComponentKind`` builds what the kind's contract says.
         """
-        return self._build(kind, ref, (seed, "build", kind), context)
+        name = kind if isinstance(kind, str) else kind.name
+        return self._build(name, ref, (seed, "build", name), context)
 
-    def _build(self, kind: str, ref: Ref, key: tuple[Any, ...], context: dict[str, Any]) -> Any:
+    def _build(self, kind: str, ref: Ref, key: tuple[str | int, ...], context: dict[str, object]) -> object:
         entry = self.find(kind, ref.name)
         options = entry.component.options.model_validate(ref.options)
-        parts: dict[str, Any] = {}
+        parts: dict[str, object] = {}
         for name, of in kinds_of(type(options)).items():
             named, given = getattr(options, name), context if of == kind else {}
             if isinstance(named, list):
@@ -152,7 +159,7 @@ def load_implementation(entry: Entry) -> Any:
 
 
 @contextmanager
-def _forked_random_state(*key: Any) -> Iterator[None]:
+def _forked_random_state(*key: str | int) -> Iterator[None]:
     import numpy as np
     import torch
 

@@ -1,9 +1,13 @@
 """An experiment at work in a process.
 
 - ``session``: one resolved experiment with what it needs to run
-- ``identity``: which work is the same work: hashes of settings, pictures and programs
+- ``builder``: builds the experiment's components on its device
+- ``shared_caches``: what the sessions of one process share
+- ``identity``: which work is the same work: digests of settings, pictures and programs
 - ``run_record``: what a run's record says: commit, budgets, components, pictures
-- ``progress``: shows how far long work has come, with rate and time left
+- ``progress``: shows how far long work is, with rate and time left
 - ``team``: the processes that torchrun starts to share a training
+- ``worker_session``: starts a session in a worker process, from text
 - ``split_overlap``: pictures that two data sets share
+- ``text_tables``: tables as Markdown and CSV
 """

@@ -1,4 +1,9 @@
-"""What makes two pieces of work the same: hashes of settings, pictures and programs."""
+"""Which work is the same work. Every name of a run folder, a cell or a study comes from here.
+
+Two pieces of work are the same if all that decides their result is the same: the settings, the pictures, the program of
+every component that is not texprior's own, and the weights that they start from. What only watches the work (names,
+devices, caches, logging) is left out. A change of what goes into a digest orphans stored work (ADR 4).
+"""
 
 from __future__ import annotations
 
@@ -6,50 +11,76 @@ import contextlib
 import hashlib
 import importlib.util
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from texprior.config.schema import Data, Experiment
+from texprior.config.schema import Data, Experiment, Training
+from texprior.digests import digest, files_digest
 from texprior.errors import ImageError
 from texprior.registry import Entry
 from texprior.runtime.run_record import component_tag
 from texprior.runtime.session import Session
 
+OWN = "texprior"
+"""The distribution whose version is in no digest: its changelog says what changes results."""
 
-def data_digest(data: Data, keys: list[str]) -> str:
-    """What identifies training data in a content hash: the data set, its keys, and how often a visit cuts patches."""
+_SAMPLED_PICTURES = 16
+"""Training pictures whose content tells apart two data sets with the same names. Few, as each one is decoded."""
+
+
+def training_digest(session: Session, parts: tuple[str, ...], settings: Training, *parents: str) -> str:
+    """Returns the digest of a training: of what decides every one of its steps.
+
+    ``parts`` are the paths of the experiment that matter to it, ``parents`` the digests of what it starts from. With a
+    constant learning rate the budget only says where the training ends, so a larger budget continues the same training.
+    """
+    irrelevant = {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
+    text = json.dumps([session.experiment.hash(*parts), settings.model_dump(mode="json", exclude=irrelevant), parents])
+    foreign = foreign_components(session, parts)
+    # appended only if there are any: digests of experiments with texprior's own components stay what they were
+    text += json.dumps(foreign) if foreign else ""
+    return digest(text.encode())
+
+
+def cell_digest(session: Session, judged_on: Sequence[str], trained_on: object) -> str:
+    """Returns the digest of an ablation's cell: of all that decides its scores.
+
+    ``judged_on`` are the keys of the pictures that are scored. ``trained_on`` is the digest of the training data, or
+    the hashes of a given model's weights.
+    """
+    content = [experiment_identity(session.experiment), trained_on, judged_on, foreign_components(session)]
+    return digest(content, sort_keys=True)
+
+
+def data_digest(data: Data, keys: Sequence[str]) -> str:
+    """Returns the digest of training data: the data set, its keys, and how many patches a visit cuts."""
     per_visit = data.patches_per_photograph
-    text = json.dumps([data.train.model_dump(mode="json"), keys, *([per_visit] if per_visit > 1 else [])])
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-_LOOKED_AT = 16
-"""Training pictures whose content tells apart two data sets with the same names."""
+    return digest([data.train.model_dump(mode="json"), list(keys), *([per_visit] if per_visit > 1 else [])])
 
 
 def pictures_digest(session: Session) -> str:
-    """A hash of the content of some training pictures, evenly spread: names alone do not say what they show."""
+    """Returns a digest of the content of some training pictures, evenly spread over the data set.
+
+    Names alone do not say what the pictures show. Pictures that cannot be read are left out.
+    """
     dataset, keys = session.pictures("train")
-    known = ("pictures", data_digest(session.experiment.data, keys))
-    if known not in session.memory:
-        digest = hashlib.sha256()
-        for key in keys[:: max(1, -(-len(keys) // _LOOKED_AT))]:
-            with contextlib.suppress(ImageError):  # it is named where it is trained on
+    known, names = session.caches.picture_digests, data_digest(session.experiment.data, keys)
+    if names not in known:
+        content = hashlib.sha256()
+        for key in keys[:: max(1, -(-len(keys) // _SAMPLED_PICTURES))]:
+            with contextlib.suppress(ImageError):  # the training names it
                 sample = dataset.load(key)
                 for image in (sample.clean, sample.degraded):
-                    digest.update(b"" if image is None else image.numpy().tobytes())
-        session.memory[known] = digest.hexdigest()[:16]
-    return str(session.memory[known])
-
-
-OWN = "texprior"
-"""The distribution whose version is in no hash: its changelog says what changes results."""
+                    content.update(b"" if image is None else image.numpy().tobytes())
+        known[names] = content.hexdigest()[:16]
+    return known[names]
 
 
 def experiment_identity(experiment: Experiment) -> dict[str, Any]:
-    """All of an experiment that can change its scores."""
+    """Returns all of an experiment that can change its scores, in JSON's types."""
     free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation"}
     data: dict[str, Any] = experiment.model_dump(mode="json", exclude=free)
     del data["data"]["cache_mb"], data["data"]["disk_cache_mb"]
@@ -59,7 +90,7 @@ def experiment_identity(experiment: Experiment) -> dict[str, Any]:
     return data
 
 
-def stored_identity(config: Path) -> dict[str, Any]:
+def stored_identity(config: Path) -> Mapping[str, Any]:
     """Reads an experiment from a file and returns its ``experiment_identity``.
 
     Raises OSError, YAMLError or ValueError if the file cannot be read or is no experiment.
@@ -68,10 +99,10 @@ def stored_identity(config: Path) -> dict[str, Any]:
 
 
 def foreign_components(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:
-    """The components, of a training's parts or of all that matter to scores, that are not texprior's own.
+    """Lists the components that are not texprior's own, each with its version and the digest of its program.
 
-    Each with its version and a hash of its program: an edit or an upgrade is another training, but of nothing that does
-    not use it.
+    With ``parts`` only those that a training of these parts uses, else all that matter to scores. An edit or an upgrade
+    of a plugin therefore makes another training of what uses it, and of nothing else.
     """
     registry, found = session.registry, []
     for path, kind, ref in registry.components_of(session.experiment):
@@ -84,14 +115,13 @@ def foreign_components(session: Session, parts: tuple[str, ...] | None = None) -
 
 
 def program_digest(entry: Entry) -> str:
-    """A hash of the files that a component's implementation lies among: who edits a filter gets new structures."""
+    """Returns the digest of the Python files next to a component's implementation; empty if there are none."""
     if not entry.plugin.installed:  # a single file, whose content is its version
         return entry.plugin.version
     try:
         module = importlib.util.find_spec(entry.component.impl.partition(":")[0])
-    except (ImportError, ValueError):  # it is told where the component is built
+    except (ImportError, ValueError):  # building the component reports it
         return ""
     if module is None or module.origin is None:
         return ""
-    files = sorted(Path(module.origin).parent.glob("*.py"))
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+    return files_digest(sorted(Path(module.origin).parent.glob("*.py")), separator=b"\0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from texprior.config.schema import Experiment
 from texprior.errors import ConfigError
-from texprior.plugin.references import refs_of
+from texprior.flow.kinds import DATASET
+from texprior.plugin.typed_kind import ComponentKind, T
 from texprior.registry import Registry
+from texprior.runtime.builder import Builder
 from texprior.runtime.progress import Progress, no_progress
 from texprior.runtime.run_record import citations_of, component_tags, data_input, flatten_paths, provenance_tags
+from texprior.runtime.shared_caches import SharedCaches, Split
 from texprior.runtime.split_overlap import find_overlap
-from texprior.runtime.team import ALONE, Team, is_launched, join_team, own_device
+from texprior.runtime.team import ALONE, Team, is_launched, join_team
 from texprior.store import runs_root
-from texprior.track import DataInput, Observer, RunInfo, Tracker
+from texprior.track import EVENTS, DataInput, Observer, RunInfo, Tracker
 from texprior.track.unsent import FOLDER, Unsent
 
 if TYPE_CHECKING:
@@ -39,8 +43,8 @@ class Session:
     parent_run: str = ""
     fresh: bool = False
     """Start over instead of going on from checkpoints and finished folders."""
-    memory: dict[Any, Any] = field(default_factory=dict)
-    """What sessions of one process share, such as prepared photographs."""
+    caches: SharedCaches = field(default_factory=SharedCaches)
+    """What the sessions of one process share, such as prepared photographs."""
     team: Team = ALONE
     """The processes that train together; only the first of them tells anyone anything."""
 
@@ -69,51 +73,61 @@ class Session:
         return self.root / self.experiment.name
 
     @property
-    def device(self) -> torch.device:
-        """The experiment's device; ``auto`` is the GPU where there is one. Raises ConfigError where it is missing."""
-        import torch
+    def cache_folder(self) -> Path:
+        """The folder of caches: TEXPRIOR_CACHE, or ``cache`` next to the training folders."""
+        return Path(os.environ.get("TEXPRIOR_CACHE") or self.root / "cache")
 
-        name = self.experiment.device
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        device = torch.device(own_device(name))
-        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-            raise ConfigError(f"device: {name} is not there; this machine has {torch.cuda.device_count()} CUDA devices")
-        if device.type == "mps" and not torch.backends.mps.is_available():
-            raise ConfigError("device: mps is not there on this machine")
-        return device
+    @property
+    def builder(self) -> Builder:
+        """Builds the experiment's components."""
+        return Builder(self.experiment, self.registry)
+
+    @property
+    def device(self) -> torch.device:
+        """The experiment's device. Raises ConfigError if it is missing."""
+        return self.builder.device
 
     def with_(self, **changes: Any) -> Session:
         """The same session with another experiment, parent run or reporter."""
         return replace(self, **changes)
 
-    def build(self, path: str, **context: Any) -> Any:
-        """Builds the component at a dotted path of the experiment, with initial weights keyed by its seed."""
-        for found, kind, ref in refs_of(self.experiment):
-            if found == path:
-                return self.registry.build(kind, ref, seed=self.experiment.seed, **context)
-        raise ConfigError(f"{path}: the experiment names no component there")
+    def build(self, kind: ComponentKind[T], path: str = "", **context: object) -> T:
+        """Builds the component at a path of the experiment, by default its component of the kind; see ``Builder``."""
+        return self.builder.build(kind, path, **context)
 
-    def pictures(self, split: str) -> tuple[Any, list[str]]:
-        """The data set of a split and its keys. Raises ConfigError where it is empty or overlaps with training."""
-        dataset = self.build(f"data.{split}")
-        keys = list(dataset.keys(split))
-        if not keys:
+    def pictures(self, split: str) -> Split:
+        """Returns the data set of a split and its keys.
+
+        Raises ConfigError if the split is empty or shares a picture with an earlier one (train, val, test). Both are
+        looked at once for a ``data`` section.
+        """
+        here = self._split(split)
+        if not here.keys:
             raise ConfigError(
                 f"data.{split}: the data set '{getattr(self.experiment.data, split).name}' is empty there"
             )
-        for earlier in {"val": ["train"], "test": ["train", "val"]}.get(split, []):
-            self._refuse_overlap(split, (dataset, keys), earlier)
-        return dataset, keys
+        checked = (split, self.experiment.seed, self.experiment.data.model_dump_json())
+        if checked not in self.caches.separate:
+            for earlier in {"val": ["train"], "test": ["train", "val"]}.get(split, []):
+                self._refuse_overlap(split, here, earlier)
+            self.caches.separate.add(checked)
+        return here
 
-    def _refuse_overlap(self, split: str, here: tuple[Any, list[str]], earlier: str) -> None:
-        """Raises ConfigError where a picture of this split is in an earlier one, whatever data sets they come from."""
+    def _split(self, split: str) -> Split:
+        """The built data set of a split with its keys, even if it is empty."""
+        key = (split, self.experiment.seed, getattr(self.experiment.data, split).model_dump_json())
+        if key not in self.caches.splits:
+            dataset = self.build(DATASET, f"data.{split}")
+            self.caches.splits[key] = Split(dataset, list(dataset.keys(split)))
+        return self.caches.splits[key]
+
+    def _refuse_overlap(self, split: str, here: Split, earlier: str) -> None:
+        """Raises ConfigError if a picture of this split is in an earlier one too, in the same data set or another."""
         data = self.experiment.data
         if getattr(data, split) == getattr(data, earlier):
-            shared = sorted(set(here[1]) & set(here[0].keys(earlier)))
+            shared = sorted(set(here.keys) & set(here.dataset.keys(earlier)))
         else:
-            there = self.build(f"data.{earlier}")
-            shared = find_overlap(here, (there, list(there.keys(earlier))))
+            shared = find_overlap(here, self._split(earlier))
         if shared:
             what = "1 picture" if len(shared) == 1 else f"{len(shared)} pictures"
             raise ConfigError(f"data.{split}: shares {what} with data.{earlier}, such as {shared[0]}")
@@ -123,14 +137,8 @@ class Session:
         judged: str = self.experiment.evaluation.split if stage in _JUDGED else "val"
         sampled = stage == "evaluation" or (stage in _JUDGED and self.experiment.ablation.model is not None)
         trains, judges = not sampled, stage not in ("prior", "predictor", "adapter")
-        found = []
-        for split in ["train"] * trains + [judged] * judges:
-            ref = getattr(self.experiment.data, split)
-            known = ("keys", split, ref.model_dump_json())
-            if known not in self.memory:
-                self.memory[known] = list(self.build(f"data.{split}").keys(split))
-            found.append(data_input(self.experiment.data, split, self.memory[known]))
-        return tuple(found)
+        splits = ["train"] * trains + [judged] * judges
+        return tuple(data_input(self.experiment.data, split, self._split(split).keys) for split in splits)
 
     def run_info(self, id_: str, name: str, stage: str, resume: bool = False, **tags: str) -> RunInfo:
         """A run of this session: the resolved experiment as parameters, the components' versions as tags."""
@@ -160,7 +168,7 @@ def _tracker(experiment: Experiment, registry: Registry, root: Path) -> Tracker:
     for ref in experiment.events:
         entry = registry.find("events", ref.name)
         name = entry.qualified if entry.qualified not in observers else f"{entry.qualified} ({len(observers) + 1})"
-        observers[name] = registry.build("events", ref)
+        observers[name] = registry.build(EVENTS, ref)
         if "tracker" in entry.component.tags:
             component = {entry.qualified: ref.options}
             unsent[name] = Unsent(root / FOLDER, component, registry.files)

@@ -6,11 +6,11 @@ import functools
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from texprior.flow.image import PictureSet
 from texprior.store import sha256
 
-Keyed = tuple[Any, Sequence[str]]
+Keyed = tuple[PictureSet, Sequence[str]]
 """A data set and its keys."""
 
 
@@ -38,4 +38,6 @@ def find_overlap(here: Keyed, there: Keyed) -> list[str]:
 
 def _sources(keyed: Keyed) -> dict[str, str]:
     dataset, keys = keyed
-    return {key: str(dataset.source(key)) for key in keys} if hasattr(dataset, "source") else {}
+    # ``source`` is optional in the contract of a data set: one that makes its pictures has nothing to say
+    source = getattr(dataset, "source", None)
+    return {key: str(source(key)) for key in keys} if source else {}

@@ -1,4 +1,4 @@
-"""A new plugin package, whole and working: rendered from the templates of a kind."""
+"""Creates a complete, working plugin package from the templates of a kind."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from texprior.errors import ConfigError, TexpriorError
 from texprior.plugin import KINDS
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
+"""Names that make a valid module, package and distribution."""
 _SUMMARIES = {
     "degradation": "Vignetting: the corners of a picture are darker than its middle.",
     "decomposition": "Box filter: the structure is the mean over a square window.",
@@ -26,12 +27,12 @@ _SUMMARIES = {
     "attention": "A chunk of queries at a time, which bounds the memory.",
     "events": "A folder for each run, with a table of values, pictures and files.",
 }
-"""What the rendered component does: something small and real, to be replaced."""
+"""Kind -> summary of the example component in its template, which the author replaces."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """A rendered package: its folder, its files below it, and what it is called."""
+    """A rendered package: its folder, its files relative to the folder, and its names."""
 
     folder: Path
     files: list[str]
@@ -42,7 +43,8 @@ class Made:
 def new_plugin(kind: str, name: str, folder: Path) -> Made:
     """Renders a package with one component into a new folder.
 
-    Raises ConfigError for an unknown kind, a name that makes no module, or a folder that holds something.
+    Raises ConfigError if the kind is unknown, the name makes no valid module, or the folder is not empty. Raises
+    TexpriorError if a file cannot be written.
     """
     _require_usable(kind, name, folder)
     package = f"texprior_{name.replace('-', '_')}"
@@ -55,8 +57,10 @@ def new_plugin(kind: str, name: str, folder: Path) -> Made:
         "distribution": distribution,
         "Class": _class_of(name),
         "summary": _SUMMARIES[kind],
+        # The major and minor version: the package depends on the interface of this release.
         "texprior": ".".join(__version__.split(".")[:2]),
     }
+
     targets = {
         "package/pyproject.toml": "pyproject.toml",
         "package/README.md": "README.md",
@@ -67,6 +71,8 @@ def new_plugin(kind: str, name: str, folder: Path) -> Made:
         f"kinds/{kind}/__init__.py": f"src/{package}/__init__.py",
         f"kinds/{kind}/impl.py": f"src/{package}/impl.py",
     }
+
+    # Everything is rendered before the first file is written, so that a faulty template leaves no partial package.
     rendered = {target: _render(template, values) for template, target in targets.items()}
     try:
         for target, text in rendered.items():
@@ -82,9 +88,9 @@ def _require_usable(kind: str, name: str, folder: Path) -> None:
     if kind not in KINDS:
         raise ConfigError(f"there is no kind '{kind}'; the kinds are: {', '.join(KINDS)}")
     if not _NAME.fullmatch(name) or keyword.iskeyword(_class_of(name)):
-        raise ConfigError(f"'{name}' is no name for a component; write it like rain or light-rain, in lower case")
+        raise ConfigError(f"'{name}' is not a valid component name; write it like rain or light-rain, in lower case")
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise ConfigError(f"{folder} is there already; name a new folder with -o")
+        raise ConfigError(f"{folder} already exists; name a new folder with -o")
 
 
 def _class_of(name: str) -> str:
@@ -96,6 +102,7 @@ def _render(template: str, values: dict[str, Any]) -> str:
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("texprior.scaffold"),
+        # A misspelt variable is an error instead of an empty text.
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,

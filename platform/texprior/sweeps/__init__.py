@@ -10,5 +10,6 @@
 - ``confirm``: trains the best trials again with fresh seeds
 - ``importance``: which parameters mattered, by functional ANOVA
 - ``records``: trials, their outcomes, and the finished study
+- ``optuna_private``: every use of Optuna's private names
 - ``report``: the sweep in words and as CSV; ``front_figure``: the front of several objectives
 """

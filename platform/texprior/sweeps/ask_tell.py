@@ -1,4 +1,4 @@
-"""A sweep: Optuna asks for configurations and is told their outcomes."""
+"""The loop of a sweep: asks Optuna for configurations, runs them, and tells Optuna their outcomes."""
 
 from __future__ import annotations
 
@@ -12,104 +12,101 @@ from typing import Any, NoReturn
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from texprior.config import search_space, with_overrides
-from texprior.config.schema import Experiment
+from texprior.config import with_overrides
+from texprior.config.search_space import count_configurations, suggest_values
 from texprior.errors import Interrupted, TexpriorError
-from texprior.registry import Registry
+from texprior.processes import this_process
 from texprior.registry.error_source import describe_error
-from texprior.sweeps.dead_workers import release_dead_trials, requeue_trial, send_heartbeats, this_worker
-from texprior.sweeps.records import AskedTrial, Better, Objective, Pruned, SweepResult, TrialRecord
+from texprior.sweeps.dead_workers import release_dead_trials, requeue_trial, send_heartbeats
+from texprior.sweeps.records import AskedTrial, Better, Objective, Pruned, SweepResult, SweepSetup, TrialRecord
 from texprior.sweeps.search_strategy import pruner_for, sampler_for, should_prune
 from texprior.sweeps.study import count_trials, enqueue_own_configuration, open_study, record_of, result_of
 
 log = logging.getLogger(__name__)
+_REASON_LENGTH = 2000
+"""Characters of a failure's reason that are stored: the error of a database or of CUDA would fill pages."""
+OnTrial = Callable[[TrialRecord], None]
 
 
 def run_trials(
-    experiment: Experiment,
-    registry: Registry,
+    setup: SweepSetup,
     objective: Objective,
-    storage: str,
-    objectives: Mapping[str, Better],
-    on_trial: Callable[[TrialRecord], None],
-    trials: int | None = None,
-    shared: Mapping[str, str] | None = None,
+    on_trial: OnTrial,
     say: Callable[[str], None] = lambda _message: None,
-    programs: Sequence[str] = (),
-    died: Callable[[TrialRecord], None] = lambda _trial: None,
+    on_dead: OnTrial = lambda _trial: None,
 ) -> SweepResult:
-    """Goes on until the study holds ``trials`` ended trials, whoever ran them; the experiment's own values come first.
+    """Runs trials until the study holds ``setup.trials`` ended ones, whichever worker ran them.
 
-    ``objectives`` are what is searched by and their directions, the restoration metric first. A trial that raises has
-    failed, with its reason, and the sweep goes on; Ctrl-C puts its configuration back in the queue and is raised again.
-    A known configuration is not run twice: it keeps its values, and does not count. Raises ConfigError where the
-    storage cannot be used, or holds trials of another experiment, or trials that stand on another prior or predictor
-    than ``shared`` says. ``programs`` are those of ``study.programs_of``; ``died`` is told each trial whose worker is
-    found dead.
+    The experiment's own configuration comes first. A trial that raises has failed, with its reason, and the sweep
+    continues; Ctrl-C re-queues its configuration and is raised again. A configuration that is known is not run again:
+    it keeps its values, and does not count.
+
+    ``on_trial`` gets every trial that ends here, ``on_dead`` every trial whose worker is found dead, ``say`` what a
+    user should know about the study. Raises ConfigError if the storage cannot be used, or if it holds trials of another
+    experiment or of another prior or predictor.
     """
-    sweep, repeats = experiment.sweep, 0
-    wanted, possible = trials or sweep.trials, search_space.count_configurations(sweep)
-    study = open_study(experiment, storage, objectives, shared, say, programs)
+    # open the study, and free what dead workers left
+    sweep, repeats = setup.experiment.sweep, 0
+    wanted, possible = setup.trials or sweep.trials, count_configurations(sweep)
+    study = open_study(setup, say)
     study.pruner = pruner_for(sweep)
-    _bury(study, sweep.retries, died)
-    enqueue_own_configuration(study, experiment)
+    _release_dead(study, sweep.retries, on_dead)
+    enqueue_own_configuration(study, setup.experiment)
+
+    # ask, run, tell
     while count_trials(study) < min(wanted, possible or wanted):
         study.sampler = sampler_for(sweep, wanted, possible, repeats)
-        trial = _asked(study)
-        trial.set_user_attr("worker", this_worker())
-        values = search_space.suggest_values(trial, sweep)
+        trial = _ask(study)
+        trial.set_user_attr("worker", this_process())
+        values = suggest_values(trial, sweep)
         known = _known(study, trial)
         repeats = repeats + 1 if known else 0
         if known:
             _reuse(study, trial, known)
         else:
-            _run(study, trial, values, experiment, registry, objective, objectives)
+            _run(study, trial, values, setup, objective)
         on_trial(record_of(_frozen(study, trial.number)))
-        _bury(study, sweep.retries, died)
-    return result_of(study, storage, objectives)
+        _release_dead(study, sweep.retries, on_dead)
+    return result_of(study, setup.storage, setup.objectives)
 
 
-def _bury(study: optuna.Study, retries: int, died: Callable[[TrialRecord], None]) -> None:
+def _release_dead(study: optuna.Study, retries: int, on_dead: OnTrial) -> None:
     for number in release_dead_trials(study, retries):
-        died(record_of(_frozen(study, number)))
+        on_dead(record_of(_frozen(study, number)))
 
 
-def _asked(study: optuna.Study) -> optuna.Trial:
-    """The next trial. Optuna warns that heartbeats need its own loop; here ``stale`` keeps them."""
+def _ask(study: optuna.Study) -> optuna.Trial:
+    """The next trial."""
     with warnings.catch_warnings():
+        # Optuna warns that heartbeats need its own loop; ``dead_workers`` sends and checks them here.
         warnings.filterwarnings("ignore", "Heartbeat of storage", UserWarning)
         return study.ask()
 
 
 def _run(
-    study: optuna.Study,
-    trial: optuna.Trial,
-    values: Mapping[str, Any],
-    experiment: Experiment,
-    registry: Registry,
-    objective: Objective,
-    objectives: Mapping[str, Better],
+    study: optuna.Study, trial: optuna.Trial, values: Mapping[str, Any], setup: SweepSetup, objective: Objective
 ) -> None:
-    """One trial, from its values to its end in the storage."""
+    """Runs one trial, from its values to its end in the storage."""
 
     def report(images_seen: int, scores: Mapping[str, float]) -> None:
-        _judge(study, trial, images_seen, _targets(scores, objectives), experiment.sweep.patience)
+        _judge(study, trial, images_seen, _targets(scores, setup.objectives), setup.experiment.sweep.patience)
 
     try:
         with send_heartbeats(study, trial):
-            resolved = with_overrides(experiment, values, registry)
+            resolved = with_overrides(setup.experiment, values, setup.registry)
             scores = objective(AskedTrial(trial.number, resolved, report, partial(trial.set_user_attr, "run")))
         trial.set_user_attr("values", {name: float(score) for name, score in scores.items()})
-        study.tell(trial, _targets(scores, objectives))
+        study.tell(trial, _targets(scores, setup.objectives))
     except Exception as error:
         if isinstance(error, Interrupted):
             requeue_trial(study, _frozen(study, trial.number))
             raise
-        if _frozen(study, trial.number).state.is_finished():  # a heartbeat was late; whoever saw it has queued it again
-            log.warning("trial %d was taken for dead meanwhile, and is run again", trial.number)
+        if _frozen(study, trial.number).state.is_finished():
+            # A heartbeat was late, so another worker took this one for dead and has queued the configuration again.
+            log.warning("trial %d was taken for dead in the meantime, and is run again", trial.number)
             return
         pruned = isinstance(error, optuna.TrialPruned) or getattr(error, "run_status", "") == "pruned"
-        trial.set_user_attr("reason", describe_error(error)[:2000])
+        trial.set_user_attr("reason", describe_error(error)[:_REASON_LENGTH])
         study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
         log.log(logging.INFO if pruned else logging.WARNING, "trial %d ended: %s", trial.number, describe_error(error))
     except BaseException:  # Ctrl-C, or the process is asked to end
@@ -118,12 +115,13 @@ def _run(
 
 
 def _judge(study: optuna.Study, trial: optuna.Trial, images_seen: int, targets: Sequence[float], patience: int) -> None:
-    """Raises Pruned at a rung: by Optuna's pruner, or with several objectives by the rule of ``hopeless``."""
+    """Raises Pruned if a trial shall stop at a rung: by Optuna's pruner, or ``should_prune`` for several objectives."""
     if len(targets) == 1:
         trial.report(targets[0], images_seen)
         if trial.should_prune():
             _prune(images_seen, f"{type(study.pruner).__name__} sees no hope")
         return
+    # Optuna's report() and should_prune() raise for several objectives: the losses of a rung are user attributes.
     signs = [1 if d == optuna.study.StudyDirection.MINIMIZE else -1 for d in study.directions]
     losses, key = [sign * t for sign, t in zip(signs, targets, strict=True)], f"rung {images_seen}"
     trial.set_user_attr(key, losses)
@@ -137,7 +135,7 @@ def _prune(images_seen: int, why: str) -> NoReturn:
 
 
 def _targets(scores: Mapping[str, float], objectives: Mapping[str, Better]) -> list[float]:
-    """What Optuna is told; for a metric that is best at 1, the distance from it."""
+    """What Optuna gets; for a metric that is best at 1, the distance from 1."""
     targets = []
     for metric, better in objectives.items():
         if metric not in scores:

@@ -1,4 +1,4 @@
-"""The best trials of a sweep once more, with fresh seeds, before one is called best. Workers share the trainings."""
+"""Trains the best trials of a sweep again with fresh seeds, before one is called best. Workers share the trainings."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from texprior.sweeps.trial import Trials
 
 
 def confirm_best(trials: Trials, result: SweepResult) -> list[Confirmed]:
-    """What the fresh seeds say, the best mean first; a training that no worker has done is done here.
+    """Returns the best trials with their values over fresh seeds, the best mean first.
 
-    A configuration that fails with a fresh seed is named, and is not among them.
+    A training that no worker has done is done here. A configuration that fails with a fresh seed is reported, and
+    cannot be the best.
     """
     metric = trials.session.experiment.sweep.metric
     rows: dict[int, dict[int, float | None]] = {}
     for trial, seed in confirmation_pairs(trials, result):
+        # the lock protects the training of one seed: a worker may be doing it
         with hold_lock(_lock(trials, trial, seed)):
             rows.setdefault(trial.number, {})[seed] = _value(trials, trial, seed)
     found = []
@@ -34,7 +36,7 @@ def confirm_best(trials: Trials, result: SweepResult) -> list[Confirmed]:
 
 
 def confirm_unclaimed(trials: Trials, result: SweepResult, worker: int) -> None:
-    """Does every training that nobody is at, each worker beginning with another seed."""
+    """Does every training that no other process is doing; each worker begins with another seed."""
     work = confirmation_pairs(trials, result)
     choice = trials.session.experiment.sweep.confirm
     begin = worker % choice.seeds * len(work) // choice.seeds
@@ -45,7 +47,10 @@ def confirm_unclaimed(trials: Trials, result: SweepResult, worker: int) -> None:
 
 
 def confirmation_pairs(trials: Trials, result: SweepResult) -> list[tuple[TrialRecord, int]]:
-    """The best trials with each fresh seed; seeds in the outer loop, as trials share the pictures prepared for one."""
+    """Lists the best trials with each fresh seed.
+
+    Seeds are the outer loop, because trials of one seed share the prepared pictures.
+    """
     experiment = trials.session.experiment
     choice, metric = experiment.sweep.confirm, experiment.sweep.metric
     finished = [t for t in result.trials if t.state == "finished"]
@@ -54,10 +59,10 @@ def confirmation_pairs(trials: Trials, result: SweepResult) -> list[tuple[TrialR
 
 
 def _value(trials: Trials, trial: TrialRecord, seed: int) -> float | None:
-    """The searched metric of a trial's configuration with a fresh seed; None where it fails, which is said."""
+    """The searched metric of a trial's configuration with a fresh seed; None, after a report, if it fails."""
     metric = trials.session.experiment.sweep.metric
     try:
-        value = trials.again(trial, seed)[metric]
+        value = trials.train_again(trial, seed)[metric]
         reason = "" if math.isfinite(value) else f"{metric} is {value}"
     except Interrupted:
         raise

@@ -1,4 +1,4 @@
-"""The front of a sweep by several objectives, as a picture."""
+"""Draws the front of a sweep by several objectives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from texprior.sweeps.records import SweepResult
 
 
 def draw_front(result: SweepResult, path: Path) -> Path:
-    """A PNG: every finished trial by its cost and its metric, one panel a cost; the front is joined and numbered."""
+    """Writes a PNG: every finished trial by cost and metric, a panel for each cost; joins and numbers the front."""
     import matplotlib as mpl
 
     mpl.use("Agg")

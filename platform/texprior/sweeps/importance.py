@@ -1,4 +1,4 @@
-"""How much of the spread of a study's metric each parameter explains: functional ANOVA (Hutter et al. 2014)."""
+"""Computes how much of a metric's spread each parameter explains: functional ANOVA (Hutter et al. 2014)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from texprior.config.schema import Experiment, component_paths
 from texprior.sweeps.study import connect
 
 _FEWEST = 4
-"""Finished trials below which nothing is said."""
+"""Fewest finished trials for an importance: a forest over three points would rank noise."""
 
 
 def parameter_importances(experiment: Experiment, storage: str, study_name: str) -> dict[str, dict[str, float]]:
-    """``all`` and each searched component -> parameter -> share of the explained variance of the first objective.
+    """Returns ``all`` and each searched component -> parameter -> share of the first objective's explained variance.
 
-    ``all`` holds the parameters that every trial has; a component's row those of the trials that chose it. Rows of
-    fewer than four finished trials are left out. The forest is seeded by ``sweep.seed``.
+    The row ``all`` has the parameters that every trial has; a component's row has those of the trials that chose it.
+    Rows of fewer than four finished trials are left out. ``sweep.seed`` seeds the forest.
     """
     study = optuna.load_study(study_name=study_name, storage=connect(storage))
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

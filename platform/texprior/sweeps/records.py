@@ -1,8 +1,8 @@
-"""What a sweep hands around: trials, their outcomes, and the finished study."""
+"""The records of a sweep: what is searched, trials and their outcomes, and the finished study."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +10,31 @@ from typing import Any, Literal
 from texprior.config.schema import Experiment
 from texprior.errors import TexpriorError
 from texprior.evaluation.scores import Scores
+from texprior.registry import Registry
 
 Better = Literal["higher", "lower", "one"]
 State = Literal["finished", "failed", "pruned", "interrupted", "duplicate", "running"]
+
 COSTS: dict[str, Better] = {"trainable_parameters": "lower", "calls": "lower", "latency_s": "lower"}
-"""What every trial measures beside the metrics: of the adapter, network calls and seconds a picture (of sampling)."""
+"""What every trial measures besides the metrics: the adapter's parameters, network calls, seconds of sampling."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepSetup:
+    """What every worker of a sweep has in common."""
+
+    experiment: Experiment
+    registry: Registry
+    storage: str
+    """The address of Optuna's storage."""
+    objectives: Mapping[str, Better]
+    """What is searched by and its directions; the restoration metric comes first."""
+    trials: int | None = None
+    """How many trials the study shall hold; None is ``sweep.trials``."""
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """What all trials depend on, such as the hashes of prior and predictor."""
+    programs: Sequence[str] = ()
+    """The components that are not texprior's own, see ``study.programs_of``."""
 
 
 @dataclass(frozen=True)
@@ -25,24 +45,24 @@ class AskedTrial:
     experiment: Experiment
     """Resolved, with the trial's values in it."""
     report: Callable[[int, Mapping[str, float]], None] = lambda _images_seen, _values: None
-    """Told the images seen and every summary metric at a rung; raises Pruned where the trial has no hope."""
+    """Reports the images seen and every summary metric at a rung; raises Pruned if the trial shall stop."""
     tracked_as: Callable[[str], None] = lambda _run: None
-    """Told the run that tracks the trial."""
+    """Reports the run that tracks the trial."""
 
 
 Objective = Callable[[AskedTrial], Mapping[str, float]]
-"""A trial -> the mean of every summary metric."""
+"""Runs a trial and returns the mean of every summary metric."""
 
 
 class Pruned(TexpriorError):
-    """A trial was stopped at a rung, where others did better."""
+    """A trial was stopped at a rung, because other trials did better there."""
 
     run_status = "pruned"
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """A trial: its parameters by dotted path, every summary metric, and the reason where it did not finish."""
+    """A trial: its parameters by dotted path, every summary metric, and the reason if it did not finish."""
 
     number: int
     params: Mapping[str, Any]
@@ -51,27 +71,27 @@ class TrialRecord:
     reason: str = ""
     seconds: float = 0.0
     run: str = ""
-    """The trial's run where it is tracked, if a tracker said."""
+    """The id of the trial's run in the tracker, if a tracker reported one."""
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """All ended trials of a study, in order; ``best`` is None where none finished."""
+    """All ended trials of a study, in order."""
 
     study: str
     storage: str
     objectives: Mapping[str, Better]
-    """What is searched by, the restoration metric first, and the direction of each."""
+    """What is searched by and its directions; the restoration metric comes first."""
     trials: list[TrialRecord] = field(default_factory=list)
     best: TrialRecord | None = None
-    """Of the finished trials, the one that is best in the first objective."""
+    """The finished trial that is best in the first objective; None if no trial finished."""
     front: list[TrialRecord] = field(default_factory=list)
-    """The finished trials that no other is better than in every objective, by the first one."""
+    """The finished trials that no other trial beats in every objective, sorted by the first one."""
 
 
 @dataclass(frozen=True)
 class Confirmed:
-    """A trial's configuration with fresh seeds: the first objective's mean and standard deviation over them."""
+    """A trial's configuration with fresh seeds: mean and standard deviation of the first objective over them."""
 
     trial: int
     seeds: list[int]
@@ -80,7 +100,7 @@ class Confirmed:
     deviation: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudyDone:
     """A finished study: its trials, and the best one's model with its scores on the split val."""
 
@@ -88,11 +108,12 @@ class StudyDone:
     storage: str
     objectives: Mapping[str, Better]
     parent_run: dict[str, str]
+    """Where the sweep's run is shown; empty without a tracker."""
     best: TrialRecord
     trials: list[TrialRecord]
     front: list[TrialRecord]
     confirmed: list[Confirmed]
-    """Of the best trials, best first; empty where ``sweep.confirm.top`` is 0."""
+    """The best trials with fresh seeds, best first; empty if ``sweep.confirm.top`` is 0."""
     importance: dict[str, dict[str, float]]
     model: Path
     prior: Path

@@ -1,25 +1,24 @@
-"""A sweep in words and as CSV: the note of its run, the outcome of a trial, and every trial as a line."""
+"""Writes a sweep in words and as CSV: the note of its run, the outcome of a trial, and every trial as a line."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from texprior.config.dotted_paths import shortest_suffix
 from texprior.config.schema import component_paths
+from texprior.runtime.text_tables import csv_text, markdown_table
 from texprior.sweeps.records import Better, StudyDone, TrialRecord
 
 
-def describe_outcome(trial: TrialRecord, objectives: dict[str, Better]) -> str:
-    """A trial's end in words."""
+def describe_outcome(trial: TrialRecord, objectives: Mapping[str, Better]) -> str:
+    """Returns a trial's outcome in words."""
     values = [f"{m} {trial.values[m]:.4g} ({b} is better)" for m, b in objectives.items() if m in trial.values]
     return f"{trial.state}, {', '.join(values) or trial.reason}"
 
 
 def sweep_note(done: StudyDone) -> str:
-    """Markdown: the best trial, what was confirmed with fresh seeds, the front, and what mattered."""
+    """Returns Markdown: the best trial, what fresh seeds confirmed, the front, and which parameters mattered."""
     metric, better = next(iter(done.objectives.items()))
     best = done.best
     sections = [
@@ -49,7 +48,7 @@ def sweep_note(done: StudyDone) -> str:
 
 
 def short_configuration(params: Mapping[str, Any]) -> str:
-    """A trial's parameters in short: components by their names, options by the shortest end of their path."""
+    """Returns a trial's parameters in short: components by name, options by the shortest unique end of their path."""
     components = component_paths()
     texts = {path: f"{value:.3g}" if isinstance(value, float) else str(value) for path, value in params.items()}
     return " ".join(
@@ -57,27 +56,20 @@ def short_configuration(params: Mapping[str, Any]) -> str:
     )
 
 
-def trials_csv(done: StudyDone) -> str:
-    """Number, state, reason, seconds, every parameter and every value of every trial."""
+def trials_csv(done: StudyDone) -> bytes:
+    """Returns number, state, reason, seconds, every parameter and every value of every trial as CSV."""
     params = list(dict.fromkeys(p for t in done.trials for p in t.params))
     values = list(dict.fromkeys(v for t in done.trials for v in t.values))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "reason", "seconds", *params, *values])
+    rows: list[list[object]] = [["trial", "state", "reason", "seconds", *params, *values]]
     for t in done.trials:
         row = [t.number, t.state, t.reason, f"{t.seconds:.1f}"]
-        writer.writerow([*row, *(t.params.get(p, "") for p in params), *(_cell(t.values, v) for v in values)])
-    return text.getvalue()
+        rows.append([*row, *(t.params.get(p, "") for p in params), *(_cell(t.values, v) for v in values)])
+    return csv_text(rows)
 
 
 def _cell(values: Mapping[str, float], name: str) -> str:
     return f"{values[name]:.6g}" if name in values else ""
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [list(columns), ["---"] * len(columns), *([_shown(v) for v in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    return markdown_table(columns, [[f"{v:.6g}" if isinstance(v, float) else str(v) for v in row] for row in rows])

@@ -1,4 +1,4 @@
-"""What a sweep asks Optuna with: its sampler, its pruner, and the pruning rule of several objectives."""
+"""Chooses Optuna's sampler and pruner for a sweep; has the pruning rule of several objectives."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from texprior.plugin import Ref
 
 AUTO = "auto"
 _REPEATS = 5
-"""After so many known configurations in a row, an untried one is picked outright."""
+"""Known configurations in a row after which an untried one is picked: TPE repeats itself in small discrete spaces."""
 
 
 def sampler_for(sweep: Sweep, wanted: int, possible: int | None, repeats: int) -> BaseSampler:
-    """The sampler of the next trial; its random numbers are a function of (sweep.seed, trial number).
+    """Returns the sampler of the next trial; its random numbers are a function of (sweep.seed, trial number).
 
-    ``auto`` is TPE; every configuration in turn where ``wanted`` trials suffice for all ``possible`` ones, or where TPE
-    keeps to the known ones. Raises ConfigError for a name or arguments that Optuna does not have.
+    ``auto`` is TPE. It is every configuration in turn if ``wanted`` trials suffice for all ``possible`` ones, or if TPE
+    repeats known ones. Raises ConfigError for a name or arguments that Optuna does not have.
     """
     if repeats >= _REPEATS:
         return KeyedSampler(sweep.seed, "random" if possible is None else "untried")
@@ -37,8 +37,8 @@ def sampler_for(sweep: Sweep, wanted: int, possible: int | None, repeats: int) -
 
 
 def pruner_for(sweep: Sweep) -> BasePruner:
-    """The pruner of a sweep by one objective; ``auto`` is the median rule once four trials have ended."""
-    if not sweep.rungs or sweep.also:  # several objectives have a rule of their own, ``should_prune``
+    """Returns the pruner of a sweep by one objective; ``auto`` is the median rule once four trials have ended."""
+    if not sweep.rungs or sweep.also:  # for several objectives see ``should_prune``
         return NopPruner()
     if sweep.pruner.name == AUTO:
         return MedianPruner(n_startup_trials=4, n_warmup_steps=0)
@@ -47,7 +47,7 @@ def pruner_for(sweep: Sweep) -> BasePruner:
 
 
 def check_names(sweep: Sweep) -> None:
-    """Raises ConfigError where Optuna has no such sampler or pruner, or none with such arguments."""
+    """Raises ConfigError if Optuna has no sampler or pruner of this name, or none with these arguments."""
     pruner_for(sweep)
     if sweep.sampler.name != AUTO:
         _sampler(sweep.sampler, 0)
@@ -83,11 +83,11 @@ def _made(module: Any, base: type, ref: Ref, path: str, more: Mapping[str, Any])
 
 
 _ORDERED = ("GridSampler", "QMCSampler")
-"""Samplers that go through one sequence, whose order is a function of their seed: all trials have the same one."""
+"""Samplers that go through one sequence whose order depends on their seed: all trials of a sweep need the same seed."""
 
 
 class KeyedSampler(BaseSampler):  # type: ignore[misc]
-    """A sampler whose random numbers are a function of (seed, trial number): a resumed sweep goes on as it would have.
+    """A sampler whose random numbers are a function of (seed, trial number): a resumed sweep equals an unbroken one.
 
     ``how`` is ``model`` (TPE; options of different components are modelled in groups), ``untried`` (any configuration
     that is not in the study; the space must be discrete), ``random``, or one of Optuna's samplers with its arguments.
@@ -113,27 +113,27 @@ class KeyedSampler(BaseSampler):  # type: ignore[misc]
         self._sampler.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Asks the trial's sampler."""
+        """Returns the search space that the trial's sampler samples jointly."""
         found: dict[str, BaseDistribution] = self._sampler.infer_relative_search_space(study, trial)
         return found
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Asks the trial's sampler."""
+        """Samples the joint search space with the trial's sampler."""
         found: dict[str, Any] = self._sampler.sample_relative(study, trial, search_space)
         return found
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Asks the trial's sampler."""
+        """Samples one parameter with the trial's sampler."""
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: optuna.trial.TrialState, values: Sequence[float] | None
     ) -> None:
-        """Tells the trial's sampler, where it is one of Optuna's own by name and may keep a state."""
+        """Reports to the trial's sampler, if it is one that the user named: it may keep a state."""
         if isinstance(self.how, Ref):
             try:
                 self._sampler.after_trial(study, trial, state, values)

@@ -1,13 +1,11 @@
-"""A sweep's study in Optuna's storage, which is the truth about trials: open, count, read."""
+"""Opens, counts and reads a sweep's study in Optuna's storage, which is the truth about trials."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -18,33 +16,39 @@ from sqlalchemy.exc import IntegrityError
 
 from texprior.config import search_space, with_overrides
 from texprior.config.schema import Experiment, component_paths
+from texprior.digests import digest
 from texprior.errors import ConfigError
+from texprior.evaluation.scores import pareto_front
 from texprior.runtime.identity import foreign_components
+from texprior.runtime.run_record import flatten_paths
 from texprior.runtime.session import Session
 from texprior.store import runs_root
 from texprior.sweeps.dead_workers import GRACE_S, HEARTBEAT_S, lock_study
-from texprior.sweeps.records import Better, State, SweepResult, TrialRecord
+from texprior.sweeps.records import Better, State, SweepResult, SweepSetup, TrialRecord
 from texprior.sweeps.search_strategy import check_names
 
 _FREE = frozenset({"name", "sweep", "ablation", "device", "threads", "requires_plugins", "metrics", "events"})
-"""What may differ between two starts of one study."""
+"""Sections that may differ between two starts of one study."""
 
 
 def default_storage() -> str:
-    """Optuna's storage where none is named: ``optuna.db`` beside the runs."""
+    """Returns the address of Optuna's storage if none is named: ``optuna.db`` in the folder of the runs."""
     runs_root().mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{runs_root() / 'optuna.db'}"
 
 
 def study_name(experiment: Experiment, programs: Sequence[str] = ()) -> str:
-    """Experiment, space, objectives, and what it uses that is not texprior's: another one is another study."""
+    """Names a study by its experiment, search space, objectives and the components that are not texprior's own.
+
+    If one of them changes, it is another study: trials of one study are comparable.
+    """
     sweep = experiment.sweep
-    code = [hashlib.sha256(json.dumps(programs).encode()).hexdigest()[:8]] if programs else []
+    code = [digest(list(programs), 8)] if programs else []
     return "-".join([experiment.name, search_space.space_hash(sweep), *code, sweep.metric, *sweep.also])
 
 
 def programs_of(session: Session) -> list[str]:
-    """What any trial uses that is not texprior's own, with the hashes of its programs."""
+    """Lists the components that any trial uses and that are not texprior's own, with the digests of their programs."""
     experiment, kinds = session.experiment, component_paths()
     searched = [
         (path, choice) for path, choices in experiment.sweep.space.items() if path in kinds for choice in choices
@@ -54,29 +58,25 @@ def programs_of(session: Session) -> list[str]:
 
 
 def redact_storage(storage: str) -> str:
-    """A storage's address without its password."""
+    """Returns a storage's address without its password."""
     return re.sub(r"//([^:/@]*):.*@", r"//\1:***@", storage)
 
 
 def result_of(study: optuna.Study, storage: str, objectives: Mapping[str, Better]) -> SweepResult:
-    """What a study holds by now."""
+    """Returns what a study holds so far."""
     ended = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished()]
     finished = [t for t in ended if t.state == TrialState.COMPLETE and "duplicate_of" not in t.user_attrs]
     signs = [1 if d == optuna.study.StudyDirection.MINIMIZE else -1 for d in study.directions]
     losses = {t.number: [sign * value for sign, value in zip(signs, t.values, strict=True)] for t in finished}
     ranked = sorted(finished, key=lambda t: (losses[t.number], t.number))
-    front = [t for t in ranked if not any(_dominates(losses[o.number], losses[t.number]) for o in finished)]
+    front = set(pareto_front(losses))
     best = record_of(ranked[0]) if ranked else None
-    shown, records = [record_of(t) for t in front], [record_of(t) for t in ended]
+    shown, records = [record_of(t) for t in ranked if t.number in front], [record_of(t) for t in ended]
     return SweepResult(study.study_name, redact_storage(storage), objectives, records, best, shown)
 
 
-def _dominates(a: list[float], b: list[float]) -> bool:
-    return all(x <= y for x, y in zip(a, b, strict=True)) and a != b
-
-
 def record_of(trial: FrozenTrial) -> TrialRecord:
-    """Optuna's trial in the platform's words. One that was never told a reason for its failure was interrupted."""
+    """Returns Optuna's trial as a record. A failed trial without a reason was interrupted."""
     attributes, reason = trial.user_attrs, trial.user_attrs.get("reason", "")
     state: State = "running"
     if trial.state == TrialState.COMPLETE:
@@ -85,58 +85,66 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         state = "pruned"
     elif trial.state == TrialState.FAIL:
         state = "failed" if reason else "interrupted"
-    seconds = trial.duration.total_seconds() if trial.duration else 0.0
     return TrialRecord(
-        trial.number, trial.params, attributes.get("values", {}), state, reason, seconds, attributes.get("run", "")
+        number=trial.number,
+        params=trial.params,
+        values=attributes.get("values", {}),
+        state=state,
+        reason=reason,
+        seconds=trial.duration.total_seconds() if trial.duration else 0.0,
+        run=attributes.get("run", ""),
     )
 
 
-def open_study(
-    experiment: Experiment,
-    storage: str,
-    objectives: Mapping[str, Better],
-    shared: Mapping[str, str] | None = None,
-    say: Callable[[str], None] = lambda _message: None,
-    programs: Sequence[str] = (),
-) -> optuna.Study:
-    """The experiment's study, new or as it was left. Raises ConfigError where it cannot be used.
+def open_study(setup: SweepSetup, say: Callable[[str], None] = lambda _message: None) -> optuna.Study:
+    """Opens the experiment's study, new or as it was left.
 
-    ``shared`` is what all its trials stand on, such as the hashes of prior and predictor; another one is refused. Where
-    the experiment has studies of another space here, or of other ``programs`` (see ``programs_of``), ``say`` is told
-    that this one is new, and what changed.
+    Reports to ``say`` if the experiment has a study of another search space or other programs in this storage, and what
+    differs. Raises ConfigError if the storage cannot be used, or if its trials depend on something else than these.
     """
+    experiment, storage = setup.experiment, setup.storage
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     check_names(experiment.sweep)
-    name, directions = study_name(experiment, programs), [_DIRECTIONS[better] for better in objectives.values()]
-    for pause_s in (0.5, 1, 2, 4, None):
+    name = study_name(experiment, setup.programs)
+    directions = [_DIRECTIONS[better] for better in setup.objectives.values()]
+    for pause_s in _PAUSES_S:
         try:
             connected = connect(storage)
             names = optuna.get_all_study_names(connected)
             study = optuna.create_study(storage=connected, study_name=name, directions=directions, load_if_exists=True)
             break
-        except Exception as error:  # SQLAlchemy's, its drivers' and Optuna's have no common base
+        except Exception as error:  # SQLAlchemy's, its drivers' and Optuna's errors have no common base
             if pause_s is None or not _is_race(error):
                 raise ConfigError(_unusable(storage, error)) from None
             time.sleep(pause_s)
     if name not in names:
         earlier = [n for n in names if n.startswith(f"{experiment.name}-")]
-        _tell_what_changed(experiment, list(programs), earlier, connected, say)
+        _report_changes(experiment, list(setup.programs), earlier, connected, say)
         study.set_user_attr("space", experiment.sweep.model_dump(mode="json")["space"])
-        study.set_user_attr("programs", list(programs))
-    _refuse_another(study, experiment, shared or {})
+        study.set_user_attr("programs", list(setup.programs))
+    _refuse_another(study, experiment, setup.shared)
     return study
 
 
+_PAUSES_S = (0.5, 1, 2, 4, None)
+"""Seconds between tries while another worker makes the tables: creation of a database takes a few seconds at most."""
 _DIRECTIONS: dict[Better, str] = {"higher": "maximize", "lower": "minimize", "one": "minimize"}
 
 
+_SQLITE_WAIT_S = 60
+"""Seconds that SQLite waits for another process's lock: several workers write to one file."""
+
+
 def connect(storage: str) -> BaseStorage:
-    """Optuna's storage: ``journal:PATH``, SQLite, or a database with heartbeats. Raises whatever its driver raises."""
+    """Connects to Optuna's storage: ``journal:PATH``, SQLite, or a database with heartbeats.
+
+    Raises the error of the storage's driver if it cannot.
+    """
     kind, _, path = storage.partition(":")
     if kind == "journal":
         return JournalStorage(JournalFileBackend(path.removeprefix("//")))
     if kind == "sqlite":
-        return RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": 60}})
+        return RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": _SQLITE_WAIT_S}})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return RDBStorage(
@@ -144,10 +152,10 @@ def connect(storage: str) -> BaseStorage:
         )
 
 
-def _tell_what_changed(
+def _report_changes(
     experiment: Experiment, programs: list[str], names: list[str], storage: BaseStorage, say: Callable[[str], None]
 ) -> None:
-    """Names what differs from the space, or else the programs, of the experiment's latest other study."""
+    """Reports what differs from the space, or else from the programs, of the experiment's latest other study."""
     now = experiment.sweep.model_dump(mode="json")["space"]
     for name in reversed(names):
         attributes = optuna.load_study(study_name=name, storage=storage).user_attrs
@@ -171,7 +179,7 @@ def _shown(dimension: Any) -> str:
 
 
 def _is_race(error: Exception) -> bool:
-    """Whether another worker is making the tables at this moment: Optuna lets both try."""
+    """Whether another worker is creating the tables at this moment: Optuna lets both try."""
     return isinstance(error, IntegrityError) or "already exists" in str(error)
 
 
@@ -184,10 +192,12 @@ def _unusable(storage: str, error: Exception) -> str:
 
 
 def _refuse_another(study: optuna.Study, experiment: Experiment, shared: Mapping[str, str]) -> None:
-    """Trials of a study are comparable: what is not searched must be what it was."""
-    searched = experiment.sweep.space
-    now = {p: v for p, v in _flat(experiment.model_dump(mode="json", exclude=set(_FREE))) if p not in searched}
-    now |= shared
+    """Raises ConfigError if something that is not searched differs from the study's first start.
+
+    Trials of a study are comparable only if they depend on the same.
+    """
+    searched, data = experiment.sweep.space, experiment.model_dump(mode="json", exclude=set(_FREE))
+    now = {p: v for p, v in flatten_paths(data, lists=False).items() if p not in searched} | dict(shared)
     then = study.user_attrs.get("experiment")
     if then is None:
         study.set_user_attr("experiment", now)
@@ -200,23 +210,16 @@ def _refuse_another(study: optuna.Study, experiment: Experiment, shared: Mapping
         )
 
 
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, below in value.items():
-            yield from _flat(below, f"{prefix}.{key}" if prefix else key)
-    else:
-        yield prefix, value
-
-
 def enqueue_own_configuration(study: optuna.Study, experiment: Experiment) -> None:
-    """The experiment's own configuration is the first trial, where the space holds it; of two workers one queues it."""
+    """Queues the experiment's own configuration as the first trial, if the space holds it."""
     own = search_space.default_values(experiment)
+    # The lock protects the empty study: of two workers that start at once, one queues the configuration.
     with lock_study(study):
         if own and not study.get_trials(deepcopy=False):
             study.enqueue_trial(search_space.params_of(own), skip_if_exists=True)
 
 
 def count_trials(study: optuna.Study) -> int:
-    """Trials that ended by themselves, and those that are at work."""
+    """Counts the trials that ended by themselves and those that are running."""
     states = [record_of(t).state for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
     return sum(state not in ("duplicate", "interrupted") for state in states)

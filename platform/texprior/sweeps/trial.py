@@ -1,4 +1,4 @@
-"""A trial of a sweep: an adapter on the shared prior and predictor, trained, judged on val, and told to a run."""
+"""One trial of a sweep: an adapter on the shared prior and predictor, trained, scored on val, and tracked as a run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from texprior.config import with_overrides
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema import Experiment, component_paths
 from texprior.config.search_dimension import choice_label
-from texprior.evaluation import scores
-from texprior.evaluation.evaluate import Evaluated, evaluate, write_evaluation
-from texprior.evaluation.scores import Scores
+from texprior.evaluation.evaluate import Evaluated, evaluate, judged_plainly, write_evaluation
+from texprior.evaluation.scores import Scores, read_scores
 from texprior.flow.image import load_image
 from texprior.models.build import Model, count_parameters
 from texprior.models.folders import PREDICTOR, PRIOR, load_model
@@ -23,9 +22,10 @@ from texprior.runtime.identity import experiment_identity, stored_identity
 from texprior.runtime.session import Session
 from texprior.store import sha256, write_atomically
 from texprior.sweeps.records import AskedTrial, TrialRecord
+from texprior.track import RunInfo
 from texprior.training.adapter import train_adapter
 
-_GONE = "its worker died; its configuration is run again"
+_WORKER_DIED = "its worker died; its configuration is run again"
 
 
 @dataclass
@@ -41,24 +41,26 @@ class Trials:
 
     @cached_property
     def shared(self) -> dict[str, str]:
-        """What all trials stand on, by content."""
+        """The hashes of what all trials depend on."""
         weights = {"prior": self.prior / PRIOR, "predictor": self.predictor / PREDICTOR}
         return {f"{name}'s sha256": sha256(path) for name, path in weights.items()}
 
     def __call__(self, asked: AskedTrial) -> Mapping[str, float]:
-        """Trains and judges at each rung and at the end; the run has every value over the images seen."""
+        """Trains and judges at each rung and at the end; the run gets every value over the images seen."""
         inner, base = self.session.with_(experiment=asked.experiment), self.session.experiment
-        info = inner.run_info(
-            self.run_id(asked.number), f"trial {asked.number}", "trial", False, **{"texprior.trial": str(asked.number)}
-        )
-        with inner.tracker.run(replace(info, params=searched_values(asked.experiment, base))) as run:
+        info = self._run_info(inner, asked.number)
+        with inner.tracker.run(info) as run:
             asked.tracked_as(run.where().get("run_id", ""))
             self.session.say(f"trial {asked.number}: {describe_values(asked.experiment, base)}")
+
+            # a rung is a training of its own with a smaller budget, which the next rung continues
             below = inner.with_(parent_run=info.id)
             for images in _rungs(base):
                 values = self._judged(below, _with_budget(asked.experiment, images))[1]
                 run.step(images, **{f"val.{name}": value for name, value in values.items()})
                 asked.report(images, values)
+
+            # the whole budget, with its files
             evaluated, values = self._judged(below, asked.experiment)
             run.step(base.training.adapter.budget.images, **{f"val.{name}": value for name, value in values.items()})
             folder = self.folder(asked.number)
@@ -70,17 +72,18 @@ class Trials:
                 run.image("sheet", load_image(folder / "sheet.png"))
         return values
 
-    def bury(self, trial: TrialRecord) -> None:
-        """Ends the run of a trial whose worker died, where a tracker has it."""
+    def end_dead_run(self, trial: TrialRecord) -> None:
+        """Ends the run of a trial whose worker died, if a tracker has it."""
         inner = self.session.with_(experiment=self.experiment_of(trial))
-        tags = {"texprior.trial": str(trial.number)}
-        info = inner.run_info(self.run_id(trial.number), f"trial {trial.number}", "trial", True, **tags)
-        with inner.tracker.run(replace(info, params=searched_values(inner.experiment, self.session.experiment))) as run:
-            run.finish(*(("failed", trial.reason) if trial.reason else ("interrupted", _GONE)))
+        with inner.tracker.run(self._run_info(inner, trial.number, resume=True)) as run:
+            run.finish(*(("failed", trial.reason) if trial.reason else ("interrupted", _WORKER_DIED)))
 
-    def again(self, trial: TrialRecord, seed: int) -> Mapping[str, float]:
-        """A trial's configuration trained and judged with a fresh seed, as a run of its own; done once."""
-        known = self.known(trial, seed)
+    def train_again(self, trial: TrialRecord, seed: int) -> Mapping[str, float]:
+        """Trains and judges a trial's configuration with a fresh seed, as a run of its own; returns its values.
+
+        What is known already is not trained again.
+        """
+        known = self.known_values(trial, seed)
         if known is not None:
             return known
         experiment = self.experiment_of(trial, seed)
@@ -98,8 +101,11 @@ class Trials:
         write_atomically(folder / "values.json", json.dumps(document).encode())
         return values
 
-    def known(self, trial: TrialRecord, seed: int) -> Mapping[str, float] | None:
-        """What ``again`` found, where it was of this experiment: another storage numbers its trials from 0 too."""
+    def known_values(self, trial: TrialRecord, seed: int) -> Mapping[str, float] | None:
+        """Returns the values that ``train_again`` stored; None if there are none of this experiment.
+
+        Another storage numbers its trials from 0 too, so the folder alone does not tell.
+        """
         path = self.folder(trial.number) / f"seed-{seed}" / "values.json"
         if not path.is_file():
             return None
@@ -107,48 +113,55 @@ class Trials:
         values: dict[str, float] = document["values"]
         return values if document["experiment"] == experiment_identity(self.experiment_of(trial, seed)) else None
 
-    def outcome(self, trial: TrialRecord) -> tuple[Path, Scores]:
-        """A trial's model and scores; what another process made of it is read, or made again where it is missing."""
+    def load_outcome(self, trial: TrialRecord) -> tuple[Path, Scores]:
+        """Returns a trial's model folder and scores, from any process's files; makes again what is missing."""
         experiment = self.experiment_of(trial)
         inner, folder = self.session.with_(experiment=experiment, fresh=False), self.folder(trial.number)
-        of_this = folder / "config.yaml"  # another storage numbers its trials from 0 too
+        stored = folder / "config.yaml"  # another storage numbers its trials from 0 too
         model = self._trained(inner)
-        if of_this.is_file() and stored_identity(of_this) == experiment_identity(experiment):
-            return model.folder, scores.read_scores(folder / "scores.csv")
-        return model.folder, evaluate(judged_on_val(inner), model).scores
+        if stored.is_file() and stored_identity(stored) == experiment_identity(experiment):
+            return model.folder, read_scores(folder / "scores.csv")
+        return model.folder, evaluate(_judged_on_val(inner), model).scores
 
     def experiment_of(self, trial: TrialRecord, seed: int | None = None) -> Experiment:
-        """The resolved experiment of a trial, with another seed where one is given."""
+        """Returns the resolved experiment of a trial, with another seed if one is given."""
         base = self.session.experiment
         fresh = {} if seed is None else {"seed": seed}
         return with_overrides(base, {**values_of(base, trial.params), **fresh}, self.session.registry)
 
     def run_id(self, number: int) -> str:
-        """The id of a trial's run."""
+        """Returns the id of a trial's run."""
         return f"{self.study}-{number}"
 
     def folder(self, number: int) -> Path:
-        """Where a trial's scores and contact sheet lie."""
+        """Returns the folder of a trial's scores and contact sheet."""
         return self.session.folder / f"sweep-{self.study}" / f"trial-{number}"
+
+    def _run_info(self, inner: Session, number: int, resume: bool = False) -> RunInfo:
+        """The run of a trial; its parameters are what the sweep searches."""
+        tags = {"texprior.trial": str(number)}
+        info = inner.run_info(self.run_id(number), f"trial {number}", "trial", resume, **tags)
+        return replace(info, params=searched_values(inner.experiment, self.session.experiment))
 
     def _judged(self, session: Session, experiment: Experiment) -> tuple[Evaluated, dict[str, float]]:
         inner = session.with_(experiment=experiment)
         model = self._trained(inner)
-        evaluated = evaluate(judged_on_val(inner), model)
+        evaluated = evaluate(_judged_on_val(inner), model)
         self.broken |= evaluated.broken
         costs = {"trainable_parameters": float(count_parameters(model.adapter)), **evaluated.costs}
-        values, sweep = {**restored_means(evaluated.scores), **costs}, self.session.experiment.sweep
+        values, sweep = {**evaluated.scores.restored_means(), **costs}, self.session.experiment.sweep
+        # MLflow's comparison of runs opens with their first metric, which shall be the searched one
         first = {name: values[name] for name in (sweep.metric, *sweep.also) if name in values}
-        return evaluated, {**first, **values}  # MLflow's comparison of runs opens with their first metric
+        return evaluated, {**first, **values}
 
     def _trained(self, session: Session) -> Model:
         trained = train_adapter(session, self.prior, self.predictor)
         self.broken |= trained.broken
-        return load_model(trained.folder, session.registry, self.prior, session)
+        return load_model(trained.folder, session.builder, self.prior)
 
 
 def values_of(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, Any]:
-    """A trial's values by dotted path, from its parameters as Optuna holds them."""
+    """Returns a trial's values by dotted path, from its parameters in Optuna's form."""
     values = dict(params)
     for path, dimension in experiment.sweep.space.items():
         if path in params and isinstance(dimension, list):
@@ -157,7 +170,7 @@ def values_of(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, An
 
 
 def searched_values(experiment: Experiment, base: Experiment) -> dict[str, Any]:
-    """What a trial searched, path -> the value that it took; of a component its name."""
+    """Returns what a trial searched: path -> value; for a component its name."""
     data = experiment.model_dump(mode="json")
     found = {path: get_path(data, path) for path in base.sweep.space}
     kinds = component_paths()
@@ -166,25 +179,16 @@ def searched_values(experiment: Experiment, base: Experiment) -> dict[str, Any]:
 
 
 def describe_values(experiment: Experiment, base: Experiment) -> str:
-    """What a trial searched, with the values that it took, in words."""
+    """Returns what a trial searched and the values that it took, in words."""
     return ", ".join(f"{path}={_short(value)}" for path, value in searched_values(experiment, base).items())
 
 
-def restored_means(found: Scores) -> dict[str, float]:
-    """Metric -> mean of the restored pictures (the last of their rows)."""
-    methods = [m for m in found.methods() if m.startswith("restored")]
-    return found.means()[methods[-1]] if methods else {}
-
-
-def judged_on_val(session: Session) -> Session:
-    """The session with an evaluation on val that has one row of restored pictures."""
-    choice = session.experiment.evaluation
-    plain = choice.model_copy(update={"split": "val", "steps": [], "texture_strengths": [], "controls": False})
-    return session.with_(experiment=session.experiment.model_copy(update={"evaluation": plain}))
+def _judged_on_val(session: Session) -> Session:
+    return session.with_(experiment=judged_plainly(session.experiment, "val"))
 
 
 def _rungs(experiment: Experiment) -> list[int]:
-    """The images seen at each rung: whole batches, below the budget."""
+    """The images seen at each rung: full batches, below the budget."""
     batch, whole = experiment.training.adapter.batch, experiment.training.adapter.budget.images
     images = [max(1, round(share * whole / batch)) * batch for share in experiment.sweep.rungs]
     return [n for n in dict.fromkeys(images) if n < whole]
@@ -197,5 +201,5 @@ def _with_budget(experiment: Experiment, images: int) -> Experiment:
     return experiment.model_copy(update={"training": training.model_copy(update={"adapter": adapter})})
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)

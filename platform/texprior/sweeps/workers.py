@@ -1,111 +1,131 @@
-"""Workers of a sweep beyond this process: local processes with their share of the threads, or tasks of a Ray cluster.
+"""Workers that run a sweep's trials: local processes with their share of the threads, or tasks of a Ray cluster.
 
-They share Optuna's storage and the folders of the runs; what a worker is given is text, so that any machine can start.
+They share Optuna's storage and the folder of the runs.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from texprior.config import resolve
 from texprior.errors import ConfigError, TexpriorError
 from texprior.processes import run_processes
-from texprior.registry import Registry
 from texprior.runtime.session import Session
+from texprior.runtime.worker_session import WorkerStart
 from texprior.sweeps.ask_tell import run_trials
 from texprior.sweeps.confirm import confirm_unclaimed
-from texprior.sweeps.records import Better, TrialRecord
+from texprior.sweeps.records import Better, SweepSetup, TrialRecord
 from texprior.sweeps.report import describe_outcome
 from texprior.sweeps.study import programs_of, study_name
 from texprior.sweeps.trial import Trials
 
 Launcher = Literal["local", "ray"]
+_RAY_RETRIES = 3
+"""How many times Ray starts a task again whose node died; a cluster that loses more nodes than that needs a person."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs to know of a sweep."""
+@dataclass(frozen=True, kw_only=True)
+class SweepJob:
+    """What a worker of a sweep is started with; all of it can be pickled and sent to another machine."""
 
-    experiment: str
-    """The resolved experiment, YAML."""
-    plugins: tuple[str, ...]
-    """Plugins that are single files."""
-    root: str
-    parent_run: str
+    start: WorkerStart
     study: str
     prior: str
     predictor: str
     storage: str
     objectives: dict[str, Better]
     trials: int
-    threads: int | None = None
     confirm: bool = False
-    """Whether the trials are done, and their best are to be trained with fresh seeds."""
+    """Whether the trials are done, so that the best of them are to be trained with fresh seeds."""
     number: int = 0
 
-    @property
-    def name(self) -> str:
-        return f"worker {self.number + 1}"
+    @classmethod
+    def of(cls, session: Session, trials: Trials, setup: SweepSetup, wanted: int) -> SweepJob:
+        """Describes a sweep for its workers."""
+        return cls(
+            start=WorkerStart.of(session, "worker", threads=session.experiment.threads),
+            study=trials.study,
+            prior=str(trials.prior.resolve()),
+            predictor=str(trials.predictor.resolve()),
+            storage=setup.storage,
+            objectives=dict(setup.objectives),
+            trials=wanted,
+        )
+
+    def numbered(self, number: int, threads: int) -> SweepJob:
+        """Returns the job of one worker, with its name and its threads."""
+        start = replace(self.start, name=f"worker {number + 1}", threads=threads)
+        return replace(self, start=start, number=number)
 
 
-def run_worker(job: Job) -> None:
-    """Runs trials until the study has enough of them, or confirms the best; what they say goes to stderr, by name."""
-    import yaml
+@dataclass(frozen=True)
+class TrialRunners:
+    """Who runs the trials: this process, or ``workers`` others."""
 
-    os.environ["TEXPRIOR_RUNS"] = job.root
-    registry = Registry.discover(job.plugins)
-    experiment = resolve(yaml.safe_load(job.experiment), registry, source="a worker's experiment")
-    placed = experiment.model_copy(update={"threads": job.threads or experiment.threads})
+    workers: int = 1
+    launcher: Launcher = "local"
+    address: str | None = None
+    """The address of a Ray cluster; None is the one in RAY_ADDRESS, else a new local one."""
 
-    def say(message: str) -> None:
-        print(f"{job.name}: {message}", file=sys.stderr, flush=True)  # noqa: T201
+    def run(self, job: SweepJob, most: int, say: Callable[[str], None]) -> None:
+        """Starts at most ``most`` workers on a job and waits for them; does nothing if this process works alone."""
+        if self.workers > 1 or self.launcher != "local":
+            run_workers(job, min(self.workers, most), self.launcher, self.address, say)
 
-    def told(trial: TrialRecord) -> None:
-        say(f"trial {trial.number}: {describe_outcome(trial, job.objectives)}")
 
-    session = Session.start(placed, registry, root=Path(job.root), say=say, parent_run=job.parent_run)
+def run_worker(job: SweepJob) -> None:
+    """Runs trials until the study has enough of them, or confirms the best; reports to stderr under the worker's name.
+
+    Raises ConfigError if this machine's plugins are not those that the study was started with.
+    """
+    session = job.start.session()
     trials, programs = Trials(session, job.study, Path(job.prior), Path(job.predictor)), programs_of(session)
-    if study_name(placed, programs) != job.study:
+    if study_name(session.experiment, programs) != job.study:
         raise ConfigError(f"the plugins here are not those that study {job.study} was started with: {programs}")
-    result = run_trials(
-        placed,
-        registry,
-        trials,
-        job.storage,
-        job.objectives,
-        told,
-        job.trials,
-        trials.shared,
+    setup = SweepSetup(
+        experiment=session.experiment,
+        registry=session.registry,
+        storage=job.storage,
+        objectives=job.objectives,
+        trials=job.trials,
+        shared=trials.shared,
         programs=programs,
-        died=trials.bury,
     )
+
+    def report(trial: TrialRecord) -> None:
+        session.say(f"trial {trial.number}: {describe_outcome(trial, job.objectives)}")
+
+    result = run_trials(setup, trials, report, on_dead=trials.end_dead_run)
     if job.confirm:
         confirm_unclaimed(trials, result, job.number)
 
 
-def run_workers(job: Job, workers: int, launcher: Launcher, address: str | None, say: Callable[[str], None]) -> None:
-    """Starts so many workers and waits for them; one that dies is named, and its trial is the others' to run again."""
-    threads = job.threads or max(1, (os.cpu_count() or 1) // workers if launcher == "local" else 1)
-    jobs = [replace(job, number=n, threads=threads) for n in range(workers)]
-    failures = (
-        run_processes({job.name: partial(run_worker, job) for job in jobs})
-        if launcher == "local"
-        else _ray(jobs, address)
-    )
+def run_workers(
+    job: SweepJob, workers: int, launcher: Launcher, address: str | None, say: Callable[[str], None]
+) -> None:
+    """Starts ``workers`` workers and waits for them. If one dies, reports it; another worker redoes its trial.
+
+    Raises TexpriorError if all of them ended early.
+    """
+    threads = job.start.threads or max(1, (os.cpu_count() or 1) // workers if launcher == "local" else 1)
+    jobs = {f"worker {n + 1}": job.numbered(n, threads) for n in range(workers)}
+    works = {name: partial(run_worker, one) for name, one in jobs.items()}
+    failures = run_processes(works) if launcher == "local" else _run_ray_tasks(works, threads, address)
     for name, problem in failures.items():
-        say(f"{name} {problem}; what it was at is done by the others")
+        say(f"{name} {problem}; another worker will redo its trial")
     if len(failures) == workers:
         raise TexpriorError(f"all {workers} workers of the sweep ended early ({'; '.join(failures.values())})")
 
 
-def _ray(jobs: list[Job], address: str | None) -> dict[str, str]:
-    """Tasks of a Ray cluster, one CPU a thread. A task whose node dies is started again elsewhere by Ray."""
+def _run_ray_tasks(works: Mapping[str, Callable[[], None]], threads: int, address: str | None) -> dict[str, str]:
+    """Runs each work as a task of a Ray cluster, one CPU per thread; returns name -> how it ended, for failures.
+
+    If a node dies, Ray starts its task again on another node.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -116,10 +136,8 @@ def _ray(jobs: list[Job], address: str | None) -> dict[str, str]:
         ray.init(address=address, log_to_driver=True, configure_logging=False, include_dashboard=False)
     try:
         tasks = {
-            job.name: ray.remote(run_worker)
-            .options(num_cpus=job.threads or 1, max_retries=3, name=job.name)
-            .remote(job)
-            for job in jobs
+            name: ray.remote(_call).options(num_cpus=threads, max_retries=_RAY_RETRIES, name=name).remote(work)
+            for name, work in works.items()
         }
         failures = {}
         for name, task in tasks.items():
@@ -131,3 +149,8 @@ def _ray(jobs: list[Job], address: str | None) -> dict[str, str]:
     finally:
         if started:
             ray.shutdown()
+
+
+def _call(work: Callable[[], None]) -> None:
+    """Ray takes a function, not a partial."""
+    work()

@@ -1,6 +1,6 @@
-"""The conformance kit: rules that any component can be held to, by its kind and by what it declares.
+"""Checks any component against the rules of its kind and of what it declares (the conformance kit).
 
-In pytest: ``@conformance("degradation", "rain")``; on the command line: ``texprior plugins check``. See
+In pytest, use ``@conformance("degradation", "rain")``. On the command line, use ``texprior plugins check``. See
 docs/conformance.md.
 """
 

@@ -1,4 +1,4 @@
-"""The catalogue of checks: each a rule with a stable id, the components that it applies to, and what to do."""
+"""Registers the checks, each with a stable id, a rule, a fix and its components."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ FLOOR = {
     "attention": 15,
     "events": 15,
 }
-"""Checks that must run on every component of a kind, whatever it declares; fewer is a failure of ``any.floor``."""
+"""The number of checks that must run on every component of a kind, whatever it declares.
+
+The numbers count the checks without a condition, less those that may have nothing to look at. If fewer run,
+``any.floor`` fails: otherwise a component that could not be checked would look like one that passed.
+"""
 
 
 @dataclass(frozen=True)
 class When:
-    """Which components of its kinds a check applies to, in words and as a test of the record."""
+    """The condition under which a check applies: in words, and as a test of the record."""
 
     words: str
     test: Callable[[Component], bool]
@@ -41,13 +45,13 @@ ALWAYS = When("", lambda _record: True)
 
 
 def tagged(tag: str) -> When:
-    """Where the record has a tag."""
+    """Returns the condition that the record has a tag."""
     return When(f"tag `{tag}`", lambda record: tag in record.tags)
 
 
 @dataclass(frozen=True)
 class Check:
-    """A rule. ``id`` is public: it never changes its meaning."""
+    """A rule for components. Its ``id`` is public and never changes its meaning."""
 
     id: str
     kinds: tuple[str, ...]
@@ -57,26 +61,27 @@ class Check:
     function: Callable[[Subject], None]
 
     def applies(self, record: Component) -> bool:
-        """Whether it is a rule for this component, by kind and by what the record declares."""
+        """Returns True if the rule is for this component, by its kind and by what its record declares."""
         return record.kind in self.kinds and self.when.test(record)
 
 
 CHECKS: dict[str, Check] = {}
-"""Every check by id, in the order of the documentation."""
+"""All checks by id, in the order of the documentation."""
 
 
 def check(
     id_: str, *kinds: str, when: When = ALWAYS, but: Iterable[str] = ()
 ) -> Callable[[Callable[[Subject], None]], Callable[[Subject], None]]:
-    """Registers a function as a check. No kind means every kind, except those in ``but``.
+    """Registers a function as a check. If no kind is given, it is for every kind except those in ``but``.
 
-    The docstring is the rule, then ``Fix:`` and what to do.
+    The docstring of the function is the rule, followed by ``Fix:`` and what to do. Raises ValueError if the docstring
+    has no rule or fix, or if the id exists.
     """
 
     def register(function: Callable[[Subject], None]) -> Callable[[Subject], None]:
         rule, _, fix = " ".join((function.__doc__ or "").replace("``", "`").split()).partition(" Fix: ")
         if not (rule and fix) or id_ in CHECKS:
-            raise ValueError(f"check '{id_}' needs an id of its own, and a docstring with its rule and its fix")
+            raise ValueError(f"check '{id_}' needs a unique id, and a docstring with its rule and its fix")
         fix = fix[:1].upper() + fix[1:]
         chosen = tuple(kind for kind in kinds or KINDS if kind not in but)
         CHECKS[id_] = Check(id_, chosen, when, rule, fix, function)
@@ -86,12 +91,12 @@ def check(
 
 
 def checks_of(record: Component) -> list[Check]:
-    """The checks that apply to a component; ``any.floor`` is the last."""
+    """Returns the checks that apply to a component; ``any.floor`` is the last."""
     return [c for c in CHECKS.values() if c.applies(record)]
 
 
 def find(id_: str, record: Component) -> Check:
-    """The check of an id. Raises ConfigError where there is none, or where it does not apply to the component."""
+    """Returns the check with an id. Raises ConfigError if none exists, or if it does not apply to the component."""
     if id_ not in CHECKS:
         close = difflib.get_close_matches(id_, CHECKS, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else f"; there are: {', '.join(CHECKS)}"

@@ -1,14 +1,17 @@
-"""How a check ends: the rule is broken, or it could not be run."""
+"""Exceptions that end a check: the rule is broken, or the check could not be run."""
 
 from __future__ import annotations
 
 
 class Broken(AssertionError):
-    """The component breaks the rule; the message says by how much."""
+    """Raised if the component breaks the rule. The message says by how much."""
 
 
 class NotRun(Exception):
-    """The rule could not be looked at. ``lacking``: this machine has not what the component declares to need."""
+    """Raised if a check could not be run.
+
+    ``lacking`` is True if the reason is that this machine lacks something that the component declares to need.
+    """
 
     def __init__(self, reason: str, *, lacking: bool = False) -> None:
         super().__init__(reason)
@@ -16,6 +19,6 @@ class NotRun(Exception):
 
 
 def require(holds: object, sentence: str) -> None:
-    """Raises Broken with the sentence where the rule does not hold."""
+    """Raises Broken with the sentence if the rule does not hold."""
     if not holds:
         raise Broken(sentence)

@@ -1,4 +1,4 @@
-"""The list of checks in Markdown: ``python -m texprior.testing.page`` prints what docs/conformance.md holds."""
+"""Prints all checks as Markdown tables: ``python -m texprior.testing.page`` makes those of docs/conformance.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from texprior.testing.catalogue import CHECKS, FLOOR, Check
 
 
 def catalogue() -> str:
-    """A table of every check for each kind: id, where it applies, rule, fix."""
+    """Returns one table for each kind, with the id, conditions, rule and fix of every check."""
     families = ["any", *KINDS]
     return "\n\n".join(_family(family) for family in families) + "\n"
 
@@ -22,6 +22,7 @@ def _row(check: Check) -> str:
     without = [kind for kind in KINDS if kind not in check.kinds]
     where = [check.when.words] if check.when.words else []
     if check.id.startswith("any.") and without:
+        # name the shorter of the two lists
         few = len(check.kinds) <= len(without)
         where.append(f"only {', '.join(check.kinds)}" if few else f"not {', '.join(without)}")
     applies = f" ({'; '.join(where)})" if where else ""
@@ -30,4 +31,4 @@ def _row(check: Check) -> str:
 
 
 if __name__ == "__main__":
-    print(catalogue(), end="")  # noqa: T201 (this is its work)
+    print(catalogue(), end="")  # noqa: T201 (printing is the purpose)

@@ -1,4 +1,4 @@
-"""A kind's probe: how a component of it is put to work, so that rules of every kind can be checked on it."""
+"""Describes how the kit runs a component of a kind, for the rules that all kinds share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from texprior.plugin import Component
 
 Inputs = dict[str, Tensor]
-"""What a component is given, by name; where a kind works on batches, the first dimension of each is the batch."""
+"""The inputs of a component, by name. If the kind works on batches, the first dimension of each is the batch."""
 
 
 def _build(subject: Any, changes: Mapping[str, Any] | None = None) -> Any:
@@ -26,54 +26,54 @@ def _nothing(_subject: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Probe:
-    """The functions that the kit works a component by."""
+    """Functions and facts by which the kit builds and runs a component of one kind."""
 
     inputs: Callable[[], Inputs]
-    """Fresh inputs, the same at every call; a batch of 2 where the kind works on batches."""
+    """Returns new inputs, equal at every call; a batch of 2 if the kind works on batches."""
     work: Callable[[Any, Inputs], tuple[Tensor, ...]]
-    """The outputs of a component (as ``make`` gives it) for inputs."""
+    """Returns the outputs of a component (built by ``make``) for inputs."""
     make: Callable[..., Any] = _build
-    """A component ready to work, from the subject and changed options: networks are perturbed, as if trained."""
+    """Builds a component from the subject and changed options. Networks are perturbed, as if trained."""
     context: Callable[[Any], dict[str, Any]] = _nothing
-    """What the registry hands to the implementation beside the options."""
+    """Returns the arguments that the registry passes to the implementation in addition to the options."""
     base: tuple[type, ...] = ()
-    """What an instance derives from."""
+    """The base classes of an instance."""
     methods: Callable[[Component], tuple[str, ...]] = lambda _record: ("__call__",)
-    """What can be called on an instance of a record."""
+    """Returns the names of the methods that an instance of a record must have."""
     attributes: tuple[str, ...] = ()
-    """What an instance has beside."""
+    """Names of further attributes that an instance must have."""
     dtypes: tuple[torch.dtype, ...] = (torch.float32,)
-    """Types that go out as they came in."""
+    """The dtypes for which the outputs must have the dtype of the inputs."""
     around: Callable[[], AbstractContextManager[Any]] = nullcontext
-    """Where an instance is built."""
+    """A context manager that is active while an instance is built."""
     move: Callable[[Any, torch.device], Any] | None = None
-    """Takes a component to a device; None where the kind works on the CPU alone."""
+    """Moves a component to a device; None if the kind works only on the CPU."""
 
 
 PROBES: dict[str, Probe] = {}
-"""Kind -> probe."""
+"""The probe of each kind."""
 
 
 def having(*methods: str) -> Callable[[Component], tuple[str, ...]]:
-    """The same methods for every record."""
+    """Returns a function that answers these method names for every record."""
     return lambda _record: methods
 
 
 def unmoved(component: Any, _device: torch.device) -> Any:
-    """A component that follows its inputs."""
+    """Returns the component unchanged, for kinds that work on the device of their inputs."""
     return component
 
 
 def moved(module: Any, device: torch.device) -> Any:
-    """A module on a device."""
+    """Returns the module on a device."""
     return module.to(device)
 
 
 def cast(inputs: Inputs, dtype: torch.dtype) -> Inputs:
-    """The inputs in another type."""
+    """Returns the inputs in another dtype."""
     return {name: tensor.to(dtype) for name, tensor in inputs.items()}
 
 
 def one_of(inputs: Inputs, index: int) -> Inputs:
-    """A batch of one: the picture at an index."""
+    """Returns a batch of one: copies of the inputs at an index."""
     return {name: tensor[index : index + 1].clone() for name, tensor in inputs.items()}

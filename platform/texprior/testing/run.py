@@ -1,4 +1,4 @@
-"""Runs checks: one on a subject, or all that apply, with the failures that were expected."""
+"""Runs one check on a component, or all that apply, and marks failures that were expected."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ Status = Literal["passed", "failed", "expected", "not run"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a check found. ``expected``: it failed, as its author said it would."""
+    """The result of a check. Status ``expected`` means that it failed and that its author declared this."""
 
     check: Check
     status: Status
     message: str = ""
     lacking: bool = False
-    """Not run because this machine has not what the component declares to need."""
+    """True if the check was not run because this machine lacks something that the component declares to need."""
     details: str = ""
-    """The traceback, where the component raised."""
+    """The traceback, if the component raised an exception."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The outcomes of one component."""
+    """The outcomes of all checks of one component."""
 
     subject: Subject
     outcomes: tuple[Outcome, ...]
 
     @property
     def run(self) -> int:
-        """Checks that ran."""
+        """The number of checks that ran."""
         return sum(o.status != "not run" for o in self.outcomes)
 
     @property
     def failed(self) -> list[Outcome]:
-        """Those that failed and were not expected to, or passed and were not."""
+        """The checks that failed unexpectedly, or passed although a failure was expected."""
         return [o for o in self.outcomes if o.status == "failed"]
 
     def line(self) -> str:
-        """How many checks ran, and what a reader should know."""
+        """Returns the counts of checks, with the notes."""
         return counted(self.subject, self.outcomes)
 
     def not_run(self) -> dict[str, list[str]]:
-        """Reason -> ids of the checks that did not run for it."""
+        """Returns reason -> ids of the checks that did not run for that reason."""
         return reasons(self.outcomes)
 
 
 def check_component(subject: Subject, expected_failures: Mapping[str, str] | None = None) -> Report:
-    """Runs every check that applies. Raises ConfigError for an option that cannot be, or an unknown check id."""
+    """Runs every check that applies. Raises ConfigError for an invalid option or an unknown check id."""
     subject.validate()
     expected = validated(expected_failures or {}, subject.record)
     outcomes = [settled(outcome_of(each, subject), expected.get(each.id)) for each in checks_of(subject.record)]
@@ -65,14 +65,14 @@ def check_component(subject: Subject, expected_failures: Mapping[str, str] | Non
 
 
 def counted(subject: Subject, outcomes: Collection[Outcome]) -> str:
-    """A sentence of counts."""
+    """Returns a line with the counts of checks and the notes."""
     ran, record = sum(o.status != "not run" for o in outcomes), subject.record
     counts = f"{ran} checks run, {len(outcomes) - ran} not run, floor {FLOOR[record.kind]}"
     return f"{record.kind} {subject.entry.qualified}: {counts}{''.join(f'; {note}' for note in subject.notes)}"
 
 
 def reasons(outcomes: Iterable[Outcome]) -> dict[str, list[str]]:
-    """Reason -> ids of the checks that did not run for it."""
+    """Returns reason -> ids of the checks that did not run for that reason."""
     found: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.status == "not run":
@@ -81,7 +81,10 @@ def reasons(outcomes: Iterable[Outcome]) -> dict[str, list[str]]:
 
 
 def validated(expected_failures: Mapping[str, str], record: Component) -> dict[str, str]:
-    """Expected failures by check id. Raises ConfigError: no such check, not one of this component's, no reason."""
+    """Returns the expected failures by check id.
+
+    Raises ConfigError if a check does not exist or does not apply to this component, or if a reason is missing.
+    """
     for id_, reason in expected_failures.items():
         find(id_, record)
         if not (isinstance(reason, str) and reason.strip()):
@@ -90,16 +93,22 @@ def validated(expected_failures: Mapping[str, str], record: Component) -> dict[s
 
 
 def settled(outcome: Outcome, reason: str | None) -> Outcome:
-    """The outcome of a check that is expected to fail, where there is a reason. Passing is then a failure."""
+    """Returns the final outcome of a check. If there is a reason to expect a failure, a pass becomes a failure."""
     if reason is None or outcome.status == "not run":
         return outcome
     if outcome.status == "failed":
         return replace(outcome, status="expected", message=f"{reason} ({outcome.message})")
-    return replace(outcome, status="failed", message=f"expected to fail ({reason}), but it passes: expect it no more")
+    return replace(
+        outcome, status="failed", message=f"expected to fail ({reason}), but it passes: remove this expectation"
+    )
 
 
 def outcome_of(each: Check, subject: Subject) -> Outcome:
-    """Runs a check, once for a subject; the global random numbers are the same at its start and untouched by it."""
+    """Runs a check, once for each subject.
+
+    The global random state is the same at the start of every check, and is restored afterwards.
+    """
+    # ``any.floor`` needs the outcomes of all other checks: without this memory, each would run twice
     known: dict[str, Outcome] = subject.memory.setdefault("outcomes", {})
     if each.id not in known:
         with undisturbed():
@@ -116,6 +125,7 @@ def _run(each: Check, subject: Subject) -> Outcome:
     except Broken as error:
         return Outcome(each, "failed", str(error))
     except Exception as error:
+        # a component that cannot find what it declared is not wrong: this machine only lacks it
         missing = subject.missing()
         if isinstance(error, ConfigError) and missing:
             return Outcome(each, "not run", str(error), lacking=True)
@@ -125,9 +135,9 @@ def _run(each: Check, subject: Subject) -> Outcome:
 
 @check("any.floor")
 def floor(subject: Subject) -> None:
-    """Enough checks run: at least as many as the floor of the kind. What is not run has a reason that is printed.
+    """Enough checks run: at least the floor of the kind. The report prints a reason for each check that is not run.
 
-    Fix: hand in what the component cannot do without, such as ``options={"path": ...}`` of a data set; declare the
+    Fix: pass the options that the component requires, such as ``options={"path": ...}`` of a data set; declare the
     packages and parameters that it needs in its record (``requires``, ``weights``).
     """
     outcomes = list(_others(checks_of(subject.record), subject))
@@ -135,8 +145,10 @@ def floor(subject: Subject) -> None:
     excused = [o for o in outcomes if o.lacking]
     if ran >= least:
         return
+
     not_run = "; ".join(f"{', '.join(ids)} ({reason})" for reason, ids in reasons(outcomes).items())
-    sentence = f"checks that ran: {ran}, the floor of a {subject.record.kind} is {least}; not run: {not_run}"
+    sentence = f"checks that ran: {ran}, the floor of kind {subject.record.kind} is {least}; not run: {not_run}"
+    # with everything that the machine lacks, enough checks would run: this is not the fault of the component
     if ran + len(excused) >= least:
         raise NotRun(sentence, lacking=True)
     raise Broken(sentence)

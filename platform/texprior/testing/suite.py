@@ -1,4 +1,7 @@
-"""The kit in pytest: a decorator that makes one test of each check. pytest is imported when the decorator is used."""
+"""Runs the kit in pytest: a decorator that makes one test of each check.
+
+pytest is imported only when the decorator is used.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _CHECK, _SUMMARY = "conformance_check", "texprior-conformance"
 
 @dataclass
 class Case:
-    """A component in a test module, with what its checks found so far."""
+    """A component in a test module, with the outcomes of its checks so far."""
 
     registry: Registry
     entry: Entry
@@ -37,8 +40,9 @@ class Case:
     last: Subject | None = None
 
     def run(self, check: Check, more: Mapping[str, Any] | None) -> Outcome:
-        """Runs a check with the decorator's options and those that the test returned."""
+        """Runs a check with the decorator's options and the options that the test returned."""
         options = {**self.options, **(more or {})}
+        # checks with equal options share a subject, and so its slow results
         if self.last is None or self.last.options != options:
             self.last = Subject(self.registry, self.entry, options, self.denoiser)
             self.last.validate()
@@ -46,7 +50,7 @@ class Case:
         return self.outcomes[check.id]
 
     def line(self) -> str:
-        """How many checks ran, for the summary."""
+        """Returns the counts of checks, for the summary."""
         subject = self.last or Subject(self.registry, self.entry)
         return counted(subject, self.outcomes.values())
 
@@ -63,15 +67,18 @@ def conformance(
 ) -> Callable[[Target], Target]:
     """Turns a test function or class into one test for each check that applies to a component.
 
-    ``kind`` and ``name`` (bare or qualified) choose one component, ``distribution`` all of a plugin's; ``plugin`` is
-    a file or module to register first. The decorated function makes what the component needs, with fixtures as its
-    arguments, and returns further options, or nothing; an argument ``component`` is given the record. A class may
-    have such a method, ``options``.
+    ``kind`` and ``name`` (bare or qualified) choose one component; ``distribution`` chooses all components of a
+    plugin. ``plugin`` is a file or module to register first.
 
-    ``expected_failures`` maps check ids to reasons (with ``distribution``: ``"KIND/NAME"`` to such a mapping); one
-    that passes is a failure. ``denoiser`` is what adapters steer, as an experiment names it.
+    The decorated function prepares what the component needs, with fixtures as its arguments. It returns further
+    options, or nothing. If it has an argument ``component``, it receives the record. A decorated class may have a
+    method ``options`` that does the same.
 
-    Raises ConfigError for an unknown check id, PluginError where the component or its plugin cannot be had.
+    ``expected_failures`` maps check ids to reasons. With ``distribution``, it maps ``"KIND/NAME"`` to such a mapping.
+    An expected failure that passes counts as a failure. ``denoiser`` is the denoiser that adapters steer, in the form
+    in which an experiment names it.
+
+    Raises ConfigError for an unknown check id, and PluginError if the component or its plugin is not available.
     """
     registry = Registry.discover()
     if plugin is not None:
@@ -86,7 +93,7 @@ def conformance(
 
 
 def entries_of(registry: Registry, kind: str = "", name: str = "", distribution: str = "") -> list[Entry]:
-    """One component, or all of a distribution. Raises PluginError with the reason where it did not load."""
+    """Returns one component, or all of a distribution. Raises PluginError with the reason if it did not load."""
     if not distribution:
         if not (kind and name):
             raise ConfigError("conformance: name a component, conformance('degradation', 'rain'), or a distribution")
@@ -99,7 +106,7 @@ def entries_of(registry: Registry, kind: str = "", name: str = "", distribution:
         raise PluginError(f"plugin {plugin.distribution} is {plugin.status}: {plugin.reason}")
     found = [entry for entry in registry.entries() if entry.plugin is plugin]
     if not found:
-        raise PluginError(f"plugin {plugin.distribution} gives no component")
+        raise PluginError(f"plugin {plugin.distribution} provides no component")
     return found
 
 
@@ -111,11 +118,14 @@ def _expectations(
     names = {f"{e.component.kind}/{e.component.name}": e for e in entries}
     unknown = sorted(given.keys() - names.keys())
     if unknown:
-        raise ConfigError(f"expected failures of '{unknown[0]}': it gives no such component; {', '.join(names)}")
+        raise ConfigError(
+            f"expected failures of '{unknown[0]}': the plugin has no such component; there are: {', '.join(names)}"
+        )
     return [(entry, given.get(name, {})) for name, entry in names.items()]
 
 
 def _decorated(target: Any, *, cases: list[Case], prefixed: bool) -> Any:
+    # only here, because the command line uses the kit without pytest
     import pytest
 
     parameters = [
@@ -137,7 +147,7 @@ def _title(case: Case) -> str:
 
 
 def _test(prepare: Callable[..., Any], module: str, doc: str | None) -> Callable[..., None]:
-    """The test of one check: prepares, runs, and says what was found."""
+    """Returns a test function that prepares one check, runs it and reports its outcome."""
     wanted = inspect.signature(prepare).parameters
 
     def test(*self: Any, **fixtures: Any) -> None:
@@ -148,9 +158,11 @@ def _test(prepare: Callable[..., Any], module: str, doc: str | None) -> Callable
         _summary_of(request.config).add(case)
         tell(case, case.run(check, prepare(*self, **fixtures)))
 
+    # pytest finds fixtures by the signature: the new test must ask for the fixtures of ``prepare``, and for its own
     kept = [p for p in wanted.values() if p.name != "component"]
     added = [name for name in (_CHECK, "request") if name not in wanted]
     extra = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in added]
+    # pytest reads the name, the marks and the signature of a test from these attributes
     test.__signature__ = inspect.Signature([*kept, *extra])  # type: ignore[attr-defined]
     test.__name__ = getattr(prepare, "__name__", "test_conformance")
     test.__module__, test.__doc__, test.__dict__["pytestmark"] = module, doc, getattr(prepare, "pytestmark", [])
@@ -169,17 +181,18 @@ def tell(case: Case, outcome: Outcome) -> None:
         check, record = outcome.check, case.entry.component
         text = f"{check.id}, {record.kind} {case.entry.qualified}: {outcome.message}"
         text = f"{text}\n\nrule: {check.rule}\nfix: {check.fix}"
+        # without pytest's traceback, which would show only the kit; the details hold the component's own
         pytest.fail(f"{text}\n\n{outcome.details}" if outcome.details else text, pytrace=False)
 
 
 class _Summary:
-    """A section at the end of pytest's output: how many checks ran on each component."""
+    """Adds a section to the end of pytest's output: how many checks ran on each component."""
 
     def __init__(self) -> None:
         self.cases: list[Case] = []
 
     def add(self, case: Case) -> None:
-        """A component whose checks are run."""
+        """Adds a component whose checks are run, unless it is already there."""
         if not any(case is known for known in self.cases):
             self.cases.append(case)
 
@@ -190,6 +203,7 @@ class _Summary:
 
 
 def _summary_of(config: pytest.Config) -> _Summary:
+    # one section per pytest run, so that several decorated tests do not print several sections
     known: Any = config.pluginmanager.get_plugin(_SUMMARY)
     if known is None:
         known = _Summary()

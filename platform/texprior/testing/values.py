@@ -1,4 +1,4 @@
-"""Values of a component's options: samples of its search space, and every value that its types list."""
+"""Lists values of a component's options: samples of its search space, and every value that its types list."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ from texprior.diffusion.keys import seed_of
 from texprior.plugin import Options, Tune
 
 SAMPLES = 20
+"""Points of a search space that ``any.space`` validates: its two ends, and enough random ones to combine options.
+
+Validation is quick; checks that also build and run the component use fewer points.
+"""
 
 
 def is_tuned(model: type[Options]) -> bool:
-    """Whether any option is marked ``Tune``, nested ones too."""
+    """Returns True if any option is marked ``Tune``, including nested options."""
     for info in model.model_fields.values():
         types, constraints = unwrap_annotation(info.annotation, info.metadata)
         if any(isinstance(c, Tune) for c in constraints) or any(is_tuned(t) for t in types if _is_options(t)):
@@ -28,10 +32,11 @@ def is_tuned(model: type[Options]) -> bool:
 
 
 def samples(model: type[Options], count: int = SAMPLES) -> list[dict[str, Any]]:
-    """Points of the search space by dotted path: its two ends, then random ones, the same at every call.
+    """Returns points of the search space by dotted path: its two ends, then random points.
 
-    Raises ValueError where a ``Tune`` mark says no space.
+    The points are the same at every call. Raises ValueError if a ``Tune`` mark does not define a space.
     """
+    # a fixed seed, so that a failure can be repeated
     space, rng = tuned_dimensions(model), random.Random(seed_of("conformance", "space"))
     ends = [{path: _end(d, i) for path, d in space.items()} for i in (0, -1)]
     drawn = [{path: _draw(d, rng) for path, d in space.items()} for _ in range(count - len(ends))]
@@ -39,7 +44,7 @@ def samples(model: type[Options], count: int = SAMPLES) -> list[dict[str, Any]]:
 
 
 def choices(model: type[Options], prefix: str = "") -> Iterator[dict[str, Any]]:
-    """One option at a time, every value of those whose type lists them: bool, Literal and Enum."""
+    """Yields changes of one option: every value of an option whose type lists its values (bool, Literal, Enum)."""
     for name, info in model.model_fields.items():
         types, _ = unwrap_annotation(info.annotation, info.metadata)
         for plain in types:
@@ -50,7 +55,7 @@ def choices(model: type[Options], prefix: str = "") -> Iterator[dict[str, Any]]:
 
 
 def ends(model: type[Options]) -> Iterator[dict[str, Any]]:
-    """One option at a time, the lowest and the highest number that it is searched over or that it takes."""
+    """Yields changes of one numeric option: the ends of its bounds and of its search range."""
     space = tuned_dimensions(model)
     for name, info in model.model_fields.items():
         types, constraints = unwrap_annotation(info.annotation, info.metadata)
@@ -62,9 +67,10 @@ def ends(model: type[Options]) -> Iterator[dict[str, Any]]:
 
 
 def grid(model: type[Options], name: str, count: int) -> list[Any]:
-    """``count`` values of a numeric option from low to high: of its search space, else of its bounds.
+    """Returns ``count`` values of a numeric option from low to high.
 
-    Raises ValueError where it is no option, or has neither.
+    The range is that of its search space, or else its bounds. Raises ValueError if there is no such option, or if it
+    has neither. An integer option may yield fewer values, because equal ones are dropped after rounding.
     """
     if name not in model.model_fields:
         raise ValueError(f"there is no option '{name}'; there are: {', '.join(model.model_fields) or 'none'}")
@@ -78,6 +84,7 @@ def grid(model: type[Options], name: str, count: int) -> list[Any]:
         raise ValueError(f"option '{name}' has no range; mark it with Tune, or give its Field ge and le")
     shares = [i / (count - 1) for i in range(count)]
     values = [low * (high / low) ** t if log else low + t * (high - low) for t in shares]
+    # rounded values may be equal, and each is built and run: keep one of them
     return list(dict.fromkeys(round(v) for v in values)) if float not in types else values
 
 
@@ -90,6 +97,7 @@ def _draw(dimension: Dimension, rng: random.Random) -> Any:
         return rng.choice(dimension)
     low, high, step = dimension.low, dimension.high, dimension.step or (1 if dimension.integer else None)
     if dimension.log:
+        # rounding of exp and log may leave the range by a little, which the field would refuse: clamp
         value = math.exp(rng.uniform(math.log(low), math.log(high)))
         return min(max(round(value) if dimension.integer else value, low), high)
     return low + rng.randrange(round((high - low) / step) + 1) * step if step else rng.uniform(low, high)

@@ -1,4 +1,4 @@
-"""What an observer of runs is told: the contract of an events component."""
+"""Defines the observer of runs, which is the contract of an events component."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from texprior.plugin.typed_kind import ComponentKind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,24 +18,26 @@ Status = Literal["finished", "failed", "pruned", "interrupted"]
 
 @dataclass(frozen=True)
 class DataInput:
-    """Pictures that a run sees. ``digest`` changes with the data set's options and the names of its pictures."""
+    """A set of pictures that a run uses."""
 
     context: str
     """``training`` or ``evaluation``."""
     name: str
     digest: str
+    """A hash that changes with the data set's options and with the names of its pictures."""
     source: str
     """The data set with its options, JSON."""
     pictures: int
+    """Number of pictures."""
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A run as it starts. ``id`` is unique in its experiment; ``parent`` is the id of the run above it.
+    """A run at its start. ``id`` is unique in its experiment; ``parent`` is the id of the run above it, or empty.
 
-    ``resume`` says that a run of this id may exist already and is to be continued, unless it is finished; ``reopen``
-    that a finished one is too. ``citations`` is the BibTeX of the components in use, ``data`` the pictures that the run
-    sees.
+    If ``resume`` is true, a run with this id may already exist, and the observer continues it unless it is finished.
+    If ``reopen`` is true, it continues a finished one too. ``citations`` is the BibTeX of the components in use, and
+    ``data`` the pictures that the run uses.
     """
 
     id: str
@@ -50,30 +54,36 @@ class RunInfo:
 
 
 class Observer(Protocol):
-    """The contract of an events component. Built as ``Impl(options)``; methods are called in order, from one thread."""
+    """The contract of an events component.
+
+    The platform builds it as ``Impl(options)`` and calls its methods in order, from one thread.
+    """
 
     def run_started(self, run: RunInfo) -> None:
-        """A run begins; runs nest."""
+        """Records that a run begins. Runs may be nested."""
         ...
 
     def step(self, run_id: str, images_seen: int, metrics: Mapping[str, float]) -> None:
-        """Values at a point of the run; ``images_seen`` is the horizontal axis."""
+        """Records values at a point of the run. ``images_seen`` is the horizontal axis."""
         ...
 
     def image(self, run_id: str, key: str, images_seen: int, image_CHW: Tensor) -> None:
-        """A picture, (3, H, W) in [0, 1], under a key, at a point of the run."""
+        """Records a picture, (3, H, W) in [0, 1], under a key, at a point of the run."""
         ...
 
     def artifact(self, run_id: str, path: Path) -> None:
-        """A file or folder to keep with the run. A folder with ``config.yaml`` and safetensors is a model."""
+        """Stores a file or folder with the run. A folder with ``config.yaml`` and safetensors is a model."""
         ...
 
     def run_finished(self, run_id: str, status: Status, summary: Mapping[str, float], note: str) -> None:
-        """The run ends: its status, final values, and a text in Markdown (the reason, where it failed)."""
+        """Records that the run ends: its status, final values, and a text in Markdown (the reason if it failed)."""
         ...
 
     def where(self, run_id: str) -> Mapping[str, str]:
-        """Where a person finds the run, such as ``tracking_uri``, ``experiment`` and ``run_id``; empty if unknown."""
+        """Returns where a person finds the run; empty if unknown.
+
+        The keys are such as ``tracking_uri``, ``experiment`` and ``run_id``.
+        """
         ...
 
 
@@ -82,17 +92,21 @@ Values = Sequence[tuple[int, Mapping[str, float]]]
 
 
 class Buffering(Observer, Protocol):
-    """The contract of a tracker that holds values back to write many at once."""
+    """The contract of a tracker that buffers values and writes many at once."""
 
     def pending(self, run_id: str) -> Values:
-        """The values of ``step`` that are not in its store yet, those of a call that raised among them.
+        """Returns the values of ``step`` that are not in the tracker's store yet.
 
-        Where the tracker fails they are kept on disk.
+        The values of a call that raised are among them. If the tracker fails, the platform stores these values on disk.
         """
         ...
 
 
 def pending_of(observer: Observer, run_id: str) -> Values:
-    """What an observer holds back of a run; nothing where it writes at once."""
+    """Returns the values of a run that an observer has buffered; empty if the observer does not buffer."""
+    # ``pending`` is optional, so that a simple events component need not define it.
     pending: Callable[[str], Values] | None = getattr(observer, "pending", None)
     return pending(run_id) if pending else []
+
+
+EVENTS: ComponentKind[Observer] = ComponentKind("events")

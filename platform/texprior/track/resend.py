@@ -1,4 +1,4 @@
-"""Sending what a tracker could not record: the folders that ``unsent`` wrote, read back and told to it again."""
+"""Reads the folders that ``unsent`` wrote and sends their events to the tracker again."""
 
 from __future__ import annotations
 
@@ -19,49 +19,64 @@ from texprior.track.unsent import EVENTS, FOLDER
 
 log = logging.getLogger(__name__)
 SENT = "sent"
-"""The file that says how many events of a folder are recorded by now."""
+"""Name of the file with the number of a folder's events that are already recorded."""
 
 
 @dataclass(frozen=True)
 class UnsentFolder:
-    """A folder of unsent events as it is read back."""
+    """The content of a folder of unsent events."""
 
     folder: Path
     component: Mapping[str, Any]
+    """The tracker, in the form in which an experiment names it."""
     plugins: Sequence[str]
+    """The single-file plugins that the tracker may come from."""
     lines: Sequence[Mapping[str, Any]]
+    """The events, in order."""
     worker: Mapping[str, Any]
+    """``host`` and ``pid`` of the process that wrote the folder."""
 
     def require_idle(self) -> None:
-        """Raises ConfigError where the process that writes here is at work still."""
+        """Raises ConfigError if the process that writes to this folder is still running."""
+        # A process of another host cannot be checked. On Windows ``os.kill`` with signal 0 would end the process.
         if self.worker["host"] != socket.gethostname() or self.worker["pid"] == os.getpid() or os.name != "posix":
             return
+        # Signal 0 does nothing but fail if there is no such process.
         try:
             os.kill(self.worker["pid"], 0)
         except OSError:
             return
-        raise ConfigError(f"{self.folder}: process {self.worker['pid']} is still writing here; wait for its end")
+        raise ConfigError(
+            f"{self.folder}: process {self.worker['pid']} is still writing to this folder; wait until it ends"
+        )
 
 
 def unsent_folders(root: Path) -> list[Path]:
-    """The folders of unsent events below a folder of runs, the oldest first."""
+    """Returns the folders of unsent events below a folder of runs, the oldest first."""
+    # Their names begin with date and time, so the order of names is that of age.
     return sorted(path.parent for path in (root / FOLDER).glob(f"*/{EVENTS}"))
 
 
 def read_unsent(folder: Path) -> UnsentFolder:
-    """What a folder holds. Raises ConfigError where it is none; a line that was cut off by a kill is left out."""
+    """Reads a folder of unsent events. Raises ConfigError if it is not one.
+
+    A line that was cut off when its process was killed is skipped with a warning.
+    """
     try:
         text = (folder / EVENTS).read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{folder}: this is no folder of unsent events ({error})") from None
+        raise ConfigError(f"{folder}: this is not a folder of unsent events ({error})") from None
+
     lines = []
     for line in text.splitlines():
         try:
             lines.append(json.loads(line))
         except ValueError:
-            log.warning("%s: a broken line is left out", folder / EVENTS)
+            log.warning("%s: skipped a broken line", folder / EVENTS)
+
+    # The first line names the tracker: without it nobody knows where the events belong.
     if not lines or "component" not in lines[0]:
-        raise ConfigError(f"{folder}: this is no folder of unsent events; {EVENTS} does not name its tracker")
+        raise ConfigError(f"{folder}: this is not a folder of unsent events; {EVENTS} does not name its tracker")
     head = lines[0]
     return UnsentFolder(
         folder, head["component"], head["plugins"], lines[1:], {"host": head["host"], "pid": head["pid"]}
@@ -69,14 +84,18 @@ def read_unsent(folder: Path) -> UnsentFolder:
 
 
 def resend_events(kept: UnsentFolder, observer: Observer) -> int:
-    """Tells a tracker everything that was kept, and removes the folder; the number of events.
+    """Sends all stored events to a tracker, removes the folder, and returns the number of events.
 
-    Whatever the tracker raises is raised. What it has recorded by then is noted, and not sent again the next time.
+    Any exception of the tracker is raised. The next call does not send again what was recorded before it.
     """
+    # The file ``sent`` exists from the first attempt on, so a later attempt knows that runs may exist in the tracker.
     progress = kept.folder / SENT
     again = progress.is_file()
     done = int(progress.read_text()) if again else 0
     write_atomically(progress, str(done).encode())
+
+    # A tracker in a new process has no open runs: runs that began but did not end must be started again before the
+    # rest of their events can be sent.
     ended = {line["run_id"] for line in kept.lines[:done] if line["event"] == "run_finished"}
     started: list[str] = []
     for number, line in enumerate(kept.lines):
@@ -86,6 +105,7 @@ def resend_events(kept: UnsentFolder, observer: Observer) -> int:
             continue
         method, arguments = _call(kept.folder, line, again)
         getattr(observer, method)(*arguments)
+        # A value that the tracker still buffers is not recorded yet and would be lost if this process died.
         if number >= done and not any(pending_of(observer, run) for run in started):
             write_atomically(progress, str(number + 1).encode())
     shutil.rmtree(kept.folder)
@@ -93,7 +113,10 @@ def resend_events(kept: UnsentFolder, observer: Observer) -> int:
 
 
 def _call(folder: Path, line: Mapping[str, Any], again: bool) -> tuple[str, tuple[Any, ...]]:
-    """An event as the observer's method and its arguments."""
+    """Converts a line to the name of the observer's method and its arguments.
+
+    If ``again`` is true, the tracker resumes a run that an earlier attempt may have started.
+    """
     event = str(line["event"])
     if event == "run_started":
         run = RunInfo(**line["run"])

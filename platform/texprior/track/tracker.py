@@ -1,6 +1,6 @@
-"""Tells every observer what happens in a run. The MLflow tracker is one observer among others.
+"""Reports the events of a run to every observer. The MLflow tracker is one observer among others.
 
-An observer that raises never stops the work. What a tracker (tag ``tracker``) could not record is kept on disk.
+An observer that raises never stops the work. What a tracker (tag ``tracker``) could not record is stored on disk.
 """
 
 from __future__ import annotations
@@ -21,25 +21,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _REASON_LENGTH = 300
+"""Characters of an exception's text in a log line: errors of a database would fill pages."""
 
 
 @dataclass
 class Tracker:
-    """Tells every observer. One that raises is named in the log and left out, and the run goes on.
+    """Calls every observer. If one raises, the log names it, it gets no more events, and the run continues.
 
-    A tracker, which has an entry in ``unsent`` under its name, is tried again when the next run starts.
+    A tracker has an entry in ``unsent`` under its name, and is tried again when the next run starts. Any other observer
+    stays out for good.
     """
 
     observers: Mapping[str, Observer] = field(default_factory=dict)
     unsent: Mapping[str, Unsent] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
-    """Observer -> why it was left out, for the last time."""
+    """Observer -> why it was left out the last time."""
     _open: dict[str, RunInfo] = field(default_factory=dict)
     _out: dict[str, set[str]] = field(default_factory=dict)
-    """Observer -> the runs that it is told no more of."""
+    """Observer -> the runs of which it gets no more events."""
 
     def tell(self, event: str, *arguments: Any) -> list[Any]:
-        """Calls one method of every observer; the results of those that did not raise."""
+        """Calls one method of every observer and returns the results of those that did not raise."""
         results = []
         run_id: str = arguments[0].id if isinstance(arguments[0], RunInfo) else arguments[0]
         for name, observer in self.observers.items():
@@ -47,10 +49,11 @@ class Tracker:
                 if name in self.unsent and event != "where":
                     self.unsent[name].keep(event, *arguments)
                 continue
+            # An observer is a plugin and may raise anything. A training of hours must not end for a line in a log.
             try:
                 results.append(getattr(observer, event)(*arguments))
-            except Exception as error:  # an observer never stops the work
-                reason = " ".join(str(error).split())[:_REASON_LENGTH]  # a database's would fill pages
+            except Exception as error:
+                reason = " ".join(str(error).split())[:_REASON_LENGTH]
                 self.broken[name] = f"{type(error).__name__}: {reason}"
                 self._out.setdefault(name, set()).add(run_id)
                 log.error("events component '%s' failed in %s and is left out from here on: %s", name, event, reason)
@@ -61,29 +64,35 @@ class Tracker:
         return run_id in self._out.get(name, ()) or (name in self.broken and name not in self.unsent)
 
     def _keep(self, name: str, run_id: str, event: str, arguments: tuple[Any, ...]) -> None:
-        """Keeps what a tracker has not recorded: the run as one to continue, what it held back, and the event."""
+        """Stores on disk what a tracker has not recorded: the run's start, the values it buffered, and the event."""
         if name not in self.unsent:
             return
         kept, observer = self.unsent[name], self.observers[name]
         run = self._open[run_id]
+
+        # If the tracker knows the run, resending must continue it. A tracker that just failed may fail here too: then
+        # it is likely to know the run, unless the start of the run was what failed.
         try:
             known, held = bool(observer.where(run_id)), pending_of(observer, run_id)
         except Exception:
             known, held = event != "run_started", []
+
         kept.keep("run_started", replace(run, resume=run.resume or known))
         for images_seen, metrics in held:
             kept.keep("step", run_id, images_seen, metrics)
+        # The values of a ``step`` that raised are already among those that the tracker buffered.
         if event not in ("run_started", "where") and not (event == "step" and held):
             kept.keep(event, *arguments)
 
     @contextmanager
     def run(self, info: RunInfo) -> Iterator[Run]:
-        """A run around a block of work; its status is what the block's end says."""
+        """Starts a run around a block of work and ends it with the block. An exception sets its status."""
         run = Run(self, info)
         self._open[info.id] = info
         self.tell("run_started", info)
         try:
             yield run
+        # An exception may carry its own status, such as ``pruned``, in ``run_status``.
         except BaseException as error:
             status: Status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             run.finish(getattr(error, "run_status", status), note=f"{type(error).__name__}: {error}")
@@ -94,7 +103,7 @@ class Tracker:
             self._ended(info.id)
 
     def _ended(self, run_id: str) -> None:
-        """After the outermost run: what lies on disk instead of in a tracker's store."""
+        """Closes a run. After the outermost one, logs what is on disk instead of in a tracker's store."""
         del self._open[run_id]
         for name, kept in self.unsent.items() if not self._open else ():
             for sentence in kept.sentences():
@@ -103,7 +112,7 @@ class Tracker:
 
 @dataclass
 class Run:
-    """A run in progress: what a pipeline says of it."""
+    """A run in progress, through which a pipeline reports its values, pictures and files."""
 
     tracker: Tracker
     info: RunInfo
@@ -121,12 +130,12 @@ class Run:
         self.tracker.tell("artifact", self.info.id, path)
 
     def where(self) -> dict[str, str]:
-        """Where the first observer that knows shows this run."""
+        """Returns the place of this run from the first observer that knows it; empty if none does."""
         known: Sequence[Mapping[str, str]] = self.tracker.tell("where", self.info.id)
         return next((dict(place) for place in known if place), {})
 
     def leave(self) -> None:
-        """Leaves the run open: a later block, here or in another process, goes on with it and ends it."""
+        """Leaves the run open, so that a later block, here or in another process, can continue and end it."""
         self.finished = True
 
     def finish(self, status: Status, note: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What a tracker could not record: kept in a folder as JSON lines and files. ``resend`` reads it back."""
+"""Writes what a tracker could not record to a folder, as JSON lines and files. ``resend`` reads it back."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from texprior.track.observer import RunInfo
 
 FOLDER, EVENTS = "unsent", "events.jsonl"
+"""Name of the folder below the runs, and of the file of events in each of its subfolders."""
 _NAMES = {"run_started": "run", "step": "value", "image": "picture", "artifact": "file", "run_finished": "end"}
+"""Event -> what the user's message calls it."""
 
 
 @dataclass
 class Unsent:
-    """The events that one tracker of this process could not record. The folder is made when the first one comes.
+    """The events that one tracker of this process could not record. The first event creates the folder.
 
-    ``component`` is the tracker as an experiment names it, and ``plugins`` the single files that it may come from.
+    ``component`` is the tracker in the form in which an experiment names it, and ``plugins`` are the single files that
+    it may come from.
     """
 
     root: Path
@@ -37,12 +40,15 @@ class Unsent:
     folders: list[Path] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     runs: dict[str, RunInfo] = field(default_factory=dict)
-    """The runs that are open, which a second folder begins with as well."""
+    """The open runs. A second folder also begins with them, so that it can be sent without the first."""
     lost: str = ""
-    """Why something could not be kept either."""
+    """Why an event could not be stored on disk either; empty if all were."""
 
     def keep(self, event: str, *arguments: Any) -> None:
-        """Writes an event down; below the system's temporary folder where ``root`` cannot be written."""
+        """Writes an event to the folder, or below the system's temporary folder if ``root`` cannot be written.
+
+        Never raises for a failed write: the reason is then in ``lost``.
+        """
         try:
             self._write(self.folders[-1] if self.folders else self._begin(self.root), event, arguments)
         except (OSError, TexpriorError):
@@ -58,15 +64,16 @@ class Unsent:
             self.runs.pop(arguments[0], None)
 
     def sentences(self) -> list[str]:
-        """What was kept, where, and how it is sent; nothing where there is nothing to say."""
+        """Returns messages about what is stored, where, and how to send it; empty if every event was recorded."""
         counts = ((self.counts[name], name) for name in _NAMES.values() if name not in ("run", "end"))
         kept = ", ".join(f"{n} {name}{'s' * (n != 1)}" for n, name in counts if n) or "the course of a run"
         places = " ".join(str(folder) for folder in self.folders)
         told = f"{kept} could not be recorded and are kept in {places}; 'texprior runs resend {places}' records them"
-        lost = f"something could neither be recorded nor kept: {self.lost}"
+        lost = f"some events could be neither recorded nor stored on disk: {self.lost}"
         return [told] * bool(self.folders) + [lost] * bool(self.lost)
 
     def _begin(self, root: Path) -> Path:
+        """Creates a folder below ``root`` and writes the tracker, this process and the open runs to it."""
         root.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=root))
         worker = {"host": socket.gethostname(), "pid": os.getpid()}
@@ -74,8 +81,9 @@ class Unsent:
             _append(folder / EVENTS, {"component": self.component, "plugins": self.plugins, **worker})
             for run in self.runs.values():
                 self._write(folder, "run_started", (replace(run, resume=True),))
+        # Without its first lines, nothing in the folder could be sent.
         except OSError:
-            shutil.rmtree(folder, ignore_errors=True)  # without its beginning nothing of it could be sent
+            shutil.rmtree(folder, ignore_errors=True)
             raise
         self.folders.append(folder)
         return folder
@@ -91,6 +99,7 @@ class Unsent:
             save_tensors(folder / name, {"image": arguments[3]})
             line |= {"run_id": arguments[0], "key": arguments[1], "images_seen": arguments[2], "file": name}
         elif event == "artifact":
+            # A copy, because the original may change or be removed before the events are sent.
             source = Path(arguments[1])
             name = f"{_free(folder)}/{source.name}"
             _copy(source, folder / name)
@@ -100,12 +109,14 @@ class Unsent:
         _append(folder / EVENTS, line)
 
 
+# The file is closed after every line, so that a kill loses at most the line in progress.
 def _append(path: Path, line: Mapping[str, Any]) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, default=str) + "\n")
 
 
 def _free(folder: Path, suffix: str = "") -> str:
+    # Nothing is removed from a folder of events, so the number of its entries is a name that is still free.
     return f"{len(list(folder.iterdir())):04d}{suffix}"
 
 

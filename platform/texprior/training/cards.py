@@ -1,4 +1,4 @@
-"""Model cards: what a prior or a model is, in a README beside its weights."""
+"""Writes model cards: what a prior or a model is, in a README next to its weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done: Finished) -> str:
-    """The card of a prior."""
+    """Returns the card of a prior, Markdown."""
     e = session.experiment
     facts = {
         "parameters": f"{count_parameters(network):,}",
@@ -31,7 +31,7 @@ def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done
 
 
 def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[str, Any], done: Finished) -> str:
-    """The card of a restoration model."""
+    """Returns the card of a restoration model, Markdown."""
     e, size = session.experiment, count_parameters(adapter, trainable_only=True)
     facts = {
         "degradation": str(e.degradation.model_dump()) if e.degradation else "as in the data",

@@ -1,9 +1,8 @@
-"""The photographs that each training sees, prepared for its stage."""
+"""Prepares the photographs that each training sees."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
@@ -13,15 +12,22 @@ from texprior.flow.condition import blurred
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.image import PictureSet
+from texprior.flow.kinds import DEGRADATION
 from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Prior
 from texprior.models.inputs import inputs_of
+from texprior.runtime.session import Session
 from texprior.training.patches import Patches, Pool, Prepared, require_size
+
+SCALE_PHOTOGRAPHS = 64
+"""Photographs on which a layer's standard deviation is measured: enough for three digits; all are in memory at once."""
 
 
 def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: int, cache_mb: int) -> Pool:
-    """Stage I's photographs: picture, structure, and the code of the structure; where the condition is blurred, both
-    pictures blurred as well."""
+    """Prepares Stage I's photographs: picture, structure, and the semantic code of the structure.
+
+    If the experiment blurs the condition, the pool also has both pictures blurred.
+    """
     device, blur = next(prior.network.parameters()).device, prior.experiment.diffusion.condition_blur
 
     @torch.no_grad()
@@ -36,10 +42,10 @@ def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: 
     return Pool(keys, prepare, cache_mb)
 
 
-def pair_pool(session: Any, dataset: PictureSet, keys: Sequence[str], patch: int) -> Pool:
-    """The predictor's pictures: clean and degraded, in as many degraded versions as the experiment says."""
-    experiment: Experiment = session.experiment
-    degradation = session.build("degradation") if experiment.degradation else None
+def pair_pool(session: Session, patch: int) -> Pool:
+    """Prepares the predictor's pairs of clean and degraded pictures, synthesised ones in ``data.variants`` versions."""
+    experiment, (dataset, keys) = session.experiment, session.pictures("train")
+    degradation = session.build(DEGRADATION) if experiment.degradation else None
     variants = experiment.data.variants if degradation else 1
 
     def prepare(versioned: str) -> Prepared:
@@ -52,7 +58,7 @@ def pair_pool(session: Any, dataset: PictureSet, keys: Sequence[str], patch: int
 
 
 def guided_pool(experiment: Experiment, pairs: Pool, prior: Prior, predictor: InitialPredictor) -> Pool:
-    """The adapter's pictures: what Stage II derives from each pair."""
+    """Prepares the adapter's pictures: what Stage II derives from each pair."""
     device = next(prior.network.parameters()).device
 
     def prepare(versioned: str) -> Prepared:
@@ -63,14 +69,13 @@ def guided_pool(experiment: Experiment, pairs: Pool, prior: Prior, predictor: In
     return Pool(pairs.keys, prepare, experiment.data.cache_mb)
 
 
-def layer_scale(pool: Pool, picture: str, base: str, seed: int, photographs: int = 64) -> float:
-    """The standard deviation of picture - base over a fixed sample of a pool, in units of the picture."""
+def layer_scale(pool: Pool, picture: str, base: str, seed: int, photographs: int = SCALE_PHOTOGRAPHS) -> float:
+    """Measures the standard deviation of picture - base over a fixed sample of a pool, in units of the picture."""
     order = torch.randperm(len(pool), generator=generator(seed, "scale"))[:photographs]
     layers = [(pool[int(i)][picture] - pool[int(i)][base]).flatten() for i in order]
     return float(torch.cat(layers).double().std(correction=0))
 
 
-def patches_of(session: Any, pool: Pool, settings: Training) -> Patches:
-    """A pool's patches as the experiment cuts them."""
-    experiment: Experiment = session.experiment
+def cut_patches(experiment: Experiment, pool: Pool, settings: Training) -> Patches:
+    """Cuts patches from a pool as the experiment says."""
     return Patches(pool, settings.patch, experiment.seed, experiment.data.patches_per_photograph)

@@ -1,4 +1,4 @@
-"""A dry run: the real networks and the real training step, timed on random pictures. Writes nothing, trains nothing."""
+"""Times the real networks and the real training step on random pictures. Writes nothing, trains nothing."""
 
 from __future__ import annotations
 
@@ -14,57 +14,58 @@ import torch
 from torch import nn
 
 from texprior.config.schema import Budget, Training
-from texprior.flow.predict import InitialPredictor
-from texprior.models.build import build_adapter, build_prior, count_parameters, to_device
+from texprior.models.build import build_adapter, build_predictor, build_prior, count_parameters
 from texprior.runtime.session import Session
 from texprior.training.loop import Loss, Step, Trainee, train_steps
 from texprior.training.losses import prediction_loss
 from texprior.training.preflight import layer_loss, prior_at, random_patches, require_adapters
 
 _WARM_UP, _TIMED = 1, 2
+"""Steps before the clock starts (the first one allocates memory), and steps that are timed: a dry run takes seconds."""
 _NEVER_S = 1e9
+"""Seconds between checkpoints that a dry run never reaches, so that it writes none."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a training would take here."""
+    """What a training would take on this machine."""
 
     stage: str
     parameters: int
-    """Of all networks that take part, frozen ones too."""
+    """Of all networks that take part, the frozen ones included."""
     trainable: int
     images_per_s: float
-    """0 where there is nothing to train."""
+    """0 if there is nothing to train."""
     budget_images: int
     expected_s: float
-    """Of all times together, without the preparation of photographs and without evaluations."""
+    """For all repetitions (``times``) together, without preparing photographs and without evaluations."""
     memory_mb: float | None
-    """Peak of the process while it trains, without the prepared photographs; None where it cannot be measured."""
+    """Peak of the process while it trains, without prepared photographs; None if it cannot be measured."""
     times: int = 1
-    """How often it is trained, such as once for each trial of a sweep."""
+    """How many times it is trained, such as once for each trial of a sweep."""
     share: float | None = None
-    """Of an adapter: its trainable parameters, over the denoiser's parameters."""
+    """An adapter's trainable parameters divided by the denoiser's parameters; None for other trainings."""
 
 
 def measure_prior(session: Session) -> list[Measured]:
-    """Stage I. Raises ConfigError where the training pictures are missing."""
+    """Measures Stage I. Raises ConfigError if the training pictures are missing."""
     session.pictures("train")
     experiment, settings = session.experiment, session.experiment.training.prior
-    prior = build_prior(session, 1.0, Path())
+    prior = build_prior(session.builder, 1.0, Path())
     loss = layer_loss(experiment, prior, settings)
     return [_measured(session, "prior", settings, prior.network, [prior.network, prior.encoder], loss.stage_one)]
 
 
 def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measured]:
-    """The predictor and the adapter, on a trained prior or, where none is given, on one with initial weights."""
+    """Measures the predictor and the adapter, on a trained prior or, if none is given, on one with initial weights."""
     session.pictures("train")
-    trainings, prior = session.experiment.training, prior_at(prior_folder, session)
+    trainings, prior = session.experiment.training, prior_at(prior_folder, session.builder)
     experiment = prior.describe(session.experiment)
-    predictor: InitialPredictor = to_device(session.build("predictor"), session.device)
+    predictor = build_predictor(session.builder)
     of_predictor = partial(
         prediction_loss, predictor, random_patches(prior, trainings.predictor), trainings.predictor.amp
     )
-    adapter = build_adapter(session, prior)
+    adapter = build_adapter(session.builder, prior)
     of_layer = layer_loss(experiment, prior, trainings.adapter)
     parts = [adapter, prior.network, prior.encoder, predictor]
     of_adapter = _measured(session, "adapter", trainings.adapter, adapter, parts, partial(of_layer.stage_two, adapter))
@@ -77,7 +78,7 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
 
 
 def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> list[Measured]:
-    """A sweep: prior (where none is given) and predictor once, and the experiment's own adapter once a trial."""
+    """Measures a sweep: prior (if none is given) and predictor once, the experiment's own adapter once per trial."""
     require_adapters(session, prior_folder)
     stage_one = [] if prior_folder else measure_prior(session)
     predictor, adapter = measure_stage_two(session, prior_folder)
@@ -108,7 +109,7 @@ def _measured(
 
 @contextmanager
 def _peak_memory(device: torch.device) -> Iterator[Callable[[], float | None]]:
-    """A function that gives the peak so far, MB: of the GPU's tensors, else of the whole process."""
+    """Yields a function that returns the peak so far in MB: of the GPU's tensors, else of the whole process."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         yield lambda: torch.cuda.max_memory_allocated(device) / 2**20

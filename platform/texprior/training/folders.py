@@ -1,18 +1,19 @@
-"""Folders of trainings, named by what decides their content: equal work is found again, larger budgets go on."""
+"""Folders of trainings, named by what decides their content: the same work is found again, a larger budget continues.
+
+The digest in a folder's name says which training it is (see ``runtime.identity``), the number how many images it saw.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from texprior.config.schema import Training
 from texprior.errors import ConfigError
 from texprior.locks import hold_lock, try_lock
-from texprior.runtime.identity import foreign_components
+from texprior.runtime.identity import training_digest
 from texprior.runtime.session import Session
 from texprior.store import about_tensors
 
@@ -23,23 +24,27 @@ TILING = ("sampling.tile", "sampling.halo")
 ADAPTER_PARTS = ("seed", "degradation", "adapter", "process", "diffusion", "data.variants", *TILING)
 
 
-def trajectory_of(session: Session, parts: tuple[str, ...], settings: Training, *parents: str) -> str:
-    """What decides every step of a training; with a constant learning rate the budget only says where it ends."""
-    irrelevant = {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
-    text = json.dumps([session.experiment.hash(*parts), settings.model_dump(mode="json", exclude=irrelevant), parents])
-    others = foreign_components(session, parts)
-    text += json.dumps(others) if others else ""
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+class Place(NamedTuple):
+    """Which training it is, and the folder that it writes to."""
+
+    digest: str
+    folder: Path
 
 
-def folder_of(session: Session, what: str, trajectory: str, settings: Training) -> Path:
-    """``NAME/what-TRAJECTORY-IMAGES`` below the runs, with the limit in seconds where there is one."""
-    limit = settings.budget.seconds
-    return session.folder / f"{what}-{trajectory}-{settings.budget.images}{'' if limit is None else f'-{limit:g}s'}"
+def training_place(
+    session: Session, what: str, parts: tuple[str, ...], settings: Training, parents: Sequence[str]
+) -> Place:
+    """Returns the place of a training: ``NAME/what-DIGEST-IMAGES`` below the runs, with a limit in seconds if any.
+
+    ``parts`` are the paths of the experiment that matter to it, ``parents`` the digests of what it starts from.
+    """
+    digest, budget = training_digest(session, parts, settings, *parents), settings.budget
+    limit = "" if budget.seconds is None else f"-{budget.seconds:g}s"
+    return Place(digest, session.folder / f"{what}-{digest}-{budget.images}{limit}")
 
 
 def is_trained(session: Session, weights: Path, settings: Training) -> bool:
-    """Whether a training of this budget is there; one that a time limit stopped counts for such a limit only."""
+    """Whether weights of this budget are there. Weights that a time limit stopped count only for such a limit."""
     if session.fresh or not weights.is_file():
         return False
     about, limit = about_tensors(weights), settings.budget.seconds
@@ -52,12 +57,14 @@ def is_trained(session: Session, weights: Path, settings: Training) -> bool:
 def hold_folder(session: Session, folder: Path) -> Iterator[None]:
     """Holds a training's folder, so that two workers with one configuration do not train into it at once.
 
-    The second one waits; the operating system frees the claim of a process that dies.
+    The second worker waits. The operating system frees the lock of a process that dies.
     """
     if not session.team.leads:
         yield
         return
-    lock = session.root / ".locks" / f"{folder.name}.lock"  # also of another experiment, which trains the same
+    # The lock protects the folder's checkpoint and weights. It stands outside of the experiment's own folder, because
+    # another experiment with the same training would write the same content.
+    lock = session.root / ".locks" / f"{folder.name}.lock"
     with ExitStack() as held:
         if not held.enter_context(try_lock(lock)):
             session.say(f"{folder.name} is being trained by another process; waiting for it")
@@ -65,20 +72,20 @@ def hold_folder(session: Session, folder: Path) -> Iterator[None]:
         yield
 
 
-def find_checkpoints(folder: Path, trajectory: str, settings: Training, pictures: str, alone: bool) -> list[Path]:
-    """The checkpoints that a training can go on from, the best first.
+def find_checkpoints(place: Place, settings: Training, pictures: str, alone: bool) -> list[Path]:
+    """Lists the checkpoints that a training can continue from, the best first.
 
-    Its own, if there is one; else those of trainings that differ only in their budget, the furthest first. Those of
-    other experiments below the same runs count where they saw the same ``pictures``, and for a process that is
-    ``alone``: the processes of a team could see different ones.
+    Its own, if there is one; else those of trainings that differ only in their budget, the furthest first. Checkpoints
+    of other experiments below the same runs count if they saw the same ``pictures``, and if this process is ``alone``:
+    the processes of a team could see different files.
     """
-    own = folder / CHECKPOINT
+    own = place.folder / CHECKPOINT
     if own.is_file():
         return [own]
     found = []
-    root, pattern = folder.parent, f"*-{trajectory}-*/{CHECKPOINT}"
+    root, pattern = place.folder.parent, f"*-{place.digest}-*/{CHECKPOINT}"
     for path in sorted(root.parent.glob(f"*/{pattern}") if alone else root.glob(pattern)):
-        with suppress(ConfigError):  # another training's file that is broken is not needed
+        with suppress(ConfigError):  # a broken file of another training is not needed
             about = about_tensors(path)
             if fits_budget(about, settings) and (path.parent.parent == root or about.get("pictures") == pictures):
                 found.append((-int(about["images_seen"]), path))
@@ -86,7 +93,7 @@ def find_checkpoints(folder: Path, trajectory: str, settings: Training, pictures
 
 
 def fits_budget(about: Mapping[str, Any], settings: Training) -> bool:
-    """Whether what a checkpoint says of itself is within a budget."""
+    """Whether the record of a checkpoint (``images_seen``, ``elapsed_s``) is within a budget."""
     limit = settings.budget.seconds
     in_time = limit is None or float(about["elapsed_s"]) <= limit
     return in_time and int(about["images_seen"]) < settings.budget.images + settings.batch

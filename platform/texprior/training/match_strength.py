@@ -1,4 +1,4 @@
-"""Stage I at a given strength of the texture: the decomposition's own strength is found before the prior is trained."""
+"""Finds the decomposition's strength before Stage I is trained, if the experiment asks for a given texture."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from torch import Tensor
 from texprior.decompositions.strength_search import match_strength, strength_of
 from texprior.diffusion.keys import generator
 from texprior.errors import ImageError, TexpriorError
-from texprior.flow.image import PictureSet
 from texprior.plugin import Ref
 from texprior.runtime.session import Session
 from texprior.store import write_atomically
+from texprior.training.folders import Place
 
 FILE = "strength.json"
-"""What was found, in the folder of the training that it was found for."""
+"""The strength that was found, in the folder of the training that needed it."""
 PHOTOGRAPHS = 32
-"""On how many training photographs, drawn by the experiment's seed, the texture is measured."""
+"""Training photographs, drawn by the experiment's seed, on which the texture is measured.
+
+Each step of the search runs the filter on all of them, so a slow filter limits the number; 32 photographs hold millions
+of values."""
 
 
 def without_strength(session: Session) -> Session:
-    """The session as it stands for all that lead to the same match: the strength that was written in is left out."""
+    """Returns the session without the decomposition's own strength, if ``match_texture_std`` replaces it.
+
+    Experiments that differ only in that strength are matched to the same one, so that they share a training.
+    """
     experiment = session.experiment
     if experiment.match_texture_std is None:
         return session
@@ -34,27 +40,25 @@ def without_strength(session: Session) -> Session:
     return session.with_(experiment=experiment.model_copy(update={"decomposition": plain}))
 
 
-def match_prior_strength(
-    session: Session, dataset: PictureSet, keys: Sequence[str], folder: Path, trajectory: str
-) -> Session:
-    """The session with the strength at which the texture has the deviation ``match_texture_std``, if that is given.
+def match_prior_strength(session: Session, place: Place) -> Session:
+    """Returns the session at the strength whose texture has the standard deviation ``match_texture_std``, if given.
 
-    What an earlier start of this training found, or one with another budget, is read from its folder. Raises
-    ConfigError for a target out of reach.
+    The strength is read from the folder of an earlier start of this training, or of one with another budget, if there
+    is one. Raises ConfigError if no strength reaches the target.
     """
     experiment = session.experiment
     target, ref = experiment.match_texture_std, experiment.decomposition
     if target is None:
         return session
-    found = None if session.fresh else _found(sorted(folder.parent.glob(f"*-{trajectory}-*/{FILE}")))
+    found = None if session.fresh else _found(sorted(place.folder.parent.glob(f"*-{place.digest}-*/{FILE}")))
     if found is None:
         session.say(f"prior: looking for the strength of '{ref.name}' at which its texture's deviation is {target:g}")
-        match = match_strength(session.registry, ref, target, _sample(session, dataset, keys))
+        match = match_strength(session.registry, ref, target, _sample(session))
         said = f"{match.option} {match.value:.4g}, with a deviation of {match.texture_std:.4f}"
         session.say(f"prior: '{ref.name}' at {said} on {match.pictures} photographs")
         found = match.decomposition
         if session.team.leads:
-            write_atomically(folder / FILE, json.dumps(match.record(), indent=2).encode())
+            write_atomically(place.folder / FILE, json.dumps(match.record(), indent=2).encode())
     return session.with_(experiment=experiment.model_copy(update={"decomposition": found}))
 
 
@@ -65,11 +69,12 @@ def _found(files: Sequence[Path]) -> Ref | None:
     return None
 
 
-def _sample(session: Session, dataset: PictureSet, keys: Sequence[str]) -> list[Tensor]:
+def _sample(session: Session) -> list[Tensor]:
     """Photographs in the order in which the layer's scale is measured on them, on the session's device."""
+    dataset, keys = session.pictures("train")
     pictures: list[Tensor] = []
     for index in torch.randperm(len(keys), generator=generator(session.experiment.seed, "scale")).tolist():
-        with contextlib.suppress(ImageError):  # it is named when the pool comes to it
+        with contextlib.suppress(ImageError):  # the pool names it when the training comes to it
             pictures.append(dataset.load(keys[index]).clean.to(session.device))
         if len(pictures) == PHOTOGRAPHS:
             break

@@ -1,4 +1,4 @@
-"""What cannot work together, said before anything is trained."""
+"""Pre-flight checks: they raise before training if components cannot work together."""
 
 from __future__ import annotations
 
@@ -13,61 +13,60 @@ from texprior.config.schema import Experiment, Training
 from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
 from texprior.flow.decompose import decompose
-from texprior.flow.predict import InitialPredictor
-from texprior.models.build import Model, Prior, build_adapter, build_prior, require_grid, to_device
+from texprior.models.build import Model, Prior, build_adapter, build_predictor, build_prior, require_grid
 from texprior.models.folders import load_prior
 from texprior.pipeline import restore
+from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
 from texprior.training.losses import LayerLoss, prediction_loss
 from texprior.training.patches import Patches, Pool, Prepared
 
+_PICTURES = ("picture", "structure", "clean", "degraded", "estimate", "base", "condition")
+"""Every picture that the pool of some stage holds; a rehearsal offers all of them to each stage."""
 
-def prior_at(folder: Path | None, session: Session) -> Prior:
-    """The trained prior in a folder or, where none is given, the experiment's own with initial weights; frozen."""
-    prior = load_prior(folder, session.registry, session) if folder else build_prior(session, 1.0, Path())
+
+def prior_at(folder: Path | None, builder: Builder) -> Prior:
+    """Loads the prior in a folder; without a folder, builds the experiment's own with initial weights. Frozen."""
+    prior = load_prior(folder, builder) if folder else build_prior(builder, 1.0, Path())
     prior.network.requires_grad_(False).eval()
     return prior
 
 
 def require_adapters(session: Session, prior: Path | None) -> None:
-    """Builds the experiment's adapter, or every one that its sweep may choose, and forgets them.
+    """Builds the experiment's adapter, or every one that its sweep may choose, and discards them.
 
-    Raises ConfigError where one of them cannot work on the denoiser of the prior (see ``prior_at``).
+    Raises ConfigError if one of them cannot work on the denoiser of the prior (see ``prior_at``).
     """
-    standing_on, space = prior_at(prior, session), session.experiment.sweep.space
+    frozen, space = prior_at(prior, session.builder), session.experiment.sweep.space
     choices = {path: space[path] for path in ("adapter", "process.unfreeze") if isinstance(space.get(path), list)}
     for values in itertools.product(*choices.values()):
         chosen = with_overrides(session.experiment, dict(zip(choices, values, strict=True)), session.registry)
-        build_adapter(session.with_(experiment=chosen), standing_on)
-
-
-_PICTURES = ("picture", "structure", "clean", "degraded", "estimate", "base", "condition")
+        build_adapter(Builder(chosen, session.registry), frozen)
 
 
 def rehearse_training(session: Session) -> None:
-    """Builds all that an experiment names and sends one random patch through it, forwards and back; keeps nothing.
+    """Builds all components and sends one random patch through every stage, forwards and backwards; keeps nothing.
 
-    What cannot work raises here, in seconds, instead of hours later.
+    A component that cannot work raises here, in seconds, instead of hours later.
     """
-    experiment, trainings = session.experiment, session.experiment.training
-    prior = build_prior(session, 1.0, Path())
-    predictor: InitialPredictor = to_device(session.build("predictor"), session.device)
+    experiment, trainings, builder = session.experiment, session.experiment.training, session.builder
+    prior, predictor = build_prior(builder, 1.0, Path()), build_predictor(builder)
     require_grid(experiment.sampling, prior.network, predictor)
     side = trainings.adapter.patch
     patch = torch.rand(1, 3, side, side, generator=generator(0, "rehearsal"))
+
+    # A component may draw from the global generator; the trainings that follow must not depend on that.
     with torch.random.fork_rng():
         decompose(patch.to(session.device), prior.decomposition)
         _backward(layer_loss(experiment, prior, trainings.prior).stage_one([0]))
         if predictor.needs_training:
-            _backward(
-                prediction_loss(predictor, random_patches(prior, trainings.predictor), trainings.predictor.amp, [0])
-            )
+            patches = random_patches(prior, trainings.predictor)
+            _backward(prediction_loss(predictor, patches, trainings.predictor.amp, [0]))
         prior.network.requires_grad_(False)
-        adapter = build_adapter(session, prior)
+        adapter = build_adapter(builder, prior)
         _backward(layer_loss(experiment, prior, trainings.adapter).stage_two(adapter, [0]))
-        restore(
-            Model(experiment, prior, predictor, adapter, Process(1.0), Path(), session.registry), patch, "rehearsal"
-        )
+        model = Model(experiment, prior, predictor, adapter, Process(1.0), Path(), session.registry)
+        restore(model, patch, "rehearsal")
 
 
 def rehearse_sampling(session: Session, model: Model) -> None:
@@ -82,13 +81,8 @@ def layer_loss(experiment: Experiment, prior: Prior, settings: Training) -> Laye
     return LayerLoss(experiment, prior, Process(prior.scale), random_patches(prior, settings), settings.amp)
 
 
-def _backward(loss: Tensor) -> None:
-    if loss.requires_grad:  # an adapter may have nothing to train
-        loss.sum().backward()  # type: ignore[no-untyped-call]
-
-
 def random_patches(prior: Prior, settings: Training) -> Patches:
-    """Random pictures of a patch's size, with everything that any stage asks for."""
+    """Draws random pictures of a patch's size, with everything that any stage asks for."""
 
     def prepare(key: str) -> Prepared:
         def rng(part: str) -> torch.Generator:
@@ -99,3 +93,8 @@ def random_patches(prior: Prior, settings: Training) -> Patches:
         return {**pictures, "code": torch.rand(prior.encoder.tokens, prior.encoder.width, generator=rng("code"))}
 
     return Patches(Pool(["0", "1"], prepare, cache_mb=64), settings.patch, seed=0)
+
+
+def _backward(loss: Tensor) -> None:
+    if loss.requires_grad:  # an adapter may have nothing to train
+        loss.sum().backward()  # type: ignore[no-untyped-call]

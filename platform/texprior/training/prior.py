@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from texprior.diffusion.process import Process
 from texprior.models.build import build_prior, with_structure_cache
 from texprior.models.folders import PRIOR, save_prior
@@ -11,29 +9,37 @@ from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
 from texprior.training.cards import prior_card
-from texprior.training.data import layer_scale, patches_of, texture_pool
-from texprior.training.folders import PRIOR_PARTS, folder_of, hold_folder, is_trained, trajectory_of
+from texprior.training.data import cut_patches, layer_scale, texture_pool
+from texprior.training.folders import PRIOR_PARTS, Place, hold_folder, is_trained, training_place
 from texprior.training.loop import Finished, Trainee
 from texprior.training.losses import LayerLoss
 from texprior.training.match_strength import match_prior_strength, without_strength
 from texprior.training.run import Trained, run_training, stop_record, version_record
 
 
-def train_prior(session: Session) -> Trained:
-    """Stage I: trains the denoiser on the texture layer of clean photographs; returns the prior's folder."""
+def train_prior(session: Session, place: Place | None = None) -> Trained:
+    """Trains the texture prior, or finds it trained; returns its folder.
+
+    ``place`` is that of ``prior_place``, if the caller has it already.
+    """
     settings = session.experiment.training.prior
-    dataset, keys = session.pictures("train")
-    trajectory, folder = _prior_place(session, keys)
-    with hold_folder(session, folder):
-        if is_trained(session, folder / PRIOR, settings):
-            session.say(f"prior: {folder} is trained already")
-            return Trained(folder, {})
-        session = match_prior_strength(session, dataset, keys, folder, trajectory)
-        experiment = session.experiment
-        prior = with_structure_cache(session, build_prior(session, 1.0, folder))
-        pool = texture_pool(dataset, keys, prior, settings.patch, experiment.data.cache_mb)
+    place = place or prior_place(session)
+    with hold_folder(session, place.folder):
+        if is_trained(session, place.folder / PRIOR, settings):
+            session.say(f"prior: {place.folder} is trained already")
+            return Trained(place.folder, {})
+
+        # what is learned: the layer that the decomposition separates, at its strength, in units of its deviation
+        dataset, keys = session.pictures("train")
+        session = match_prior_strength(session, place)
+        experiment, data = session.experiment, session.experiment.data
+        prior = build_prior(session.builder, 1.0, place.folder)
+        cached = with_structure_cache(prior, session.registry, session.cache_folder, data.disk_cache_mb)
+        pool = texture_pool(dataset, keys, cached, settings.patch, data.cache_mb)
         scale = layer_scale(pool, "picture", "structure", experiment.seed)
-        loss = LayerLoss(experiment, prior, Process(scale), patches_of(session, pool, settings), settings.amp)
+
+        # how it is learned, and what is left at the end
+        loss = LayerLoss(experiment, cached, Process(scale), cut_patches(experiment, pool, settings), settings.amp)
         trainee = Trainee(prior.network, settings)
 
         def finish(run: Run, done: Finished) -> None:
@@ -45,35 +51,29 @@ def train_prior(session: Session) -> Trained:
                 **version_record(),
             }
             card = prior_card(session, trainee.network, about, done)
-            save_prior(folder, experiment, trainee.averaged(), about, card)
-            run.artifact(folder)
+            save_prior(place.folder, experiment, trainee.averaged(), about, card)
+            run.artifact(place.folder)
             run.summary["texture_std"] = scale
 
-        run_training(session, "prior", folder, trajectory, trainee, loss.stage_one, finish)
-        return Trained(folder, pool.broken)
+        run_training(session, "prior", place, trainee, loss.stage_one, finish)
+        return Trained(place.folder, pool.broken)
 
 
-def prior_folder(session: Session) -> Path:
-    """Where Stage I puts the prior of this experiment, trained or not."""
-    return _prior_place(session, session.pictures("train")[1])[1]
+def prior_place(session: Session) -> Place:
+    """Returns where Stage I puts the prior of this experiment, trained or not."""
+    experiment, settings = session.experiment, session.experiment.training.prior
+    digest, target = data_digest(experiment.data, session.pictures("train").keys), experiment.match_texture_std
+    parents = [digest] if target is None else [digest, f"texture {target}"]
+    return training_place(without_strength(session), "prior", PRIOR_PARTS, settings, parents)
 
 
 def at_strength(session: Session) -> Session:
-    """The session at the strength that its prior is trained at, which is found now if it was not.
+    """Returns the session at the strength that its prior is trained at; searches for the strength if it is not known.
 
-    Raises ConfigError for a target out of reach.
+    Raises ConfigError if no strength reaches the target.
     """
-    dataset, keys = session.pictures("train")
-    trajectory, folder = _prior_place(session, keys)
     if session.experiment.match_texture_std is None:
         return session
-    with hold_folder(session, folder):
-        return match_prior_strength(session, dataset, keys, folder, trajectory)
-
-
-def _prior_place(session: Session, keys: list[str]) -> tuple[str, Path]:
-    experiment, settings = session.experiment, session.experiment.training.prior
-    digest, target = data_digest(experiment.data, keys), experiment.match_texture_std
-    parents = [digest] if target is None else [digest, f"texture {target}"]
-    trajectory = trajectory_of(without_strength(session), PRIOR_PARTS, settings, *parents)
-    return trajectory, folder_of(session, "prior", trajectory, settings)
+    place = prior_place(session)
+    with hold_folder(session, place.folder):
+        return match_prior_strength(session, place)

@@ -1,7 +1,10 @@
-"""First-party adapters.
+"""Registers the first-party adapters and their options.
 
-Tags: ``cacheable``, what it computes from y_eps is computed once per image; ``weights``, it puts other weights in the
-place of the prior's; ``control``, it is there to be compared with.
+Tags:
+
+- ``cacheable``: the features that the adapter computes from y_eps are computed once per image.
+- ``weights``: the adapter replaces weights of the prior during a call.
+- ``control``: the adapter is a baseline to compare the others with.
 """
 
 from __future__ import annotations
@@ -13,20 +16,20 @@ from pydantic import Field
 from texprior.plugin import Adapter, Options, Tune, hookimpl
 from texprior_plugins.adapter import _citations as cite
 
-Kernel = Annotated[Literal[1, 3, 5], Field(description="kernel of the convolution on y_eps"), Tune()]
-ZeroInit = Annotated[bool, Field(description="start as the identity")]
+Kernel = Annotated[Literal[1, 3, 5], Field(description="side of the convolution kernel on y_eps, positions"), Tune()]
+ZeroInit = Annotated[bool, Field(description="start without any effect on the prior; false starts with random weights")]
 Position = Annotated[
     Literal["all", "encoder", "decoder", "middle"],
-    Field(description="after which basic denoising blocks it acts"),
+    Field(description="part of the denoiser after whose basic denoising blocks the adapter acts"),
 ]
 Part = Annotated[
     Literal["all", "encoder", "decoder", "middle"],
-    Field(description="whose weights: the whole network's, or those of the blocks of a part"),
+    Field(description="part of the denoiser that the adapter changes: all of it, or only the blocks of one part"),
 ]
 
 
 class CgaOptions(Options):
-    """Sizes of the conditional guidance adapter."""
+    """Options of ``cga``: the sizes of the conditional guidance adapter."""
 
     width: Annotated[int, Field(ge=4, le=512, description="channels inside the adapter"), Tune(16, 64, log=True)] = 32
     kernel: Kernel = 3
@@ -35,7 +38,7 @@ class CgaOptions(Options):
 
 
 class SftOptions(Options):
-    """Sizes of the spatial feature transform."""
+    """Options of ``sft``: the sizes of the spatial feature transform."""
 
     width: Annotated[int, Field(ge=4, le=512, description="channels of the condition"), Tune(16, 64, log=True)] = 32
     kernel: Kernel = 3
@@ -44,15 +47,15 @@ class SftOptions(Options):
 
 
 class FilmOptions(Options):
-    """Sizes of the feature-wise linear modulation."""
+    """Options of ``film``: the sizes of the feature-wise linear modulation."""
 
-    width: Annotated[int, Field(ge=4, le=512, description="width of its hidden layer"), Tune(16, 64, log=True)] = 32
+    width: Annotated[int, Field(ge=4, le=512, description="channels of its hidden layer"), Tune(16, 64, log=True)] = 32
     zero_init: ZeroInit = True
     position: Position = "all"
 
 
 class ZeroConvOptions(Options):
-    """Sizes of the addition through zero convolutions."""
+    """Options of ``zero_conv``: the sizes of the addition through zero convolutions."""
 
     width: Annotated[int, Field(ge=2, le=512, description="channels of the condition"), Tune(4, 32, log=True)] = 8
     kernel: Kernel = 3
@@ -61,7 +64,7 @@ class ZeroConvOptions(Options):
 
 
 class SpadeOptions(Options):
-    """Sizes of the spatially adaptive normalisation."""
+    """Options of ``spade``: the sizes of the spatially adaptive normalisation."""
 
     width: Annotated[int, Field(ge=4, le=512, description="channels of the condition"), Tune(16, 64, log=True)] = 32
     kernel: Kernel = 3
@@ -70,7 +73,7 @@ class SpadeOptions(Options):
 
 
 class ControlnetOptions(Options):
-    """Sizes of the ControlNet; its copy has the sizes of the prior."""
+    """Options of ``controlnet``. Its trained copy has the sizes of the prior."""
 
     width: Annotated[int, Field(ge=4, le=512, description="channels of the hint"), Tune(16, 64, log=True)] = 32
     kernel: Kernel = 3
@@ -78,35 +81,40 @@ class ControlnetOptions(Options):
 
 
 class T2iOptions(Options):
-    """Sizes of the T2I-Adapter."""
+    """Options of ``t2i``: the sizes of the T2I-Adapter."""
 
     width: Annotated[int, Field(ge=4, le=512, description="channels inside the adapter"), Tune(24, 96, log=True)] = 48
-    blocks: Annotated[int, Field(ge=1, le=8, description="residual blocks a resolution"), Tune(1, 3)] = 2
+    blocks: Annotated[int, Field(ge=1, le=8, description="residual blocks per resolution"), Tune(1, 3)] = 2
     zero_init: ZeroInit = True
 
 
 class LoraOptions(Options):
-    """Rank and place of the low-rank adaptation."""
+    """Options of ``lora``: rank, scale and place of the low-rank adaptation."""
 
-    rank: Annotated[int, Field(ge=1, le=256, description="rank of the change of a weight"), Tune(1, 16, log=True)] = 4
-    alpha: Annotated[float, Field(gt=0, le=256, description="the change is scaled by alpha / rank")] = 4.0
-    layers: Annotated[Literal["all", "convolutions", "attention"], Field(description="which layers")] = "all"
+    rank: Annotated[int, Field(ge=1, le=256, description="rank of each weight's change"), Tune(1, 16, log=True)] = 4
+    alpha: Annotated[float, Field(gt=0, le=256, description="scale: each change is multiplied by alpha / rank")] = 4.0
+    layers: Annotated[
+        Literal["all", "convolutions", "attention"],
+        Field(
+            description="which layers: all, only convolutions outside attention, or only the projections of attention"
+        ),
+    ] = "all"
     position: Part = "all"
-    dora: Annotated[bool, Field(description="decompose weights into magnitude and direction (DoRA)"), Tune()] = False
+    dora: Annotated[bool, Field(description="train magnitude and direction of weights apart (DoRA)"), Tune()] = False
 
 
 class Ia3Options(Options):
-    """Place of the rescaled activations."""
+    """Options of ``ia3``: which activations to rescale."""
 
     activations: Annotated[
         Literal["all", "attention", "blocks"],
-        Field(description="keys and values of attention, inner activations of blocks, or whichever there are"),
+        Field(description="what to rescale: keys and values of attention, inner activations of blocks, or both"),
     ] = "all"
     position: Part = "all"
 
 
 class BitfitOptions(Options):
-    """Place of the trained biases."""
+    """Options of ``bitfit``: which biases to train."""
 
     position: Part = "all"
 
@@ -116,7 +124,7 @@ _MODULE = "texprior_plugins.adapter"
 
 @hookimpl
 def texprior_adapters() -> list[Adapter]:
-    """The components."""
+    """Returns the records of the adapters."""
     cached, weights, control = ("cacheable",), ("weights",), ("control",)
     return [
         Adapter(
@@ -139,7 +147,7 @@ def texprior_adapters() -> list[Adapter]:
             "film",
             f"{_MODULE}.film:FeaturewiseModulation",
             FilmOptions,
-            "Feature-wise modulation by the semantic code: (1 + gamma(c)) h + beta(c), one number a channel.",
+            "Feature-wise modulation by the semantic code: (1 + gamma(c)) h + beta(c), one number per channel.",
             (),
             cite.FILM,
         ),
@@ -155,7 +163,7 @@ def texprior_adapters() -> list[Adapter]:
             "spade",
             f"{_MODULE}.spade:SpatiallyAdaptiveNorm",
             SpadeOptions,
-            "Spatially adaptive normalisation: the affine of the prior's norms becomes w + gamma(y), b + beta(y).",
+            "Spatially adaptive normalisation: the norms use w + gamma(y) and b + beta(y) instead of w and b.",
             cached,
             cite.SPADE,
         ),
@@ -163,7 +171,7 @@ def texprior_adapters() -> list[Adapter]:
             "controlnet",
             f"{_MODULE}.controlnet:ControlNet",
             ControlnetOptions,
-            "ControlNet: a trained copy of encoder and middle that joins skips and middle by zero convolutions.",
+            "ControlNet: a trained copy of encoder and middle, added to skips and middle by zero convolutions.",
             (),
             cite.CONTROLNET,
         ),
@@ -171,7 +179,7 @@ def texprior_adapters() -> list[Adapter]:
             "t2i",
             f"{_MODULE}.t2i:T2iAdapter",
             T2iOptions,
-            "T2I-Adapter: features of y added to the encoder once a resolution.",
+            "T2I-Adapter: adds features of y to the encoder once per resolution.",
             cached,
             cite.T2I,
         ),
@@ -179,7 +187,7 @@ def texprior_adapters() -> list[Adapter]:
             "lora",
             f"{_MODULE}.lora:LowRank",
             LoraOptions,
-            "Low-rank adaptation of convolutions and linear layers: W + (alpha / rank) B A; DoRA as an option.",
+            "Low-rank adaptation of convolutions and linear layers: W + (alpha / rank) B A; optionally DoRA.",
             weights,
             cite.LORA,
         ),
@@ -187,7 +195,7 @@ def texprior_adapters() -> list[Adapter]:
             "ia3",
             f"{_MODULE}.ia3:InnerActivations",
             Ia3Options,
-            "(IA)^3: l * h on keys, values and the blocks' inner activations.",
+            "(IA)^3: rescales keys, values and the blocks' inner activations: l * h.",
             weights,
             cite.IA3,
         ),
@@ -195,18 +203,21 @@ def texprior_adapters() -> list[Adapter]:
             "bitfit",
             f"{_MODULE}.bitfit:Biases",
             BitfitOptions,
-            "BitFit: a change of every bias.",
+            "BitFit: trains a change of every bias.",
             weights,
             cite.BITFIT,
         ),
         Adapter(
-            "full", f"{_MODULE}.full:FullFineTune", summary="Control: all weights trained on, as a copy.", tags=control
+            "full",
+            f"{_MODULE}.full:FullFineTune",
+            summary="Control: trains a copy of all weights further.",
+            tags=control,
         ),
-        Adapter("frozen", f"{_MODULE}.frozen:FrozenPrior", summary="Control: the prior as it is.", tags=control),
+        Adapter("frozen", f"{_MODULE}.frozen:FrozenPrior", summary="Control: the unchanged prior.", tags=control),
         Adapter(
             "scratch",
             f"{_MODULE}.scratch:FromScratch",
-            summary="Control: the same network from initial weights, trained whole.",
+            summary="Control: trains the whole network from initial weights.",
             tags=control,
             identity="no",
         ),

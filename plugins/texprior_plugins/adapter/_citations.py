@@ -1,4 +1,4 @@
-"""BibTeX of the papers that the adapters come from."""
+"""BibTeX entries of the papers that the adapters come from."""
 
 CVPR = "IEEE/CVF Conference on Computer Vision and Pattern Recognition"
 

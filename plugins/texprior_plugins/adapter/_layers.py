@@ -1,4 +1,4 @@
-"""The convolutions and linear layers of a denoiser."""
+"""Finds the convolutions and linear layers of a denoiser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 def layers_of(
     denoiser: DenoiserNet, position: Position, which: Literal["all", "convolutions", "attention"]
 ) -> dict[str, nn.Module]:
-    """The layers at a position by path: all, the convolutions outside attention, or the projections of attention."""
+    """Returns the layers at a position by path.
+
+    ``which`` selects all layers, the convolutions outside attention, or the projections of attention.
+    """
     inside = within(denoiser, position)
     attention = tuple(f"{path}." for path in denoiser.attentions())
     return {

@@ -1,4 +1,4 @@
-"""BitFit (Ben Zaken et al. 2022): the biases alone are trained."""
+"""Trains only the biases: BitFit (Ben Zaken et al. 2022)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from texprior_plugins.adapter import BitfitOptions
 
 
 class Biases(WeightAdapter):
-    """b' = b + d for every bias at its position, those of norms too; d starts at zero.
+    """Trained change d of every bias at the position: b' = b + d.
 
-    Raises ConfigError where the denoiser has no bias there.
+    Biases of norms are included, and d starts at zero. Raises ConfigError if the denoiser has no bias there.
     """
 
     def __init__(self, options: BitfitOptions, denoiser: DenoiserNet) -> None:
@@ -29,5 +29,5 @@ class Biases(WeightAdapter):
         self.delta = nn.ParameterDict({keyed(p): nn.Parameter(torch.zeros(b.shape)) for p, b in biases.items()})
 
     def weights(self, frozen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """b' of every bias."""
+        """Returns b' of every bias."""
         return {path: frozen[path] + self.delta[keyed(path)] for path in self.paths}

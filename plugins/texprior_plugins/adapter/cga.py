@@ -1,4 +1,4 @@
-"""The conditional guidance adapter (Ye et al. 2024, the poster's figure c)."""
+"""Implements the conditional guidance adapter (Ye et al. 2024, the poster's figure c)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from texprior_plugins.adapter._bring import Bring, named, padded, zeroed
 
 
 class ConditionalGuidanceAdapter(BlockAdapter):
-    """h' = h + MLP_out(GELU(MLP_in(h)) + GELU(Conv(y_eps))), after every basic denoising block of its position.
+    """Conditional guidance adapter, after every basic denoising block of its position.
 
-    y_eps is unshuffled to each block's stride, and convolved for each block.
+    h' = h + MLP_out(GELU(MLP_in(h)) + GELU(Conv(y_eps))).
+
+    y_eps is unshuffled to each block's stride. Each block has its own convolution.
     """
 
     def __init__(self, options: CgaOptions, denoiser: DenoiserNet) -> None:
@@ -27,12 +29,12 @@ class ConditionalGuidanceAdapter(BlockAdapter):
             zeroed(self.mlp_out)
 
     def features(self, estimate_BCHW: Tensor) -> Features:
-        """GELU(Conv(y_eps)) of every block, (B, width, H/stride, W/stride)."""
+        """Returns GELU(Conv(y_eps)) of every block, (B, width, H/stride, W/stride)."""
         y = padded(estimate_BCHW, self.multiple)
         return {name: F.gelu(self.bring[named(name)](y)) for name in self.block_of}
 
     def after_block(self, block: str, hidden_BCHW: Tensor, features: Features) -> Tensor:
-        """h'."""
+        """Returns h'."""
         key = named(block)
         update: Tensor = self.mlp_out[key](F.gelu(self.mlp_in[key](hidden_BCHW)) + features[block])
         return hidden_BCHW + update

@@ -1,4 +1,4 @@
-"""Feature-wise linear modulation (Perez et al. 2018, eq. 1 and 2), as a residual on a frozen denoiser."""
+"""Implements feature-wise linear modulation (Perez et al. 2018, eq. 1 and 2) on a frozen denoiser."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from texprior_plugins.adapter._bring import zeroed
 
 
 class FeaturewiseModulation(BlockAdapter):
-    """h' = (1 + gamma(c)) h + beta(c), one number a channel, after every basic denoising block of its position.
+    """Feature-wise modulation after every basic denoising block of its position.
 
-    c is the mean token of the semantic code, which is of the whole picture. A mean of y_eps would differ from tile to
-    tile; y_eps itself is seen through the concatenated picture alone. Raises ConfigError where there is no code.
+    h' = (1 + gamma(c)) h + beta(c), with one number per channel: a residual form, the identity for gamma = beta = 0.
+
+    c is the mean token of the semantic code of the whole picture. A mean of y_eps would differ from tile to tile. The
+    network sees y_eps itself only through the concatenated picture. Raises ConfigError if there is no code.
     """
 
     def __init__(self, options: FilmOptions, denoiser: DenoiserNet) -> None:
@@ -30,17 +32,17 @@ class FeaturewiseModulation(BlockAdapter):
             zeroed(self.modulate)
 
     def modulation(self, code_BNC: Tensor) -> Features:
-        """gamma and beta of every block, stacked, (B, 2 channels, 1, 1)."""
+        """Returns gamma and beta of every block, stacked, (B, 2 channels, 1, 1)."""
         stacked = self.modulate(F.gelu(self.look(code_BNC.mean(1))))[..., None, None]
         return dict(zip(self.block_of, stacked.split(self.sizes, 1), strict=True))
 
     def after_block(self, block: str, hidden_BCHW: Tensor, features: Features) -> Tensor:
-        """h'."""
+        """Returns h'."""
         gamma, beta = features[block].chunk(2, 1)
         return (1 + gamma) * hidden_BCHW + beta  # type: ignore[no-any-return]
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
-        """The denoiser under the guide of the code that each call brings."""
+        """Returns the denoiser, modulated by the code of each call."""
         return lambda x, c_noise, condition, code: denoiser(
             x, c_noise, condition, code, self.guide(self.modulation(code))
         )

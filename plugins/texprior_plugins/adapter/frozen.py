@@ -1,4 +1,7 @@
-"""The frozen prior without an adapter, a control: nothing is trained but the predictor."""
+"""Runs the frozen prior without an adapter, as a control.
+
+Only the predictor is trained.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from texprior.plugin import Options
 
 
 class FrozenPrior(DenoiserAdapter):
-    """The prior as it is: no parameters. y_eps is seen through the concatenated picture alone."""
+    """The prior without any change and without parameters.
+
+    The network sees y_eps only through the concatenated picture.
+    """
 
     def __init__(self, options: Options, denoiser: DenoiserNet) -> None:
         super().__init__()
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
-        """The prior."""
+        """Returns the prior."""
         return denoiser

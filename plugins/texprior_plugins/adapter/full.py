@@ -1,4 +1,4 @@
-"""Full fine-tuning, a control: all weights of the prior are trained on for the task, as a copy."""
+"""Trains a copy of all weights of the prior, as a control: full fine-tuning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from texprior.plugin import Options
 
 
 class FullFineTune(DenoiserAdapter):
-    """A copy of the denoiser, trained whole. y_eps is seen through the concatenated picture alone."""
+    """A copy of the denoiser whose weights are all trained.
+
+    The network sees y_eps only through the concatenated picture.
+    """
 
     runs_prior = False
 
@@ -19,5 +22,5 @@ class FullFineTune(DenoiserAdapter):
         self.network = copy.deepcopy(denoiser).requires_grad_(True)
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
-        """The copy."""
+        """Returns the copy."""
         return self.network

@@ -1,4 +1,4 @@
-"""Training from scratch, a control: the prior's network from initial weights, as if there had been no Stage I."""
+"""Trains the prior's network from initial weights, as a control without Stage I."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from texprior.plugin import Options
 
 
 class FromScratch(DenoiserAdapter):
-    """The same network with initial weights, trained whole. y_eps is seen through the concatenated picture alone."""
+    """The same network with initial weights, which are all trained.
+
+    The network sees y_eps only through the concatenated picture.
+    """
 
     runs_prior = False
 
@@ -17,5 +20,5 @@ class FromScratch(DenoiserAdapter):
         self.network = denoiser.fresh().requires_grad_(True)
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
-        """The network of its own."""
+        """Returns the adapter's own network."""
         return self.network

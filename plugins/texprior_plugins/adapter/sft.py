@@ -1,4 +1,4 @@
-"""The spatial feature transform (Wang et al. 2018, eq. 5), as a residual on a frozen denoiser."""
+"""Implements the spatial feature transform (Wang et al. 2018, eq. 5) on a frozen denoiser."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from texprior_plugins.adapter._bring import Bring, named, padded, zeroed
 
 
 class SpatialFeatureTransform(BlockAdapter):
-    """h' = (1 + gamma(y_eps)) h + beta(y_eps), after every basic denoising block of its position.
+    """Spatial feature transform after every basic denoising block of its position.
 
-    y_eps is unshuffled to each block's stride, and convolved for each block.
+    h' = (1 + gamma(y_eps)) h + beta(y_eps): a residual form, the identity for gamma = beta = 0.
+
+    y_eps is unshuffled to each block's stride. Each block has its own convolution.
     """
 
     def __init__(self, options: SftOptions, denoiser: DenoiserNet) -> None:
@@ -26,11 +28,11 @@ class SpatialFeatureTransform(BlockAdapter):
             zeroed(self.modulate)
 
     def features(self, estimate_BCHW: Tensor) -> Features:
-        """gamma and beta of every block, stacked, (B, 2 channels, H/stride, W/stride)."""
+        """Returns gamma and beta of every block, stacked, (B, 2 channels, H/stride, W/stride)."""
         y = padded(estimate_BCHW, self.multiple)
         return {n: self.modulate[named(n)](F.gelu(self.bring[named(n)](y))) for n in self.block_of}
 
     def after_block(self, block: str, hidden_BCHW: Tensor, features: Features) -> Tensor:
-        """h'."""
+        """Returns h'."""
         gamma, beta = features[block].chunk(2, 1)
         return (1 + gamma) * hidden_BCHW + beta  # type: ignore[no-any-return]

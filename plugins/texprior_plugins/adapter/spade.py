@@ -1,4 +1,4 @@
-"""Spatially adaptive normalisation (Park et al. 2019, eq. 1) on the norms of a frozen denoiser."""
+"""Implements spatially adaptive normalisation (Park et al. 2019, eq. 1) on a frozen denoiser's norms."""
 
 from __future__ import annotations
 
@@ -21,15 +21,20 @@ from texprior_plugins.adapter._probe import small_inputs
 
 
 class SpatiallyAdaptiveNorm(DenoiserAdapter):
-    """(w + gamma(y_eps)) n + b + beta(y_eps): n is a norm of the prior without its affine, and w, b are that affine.
+    """Modulation by y_eps of the affine parameters of the prior's norms.
 
-    It is computed as w n + b + (gamma n + beta), so that it starts at the norm itself to the bit. It acts on every norm
-    whose output is a map of channels by positions. y_eps is unshuffled and convolved once for each stride; the norms of
-    a stride share the result. Raises ConfigError where the denoiser has no such norm.
+    The norm's output is (w + gamma(y_eps)) n + b + beta(y_eps). n is the output of the norm without its affine
+    parameters w and b. It is computed as w n + b + (gamma n + beta), so that it starts at the norm itself to the bit.
+
+    The adapter acts on every norm whose output is a map of channels by positions. y_eps is unshuffled and convolved
+    once for each stride, and the norms of a stride share the result. Raises ConfigError if the denoiser has no such
+    norm.
     """
 
     def __init__(self, options: SpadeOptions, denoiser: DenoiserNet) -> None:
         super().__init__()
+
+        # find the norms at the position
         inside = within(denoiser, options.position)
         self.norms = {path: norm for path, norm in _norms_over_positions(denoiser).items() if inside(path)}
         if not self.norms:
@@ -37,6 +42,8 @@ class SpatiallyAdaptiveNorm(DenoiserAdapter):
             raise ConfigError(
                 f"adapter: spade needs normalisation layers with weights, and the denoiser has none{where}"
             )
+
+        # one convolution of y_eps per stride keeps the adapter small; each norm has its own gamma and beta
         self.multiple = coarsest_stride(denoiser)
         strides = sorted({norm.stride for norm in self.norms.values()})
         self.bring = nn.ModuleDict({str(s): Bring(s, options.width, options.kernel) for s in strides})
@@ -47,13 +54,13 @@ class SpatiallyAdaptiveNorm(DenoiserAdapter):
             zeroed(self.modulate)
 
     def features(self, estimate_BCHW: Tensor) -> Features:
-        """gamma and beta of every norm, stacked, (B, 2 channels, H/stride, W/stride)."""
+        """Returns gamma and beta of every norm, stacked, (B, 2 channels, H/stride, W/stride)."""
         y = padded(estimate_BCHW, self.multiple)
         brought = {stride: F.gelu(bring(y)) for stride, bring in self.bring.items()}
         return {path: self.modulate[named(path)](brought[str(norm.stride)]) for path, norm in self.norms.items()}
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
-        """The denoiser with its norms modulated."""
+        """Returns the denoiser with modulated norms."""
 
         def network(x: Tensor, c_noise: Tensor, condition: Tensor, code: Tensor) -> Tensor:
             with _modulated(denoiser, {path: features[path] for path in self.norms}):
@@ -63,17 +70,24 @@ class SpatiallyAdaptiveNorm(DenoiserAdapter):
 
 
 class _Norm(NamedTuple):
+    """Channels of a norm's output, and its stride in px."""
+
     channels: int
     stride: int
 
 
 @contextmanager
 def _modulated(denoiser: DenoiserNet, modulation: Mapping[str, Tensor]) -> Iterator[None]:
-    """For the length of a call, each norm's output w n + b goes on as w n + b + gamma n + beta."""
+    """Modulates each norm's output within the context.
+
+    The output changes from w n + b to w n + b + gamma n + beta. Hooks do this, so that the prior's modules and tensors
+    stay as they are.
+    """
+    # norms that the hook is computing n of: this second call triggers the hook again
     asked: list[nn.Module] = []
 
     def hook(norm: nn.Module, inputs: tuple[Any, ...], output: Tensor, path: str) -> Tensor:
-        if norm in asked:  # called from here, for n
+        if norm in asked:
             return output
         asked.append(norm)
         n = functional_call(norm, _without_affine(norm), inputs)
@@ -90,14 +104,17 @@ def _modulated(denoiser: DenoiserNet, modulation: Mapping[str, Tensor]) -> Itera
 
 
 def _without_affine(norm: nn.Module) -> dict[str, Tensor]:
-    """Weights of one and biases of zero in the place of a norm's own."""
+    """Returns weights of one and biases of zero, named and shaped as a norm's own."""
     blank = {"weight": torch.ones_like, "bias": torch.zeros_like}
     return {name: blank[name](own) for name, own in norm.named_parameters() if name in blank}
 
 
 @torch.no_grad()
 def _norms_over_positions(denoiser: DenoiserNet) -> dict[str, _Norm]:
-    """The norms whose output is (B, channels, H/stride, W/stride), found by denoising a small picture."""
+    """Finds the norms whose output is (B, channels, H/stride, W/stride).
+
+    Denoises a small picture to see these outputs, since a module does not declare the shape of its output.
+    """
     found: dict[str, _Norm] = {}
     inputs = small_inputs(denoiser)
 

@@ -1,4 +1,4 @@
-"""T2I-Adapter (Mou et al. 2024): features of the condition, added to the encoder once a resolution."""
+"""Adds features of the condition to the encoder once per resolution: T2I-Adapter (Mou et al. 2024)."""
 
 from __future__ import annotations
 
@@ -15,23 +15,30 @@ from texprior_plugins.adapter._bring import Bring, named, padded, zeroed
 
 
 class T2iAdapter(BlockAdapter):
-    """h' = h + F_k, after the last encoder block of each resolution k, where it also enters the skip connection.
+    """T2I-Adapter: h' = h + F_k after the last encoder block of each resolution k.
 
-    y_eps is unshuffled to the finest stride and convolved; residual blocks and average pooling then bring it from each
-    resolution to the next, as in the paper. There F_k is added as it is (``zero_init: false``); here a 1x1 convolution
-    that starts at zero comes before. Raises ConfigError where a stride is no multiple of the finer one.
+    The sum also enters the skip connection. y_eps is unshuffled to the finest stride and convolved. Residual blocks and
+    average pooling then bring it from each resolution to the next, as in the paper.
+
+    The paper adds F_k without a further layer. Here a 1x1 convolution comes before the sum. It starts at zero unless
+    ``zero_init`` is false. Raises ConfigError if a stride is not a multiple of the next finer one.
     """
 
     def __init__(self, options: T2iOptions, denoiser: DenoiserNet) -> None:
         super().__init__(denoiser, "encoder")
+
+        # later blocks of a stride overwrite earlier ones, so the last block of each resolution remains
         last = {b.stride: (name, b) for name, b in self.block_of.items()}
         self.block_of = dict(last.values())
         self.strides = sorted(last)
+
+        # average pooling can go only to a stride that is a whole multiple
         for fine, coarse in itertools.pairwise(self.strides):
             if coarse % fine:
                 raise ConfigError(
                     f"adapter: t2i needs strides that divide each other; the denoiser has {fine} and {coarse}"
                 )
+
         self.bring = Bring(self.strides[0], options.width, 3)
         self.body = nn.ModuleList(
             nn.Sequential(*(_Residual(options.width) for _ in range(options.blocks))) for _ in self.strides
@@ -41,7 +48,7 @@ class T2iAdapter(BlockAdapter):
             zeroed(self.add)
 
     def features(self, estimate_BCHW: Tensor) -> Features:
-        """F_k by the block after which it is added, (B, channels, H/stride, W/stride)."""
+        """Returns F_k by the block after which it is added, (B, channels, H/stride, W/stride)."""
         f = self.bring(padded(estimate_BCHW, self.multiple))
         block_at = {b.stride: name for name, b in self.block_of.items()}
         added = {}
@@ -52,12 +59,12 @@ class T2iAdapter(BlockAdapter):
         return added
 
     def after_block(self, block: str, hidden_BCHW: Tensor, features: Features) -> Tensor:
-        """h'."""
+        """Returns h'."""
         return hidden_BCHW + features[block]  # type: ignore[no-any-return]
 
 
 class _Residual(nn.Module):
-    """f + Conv1x1(ReLU(Conv3x3(f)))."""
+    """Residual block: f + Conv1x1(ReLU(Conv3x3(f)))."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Addition through zero convolutions (Zhang et al. 2023, section 3.1), without a copy of the network."""
+"""Adds y_eps through zero convolutions (Zhang et al. 2023, section 3.1), without a network copy."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from texprior_plugins.adapter._bring import Bring, named, padded, zeroed
 
 
 class ZeroConvolution(BlockAdapter):
-    """h' = h + Z(GELU(Conv(y_eps))), after every basic denoising block of its position; Z is a 1x1 convolution.
+    """Addition through zero convolutions, after every basic denoising block of its position.
 
-    y_eps is unshuffled and convolved once for each stride; the blocks of a stride share the result.
+    h' = h + Z(GELU(Conv(y_eps))), with Z a 1x1 convolution.
+
+    y_eps is unshuffled and convolved once for each stride. The blocks of a stride share the result.
     """
 
     def __init__(self, options: ZeroConvOptions, denoiser: DenoiserNet) -> None:
@@ -26,11 +28,11 @@ class ZeroConvolution(BlockAdapter):
             zeroed(self.add)
 
     def features(self, estimate_BCHW: Tensor) -> Features:
-        """What is added after every block, (B, channels, H/stride, W/stride)."""
+        """Returns the summand of every block, (B, channels, H/stride, W/stride)."""
         y = padded(estimate_BCHW, self.multiple)
         brought = {stride: F.gelu(bring(y)) for stride, bring in self.bring.items()}
         return {name: self.add[named(name)](brought[str(b.stride)]) for name, b in self.block_of.items()}
 
     def after_block(self, block: str, hidden_BCHW: Tensor, features: Features) -> Tensor:
-        """h'."""
+        """Returns h'."""
         return hidden_BCHW + features[block]  # type: ignore[no-any-return]

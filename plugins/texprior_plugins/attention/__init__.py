@@ -1,4 +1,7 @@
-"""First-party attention backends: PyTorch's own, xformers' (an extra), and the plain formula."""
+"""Registers the first-party attention backends.
+
+They are PyTorch's own function, that of xformers (an extra), and the plain formula.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +27,18 @@ _XFORMERS = """@misc{lefaudeux2022xformers,
 
 @hookimpl
 def texprior_attentions() -> list[Attention]:
-    """The components."""
+    """Returns the records of the attention backends."""
     return [
         Attention(
             name="sdpa",
             impl="texprior_plugins.attention.sdpa:Sdpa",
-            summary="PyTorch's scaled_dot_product_attention; works on every device.",
+            summary="PyTorch's scaled_dot_product_attention, for every device.",
             citation=_ATTENTION,
         ),
         Attention(
             name="xformers",
             impl="texprior_plugins.attention.xformers:Xformers",
-            summary="xformers' memory_efficient_attention, on CUDA devices; extra 'xformers'.",
+            summary="xformers' memory_efficient_attention, for CUDA devices; needs the extra 'xformers'.",
             tags=("extra",),
             citation=_XFORMERS,
             requires=("xformers",),
@@ -43,7 +46,7 @@ def texprior_attentions() -> list[Attention]:
         Attention(
             name="reference",
             impl="texprior_plugins.attention.reference:Reference",
-            summary="The plain formula with all weights in memory: what the others are held against.",
+            summary="The plain formula with all weights in memory: the reference that the others are tested against.",
             citation=_ATTENTION,
         ),
     ]

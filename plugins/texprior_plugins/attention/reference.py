@@ -1,4 +1,4 @@
-"""Attention as it is written down: what the other backends are held against."""
+"""Computes attention by its plain formula, as a reference for the other backends."""
 
 from __future__ import annotations
 
@@ -15,16 +15,22 @@ if TYPE_CHECKING:
 
 
 class Reference:
-    """softmax(q k^T / sqrt(D)) v (Vaswani et al. 2017, eq. 1), with all N x M weights in memory."""
+    """Attention by the plain formula, softmax(q k^T / sqrt(D)) v (Vaswani et al. 2017, eq. 1).
+
+    It holds all N x M weights in memory.
+    """
 
     def __init__(self, options: Options) -> None:
         self.options = options
 
     def available(self, device: torch.device, dtype: torch.dtype) -> str:
-        """Empty where a small attention and its gradient run on the device, else the reason in a sentence."""
+        """Tries a small attention and its gradient on the device.
+
+        Returns an empty string if both run, else the reason in a sentence.
+        """
         return reason_against(self, "softmax(q k^T / sqrt(D)) v", device, dtype)
 
     def __call__(self, query_BHND: Tensor, key_BHMD: Tensor, value_BHMD: Tensor) -> Tensor:
-        """Attention of N queries over M keys, (B, heads, N, D); differentiable."""
+        """Returns the attention of N queries over M keys, (B, heads, N, D). It is differentiable."""
         weights_BHNM = (query_BHND @ key_BHMD.mT / sqrt(query_BHND.shape[-1])).softmax(-1)
         return weights_BHNM @ value_BHMD

@@ -1,8 +1,8 @@
-"""First-party data sets: bundled photographs, folders of the user's own, and published sets as they were published.
+"""Declares the first-party data sets: bundled photographs, your own folders, and published sets.
 
-Of a published set, test is what papers report on. Val is the published one, or carved out of train, whole scenes at a
-time; its summary says what was published. The files that begin with an underscore hold options, citations, and what
-several data sets share.
+The test split of a published set is the one that papers report on. Its val split is the published one; if there is
+none, whole scenes are carved out of train. The summary of each set states what was published. Files whose names begin
+with an underscore hold options, citations, and code that several data sets share.
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ __all__ = [
 ]
 
 UNSTATED = "none is stated with the data; used for research"
+"""The licence of sets whose authors published none."""
 
 
 def _one(
     name: str, impl: str, options: type[Options], summary: str, tags: str, licence: str, citation: str = ""
 ) -> Dataset:
-    """The record of the class that ``impl``, file:Class, names."""
+    """Returns the record of the class ``impl``, which is given as file:Class."""
     where = f"texprior_plugins.dataset.{impl}"
     return Dataset(name, where, options, summary, tuple(tags.split()), citation, licence=licence)
 
@@ -69,7 +70,7 @@ DATASETS = [
         "folder",
         "folder:Folder",
         FolderOptions,
-        "Clean pictures of a folder; degraded ones are synthesised.",
+        "Clean pictures from a folder; a degradation makes the degraded ones.",
         "clean own-pictures",
         "that of the pictures in the folder",
     ),
@@ -77,7 +78,7 @@ DATASETS = [
         "paired",
         "paired:Paired",
         PairedOptions,
-        "Degraded and clean pictures in two folders, paired by name.",
+        "Degraded and clean pictures from two folders, paired by name.",
         "paired own-pictures",
         "that of the pictures in the folders",
     ),
@@ -85,7 +86,7 @@ DATASETS = [
         "union",
         "union:Union",
         UnionOptions,
-        "Several data sets as one, split by split, such as div2k and flickr2k.",
+        "Several data sets joined into one, split by split, such as div2k and flickr2k.",
         "composition own-pictures",
         "those of its data sets",
     ),
@@ -93,7 +94,7 @@ DATASETS = [
         "div2k",
         "df2k:Div2k",
         CarvedOptions,
-        "DIV2K: 800 train (some carved off as val), 100 test (the published valid).",
+        "DIV2K: 800 train (val carved out of them), 100 test (the published validation set).",
         "clean published",
         "academic research only",
         cite.DIV2K,
@@ -102,7 +103,7 @@ DATASETS = [
         "flickr2k",
         "df2k:Flickr2k",
         CarvedOptions,
-        "Flickr2K: 2,650 train (some carved off as val), no test.",
+        "Flickr2K: 2,650 train (val carved out of them), no test.",
         "clean published",
         "by photograph, as on Flickr; used for research",
         cite.FLICKR2K,
@@ -121,7 +122,7 @@ DATASETS = [
         "rain100:Rain100H",
         CarvedOptions,
         "Rain100H, heavy streaks: 1,800 train and 100 test (first form) or 1,800 and 200; val carved by photograph,"
-        " photographs of test left out of train.",
+        " photographs of test removed from train.",
         "paired published synthetic",
         UNSTATED,
         cite.RAIN100,
@@ -130,7 +131,7 @@ DATASETS = [
         "outdoor_rain",
         "outdoor_rain:OutdoorRain",
         CarvedOptions,
-        "Outdoor-Rain, rain with its veil: 9,000 train, 750 test; val carved by photograph.",
+        "Outdoor-Rain, heavy rain with the veil of far rain: 9,000 train, 750 test; val carved by photograph.",
         "paired published synthetic",
         UNSTATED,
         cite.OUTDOOR_RAIN,
@@ -139,7 +140,7 @@ DATASETS = [
         "raindrop",
         "raindrop:Raindrop",
         RaindropOptions,
-        "RainDrop, drops on glass: 861 train, 58 (test_a) or 249 (test_b) test; val carved.",
+        "RainDrop, raindrops on glass: 861 train, 58 (test_a) or 249 (test_b) test; val carved.",
         "paired published real",
         UNSTATED,
         cite.RAINDROP,
@@ -158,7 +159,7 @@ DATASETS = [
         "reside:Reside",
         ResideOptions,
         "RESIDE, haze: 13,990 train indoors (ITS) or 72,135 outdoors (OTS), 500 test each (SOTS); val carved by scene"
-        " where it was not published.",
+        " if it was not published.",
         "paired published synthetic",
         UNSTATED,
         cite.RESIDE,
@@ -194,7 +195,7 @@ DATASETS = [
         "sidd",
         "sidd:Sidd",
         SiddOptions,
-        "SIDD, a phone's noise: 320 (Medium) or 160 (Small) train in ten scenes, val carved by scene; test is the"
+        "SIDD, smartphone noise: 320 (Medium) or 160 (Small) train in ten scenes, val carved by scene; test is the"
         " 1,280 published validation blocks.",
         "paired published real",
         "MIT",
@@ -205,5 +206,5 @@ DATASETS = [
 
 @hookimpl
 def texprior_datasets() -> list[Dataset]:
-    """The components."""
+    """Returns the records of all data sets in this folder."""
     return DATASETS

@@ -1,4 +1,4 @@
-"""The names of the pictures in a folder, and which of them a split takes."""
+"""Lists the pictures in a folder and chooses those of a split."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from texprior.flow.image import SUFFIXES
 from texprior_plugins.dataset import ListedOptions
 
 SPLITS = ("train", "val", "test")
+# How many names an error message lists: enough to recognise the problem, few enough for one screen.
 _NAMED = 5
 
 
 def folder(path: str) -> Path:
-    """The folder that a user means. Raises ConfigError where there is none."""
+    """Returns the folder at a path that a user wrote.
+
+    ``~`` is home. Raises ConfigError if there is no folder.
+    """
     root = Path(path).expanduser()
     if not root.is_dir():
         what = "this is not a folder" if root.exists() else "there is no such folder"
-        raise ConfigError(f"{path}: {what} (seen from {Path.cwd()}); give the path of a folder of pictures")
+        raise ConfigError(f"{path}: {what} (relative paths start at {Path.cwd()}); set it to a folder of pictures")
     return root
 
 
 def pictures(path: str, options: ListedOptions) -> list[str]:
-    """Sorted relative POSIX paths of a folder's pictures; hidden files and folders are passed over.
+    """Returns the sorted relative POSIX paths of a folder's pictures; skips hidden files and folders.
 
-    Raises ConfigError where there is none.
+    Raises ConfigError if there is no picture.
     """
     root = folder(path)
     names = (file.relative_to(root) for file in (root.rglob("*") if options.recursive else root.glob("*")))
@@ -47,20 +51,21 @@ def pictures(path: str, options: ListedOptions) -> list[str]:
 
 
 def some(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
+    """Returns the first few names and the number of the others, for messages."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 
 
 def size(shape: Sequence[int]) -> str:
-    """Width and height of a picture's shape."""
+    """Returns a picture's width and height for messages, such as "640 x 480"."""
     return f"{shape[-1]} x {shape[-2]}"
 
 
 def chosen(keys: list[str], split: str, options: ListedOptions) -> list[str]:
-    """The keys of a split: those of its list where lists are given, else all; at most ``limit``, sorted.
+    """Returns the keys of a split, sorted, at most ``limit``.
 
-    Raises ConfigError where no list lies in the folder of lists, or one names a picture that is not there.
+    If ``lists`` is set they are the keys in the split's list, else all keys. Raises ConfigError if the folder of lists
+    contains no list, or if a list names a picture that does not exist.
     """
     if split not in SPLITS:
         return []
@@ -70,7 +75,7 @@ def chosen(keys: list[str], split: str, options: ListedOptions) -> list[str]:
 def _listed(keys: list[str], split: str, lists: str) -> list[str]:
     root = folder(lists)
     if not any((root / f"{name}.txt").is_file() for name in SPLITS):
-        raise ConfigError(f"{lists}: there is none of train.txt, val.txt, test.txt in it; write one key a line")
+        raise ConfigError(f"{lists}: the folder has none of train.txt, val.txt, test.txt; write one key per line")
     file = root / f"{split}.txt"
     if not file.is_file():
         return []

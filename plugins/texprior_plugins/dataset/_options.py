@@ -10,52 +10,54 @@ from texprior.plugin import Kind, Options, Ref
 
 
 class BundledOptions(Options):
-    """Options of the bundled photographs."""
+    """Options of ``bundled``."""
 
     max_side: Annotated[
         int | None,
         Field(
             ge=16,
             le=4096,
-            description="photographs whose longer side is above this many px are scaled down to it (antialiased"
-            " bicubic); null keeps them as they are (the longest side is then 741 px)",
+            description="longest side, px: larger photographs are scaled down to it (antialiased bicubic); null keeps"
+            " the original sizes (the longest side is then 741 px)",
         ),
     ] = 512
     grey: Annotated[
-        bool, Field(description="train on the grey photographs too (their channel repeated); val and test have none")
+        bool,
+        Field(description="also train on the grey photographs (their channel is repeated); val and test have none"),
     ] = True
 
 
 class ListedOptions(Options):
-    """What folders have in common."""
+    """Options that ``folder`` and ``paired`` share."""
 
-    pattern: Annotated[str, Field(min_length=1, description="which names to take, as in a shell: '*.png', 'rain*'")] = (
-        "*"
-    )
-    recursive: Annotated[bool, Field(description="take the pictures of subfolders too")] = True
+    pattern: Annotated[
+        str, Field(min_length=1, description="shell pattern of the file names to use, such as '*.png' or 'rain*'")
+    ] = "*"
+    recursive: Annotated[bool, Field(description="also use the pictures in subfolders")] = True
     limit: Annotated[
-        int | None, Field(ge=1, description="take only the first so many keys in sorted order; null takes all")
+        int | None, Field(ge=1, description="number of keys to use, the first in sorted order; null uses all")
     ] = None
     lists: Annotated[
         str | None,
         Field(
             min_length=1,
-            description="folder of train.txt, val.txt, test.txt with one key a line; null gives every split the"
-            " whole folder, so that each split should have a folder of its own",
+            description="folder with train.txt, val.txt, test.txt, one key per line; if null, every split uses the"
+            " whole folder, so give each split its own folder",
         ),
     ] = None
 
 
 class FolderOptions(ListedOptions):
-    """Options of an image folder."""
+    """Options of ``folder``."""
 
     path: Annotated[
-        str, Field(min_length=1, description="the folder; relative paths start at the current directory, ~ is home")
+        str,
+        Field(min_length=1, description="folder of pictures; relative paths start at the current directory, ~ is home"),
     ]
 
 
 class PairedOptions(ListedOptions):
-    """Options of a pair of folders."""
+    """Options of ``paired``."""
 
     degraded: Annotated[
         str,
@@ -67,76 +69,87 @@ class PairedOptions(ListedOptions):
     match: Annotated[
         Literal["same-name", "prefix"],
         Field(
-            description="same-name: equal names but for the suffix; prefix: a degraded name is its clean one and an"
-            " underscore and more (1400_3.png of 1400.png), so that several may share a clean picture"
+            description="same-name: the names are equal except for the suffix; prefix: a degraded name starts with the"
+            " clean name and an underscore (1400_3.png of 1400.png), so several may share one clean picture"
         ),
     ] = "same-name"
 
 
 class PublishedOptions(Options):
-    """Options of a published data set."""
+    """Options that all published data sets share."""
 
-    path: Annotated[str, Field(min_length=1, description="folder that its archives were unpacked into; ~ is home")]
+    path: Annotated[
+        str, Field(min_length=1, description="folder that the data set's archives were unpacked into; ~ is home")
+    ]
     strict: Annotated[
-        bool, Field(description="numbers of pictures other than the published ones are an error, not a warning")
+        bool,
+        Field(description="if true, a number of pictures other than the published one is an error, not a warning"),
     ] = False
     limit: Annotated[
-        int | None, Field(ge=1, description="take only the first so many keys of a split; null takes all")
+        int | None, Field(ge=1, description="number of keys of a split to use, the first ones; null uses all")
     ] = None
 
 
 class CarvedOptions(PublishedOptions):
-    """Options of one that has no val split of its own."""
+    """Options of a published data set whose val split is carved out of train."""
 
     val_share: Annotated[
         float,
-        Field(ge=0.0, le=0.5, description="share of the scenes of train that are val instead, chosen by their names"),
+        Field(ge=0.0, le=0.5, description="share of train's scenes that move to val, chosen by a hash of their names"),
     ] = 0.05
 
 
 class RaindropOptions(CarvedOptions):
-    """Options of RainDrop."""
+    """Options of ``raindrop``."""
 
-    test: Annotated[Literal["a", "b"], Field(description="test_a (58 pairs, aligned best) or test_b (249)")] = "a"
+    test: Annotated[
+        Literal["a", "b"], Field(description="test set: test_a (58 pairs, best aligned) or test_b (249 pairs)")
+    ] = "a"
 
 
 class Snow100kOptions(CarvedOptions):
-    """Options of Snow100K."""
+    """Options of ``snow100k``."""
 
-    test: Annotated[Literal["S", "M", "L", "all"], Field(description="size of the flakes in test")] = "L"
+    test: Annotated[Literal["S", "M", "L", "all"], Field(description="size of the flakes in the test set")] = "L"
 
 
 class ResideOptions(CarvedOptions):
-    """Options of RESIDE."""
+    """Options of ``reside``."""
 
-    scenes: Annotated[Literal["indoor", "outdoor"], Field(description="ITS and SOTS indoors, or OTS and outdoors")]
+    scenes: Annotated[
+        Literal["indoor", "outdoor"],
+        Field(description="indoor: train on ITS, test on SOTS indoor; outdoor: train on OTS, test on SOTS outdoor"),
+    ]
 
 
 class GoproOptions(CarvedOptions):
-    """Options of GoPro."""
+    """Options of ``gopro``."""
 
     blur: Annotated[
         Literal["gamma", "linear"],
-        Field(description="frames averaged as light (blur_gamma) or as values (blur, which most papers use)"),
+        Field(
+            description="which blurred pictures: gamma averages frames as light (folder blur_gamma), linear averages"
+            " their values (folder blur, which most papers use)"
+        ),
     ] = "linear"
 
 
 class SiddOptions(CarvedOptions):
-    """Options of SIDD."""
+    """Options of ``sidd``."""
 
     val_share: Annotated[
         float,
         Field(
-            ge=0.0, le=0.5, description="share of the ten scenes of train that are val instead, chosen by their names"
+            ge=0.0, le=0.5, description="share of train's ten scenes that move to val, chosen by a hash of their names"
         ),
     ] = 0.1
 
 
 class UnionOptions(Options):
-    """Options of several data sets as one."""
+    """Options of ``union``."""
 
     of: Annotated[
         list[Ref],
         Kind("dataset"),
-        Field(min_length=1, max_length=64, description="the data sets, all clean or all paired"),
+        Field(min_length=1, max_length=64, description="the data sets to join, all clean or all paired"),
     ]

@@ -1,4 +1,7 @@
-"""Data sets as they were published: where their splits lie, how pictures pair, how many there should be."""
+"""Reads data sets in the folders and names in which they were published.
+
+A data set declares where its splits are, how pictures are paired, and how many there should be.
+"""
 
 from __future__ import annotations
 
@@ -26,33 +29,36 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Part:
-    """Pictures of one split, as they lie below the root.
+    """Pictures of one split: where they are below the root, and how they are paired.
 
-    ``folders`` are the places where they may be, of which the first that is there counts. ``clean`` and ``degraded``
-    are paths below it without suffix: of a pair, ``degraded`` is a regular expression and ``clean`` its partner, with
-    the groups put in; a part without ``degraded`` holds clean pictures, and ``clean`` is the expression.
+    ``folders`` are the possible places; the first one that exists is used. ``clean`` and ``degraded`` are paths below
+    it without suffix. For pairs, ``degraded`` is a regular expression, and ``clean`` is the partner's path with the
+    groups inserted. Without ``degraded`` the part holds clean pictures only, and ``clean`` is the expression.
     """
 
     folders: tuple[str, ...]
     clean: str
     degraded: str = ""
     count: int = 0
-    """Published number of pairs or pictures; 0 where none is known."""
+    """Published number of pairs or pictures; 0 if it is not known."""
     looks: str = ""
-    """What the files are called, for messages."""
+    """Examples of the file names, for messages."""
     scene: str = ""
-    """The groups that name the scene; empty is the clean picture itself."""
+    """The groups that name the scene. If empty, each clean picture is a scene."""
     in_order: bool = False
-    """Names differ: the pictures that match ``clean`` belong to those that match ``degraded`` in sorted order."""
+    """Whether pictures are paired in sorted order, because the names of a pair differ.
+
+    Then ``clean`` is a regular expression as well.
+    """
 
 
 Layout = Mapping[str, tuple[Part, ...]]
-"""Split -> its parts. Without ``val``, val is carved out of train, scene by scene."""
+"""Split -> its parts. If ``val`` is missing, whole scenes are carved out of train."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """A pair, or a clean picture, with the scene that it shows."""
+    """The files of a pair or of a clean picture, and the scene that they show."""
 
     clean: Path
     degraded: Path | None
@@ -68,25 +74,31 @@ class Published(ABC):
 
     name: ClassVar[str]
     crops: ClassVar[bool] = False
-    """Clean pictures have a wider border than degraded ones, which is cut off."""
+    """Whether clean pictures have a wider border than degraded ones; it is cut off."""
 
     def __init__(self, options: PublishedOptions) -> None:
         self.options = options
 
     @abstractmethod
     def layouts(self) -> Sequence[Layout]:
-        """The forms in which it was published; the one of which most folders are there is taken."""
+        """Returns the forms in which the set was published.
+
+        The form of which most folders exist is used.
+        """
 
     def keys(self, split: str) -> Sequence[str]:
-        """The keys of a split, sorted; empty where it was not downloaded.
+        """Returns the keys of a split, sorted; empty if the split was not downloaded.
 
-        Raises ConfigError where the folder holds no part of the data set, where a degraded picture has no clean
-        one, and, with ``strict``, where the numbers are not the published ones.
+        Raises ConfigError if the folder holds no part of the data set or if a degraded picture has no clean one.
+        With ``strict``, also if the numbers are not the published ones.
         """
         return sorted(self._splits.get(split, {}))[: self.options.limit]
 
     def load(self, key: str) -> Sample:
-        """One clean picture or one pair, (3, H, W) float32 in [0, 1]. Raises ImageError where that cannot be read."""
+        """Loads one clean picture or one pair, (3, H, W) float32 in [0, 1].
+
+        Raises ImageError if a file cannot be read or if the sizes of a pair differ.
+        """
         item = self._item(key)
         clean = load_image(item.clean)
         if item.degraded is None:
@@ -97,16 +109,19 @@ class Published(ABC):
         if degraded.shape != clean.shape:
             raise ImageError(
                 f"{item.degraded} has {size(degraded.shape)} px and {item.clean} has {size(clean.shape)} px; "
-                "a pair must have one size"
+                "the pictures of a pair must have the same size"
             )
         return Sample(key, clean, degraded)
 
     def source(self, key: str) -> str:
-        """The absolute path of the clean picture."""
+        """Returns the absolute path of the clean picture."""
         return str(self._item(key).clean.resolve())
 
     def arranged(self, splits: dict[str, Items]) -> dict[str, Items]:
-        """The splits before val is carved out; for sets that need their scenes told apart in another way."""
+        """Returns the splits before val is carved out.
+
+        Override it if names do not tell which pictures show the same scene.
+        """
         return splits
 
     def _item(self, key: str) -> Item:
@@ -120,10 +135,16 @@ class Published(ABC):
         root, layouts = folder(self.options.path), self.layouts()
         present = [sum(bool(_place(root, p)) for parts in form.values() for p in parts) for form in layouts]
         if not any(present):
-            raise ConfigError(f"{root}: this is no {self.name}. Expected {_expected(layouts)}; found {_entries(root)}")
+            raise ConfigError(
+                f"{root}: this folder does not contain {self.name}. "
+                f"Expected {_expected(layouts)}; found {_entries(root)}"
+            )
+        # Several forms may share a folder, such as the one of test. Most folders decide which form this is.
         layout = layouts[present.index(max(present))]
         splits = {split: self._items(root, parts) for split, parts in layout.items()}
         splits = self.arranged(splits)
+
+        # Whole scenes go to val: other versions of a picture in train would make its validation too good.
         if "val" not in layout:
             splits["val"] = carved(splits.get("train", {}), self.name, getattr(self.options, "val_share", 0.0))
             splits["train"] = {k: item for k, item in splits.get("train", {}).items() if k not in splits["val"]}
@@ -144,12 +165,17 @@ class Published(ABC):
             what = "pairs" if part.degraded else "pictures"
             sentence = f"{place}: {self.name} was published with {part.count:,} {what} there; found {found:,}"
             if self.options.strict:
-                raise ConfigError(f"{sentence}; complete it, or leave 'strict' out to use what is there")
+                raise ConfigError(f"{sentence}; complete it, or remove 'strict' to use the pictures that are there")
             _warn(sentence)
 
 
 def carved(train: Items, name: str, share: float) -> Items:
-    """So large a share of the scenes of train (at least one of several), chosen by a hash of their names."""
+    """Returns the part of train that becomes val.
+
+    It is the given share of the scenes, chosen by a hash of their names. If there are several scenes and the share is
+    above 0, at least one is chosen.
+    """
+    # The hash makes the choice independent of the file system. A larger share keeps what a smaller one chose.
     scenes = sorted({item.scene for item in train.values()}, key=lambda scene: seed_of("val", name, scene))
     number = max(1, round(share * len(scenes))) if share and len(scenes) > 1 else 0
     chosen = set(scenes[:number])
@@ -157,7 +183,12 @@ def carved(train: Items, name: str, share: float) -> Items:
 
 
 def _paired(root: Path, place: Path, part: Part) -> Items:
+    """Finds a part's pictures in a folder and pairs them.
+
+    Raises ConfigError if there are none, or if a degraded picture has no clean one.
+    """
     files = dict(_pictures(place))
+
     if not part.degraded:
         matches = {stem: re.fullmatch(part.clean, stem) for stem in files}
         pairs = [(stem, None, match) for stem, match in matches.items() if match]
@@ -168,16 +199,19 @@ def _paired(root: Path, place: Path, part: Part) -> Items:
             clean = sorted(stem for stem in files if re.fullmatch(part.clean, stem))
             if len(clean) != len(degraded):
                 raise ConfigError(
-                    f"{place}: there are {len(degraded)} degraded and {len(clean)} clean pictures, which pair in order"
+                    f"{place}: there are {len(degraded)} degraded and {len(clean)} clean pictures; they are paired in "
+                    "sorted order, so the numbers must be equal"
                 )
         else:
             clean = [matches[stem].expand(part.clean) for stem in degraded]  # type: ignore[union-attr]
         alone = [d for d, c in zip(degraded, clean, strict=True) if c not in files]
+        # Skipping them would change the data set without a word: an incomplete archive is an error.
         if alone:
             raise ConfigError(f"{place}: {len(alone)} pictures have no clean one: {some(alone)}; expected {part.looks}")
         pairs = [(c, d, matches[d]) for c, d in zip(clean, degraded, strict=True)]
     if not pairs:
         raise ConfigError(f"{place}: there is no picture of the form {part.looks} in it; found {_entries(place)}")
+
     found: Items = {}
     for clean_stem, degraded_stem, match in pairs:
         scene = match.expand(part.scene) if part.scene else clean_stem
@@ -193,7 +227,8 @@ def _place(root: Path, part: Part) -> Path | None:
 
 
 def _pictures(place: Path) -> Iterator[tuple[str, Path]]:
-    """(path below the place without suffix, file), of every picture; hidden ones are passed over."""
+    """Yields (path below the place without suffix, file) of every picture; skips hidden files and folders."""
+    # os.walk can follow links to folders, which Path.rglob does not.
     for where, folders, names in os.walk(place, followlinks=True):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in names:
@@ -203,7 +238,10 @@ def _pictures(place: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _centre(clean: Tensor, degraded: Tensor) -> Tensor:
-    """The middle of a picture, in the size of another one, where both margins are whole."""
+    """Cuts the middle out of a clean picture, in the size of the degraded one.
+
+    Returns the clean picture unchanged if it is smaller or if a margin is odd.
+    """
     margins = [a - b for a, b in zip(clean.shape[-2:], degraded.shape[-2:], strict=True)]
     if min(margins) < 0 or any(m % 2 for m in margins):
         return clean
@@ -212,7 +250,7 @@ def _centre(clean: Tensor, degraded: Tensor) -> Tensor:
 
 
 def _expected(layouts: Sequence[Layout]) -> str:
-    """Folders and file names of all forms, in words."""
+    """Returns the folders and file names of all forms, for messages."""
     forms = [
         ", ".join(f"{p.folders[0]}/ ({split}: {p.looks})" for split, parts in layout.items() for p in parts)
         for layout in layouts
@@ -225,12 +263,13 @@ def _entries(place: Path) -> str:
     return some(names) if names else "an empty folder"
 
 
+# The cache holds back repetitions: a program may build the same data set many times.
 @functools.cache
 def _warn(sentence: str) -> None:
-    """Says it once, however often a session makes the data set."""
+    """Logs a warning, once per process and sentence."""
     log.warning("%s", sentence)
 
 
 def with_scenes(items: Items, scenes: Mapping[str, str]) -> Items:
-    """The items with other scenes."""
+    """Returns the items with the given scenes (key -> scene)."""
     return {key: replace(item, scene=scenes[key]) for key, item in items.items()}

@@ -1,8 +1,8 @@
-"""Photographs that scikit-image and scikit-learn carry inside their wheels.
+"""Loads the photographs that scikit-image and scikit-learn ship inside their wheels.
 
-They are read as files of the installed packages: nothing is imported from those packages and nothing is ever
-downloaded. The splits are fixed and share no scene: both views of the stereo pair are in train. The grey
-photographs and the micrograph (ihc) only train; val and test hold colour photographs.
+They are read as files of the installed packages. Nothing is imported from those packages, and nothing is downloaded.
+The splits are fixed and share no scene: both views of the stereo pair are in train. The grey photographs and the
+micrograph (ihc) are only in train; val and test hold colour photographs.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from texprior.errors import ConfigError, ImageError
 from texprior.flow.image import Sample, load_image
 from texprior_plugins.dataset import BundledOptions
 
+# Folder of the pictures inside each import package, and the name under which pip installs it.
 _FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 _DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """One bundled file. ``licence`` is what its package's documentation says of it."""
+    """One bundled file. ``licence`` is the one that the package's documentation states for it."""
 
     split: Literal["train", "val", "test"]
     package: Literal["skimage", "sklearn"]
@@ -36,7 +37,8 @@ class Photograph:
 
     @property
     def path(self) -> Path:
-        """Where it lies in the installed package."""
+        """The file's path in the installed package. Raises ConfigError if the package is not installed."""
+        # find_spec locates the package without importing it.
         spec = find_spec(self.package)
         if spec is None or not spec.submodule_search_locations:
             raise ConfigError(f"bundled photographs: {_DISTRIBUTIONS[self.package]} is not installed; install it")
@@ -68,7 +70,7 @@ class Bundled:
         self.options = options
 
     def keys(self, split: str) -> Sequence[str]:
-        """The names of a split, sorted. Raises ConfigError where the installed packages lack one."""
+        """Returns the names of a split, sorted. Raises ConfigError if a file is missing in the packages."""
         chosen = {
             name: photograph
             for name, photograph in sorted(PHOTOGRAPHS.items())
@@ -83,18 +85,23 @@ class Bundled:
         return list(chosen)
 
     def load(self, key: str) -> Sample:
-        """One clean photograph, (3, H, W) in [0, 1], at most ``max_side`` px on a side."""
+        """Loads one clean photograph, (3, H, W) in [0, 1], at most ``max_side`` px on a side."""
         if key not in PHOTOGRAPHS:
-            raise ImageError(f"bundled photographs: there is none named '{key}'; there are {', '.join(PHOTOGRAPHS)}")
+            raise ImageError(
+                f"bundled photographs: there is none named '{key}'; the names are {', '.join(PHOTOGRAPHS)}"
+            )
         return Sample(key, fit(load_image(PHOTOGRAPHS[key].path), self.options.max_side))
 
     def source(self, key: str) -> str:
-        """The absolute path of the photograph in the installed package."""
+        """Returns the absolute path of the photograph in the installed package."""
         return str(PHOTOGRAPHS[key].path.resolve())
 
 
 def fit(image_CHW: Tensor, max_side: int | None) -> Tensor:
-    """The picture, scaled down (antialiased bicubic, clipped to [0, 1]) if its longer side is above ``max_side`` px."""
+    """Scales a picture down if its longer side is above ``max_side`` px.
+
+    Uses antialiased bicubic interpolation and clips to [0, 1]. None keeps every picture as it is.
+    """
     height, width = image_CHW.shape[-2:]
     longer = max(height, width)
     if max_side is None or longer <= max_side:

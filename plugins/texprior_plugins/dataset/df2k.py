@@ -1,4 +1,4 @@
-"""DIV2K and Flickr2K: clean photographs of about 2K, together called DF2K."""
+"""Describes the files of DIV2K and Flickr2K: clean photographs of about 2K px, together called DF2K."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from texprior_plugins.dataset._published import Layout, Part, Published
 
 
 class Div2k(Published):
-    """Test is the published validation set, as papers report it: the published test pictures are not public."""
+    """The DIV2K data set, with the published validation set as test.
+
+    Papers report on it too, because the published test pictures are not public.
+    """
 
     name = "DIV2K"
 
     def layouts(self) -> Sequence[Layout]:
-        """``DIV2K_train_HR/0001.png`` to ``0800.png``, ``DIV2K_valid_HR/0801.png`` to ``0900.png``."""
+        """Returns the form ``DIV2K_train_HR/0001.png`` to ``0800.png``, ``DIV2K_valid_HR/0801.png`` to ``0900.png``."""
         train, test = (
             Part((f"DIV2K_{part}_HR", f"DIV2K/DIV2K_{part}_HR"), clean=r"\d{4}", count=count, looks=looks)
             for part, count, looks in (("train", 800, "0001.png"), ("valid", 100, "0801.png"))
@@ -22,11 +25,11 @@ class Div2k(Published):
 
 
 class Flickr2k(Published):
-    """It has no test set; val is carved out of train."""
+    """The Flickr2K data set. It has no test split; val is carved out of train."""
 
     name = "Flickr2K"
 
     def layouts(self) -> Sequence[Layout]:
-        """``Flickr2K/Flickr2K_HR/000001.png`` to ``002650.png``."""
+        """Returns the form ``Flickr2K/Flickr2K_HR/000001.png`` to ``002650.png``."""
         folders = ("Flickr2K/Flickr2K_HR", "Flickr2K_HR")
         return [{"train": (Part(folders, clean=r"\d{6}", count=2650, looks="000001.png"),)}]

@@ -1,4 +1,4 @@
-"""DPDD: photographs with a wide and with a narrow aperture of one camera; the published three splits."""
+"""Describes the files of DPDD: photographs of one camera with a wide and with a narrow aperture."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from texprior_plugins.dataset._published import Layout, Part, Published
 
 
 class Dpdd(Published):
-    """The combined views (``_c``). Names of a pair differ by the shot's number: they pair in sorted order."""
+    """The combined views (``_c``) of DPDD, in the three published splits.
+
+    The names of a pair differ, because they are the numbers of two shots. So pictures are paired in sorted order.
+    """
 
     name = "DPDD"
 
     def layouts(self) -> Sequence[Layout]:
-        """``train_c/source/1P0A0917.png`` and the picture of the same rank in ``train_c/target``, and so on."""
+        """Returns the form ``train_c/source/1P0A0917.png`` with the picture of the same rank in ``train_c/target``.
+
+        The other splits are ``val_c`` and ``test_c``.
+        """
+        # The archives are unpacked with or without their outer folders.
         above = ("", "dd_dp_dataset_png/", "dd_dp_dataset_canon/", "dd_dp_dataset_canon/dd_dp_dataset_png/")
         looks = "source/1P0A0917.png, and as many in target/"
         return [

@@ -1,4 +1,4 @@
-"""Clean pictures of a folder."""
+"""Loads the clean pictures of a folder."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from texprior_plugins.dataset._listing import chosen, pictures
 
 
 class Folder:
-    """A key is a picture's path below the folder, with forward slashes and its suffix."""
+    """Clean pictures of a folder.
+
+    A key is a picture's path below the folder, with forward slashes and its suffix.
+    """
 
     def __init__(self, options: FolderOptions) -> None:
         self.options = options
 
     def keys(self, split: str) -> Sequence[str]:
-        """Every picture of the folder in any split, or what the split's list names. Raises ConfigError."""
+        """Returns the keys in the split's list, or those of all pictures if there are no lists.
+
+        Raises ConfigError if the folder or its pictures are missing, or if a list is wrong.
+        """
         return chosen(pictures(self.options.path, self.options), split, self.options)
 
     def load(self, key: str) -> Sample:
-        """One clean picture, (3, H, W) float32 in [0, 1]. Raises ImageError where it cannot be read."""
+        """Loads one clean picture, (3, H, W) float32 in [0, 1]. Raises ImageError if it cannot be read."""
         return Sample(key, load_image(Path(self.options.path).expanduser() / key))
 
     def source(self, key: str) -> str:
-        """The absolute path of the picture."""
+        """Returns the absolute path of the picture."""
         return str((Path(self.options.path).expanduser() / key).resolve())

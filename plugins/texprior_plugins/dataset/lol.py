@@ -1,4 +1,4 @@
-"""LOL: photographs in low light, and with a longer exposure."""
+"""Describes the files of LOL: photographs in low light, and the same with a longer exposure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from texprior_plugins.dataset._published import Layout, Part, Published
 
 
 class Lol(Published):
-    """Test is the published eval15; val is carved out of our485."""
+    """The LOL data set. Test is the published eval15; val is carved out of our485."""
 
     name = "LOL"
 
     def layouts(self) -> Sequence[Layout]:
-        """``our485/low/2.png`` of ``our485/high/2.png``, and the same in ``eval15``."""
+        """Returns the form ``our485/low/2.png`` of ``our485/high/2.png``; ``eval15`` is alike."""
         pair = {"clean": r"high/\1", "degraded": r"low/(\d+)", "looks": "low/1.png and high/1.png"}
         train, test = (
             Part((name, f"LOLdataset/{name}", f"lol_dataset/{name}"), **pair, count=count)

@@ -1,4 +1,7 @@
-"""Outdoor-Rain: heavy rain with its veil, 15 versions of each photograph (5 streaks, 3 thicknesses)."""
+"""Describes the files of Outdoor-Rain: heavy rain with the veil of far rain.
+
+Each photograph has 15 versions (5 kinds of streaks, 3 thicknesses of the veil).
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,15 @@ from texprior_plugins.dataset._published import Layout, Part, Published
 
 
 class OutdoorRain(Published):
-    """Val is carved out of train, all versions of a photograph together."""
+    """The Outdoor-Rain data set. Val is carved out of train, all versions of a photograph together."""
 
     name = "Outdoor-Rain"
 
     def layouts(self) -> Sequence[Layout]:
-        """``train/in/im_0001_s80_a04.png`` of ``train/gt/im_0001.png``; test in ``Test1/`` or ``test/data``."""
+        """Returns the form ``train/in/im_0001_s80_a04.png`` of ``train/gt/im_0001.png``.
+
+        Test is in ``Test1/`` or ``test/data``.
+        """
         looks = "in/im_0001_s80_a04.png and gt/im_0001.png"
         pair = {"clean": r"gt/\1", "degraded": r"(?:in|data|input)/(im_\d+)_s\d+_a\d+", "looks": looks}
         inner = ("CVPR19RainTrain/", "outdoor-rain/", "")

@@ -1,4 +1,4 @@
-"""Degraded and clean pictures in two folders."""
+"""Loads pairs of degraded and clean pictures from two folders."""
 
 from __future__ import annotations
 
@@ -14,17 +14,26 @@ from texprior_plugins.dataset._listing import chosen, pictures, size, some
 
 
 class Paired:
-    """A key is the degraded picture's path below its folder, with forward slashes and without its suffix."""
+    """Pairs of degraded and clean pictures from two folders.
+
+    A key is the degraded picture's path below its folder, with forward slashes and without its suffix.
+    """
 
     def __init__(self, options: PairedOptions) -> None:
         self.options = options
 
     def keys(self, split: str) -> Sequence[str]:
-        """Every pair in any split, or what the split's list names. Raises ConfigError where a partner is missing."""
+        """Returns the keys in the split's list, or those of all pairs if there are no lists.
+
+        Raises ConfigError if a partner is missing.
+        """
         return chosen(sorted(self._pairs), split, self.options)
 
     def load(self, key: str) -> Sample:
-        """One pair, both (3, H, W) float32 in [0, 1]. Raises ImageError where one cannot be read or sizes differ."""
+        """Loads one pair, both (3, H, W) float32 in [0, 1].
+
+        Raises ImageError if a file cannot be read or if the sizes differ.
+        """
         if key not in self._pairs:
             raise ImageError(f"{self.options.degraded}: there is no degraded picture with the key '{key}'")
         degraded_path, clean_path = self._pairs[key]
@@ -32,23 +41,24 @@ class Paired:
         if degraded.shape != clean.shape:
             raise ImageError(
                 f"{degraded_path} has {size(degraded.shape)} px and {clean_path} has {size(clean.shape)} px; "
-                "a pair must have one size"
+                "the pictures of a pair must have the same size"
             )
         return Sample(key, clean, degraded)
 
     def source(self, key: str) -> str:
-        """The absolute path of the clean picture."""
+        """Returns the absolute path of the clean picture."""
         return str(self._pairs[key][1].resolve())
 
     @cached_property
     def _pairs(self) -> Mapping[str, tuple[Path, Path]]:
-        """Degraded and clean path of each key."""
+        """Key -> degraded path and clean path."""
         options = self.options
         degraded = _by_stem(options.degraded, pictures(options.degraded, options))
         clean = _by_stem(options.clean, pictures(options.clean, options.model_copy(update={"pattern": "*"})))
         partner = {key: self._clean_key(key) for key in degraded}
         self._refuse(sorted(key for key in degraded if partner[key] not in clean), options.degraded, options.clean)
-        if options.pattern == "*":  # a narrower pattern leaves clean pictures over on purpose
+        # A narrower pattern chooses degraded pictures, so it leaves clean ones without a partner on purpose.
+        if options.pattern == "*":
             self._refuse(sorted(set(clean) - set(partner.values())), options.clean, options.degraded)
         degraded_root, clean_root = Path(options.degraded).expanduser(), Path(options.clean).expanduser()
         return {key: (degraded_root / name, clean_root / clean[partner[key]]) for key, name in degraded.items()}
@@ -68,7 +78,7 @@ class Paired:
 
 
 def _by_stem(path: str, names: Iterable[str]) -> dict[str, str]:
-    """Name without suffix -> name. Raises ConfigError where two names differ in their suffixes only."""
+    """Maps names without suffix to names. Raises ConfigError if two names differ in their suffixes only."""
     names_of: dict[str, list[str]] = defaultdict(list)
     for name in names:
         names_of[PurePosixPath(name).with_suffix("").as_posix()].append(name)

@@ -1,8 +1,9 @@
-"""Rain100L and Rain100H: synthetic streaks, light and heavy, in the two forms that the authors published.
+"""Describes the files of Rain100L and Rain100H: light and heavy synthetic rain streaks.
 
-Photographs repeat under several streaks, and many of train are those of test (546 of 1,800 of Rain100H in its first
-form, Ren et al., CVPR 2019, PReNet), under other names. They are told apart by the bytes of their files: val takes all
-pairs of a photograph, and what test shows is left out of train.
+The authors published two forms. A photograph repeats with several streaks. Many photographs of train are also in test,
+under other names (546 of 1,800 of Rain100H in its first form, Ren et al., CVPR 2019, PReNet). So photographs are
+identified by the bytes of their files: val gets all pairs of a photograph, and photographs of test are removed from
+train.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from texprior_plugins.dataset._published import Items, Layout, Part, Published, 
 
 
 class Rain100(Published):
-    """What both have in common."""
+    """Base class of both data sets."""
 
     letter: str
     word: str
     train_count: int
 
     def layouts(self) -> Sequence[Layout]:
-        """The form of the authors' page now, and the first one, which most papers use."""
+        """Returns the two published forms.
+
+        One is now on the authors' page. The other was the first, and most papers use it.
+        """
         renewed = {"clean": r"norain/\1", "degraded": r"rain/X2/(norain-\d+)x2"}
         looks = "rain/X2/norain-1x2.png and norain/norain-1.png"
         tests = tuple(f"rain_data_test_{self.word}{inner}" for inner in (f"/rain_{self.word.lower()}_test", ""))
@@ -52,7 +56,7 @@ class Rain100(Published):
         ]
 
     def arranged(self, splits: dict[str, Items]) -> dict[str, Items]:
-        """Scenes by content; train without the photographs of test."""
+        """Returns the splits with scenes by file content, and train without the photographs of test."""
         content = _contents(item.clean for items in splits.values() for item in items.values())
         named = {
             split: with_scenes(items, {key: content[item.clean] for key, item in items.items()})
@@ -64,19 +68,20 @@ class Rain100(Published):
 
 
 class Rain100L(Rain100):
-    """Light rain."""
+    """The data set with light rain."""
 
     name, letter, word, train_count = "Rain100L", "L", "Light", 200
 
 
 class Rain100H(Rain100):
-    """Heavy rain."""
+    """The data set with heavy rain."""
 
     name, letter, word, train_count = "Rain100H", "H", "Heavy", 1800
 
 
 def _contents(files: Iterable[Path]) -> dict[Path, str]:
-    """File -> what is equal for files of equal bytes; only files of equal length are read."""
+    """Maps each file to a text that is equal for files with equal bytes."""
+    # Files of different lengths differ anyway, so only files of equal length are read and hashed.
     by_size: dict[int, set[Path]] = defaultdict(set)
     for file in files:
         by_size[file.stat().st_size].add(file)

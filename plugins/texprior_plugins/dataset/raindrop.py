@@ -1,4 +1,4 @@
-"""RainDrop: photographs through two panes of glass, of which one was sprayed with water."""
+"""Describes the files of RainDrop: photographs through two panes of glass, one sprayed with water."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from texprior_plugins.dataset._published import Layout, Part, Published
 
 
 class Raindrop(Published):
-    """Test is test_a, whose pairs are aligned best and lie within test_b; val is carved out of train."""
+    """The RainDrop data set. Val is carved out of train.
+
+    By default test is test_a, the part of test_b whose pairs are aligned best.
+    """
 
     name = "RainDrop"
     options: RaindropOptions
 
     def layouts(self) -> Sequence[Layout]:
-        """``train/data/0_rain.png`` of ``train/gt/0_clean.png``, and the same in ``test_a`` and ``test_b``."""
+        """Returns the form ``train/data/0_rain.png`` of ``train/gt/0_clean.png``; test is alike."""
         looks = "data/0_rain.png and gt/0_clean.png"
         pair = {"clean": r"gt/\1_clean", "degraded": r"data/(\d+)_rain", "looks": looks}
         test, count = {"a": ("test_a", 58), "b": ("test_b", 249)}[self.options.test]

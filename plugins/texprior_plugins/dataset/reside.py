@@ -1,6 +1,6 @@
-"""RESIDE: synthetic haze indoors (ITS) and outdoors (OTS), test on SOTS.
+"""Describes the files of RESIDE: synthetic haze indoors (ITS) and outdoors (OTS), with SOTS as test.
 
-Clean pictures of SOTS indoors have a border of 10 px more than hazy ones, which is cut off.
+The clean pictures of SOTS indoors have a border of 10 px that the hazy ones lack. It is cut off.
 """
 
 from __future__ import annotations
@@ -12,14 +12,20 @@ from texprior_plugins.dataset._published import Layout, Part, Published
 
 
 class Reside(Published):
-    """Where val was not published it is carved out of train, all hazy versions of a photograph together."""
+    """The RESIDE data set.
+
+    If val was not published, it is carved out of train, all hazy versions of a photograph together.
+    """
 
     name = "RESIDE"
     crops = True
     options: ResideOptions
 
     def layouts(self) -> Sequence[Layout]:
-        """The standard form (ITS of 1,399 photographs, OTS of 2,061) and the first one (10,000 and 8,970)."""
+        """Returns the two published forms: the standard one and the first one.
+
+        The standard form has 1,399 photographs in ITS and 2,061 in OTS, the first one 10,000 and 8,970.
+        """
         if self.options.scenes == "indoor":
             test = self._part(self._sots("indoor/nyuhaze500", "indoor"), "hazy", "gt", 500)
             standard = self._part(("ITS_v2", "ITS"), "hazy", "clear", 13990)

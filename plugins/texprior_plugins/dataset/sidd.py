@@ -1,7 +1,7 @@
-"""SIDD: photographs of smartphones with their own noise, and its mean taken away.
+"""Describes the files of SIDD: smartphone photographs with real noise, and denoised references.
 
-Train is SIDD-Medium or SIDD-Small in sRGB. Test is the published set of validation blocks, 40 photographs of 32 pieces
-of 256 x 256 px, in the two .mat files that papers report on (the benchmark's own references are not public).
+Train is SIDD-Medium or SIDD-Small in sRGB. Test is the published set of validation blocks, in two .mat files: 40
+photographs with 32 blocks of 256 x 256 px each. Papers report on it, because the benchmark's references are not public.
 """
 
 from __future__ import annotations
@@ -24,13 +24,19 @@ NOISY, CLEAN = "ValidationNoisyBlocksSrgb", "ValidationGtBlocksSrgb"
 
 
 class Sidd(Published):
-    """Val is carved out of train by scene: the second number of a folder's name, of which there are ten."""
+    """The SIDD data set. Val is carved out of train by scene.
+
+    The second number of a folder's name is the scene; there are ten.
+    """
 
     name = "SIDD"
     options: SiddOptions
 
     def layouts(self) -> Sequence[Layout]:
-        """``Data/0001_001_S6_.../0001_NOISY_SRGB_010.PNG`` of ``.../0001_GT_SRGB_010.PNG`` (Small: no ``0001_``)."""
+        """Returns the form ``Data/0001_001_S6_.../0001_NOISY_SRGB_010.PNG`` of ``.../0001_GT_SRGB_010.PNG``.
+
+        The files of SIDD-Small have no ``0001_``.
+        """
         looks = "0001_001_S6_00100_00060_3200_L/NOISY_SRGB_010.PNG and .../GT_SRGB_010.PNG"
         pair = {"clean": r"\1/\3GT_SRGB_\4", "degraded": r"(\d+_(\d+)_\w+)/((?:\d+_)?)NOISY_SRGB_(\d+)"}
         medium = Part(("SIDD_Medium_Srgb/Data",), **pair, scene=r"\2", count=320, looks=looks)
@@ -39,17 +45,21 @@ class Sidd(Published):
         return [{"train": (part,)} for part in (medium, small, plain)]
 
     def keys(self, split: str) -> Sequence[str]:
-        """As of any published set; those of test are ``blocks/00_00`` to ``blocks/39_31``. Raises ConfigError."""
+        """Returns the keys of a split; those of test are ``blocks/00_00`` to ``blocks/39_31``.
+
+        Raises ConfigError as in ``Published``, or if the .mat files have another form.
+        """
         if split != "test":
             return super().keys(split)
         if not self._block_files:
             return []
+        # whosmat reads only the headers; the blocks themselves take hundreds of megabytes.
         shapes = [{name: shape for name, shape, _ in io.whosmat(file)} for file in self._block_files]
         images, blocks = self._shape(shapes)
         return [f"blocks/{i:02d}_{b:02d}" for i in range(images) for b in range(blocks)][: self.options.limit]
 
     def load(self, key: str) -> Sample:
-        """One pair. Raises ImageError where it cannot be read."""
+        """Loads one pair, both (3, H, W) float32 in [0, 1]. Raises ImageError if it cannot be read."""
         if not key.startswith("blocks/"):
             return super().load(key)
         try:
@@ -60,7 +70,10 @@ class Sidd(Published):
         return Sample(key, clean.permute(2, 0, 1).contiguous(), noisy.permute(2, 0, 1).contiguous())
 
     def source(self, key: str) -> str:
-        """The absolute path of the clean picture; of a block, that of the file with the block's number."""
+        """Returns the absolute path of the clean picture.
+
+        For a block it is the path of its file, followed by # and the block's number.
+        """
         if not key.startswith("blocks/"):
             return super().source(key)
         return f"{self._block_files[1].resolve()}#{key.removeprefix('blocks/')}"

@@ -1,4 +1,4 @@
-"""Several data sets as one, such as DIV2K and Flickr2K."""
+"""Joins several data sets into one, such as DIV2K and Flickr2K."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from texprior_plugins.dataset import UnionOptions
 
 
 class Union:
-    """A key is the number of its data set, from 0, a slash, and its key there."""
+    """Several data sets as one.
+
+    A key is the index of its data set, from 0, a slash, and its key there.
+    """
 
     def __init__(self, options: UnionOptions, of: Sequence[PictureSet]) -> None:
         self.of = list(of)
 
     def keys(self, split: str) -> Sequence[str]:
-        """The keys of a split in all of them. Raises ConfigError where one of them does."""
+        """Returns the keys of a split of all data sets. Raises ConfigError if one of them does."""
         return [f"{i}/{key}" for i, dataset in enumerate(self.of) for key in dataset.keys(split)]
 
     def load(self, key: str) -> Sample:
-        """One sample of the data set that has it. Raises ImageError where it cannot be read."""
+        """Loads one sample from its data set. Raises ImageError if it cannot be read."""
         dataset, inner = self._inner(key)
         return replace(dataset.load(inner), key=key)
 
     def source(self, key: str) -> str:
-        """Where the data set that has it says that the picture comes from; else the key."""
+        """Returns the source that the picture's data set states; the key if it states none."""
         dataset, inner = self._inner(key)
         return str(dataset.source(inner)) if hasattr(dataset, "source") else key
 

@@ -1,4 +1,4 @@
-"""First-party decompositions: smoothing filters whose residual is the texture."""
+"""Declares the first-party decompositions: smoothing filters whose residual is the texture."""
 
 from __future__ import annotations
 
@@ -12,58 +12,64 @@ from texprior.plugin import Decomposition, Options, Tune, hookimpl
 Count = Annotated[int, Field(ge=1, le=20, description="iterations")]
 Levels = Annotated[
     float,
-    Field(ge=0.01, le=8.0, description="bands taken away, the finest first; a fraction takes a share of the last one"),
+    Field(ge=0.01, le=8.0, description="number of bands to remove, finest first; 1.5 removes half of the second"),
     Tune(0.5, 4.0),
 ]
-SigmaRange = Annotated[float, Field(ge=1e-3, le=10.0, description="spread in colour"), Tune(0.02, 0.5, log=True)]
-SigmaSpace = Annotated[float, Field(ge=0.5, le=16.0, description="spread in space, px"), Tune(1.0, 6.0)]
+SigmaRange = Annotated[
+    float,
+    Field(ge=1e-3, le=10.0, description="standard deviation in colour, for values in [0, 1]"),
+    Tune(0.02, 0.5, log=True),
+]
+SigmaSpace = Annotated[float, Field(ge=0.5, le=16.0, description="standard deviation in space, px"), Tune(1.0, 6.0)]
 
 
 class NoneOptions(Options):
-    """No decomposition has no options."""
+    """Options of ``none``: there are none."""
 
 
 class GaussianOptions(Options):
-    """Options of the Gaussian."""
+    """Options of ``gaussian``."""
 
-    sigma: Annotated[float, Field(ge=0.2, le=64.0, description="blur, px"), Tune(0.5, 8.0, log=True)] = 2.0
+    sigma: Annotated[
+        float, Field(ge=0.2, le=64.0, description="standard deviation of the blur, px"), Tune(0.5, 8.0, log=True)
+    ] = 2.0
 
 
 class LaplacianOptions(Options):
-    """Options of the Laplacian pyramid."""
+    """Options of ``laplacian``."""
 
     levels: Levels = 2.0
 
 
 class WaveletOptions(Options):
-    """Options of the wavelet transform."""
+    """Options of ``wavelet``."""
 
     levels: Levels = 2.0
     moments: Annotated[
-        int, Field(ge=1, le=8, description="vanishing moments: 1 is Haar, 2 is db2, N is dbN"), Tune(1, 4)
+        int, Field(ge=1, le=8, description="vanishing moments N of the wavelet dbN; 1 is Haar"), Tune(1, 4)
     ] = 2
 
 
 class GuidedOptions(Options):
-    """Options of the self-guided filter."""
+    """Options of ``guided``."""
 
     radius: Annotated[int, Field(ge=1, le=64, description="radius of the square window, px"), Tune(2, 16)] = 8
     eps: Annotated[
         float,
-        Field(ge=1e-6, le=1.0, description="variance (of values in [0, 1]) below which a window is smoothed away"),
+        Field(ge=1e-6, le=1.0, description="variance, for values in [0, 1], below which a window is smoothed"),
         Tune(1e-4, 1e-1, log=True),
     ] = 0.01
 
 
 class BilateralOptions(Options):
-    """Options of the bilateral filter."""
+    """Options of ``bilateral``."""
 
     sigma_range: SigmaRange = 0.1
     sigma_space: SigmaSpace = 3.0
 
 
 class RollingGuidanceOptions(Options):
-    """Options of rolling guidance."""
+    """Options of ``rolling_guidance``."""
 
     sigma_space: SigmaSpace = 3.0
     sigma_range: SigmaRange = 25 / 255
@@ -71,11 +77,11 @@ class RollingGuidanceOptions(Options):
 
 
 class DomainTransformOptions(Options):
-    """Options of the domain transform."""
+    """Options of ``domain_transform``."""
 
     sigma_range: Annotated[
         float,
-        Field(ge=1e-3, le=50.0, description="colour that counts as far as sigma_space"),
+        Field(ge=1e-3, le=50.0, description="colour difference that counts as much as a distance of sigma_space"),
         Tune(0.05, 2.0, log=True),
     ] = 0.4
     sigma_space: Annotated[
@@ -85,51 +91,64 @@ class DomainTransformOptions(Options):
 
 
 class TotalVariationOptions(Options):
-    """Options of total variation."""
+    """Options of ``tv``."""
 
     lam: Annotated[
         float, Field(ge=1e-4, le=4.0, description="lambda: cost of total variation"), Tune(0.01, 0.5, log=True)
     ] = 0.1
-    tolerance: Annotated[float, Field(ge=1e-5, le=0.1, description="root mean square error, at most")] = 0.003
+    tolerance: Annotated[
+        float,
+        Field(ge=1e-5, le=0.1, description="largest root mean square error of the solution, for values in [0, 1]"),
+    ] = 0.003
 
 
 class RelativeTotalVariationOptions(Options):
-    """Options of relative total variation."""
+    """Options of ``rtv``."""
 
     lam: Annotated[
-        float, Field(ge=1e-5, le=1.0, description="lambda: cost of variation"), Tune(1e-3, 0.1, log=True)
+        float, Field(ge=1e-5, le=1.0, description="lambda: cost of relative total variation"), Tune(1e-3, 0.1, log=True)
     ] = 0.01
     sigma: Annotated[
-        float, Field(ge=0.5, le=16.0, description="size of the texture's elements, px"), Tune(1.0, 6.0)
+        float, Field(ge=0.5, le=16.0, description="size of the texture's elements (window sigma), px"), Tune(1.0, 6.0)
     ] = 3.0
-    sharpness: Annotated[float, Field(ge=1e-4, le=0.2, description="gradient below which all is smoothed alike")] = 0.02
+    sharpness: Annotated[
+        float, Field(ge=1e-4, le=0.2, description="gradient per px below which everything is smoothed equally")
+    ] = 0.02
     iterations: Count = 4
 
 
 class WeightedLeastSquaresOptions(Options):
-    """Options of weighted least squares."""
+    """Options of ``wls``."""
 
     lam: Annotated[
         float, Field(ge=1e-4, le=1000.0, description="lambda: cost of gradients"), Tune(0.02, 10.0, log=True)
     ] = 1.0
-    alpha: Annotated[float, Field(ge=0.2, le=3.0, description="how sharply strong gradients are spared"), Tune()] = 1.2
+    alpha: Annotated[
+        float,
+        Field(ge=0.2, le=3.0, description="exponent of the weights: larger keeps strong gradients more sharply"),
+        Tune(),
+    ] = 1.2
 
 
 class L0Options(Options):
-    """Options of L0 gradient minimisation."""
+    """Options of ``l0``."""
 
     lam: Annotated[
         float,
-        Field(ge=1e-5, le=1.0, description="lambda: cost of one pixel whose gradient is not zero"),
+        Field(ge=1e-5, le=1.0, description="lambda: cost of each pixel whose gradient is not zero"),
         Tune(2e-3, 1e-1, log=True),
     ] = 0.02
-    kappa: Annotated[float, Field(gt=1.0, le=8.0, description="growth of beta; smaller is slower and finer")] = 2.0
-    beta_max: Annotated[float, Field(ge=10.0, le=1e8, description="beta at which the iteration ends")] = 1e5
+    kappa: Annotated[
+        float,
+        Field(gt=1.0, le=8.0, description="factor by which beta grows per iteration; smaller is slower and finer"),
+    ] = 2.0
+    beta_max: Annotated[float, Field(ge=10.0, le=1e8, description="beta at which the iterations end")] = 1e5
 
 
 def _filter(
     name: str, impl: str, options: type[Options], summary: str, tags: str, citation: str = "", strength: str = ""
 ) -> Decomposition:
+    """Returns the record of the class ``impl`` in the file ``name``.py."""
     place = f"texprior_plugins.decomposition.{name}:{impl}"
     return Decomposition(name, place, options, summary, tuple(tags.split()), citation, strength=strength)
 
@@ -139,14 +158,14 @@ COMPONENTS = [
         "none",
         "Nothing",
         NoneOptions,
-        "No decomposition: the structure is the picture's mean colour, the texture all the rest; a plain image prior.",
+        "No decomposition: the structure is the picture's mean colour, the texture is the rest; a plain image prior.",
         "control linear global",
     ),
     _filter(
         "gaussian",
         "Gaussian",
         GaussianOptions,
-        "Gaussian low-pass: the texture is all that is fine, edges included.",
+        "Gaussian low-pass: the texture is all fine detail, including edges.",
         "linear local",
         cite.GAUSSIAN,
         "sigma",
@@ -173,7 +192,7 @@ COMPONENTS = [
         "guided",
         "Guided",
         GuidedOptions,
-        "Guided filter with each channel as its own guide: edge-preserving, linear in time, one pass.",
+        "Guided filter with each channel as its own guide: edge-preserving, one pass, time linear in the pixels.",
         "edge-preserving local",
         cite.GUIDED,
         "eps",
@@ -182,7 +201,7 @@ COMPONENTS = [
         "bilateral",
         "Bilateral",
         BilateralOptions,
-        "Bilateral filter: means over neighbours that are near in place and in colour.",
+        "Bilateral filter: means over neighbours that are close in space and in colour.",
         "edge-preserving local slow",
         cite.BILATERAL,
         "sigma_range",
@@ -191,7 +210,7 @@ COMPONENTS = [
         "rolling_guidance",
         "RollingGuidance",
         RollingGuidanceOptions,
-        "Rolling guidance: removes what is smaller than a scale, then brings back the edges of what is larger.",
+        "Rolling guidance: removes detail smaller than a scale, then restores the edges of larger objects.",
         "edge-preserving scale-aware local slow",
         cite.ROLLING_GUIDANCE,
         "sigma_space",
@@ -200,7 +219,7 @@ COMPONENTS = [
         "domain_transform",
         "DomainTransform",
         DomainTransformOptions,
-        "Domain transform, recursive filter: smooths along rows and columns up to strong edges.",
+        "Domain transform (recursive filter): smooths along rows and columns, but not across strong edges.",
         "edge-preserving global",
         cite.DOMAIN_TRANSFORM,
         "sigma_range",
@@ -209,7 +228,7 @@ COMPONENTS = [
         "tv",
         "TotalVariation",
         TotalVariationOptions,
-        "Total variation (ROF), solved in its dual: piecewise-smooth structure of less contrast.",
+        "Total variation (ROF), solved in its dual: a piecewise-smooth structure with less contrast.",
         "edge-preserving global slow",
         cite.TV,
         "lam",
@@ -227,7 +246,7 @@ COMPONENTS = [
         "wls",
         "WeightedLeastSquares",
         WeightedLeastSquaresOptions,
-        "Weighted least squares: smooth but for strong gradients of the log luminance, by one linear equation.",
+        "Weighted least squares: smooths except at strong gradients of the log luminance; one linear equation.",
         "edge-preserving global slow",
         cite.WLS,
         "lam",
@@ -236,7 +255,7 @@ COMPONENTS = [
         "l0",
         "L0",
         L0Options,
-        "L0 gradient minimisation: piecewise-constant structure with sharp edges, solved by cosine transforms.",
+        "L0 gradient minimisation: a piecewise-constant structure with sharp edges, solved by cosine transforms.",
         "edge-preserving global slow",
         cite.L0,
         "lam",
@@ -246,5 +265,5 @@ COMPONENTS = [
 
 @hookimpl
 def texprior_decompositions() -> list[Decomposition]:
-    """The components."""
+    """Returns the records of all decompositions in this folder."""
     return COMPONENTS

@@ -1,4 +1,4 @@
-"""Convolution with a Gaussian, one axis after the other, with mirrored borders."""
+"""Convolves pictures with a Gaussian, one axis after the other, with mirrored borders."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from torch import Tensor
 from texprior_plugins.decomposition._borders import mirrored
 
 TRUNCATE = 4.0
-"""Where the kernel ends, in standard deviations."""
+"""Radius of the kernel in standard deviations: as in SciPy, beyond it a weight is below 4e-4 of the centre's."""
 
 
 def blurred(image: Tensor, sigma: float) -> Tensor:
-    """The picture convolved with a sampled Gaussian of standard deviation sigma, px, along its last two axes."""
+    """Convolves a picture with a sampled Gaussian of standard deviation ``sigma``, px, along its last two axes."""
     taps = gaussian_taps(sigma)
     return _along(_along(image, taps, -2), taps, -1)
 
 
 def gaussian_taps(sigma: float) -> list[float]:
-    """exp(-k² / 2 sigma²) for |k| <= 4 sigma, rounded; they sum to 1."""
+    """Returns the weights exp(-k² / 2 sigma²) for |k| <= 4 sigma (rounded), scaled to the sum 1."""
     radius = int(TRUNCATE * sigma + 0.5)
     taps = [math.exp(-0.5 * (k / sigma) ** 2) for k in range(-radius, radius + 1)]
     return [tap / math.fsum(taps) for tap in taps]
 
 
 def _along(image: Tensor, taps: list[float], axis: int) -> Tensor:
-    """A sum of shifted pictures, which is several times as fast on a CPU as a convolution with one channel."""
+    """Convolves along one axis."""
+    # A sum of shifted pictures: on a CPU it is several times as fast as a convolution with one channel.
     radius, n = len(taps) // 2, image.shape[axis]
     padded = mirrored(image, radius, radius, axis)
     total = torch.zeros_like(image)

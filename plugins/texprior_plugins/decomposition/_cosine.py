@@ -1,6 +1,7 @@
-"""The discrete cosine transform in two dimensions, by one real FFT of the same length along each axis.
+"""Computes the two-dimensional discrete cosine transform with one real FFT of the same length per axis.
 
-J. Makhoul, "A fast cosine transform in one and two dimensions", IEEE Trans. ASSP 28 (1980).
+PyTorch has no cosine transform. The method is that of J. Makhoul, "A fast cosine transform in one and two dimensions",
+IEEE Trans. ASSP 28 (1980).
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from torch import Tensor
 
 
 def dct2(image: Tensor) -> Tensor:
-    """DCT-II over the last two axes: sum of x(n) cos(pi k (2n + 1) / 2N) along each, not normalised."""
+    """Returns the DCT-II over the last two axes, not normalised.
+
+    Along each axis it is the sum of x(n) cos(pi k (2n + 1) / 2N).
+    """
     return _dct(_dct(image).mT).mT
 
 
 def idct2(spectrum: Tensor) -> Tensor:
-    """The inverse of ``dct2``."""
+    """Returns the inverse of ``dct2``."""
     return _idct(_idct(spectrum.mT).mT)
 
 
 def mirror_laplacian(image: Tensor) -> Tensor:
-    """Eigenvalues, in the basis of ``dct2``, of minus the Laplacian with mirrored borders, (H, W)."""
+    """Returns the eigenvalues of minus the Laplacian with mirrored borders in the basis of ``dct2``, (H, W)."""
     y, x = (4 * torch.sin(_count(n, image) * (torch.pi / (2 * n))).square() for n in image.shape[-2:])
     return y[:, None] + x
 

@@ -1,4 +1,4 @@
-"""Forward differences with mirrored borders, and their adjoint."""
+"""Computes forward differences with mirrored borders, and their adjoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def gradient(image_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Forward differences along x and y; 0 in the last column and row, respectively."""
+    """Returns the forward differences along x and y; 0 in the last column and row, respectively."""
     return (
         torch.diff(image_BCHW, dim=-1, append=image_BCHW[..., -1:]),
         torch.diff(image_BCHW, dim=-2, append=image_BCHW[..., -1:, :]),
@@ -15,7 +15,10 @@ def gradient(image_BCHW: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def gradient_adjoint(h: Tensor, v: Tensor) -> Tensor:
-    """The adjoint of ``gradient`` (minus the divergence); the last column of h and row of v have no effect."""
+    """Returns the adjoint of ``gradient`` (minus the divergence).
+
+    The last column of ``h`` and the last row of ``v`` have no effect.
+    """
     row, column = torch.zeros_like(v[..., :1, :]), torch.zeros_like(h[..., :1])
     across = torch.diff(torch.cat([h[..., :-1], column], -1), dim=-1, prepend=column)
     down = torch.diff(torch.cat([v[..., :-1, :], row], -2), dim=-2, prepend=row)

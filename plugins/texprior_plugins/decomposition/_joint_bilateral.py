@@ -1,4 +1,4 @@
-"""The joint bilateral filter, which the bilateral filter and rolling guidance share."""
+"""Applies the joint bilateral filter, which the bilateral filter and rolling guidance share."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from texprior_plugins.decomposition._borders import mirrored
 
 
 def joint_bilateral(image: Tensor, guide: Tensor, sigma_space: float, sigma_range: float) -> Tensor:
-    """Means of the picture with weights exp(-|p - q|² / 2 sigma_space² - ‖guide(p) - guide(q)‖² / 2 sigma_range²).
+    """Returns weighted means of the picture, (B, C, H, W).
 
-    The window is the disc of radius 3 sigma_space, rounded up, with mirrored borders; the distance of two values is
-    Euclidean over all channels (Tomasi and Manduchi 1998, equations 5 and 6). What is summed is the weighted difference
-    from the centre: a constant picture comes back to the bit.
+    The weights are exp(-|p - q|² / 2 sigma_space² - ‖guide(p) - guide(q)‖² / 2 sigma_range²). The window is the disc
+    of radius 3 sigma_space, rounded up, with mirrored borders. The distance of two values is Euclidean over all
+    channels (Tomasi and Manduchi 1998, equations 5 and 6).
     """
+    # Beyond 3 sigma_space a weight is below 0.012 of the centre's, and a larger disc costs time quadratically.
     radius = math.ceil(3 * sigma_space)
     side = range(-radius, radius + 1)
     window = [(y, x) for y in side for x in side if x * x + y * y <= radius * radius]
     height, width = image.shape[-2:]
     images, guides = (mirrored(mirrored(x, radius, radius, -2), radius, radius, -1) for x in (image, guide))
+
+    # The sum is over weighted differences from the centre, so that a constant picture stays the same to the bit.
     total = torch.zeros_like(image)
     weights = torch.zeros_like(image[:, :1])
     for dy, dx in window:

@@ -1,4 +1,4 @@
-"""What is left of a picture when the finest bands of a pyramid are taken away."""
+"""Removes the finest bands of a pyramid from a picture."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ Up = Callable[[Tensor, tuple[int, int]], Tensor]
 
 
 def lowpass(image: Tensor, levels: float, down: Down, up: Up) -> Tensor:
-    """The picture without its ``levels`` finest bands; of the last one, so large a share as the fraction says.
+    """Returns the picture without its ``levels`` finest bands.
 
-    ``down`` gives a coarser picture, ``up`` a picture of a given height and width from a coarser one. The bands are the
-    differences x - up(down(x)); 1.5 takes the first away and one half of the second.
+    ``down`` returns a coarser picture. ``up`` returns a picture of a given height and width from a coarser one. The
+    bands are the differences x - up(down(x)). A fraction removes a share of the last band: 1.5 removes the first band
+    and half of the second.
     """
     if levels <= 0:
         return image

@@ -1,4 +1,4 @@
-"""The precision that filters work in."""
+"""Converts pictures to the precision that the filters compute in."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 
 def working(image: Tensor) -> Tensor:
-    """The picture in float64, or in float32 on Apple's devices, which have no float64.
+    """Converts a picture to float64, or to float32 on Apple's devices (mps), which have no float64.
 
-    Variances taken as E[x²] - E[x]² and spectra multiplied by beta = 1e5 lose too many digits in float32.
+    Variances computed as E[x²] - E[x]², and spectra multiplied by beta = 1e5, lose too many digits in float32.
     """
     return image.to(torch.float32 if image.device.type == "mps" else torch.float64)
 
 
 def at_least_single(image: Tensor) -> Tensor:
-    """The picture as it is in float32 or float64, and a half-precision one in float32.
+    """Converts a half-precision picture to float32; float32 and float64 stay as they are.
 
-    For filters that add small corrections to the picture, which float32 holds well.
+    It is for filters that add small corrections to the picture. For them float32 is precise enough.
     """
     return image.to(torch.promote_types(image.dtype, torch.float32))

@@ -1,4 +1,4 @@
-"""The bilateral filter (Tomasi, Manduchi, ICCV 1998)."""
+"""Smooths with the bilateral filter (Tomasi, Manduchi, ICCV 1998)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from texprior_plugins.decomposition._precision import at_least_single
 
 
 class Bilateral(StructureFilter):
-    """S = means over neighbours that are near in place and in colour. All channels of a pixel share their weights."""
+    """S = means over neighbours that are close in space and in colour.
+
+    All channels of a pixel share their weights.
+    """
 
     def __init__(self, options: BilateralOptions) -> None:
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """The smoothed picture, (B, C, H, W), within the range of its windows."""
+        """Returns the smoothed picture, (B, C, H, W), within the range of values in each window."""
         image, options = at_least_single(image_BCHW), self.options
         return joint_bilateral(image, image, options.sigma_space, options.sigma_range).to(image_BCHW.dtype)

@@ -1,8 +1,9 @@
-"""The domain transform's recursive filter (Gastal, Oliveira, SIGGRAPH 2011).
+"""Smooths with the domain transform's recursive filter (Gastal, Oliveira, SIGGRAPH 2011).
 
-Along a row, distance is measured by d = 1 + sigma_space / sigma_range sum over channels of |dI| (equation 11), and
-J(n) = (1 - a^d) I(n) + a^d J(n - 1) (equation 21) is run forwards and then backwards, then along the columns.
-Iteration i of N has a = exp(-sqrt(2) / sigma_i), sigma_i = sigma_space sqrt(3) 2^(N - i) / sqrt(4^N - 1) (equation 14).
+Along a row, the distance of neighbours is d = 1 + sigma_space / sigma_range sum over channels of |dI| (equation 11).
+The recursion J(n) = (1 - a^d) I(n) + a^d J(n - 1) (equation 21) runs forwards and then backwards, first along rows and
+then along columns. Iteration i of N has a = exp(-sqrt(2) / sigma_i), with
+sigma_i = sigma_space sqrt(3) 2^(N - i) / sqrt(4^N - 1) (equation 14).
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from texprior_plugins.decomposition._precision import working
 
 
 class DomainTransform(StructureFilter):
-    """A few pairs of passes along rows and columns, each pass a scan of logarithmic depth."""
+    """Smooths in a few pairs of passes along rows and columns.
+
+    Each pass is a scan of logarithmic depth.
+    """
 
     def __init__(self, options: DomainTransformOptions) -> None:
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """The smoothed picture, (B, C, H, W), within the range of the picture."""
+        """Returns the smoothed picture, (B, C, H, W), within the range of the picture."""
         image, count = working(image_BCHW), self.options.iterations
         x, y = distances(image, self.options.sigma_space / self.options.sigma_range)
         S = image
@@ -37,22 +41,25 @@ class DomainTransform(StructureFilter):
 
 
 def distances(image: Tensor, ratio: float) -> tuple[Tensor, Tensor]:
-    """d between neighbours along x, (B, 1, H, W - 1), and along y, (B, 1, H - 1, W)."""
+    """Returns d between neighbours along x, (B, 1, H, W - 1), and along y, (B, 1, H - 1, W)."""
     x, y = (1 + ratio * torch.diff(image, dim=axis).abs().sum(1, keepdim=True) for axis in (-1, -2))
     return x, y
 
 
 def both_ways(image: Tensor, feedback: Tensor) -> Tensor:
-    """The recursion along the last axis, forwards and then backwards; feedback is a^d between neighbours."""
+    """Runs the recursion along the last axis, forwards and then backwards; feedback is a^d between neighbours."""
     forwards = recursion(image, feedback)
     return recursion(forwards.flip(-1), feedback.flip(-1)).flip(-1)
 
 
 def recursion(image: Tensor, feedback: Tensor) -> Tensor:
-    """J(n) = (1 - f(n)) I(n) + f(n) J(n - 1) along the last axis, J(0) = I(0), by doubling steps (Hillis, Steele 1986).
+    """Computes the recursion along the last axis.
 
-    Before a step of length s, J(n) is the sum over the last s pixels and f(n) what it takes of J(n - s).
+    The recursion is J(n) = (1 - f(n)) I(n) + f(n) J(n - 1), with J(0) = I(0). The code uses doubling steps (Hillis,
+    Steele 1986). Before a step of length s, J(n) is the sum over the last s pixels, and f(n) is the factor with which
+    J(n - s) still has to be added.
     """
+    # Doubling needs log2(n) tensor operations, where a loop over pixels would need n.
     f = functional.pad(feedback, (1, 0))
     J = (1 - f) * image
     step = 1

@@ -1,4 +1,4 @@
-"""The Gaussian low-pass filter: the texture is all that is fine, edges included."""
+"""Smooths with a Gaussian low-pass filter: the texture is all fine detail, including edges."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class Gaussian(StructureFilter):
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """The blurred picture, (B, C, H, W), within the range of the picture."""
+        """Returns the blurred picture, (B, C, H, W), within the range of the picture."""
         return blurred(working(image_BCHW), self.options.sigma).to(image_BCHW.dtype)

@@ -1,4 +1,4 @@
-"""The Laplacian pyramid (Burt, Adelson, IEEE Trans. Communications 1983): its finest bands are the texture."""
+"""Removes the finest bands of the Laplacian pyramid (Burt, Adelson, IEEE Trans. Communications 1983)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from texprior_plugins.decomposition._precision import working
 
 
 def reduced(image: Tensor) -> Tensor:
-    """REDUCE: the kernel (1, 4, 6, 4, 1) / 16 along both axes at every other pixel, (ceil(H / 2), ceil(W / 2))."""
+    """Returns REDUCE of a picture, (ceil(H / 2), ceil(W / 2)).
+
+    It is the kernel (1, 4, 6, 4, 1) / 16 along both axes, at every other pixel.
+    """
     return _halve(_halve(image).mT).mT
 
 
 def expanded(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """EXPAND: zeros between the pixels, then twice the kernel along both axes; cut to a size."""
+    """Returns EXPAND of a picture, cut to ``size``.
+
+    Zeros are inserted between the pixels, then twice the kernel is applied along both axes.
+    """
     return _double(_double(image, size[1]).mT, size[0]).mT
 
 
@@ -29,7 +35,7 @@ class Laplacian(StructureFilter):
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """The picture without its finest bands, (B, C, H, W)."""
+        """Returns the picture without its finest bands, (B, C, H, W)."""
         return lowpass(working(image_BCHW), self.options.levels, reduced, expanded).to(image_BCHW.dtype)
 
 
@@ -41,7 +47,9 @@ def _halve(x: Tensor) -> Tensor:
 
 
 def _double(x: Tensor, n: int) -> Tensor:
+    # These borders are those of OpenCV's pyrUp: mirrored at the start, repeated at the end.
     before, after = x[..., min(1, x.shape[-1] - 1)][..., None], x[..., -1:]
     padded = torch.cat([before, x, after], -1)
+    # Half of the kernel's taps meet zeros: even pixels need three taps, odd ones two.
     a, b, c = padded[..., :-2], padded[..., 1:-1], padded[..., 2:]
     return torch.stack([(a + 6 * b + c) / 8, (b + c) / 2], -1).flatten(-2)[..., :n]

@@ -1,9 +1,11 @@
-"""No decomposition: the structure is one flat colour, and the texture is the whole picture around it.
+"""Leaves pictures undecomposed: the structure is one flat colour, and the texture is the rest.
 
-The control that every filter is compared with: a prior on it is a plain diffusion prior of pictures. The flat colour is
-the picture's mean rather than 0, for two reasons. The diffused layer must have mean 0, as the engine's preconditioning
-counts on a layer of mean 0 and standard deviation 1, and photographs around 0 have a mean of twice their deviation.
-And a constant picture has no texture under any decomposition.
+Every filter is compared with this control: a prior on it is a plain diffusion prior of pictures. The flat colour is
+the picture's mean and not 0, for two reasons:
+
+- The diffused layer must have mean 0: the engine's preconditioning assumes mean 0 and standard deviation 1. The values
+  of photographs have a mean of about twice their standard deviation.
+- A constant picture must have no texture in any decomposition.
 """
 
 from __future__ import annotations
@@ -22,6 +24,6 @@ class Nothing(StructureFilter):
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """A flat picture, (B, C, H, W)."""
+        """Returns a flat picture, (B, C, H, W)."""
         mean = working(image_BCHW).mean((-2, -1), keepdim=True)
         return mean.expand_as(image_BCHW).to(image_BCHW.dtype).contiguous()

@@ -1,4 +1,4 @@
-"""The rolling guidance filter (Zhang, Shen, Xu, Jia, ECCV 2014; algorithm 1)."""
+"""Smooths with the rolling guidance filter (Zhang, Shen, Xu, Jia, ECCV 2014; algorithm 1)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from texprior_plugins.decomposition._precision import at_least_single
 
 
 class RollingGuidance(StructureFilter):
-    """The picture, filtered again and again under the guidance of the last result, which begins as a Gaussian's.
+    """Filters the picture repeatedly; each result guides the next iteration.
 
-    What is smaller than ``sigma_space`` is gone from the first guide and never comes back; edges of what is larger
-    come back one iteration after the other. ``iterations`` counts those after the Gaussian.
+    The first guide is the picture after a Gaussian. Detail smaller than ``sigma_space`` is missing in it and does not
+    come back. The edges of larger objects come back in the iterations. ``iterations`` does not count the Gaussian.
     """
 
     def __init__(self, options: RollingGuidanceOptions) -> None:
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """The smoothed picture, (B, C, H, W), within the range of its windows."""
+        """Returns the smoothed picture, (B, C, H, W), within the range of values in each window."""
         image, options = at_least_single(image_BCHW), self.options
         guide = blurred(image, options.sigma_space)
         for _ in range(options.iterations):

@@ -1,9 +1,9 @@
-"""Total variation (Rudin, Osher, Fatemi, Physica D 1992), solved in its dual (Chambolle, J. Math. Imaging 2004).
+"""Smooths by total variation (Rudin, Osher, Fatemi, Physica D 1992), solved in its dual.
 
-min over S of ½‖S - I‖² + lambda TV(S), TV(S) = sum over pixels of |grad S|, has the solution S = I - lambda div* p,
-div* = the adjoint of grad, for a field p of vectors no longer than 1 (Chambolle's section 3). p is found by
-projected gradient steps with Nesterov's acceleration (Beck, Teboulle, IEEE Trans. Image Processing 2009, algorithm
-FGP), of step 1 / (8 lambda).
+The problem is min over S of ½‖S - I‖² + lambda TV(S), with TV(S) = sum over pixels of |grad S|. Its solution is
+S = I - lambda div* p; div* is the adjoint of grad, and p is a field of vectors no longer than 1 (Chambolle, J. Math.
+Imaging 2004, section 3). Projected gradient steps of size 1 / (8 lambda) with Nesterov's acceleration find p (Beck,
+Teboulle, IEEE Trans. Image Processing 2009, algorithm FGP).
 """
 
 from __future__ import annotations
@@ -22,34 +22,35 @@ Field = tuple[Tensor, Tensor]
 
 
 class TotalVariation(StructureFilter):
-    """S = the picture of least energy; each channel for itself."""
+    """S = the picture of least energy; each channel is solved separately."""
 
     def __init__(self, options: TotalVariationOptions) -> None:
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """The smoothed picture, (B, C, H, W); its root mean square error is at most ``tolerance``."""
+        """Returns the smoothed picture, (B, C, H, W); its root mean square error is at most ``tolerance``."""
         image, lam = at_least_single(image_BCHW), self.options.lam
         p = solved(image, lam, steps_for(lam, self.options.tolerance))
         return (image - lam * gradient_adjoint(*p)).to(image_BCHW.dtype)
 
 
 def steps_for(lam: float, tolerance: float) -> int:
-    """Steps after which no picture's root mean square error is above the tolerance.
+    """Returns the number of steps after which no picture's root mean square error is above the tolerance.
 
     After k steps ½‖S - S*‖² <= 2 (8 lambda²) ‖p*‖² / (k + 1)² (Beck and Teboulle, theorem 4.4 of SIAM J. Imaging
-    Sciences 2009), and ‖p*‖² is at most the number of pixels. The number is fixed beforehand, so that a picture's
-    result does not depend on what it shares a batch with.
+    Sciences 2009), and ‖p*‖² is at most the number of pixels.
     """
+    # The number is fixed beforehand, so that a picture's result does not depend on the others in its batch.
     return math.ceil(math.sqrt(32) * lam / tolerance)
 
 
 def solved(image: Tensor, lam: float, iterations: int) -> Field:
-    """The dual field p after so many steps."""
+    """Returns the dual field p after ``iterations`` steps."""
     p = (torch.zeros_like(image), torch.zeros_like(image))
     q, t = p, 1.0
     for _ in range(iterations):
         slope = gradient(image - lam * gradient_adjoint(*q))
+        # 8 bounds the squared norm of the gradient operator, which makes 1 / (8 lambda) the largest safe step.
         new = _projected(*(a + s / (8 * lam) for a, s in zip(q, slope, strict=True)))
         later = (1 + math.sqrt(1 + 4 * t * t)) / 2
         q = tuple(torch.lerp(a, b, 1 + (t - 1) / later) for a, b in zip(p, new, strict=True))
@@ -58,15 +59,15 @@ def solved(image: Tensor, lam: float, iterations: int) -> Field:
 
 
 def energy(S: Tensor, image: Tensor, lam: float) -> Tensor:
-    """½‖S - I‖² + lambda TV(S) of each picture of the batch, (B,)."""
+    """Returns the energy ½‖S - I‖² + lambda TV(S) of each picture of the batch, (B,)."""
     x, y = gradient(S)
     return ((S - image).square() / 2 + lam * torch.hypot(x, y)).sum((1, 2, 3))
 
 
 def duality_gap(image: Tensor, p: Field, lam: float) -> Tensor:
-    """The energy of S(p) minus that of the dual, lambda (TV(S) - <grad S, p>), (B,).
+    """Returns the energy of S(p) minus that of the dual, lambda (TV(S) - <grad S, p>), (B,).
 
-    It is never below ½‖S(p) - S‖², as the energy is strongly convex: a bound on how far the solution is.
+    It is never below ½‖S(p) - S‖², because the energy is strongly convex. So it bounds the distance to the solution.
     """
     x, y = gradient(image - lam * gradient_adjoint(*p))
     return lam * (torch.hypot(x, y) - x * p[0] - y * p[1]).sum((1, 2, 3))

@@ -1,7 +1,8 @@
-"""Daubechies wavelets (I. Daubechies, Comm. Pure and Applied Mathematics 41, 1988): the finest bands are the texture.
+"""Removes the finest bands of Daubechies wavelets; these bands are the texture.
 
-The filters are computed, not listed: h(z) = sqrt(2) ((1 + z) / 2)^N q(z), where |q|² is the polynomial
-P(y) = sum over k < N of C(N - 1 + k, k) y^k at y = sin²(w / 2), factored by its roots inside the unit circle.
+I. Daubechies, Comm. Pure and Applied Mathematics 41, 1988. The filters are computed, not listed:
+h(z) = sqrt(2) ((1 + z) / 2)^N q(z). |q|² is the polynomial P(y) = sum over k < N of C(N - 1 + k, k) y^k at
+y = sin²(w / 2), factored by its roots inside the unit circle.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ from texprior_plugins.decomposition._precision import working
 
 @functools.cache
 def scaling_filter(moments: int) -> tuple[float, ...]:
-    """The 2N coefficients of the scaling filter with N vanishing moments and the least phase; they sum to sqrt(2)."""
+    """Returns the 2N coefficients of the scaling filter with N vanishing moments and minimum phase.
+
+    Their sum is sqrt(2).
+    """
     of_y = np.roots([math.comb(moments - 1 + k, k) for k in reversed(range(moments))])
     filter_ = np.ones(1)
-    for y in of_y:  # y = (2 - z - 1/z) / 4, a quadratic with one root inside the circle
+    # y = (2 - z - 1/z) / 4 is a quadratic in z with one root inside the circle. Those roots have the minimum phase.
+    for y in of_y:
         roots = np.roots([1, 4 * y - 2, 1])
         filter_ = np.convolve(filter_, [1, -roots[np.abs(roots).argmin()]])
     for _ in range(moments):
@@ -36,12 +41,15 @@ def scaling_filter(moments: int) -> tuple[float, ...]:
 
 
 def analysed(image: Tensor, moments: int) -> Tensor:
-    """One step of the transform, its approximation only: filtered along both axes, every other pixel, mirrored."""
+    """Returns the approximation after one step of the transform.
+
+    The picture is filtered along both axes with mirrored borders, at every other pixel.
+    """
     return _analyse(_analyse(image, moments).mT, moments).mT
 
 
 def synthesised(approximation: Tensor, size: tuple[int, int], moments: int) -> Tensor:
-    """The inverse of a step whose details are 0, of a given height and width."""
+    """Inverts one step with all details set to 0; ``size`` is the result's height and width."""
     return _synthesise(_synthesise(approximation, size[1], moments).mT, size[0], moments).mT
 
 
@@ -52,7 +60,7 @@ class Wavelet(StructureFilter):
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """The picture without its finest bands, (B, C, H, W)."""
+        """Returns the picture without its finest bands, (B, C, H, W)."""
         moments = self.options.moments
         down = functools.partial(analysed, moments=moments)
         up = functools.partial(synthesised, moments=moments)

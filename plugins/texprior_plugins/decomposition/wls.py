@@ -1,7 +1,8 @@
-"""Weighted least squares (Farbman, Fattal, Lischinski, Szeliski, SIGGRAPH 2008).
+"""Smooths by weighted least squares (Farbman, Fattal, Lischinski, Szeliski, SIGGRAPH 2008).
 
-min over S of ‖S - I‖² + lambda sum over neighbours of w |dS|², w = 1 / (|dl|^1.2 + 1e-4), l = the log of the luminance:
-smooth where the picture has no strong gradient, by one linear equation, (1 + lambda L_w) S = I (equations 2 to 5).
+The problem is min over S of ‖S - I‖² + lambda sum over neighbours of w |dS|², with w = 1 / (|dl|^1.2 + 1e-4) and
+l = the log of the luminance. The result is smooth where the picture has no strong gradient. It is the solution of one
+linear equation, (1 + lambda L_w) S = I (equations 2 to 5). The exponent 1.2 is the option ``alpha``.
 """
 
 from __future__ import annotations
@@ -15,26 +16,26 @@ from texprior_plugins.decomposition._precision import working
 from texprior_plugins.decomposition._screened import solve
 
 EPS = 1e-4
-"""Of the weights: no weight is above 1 / EPS (the authors' value)."""
+"""Added in the weights' denominator, so that no weight is above 1 / EPS (the authors' value)."""
 DARKEST = 1e-4
-"""The luminance below which all is black: its logarithm has to end somewhere."""
+"""Luminance below which all pixels count as equally black, because the logarithm of 0 is infinite."""
 
 
 class WeightedLeastSquares(StructureFilter):
-    """S = the picture of least energy; the weights come from the mean over channels, the luminance."""
+    """S = the picture of least energy; the weights come from the luminance, the mean over channels."""
 
     def __init__(self, options: WeightedLeastSquaresOptions) -> None:
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """The smoothed picture, (B, C, H, W), within the range of the picture."""
+        """Returns the smoothed picture, (B, C, H, W), within the range of the picture."""
         image, options = working(image_BCHW), self.options
         x, y = (options.lam * w for w in smoothness_weights(image, options.alpha))
         return solve(image, x, y).to(image_BCHW.dtype)
 
 
 def smoothness_weights(image: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """w along x, (B, 1, H, W - 1), and along y, (B, 1, H - 1, W)."""
+    """Returns w along x, (B, 1, H, W - 1), and along y, (B, 1, H - 1, W)."""
     luminance = image.mean(1, keepdim=True).clamp_min(DARKEST).log()
     x, y = (1 / (torch.diff(luminance, dim=axis).abs() ** alpha + EPS) for axis in (-1, -2))
     return x, y

@@ -1,6 +1,7 @@
-"""First-party degradations: each makes a degraded picture of a clean one from its own random generator.
+"""Declares the first-party degradations.
 
-The files that begin with an underscore hold options, citations, and what several degradations share.
+A degradation makes a degraded picture from a clean one; all random numbers come from the generator that it gets.
+Files whose names begin with an underscore hold options, citations, and code that several degradations share.
 """
 
 from __future__ import annotations
@@ -49,30 +50,42 @@ __all__ = [
 
 
 def _one(name: str, impl: str, options: type[Options], summary: str, tags: str, citation: str = "") -> Degradation:
-    """The record of the class ``impl`` in the file of this name."""
+    """Returns the record of the class ``impl`` in the file ``name``.py."""
     where = f"texprior_plugins.degradation.{name}:{impl}"
     return Degradation(name, where, options, summary, ("synthetic", *tags.split()), citation)
 
 
 DEGRADATIONS = [
-    _one("rain", "Rain", RainOptions, "Rain streaks in layers of distance.", "weather", cite.RAIN),
+    _one("rain", "Rain", RainOptions, "Rain streaks at several distances from the camera.", "weather", cite.RAIN),
     _one(
         "rain_haze",
         "RainHaze",
         RainHazeOptions,
-        "Heavy rain: streaks under the veil of far rain, which grows with depth.",
+        "Heavy rain: streaks, and a veil of far rain that gets thicker with depth.",
         "weather",
         f"{cite.OUTDOOR_RAIN}\n{cite.RAIN}\n{cite.HAZE}",
     ),
-    _one("haze", "Haze", HazeOptions, "Haze by the scattering model over a plausible depth.", "weather", cite.HAZE),
     _one(
-        "snow", "Snow", SnowOptions, "Falling flakes of several sizes, moving and out of focus.", "weather", cite.SNOW
+        "haze",
+        "Haze",
+        HazeOptions,
+        "Haze after the atmospheric scattering model, over an estimated depth.",
+        "weather",
+        cite.HAZE,
+    ),
+    _one(
+        "snow",
+        "Snow",
+        SnowOptions,
+        "Falling snowflakes of several sizes, with motion blur and defocus.",
+        "weather",
+        cite.SNOW,
     ),
     _one(
         "raindrop",
         "Raindrop",
         RaindropOptions,
-        "Drops on a pane of glass, each a lens that shows the scene upside down.",
+        "Raindrops on a glass pane; each drop acts as a lens that shows the scene upside down.",
         "weather",
         cite.RAINDROP,
     ),
@@ -80,7 +93,7 @@ DEGRADATIONS = [
         "low_light",
         "LowLight",
         LowLightOptions,
-        "Short exposure with the sensor's noise and a colour cast.",
+        "A short exposure with sensor noise and a colour cast.",
         "light noise",
         f"{cite.UNPROCESSING}\n{cite.NOISE}",
     ),
@@ -88,21 +101,35 @@ DEGRADATIONS = [
         "defocus",
         "Defocus",
         DefocusOptions,
-        "Defocus: blur by an antialiased disc, then Gaussian noise.",
+        "Defocus: blur with an antialiased disc, then Gaussian noise.",
         "blur noise",
         cite.DEFOCUS,
     ),
-    _one("motion_blur", "MotionBlur", MotionBlurOptions, "Blur along a camera's random way.", "blur", cite.MOTION),
+    _one(
+        "motion_blur",
+        "MotionBlur",
+        MotionBlurOptions,
+        "Blur along the random path of a shaking camera.",
+        "blur",
+        cite.MOTION,
+    ),
     _one(
         "camera_noise",
         "CameraNoise",
         CameraNoiseOptions,
-        "Poisson-Gaussian noise of a sensor, in linear light.",
+        "Poisson-Gaussian sensor noise, added in linear light.",
         "noise",
         f"{cite.NOISE}\n{cite.UNPROCESSING}",
     ),
     _one("jpeg", "Jpeg", JpegOptions, "JPEG compression (Pillow).", "compression deterministic", cite.JPEG),
-    _one("downscale", "Downscale", DownscaleOptions, "Made smaller and brought back.", "resolution", cite.RESIZE),
+    _one(
+        "downscale",
+        "Downscale",
+        DownscaleOptions,
+        "Downscales the picture, then upscales it to its original size.",
+        "resolution",
+        cite.RESIZE,
+    ),
     _one(
         "noise_jpeg",
         "NoiseJpeg",
@@ -115,7 +142,7 @@ DEGRADATIONS = [
         "real_esrgan",
         "RealEsrgan",
         RealEsrganOptions,
-        "Real-ESRGAN's second order: twice blur, resize, noise and JPEG, brought back to size.",
+        "Real-ESRGAN's second-order degradation: blur, resize, noise and JPEG, twice; then the original size.",
         "blur noise compression resolution",
         cite.REAL_ESRGAN,
     ),
@@ -123,16 +150,16 @@ DEGRADATIONS = [
         "albumentations",
         "Albumentations",
         AlbumentationsOptions,
-        "Any pixel transform of albumentations, by name.",
+        "Any pixel transform of albumentations, chosen by name.",
         "any",
         cite.ALBUMENTATIONS,
     ),
     _one("sequence", "Sequence", SequenceOptions, "Several degradations, one after the other.", "composition"),
-    _one("choice", "Choice", ChoiceOptions, "One of several degradations for each picture.", "composition"),
+    _one("choice", "Choice", ChoiceOptions, "One of several degradations, drawn for each picture.", "composition"),
 ]
 
 
 @hookimpl
 def texprior_degradations() -> list[Degradation]:
-    """The components."""
+    """Returns the records of all degradations in this folder."""
     return DEGRADATIONS

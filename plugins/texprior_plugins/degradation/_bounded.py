@@ -1,4 +1,4 @@
-"""Options that come in pairs of a least and a greatest value."""
+"""Base class of options that come in pairs of a smallest and a largest value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from texprior.plugin import Options
 
 
 class Bounded(Options):
-    """Every ``NAME_max`` must be at least ``NAME_min``; a value between them is drawn for each picture."""
+    """Options that check every pair ``NAME_min`` and ``NAME_max``.
+
+    ``NAME_max`` must be at least ``NAME_min``. The degradation draws a value between them for each picture.
+    """
 
     @model_validator(mode="after")
     def _ordered(self) -> Bounded:
@@ -19,7 +22,7 @@ class Bounded(Options):
 
 
 def in_order(options: Options, low: str, high: str) -> None:
-    """Raises ValueError where the option ``high`` is below ``low``."""
+    """Raises ValueError if the option ``high`` is below the option ``low``."""
     least, greatest = getattr(options, low), getattr(options, high)
     if greatest < least:
-        raise ValueError(f"{high} ({greatest}) is below {low} ({least}); give it at least that")
+        raise ValueError(f"{high} ({greatest}) is below {low} ({least}); set it to at least that value")

@@ -1,8 +1,12 @@
-"""A plausible depth of a photograph without a network: 0 is near, 1 is far.
+"""Estimates a plausible depth of a photograph without a network: 0 is near, 1 is far.
 
-Three cues are added with weights of the user's: the ground plane (what stands higher in a picture is farther, up to a
-horizon), the colour attenuation prior of Zhu et al. (2015) with its learned coefficients (what is bright and
-pale is farther), and smooth random relief. A guided filter (He et al., 2010) then fits the sum to the picture's edges.
+The user weights three cues, and the code adds them:
+
+- the ground plane: pixels higher up in the picture are farther away, up to a horizon;
+- the colour attenuation prior of Zhu et al. (2015) with its learned coefficients: bright and pale pixels are farther;
+- smooth random relief.
+
+A guided filter (He et al., 2010) then fits the sum to the picture's edges.
 """
 
 from __future__ import annotations
@@ -15,39 +19,54 @@ from torch import Tensor
 
 from texprior.flow.degrade import seeded
 
+# The coefficients that Zhu et al. learned for value and saturation. Their constant cancels in the scaling to [0, 1].
 _VALUE, _SATURATION = 0.959710, -0.780245
+# Variance, for values in [0, 1], below which the guided filter smooths; above it, it follows an edge.
 _EPS = 1e-3
 
 Map = NDArray[np.float64]
 
 
 def ground(height: int, width: int, horizon: float) -> Map:
-    """Depth of a ground plane below ``horizon`` (0 top of the picture, 1 bottom), 1 above it, 0 at the bottom."""
+    """Returns the depth of a ground plane, (height, width).
+
+    It falls from 1 at ``horizon`` (0 is the top of the picture, 1 the bottom) to 0 at the bottom. Above it is 1.
+    """
     y = (np.arange(height) + 0.5) / height
+    # The epsilon avoids a division by 0 if the horizon is at the bottom.
     rows = np.clip((1 - y) / max(1 - horizon, 1e-6), 0, 1)
     return np.repeat(rows[:, None], width, 1)
 
 
 def attenuation(image_CHW: Tensor) -> Map:
-    """The colour attenuation prior without its constant, scaled to [0, 1]: value and saturation, each in [0, 1]."""
+    """Returns the depth cue of the colour attenuation prior, (H, W).
+
+    The prior is linear in value and saturation, each in [0, 1]. It is used without its constant, scaled to [0, 1].
+    """
     value = image_CHW.amax(0).double().numpy()
     least = image_CHW.amin(0).double().numpy()
+    # np.where computes both branches: the epsilon keeps black pixels from dividing by 0.
     saturation = np.where(value > 0, 1 - least / np.maximum(value, 1e-9), 0)
     cue: Map = (_VALUE * value + _SATURATION * saturation - _SATURATION) / (_VALUE - _SATURATION)
     return cue
 
 
 def relief(height: int, width: int, seed: int, cells: int = 4) -> Map:
-    """Smooth noise in [0, 1]: uniform numbers on a grid of about ``cells`` cells a side, joined by cubic splines."""
+    """Returns smooth noise in [0, 1], (height, width).
+
+    Uniform numbers on a grid of about ``cells`` cells a side are joined by cubic splines.
+    """
+    # A cubic B-spline reads four grid points a side, so the grid has one point more on each side of the cells.
     grid = torch.rand(cells + 3, cells + 3, generator=seeded(seed), dtype=torch.float64).numpy()
     rows, columns = (1 + cells * (np.arange(n) + 0.5) / n for n in (height, width))
     at = np.stack(np.meshgrid(rows, columns, indexing="ij"))
+    # Without the prefilter the spline is a weighted mean of grid points. It stays in [0, 1] and does not overshoot.
     smooth: Map = ndimage.map_coordinates(grid, at, order=3, mode="mirror", prefilter=False)
     return smooth.clip(0, 1)
 
 
 def guided(guide: Map, source: Map, radius: int) -> Map:
-    """He et al.'s guided filter with mirrored borders."""
+    """Applies the guided filter of He et al. to ``source``, with mirrored borders; all maps are (H, W)."""
     side = 2 * radius + 1
 
     def mean(x: Map) -> Map:
@@ -60,10 +79,14 @@ def guided(guide: Map, source: Map, radius: int) -> Map:
 
 
 def depth(image_CHW: Tensor, weights: tuple[float, float, float], horizon: float, seed: int) -> Map:
-    """Depth in [0, 1], (H, W), from ground, colour and relief in the given proportions (one at least above 0)."""
+    """Returns a plausible depth of a picture in [0, 1], (H, W).
+
+    ``weights`` are the proportions of ground, colour and relief; at least one must be above 0.
+    """
     height, width = image_CHW.shape[-2:]
     of_ground, of_colour, of_relief = (w / sum(weights) for w in weights)
     cues = of_ground * ground(height, width, horizon) + of_relief * relief(height, width, seed)
+    # Only the colour cue brings in the picture's fine detail, which must then be fitted to the edges.
     if of_colour:
         luma = image_CHW.double().mean(0).numpy()
         radius = max(1, min(height, width) // 16)

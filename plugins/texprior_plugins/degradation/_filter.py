@@ -1,4 +1,7 @@
-"""Convolution with mirrored borders, in float64 on one thread: the same to the bit in any worker."""
+"""Convolves pictures with mirrored borders, in float64 on one thread.
+
+The result is the same to the bit in any worker process.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from torch import Tensor
 
 
 def filtered(image_CHW: Tensor, kernel: NDArray[np.float64]) -> Tensor:
-    """Each channel convolved with a kernel of odd size, float32, unclipped."""
+    """Returns each channel convolved with a kernel of odd size, float32, unclipped."""
     half = len(kernel) // 2
     padded = np.pad(image_CHW.double().numpy(), ((0, 0), (half, half), (half, half)), mode="symmetric")
     return torch.from_numpy(fftconvolve(padded, kernel[None], mode="valid", axes=(1, 2)).astype(np.float32))

@@ -1,4 +1,7 @@
-"""Resizing with antialiasing in float, through Pillow: the kernel is widened by the factor where a picture shrinks."""
+"""Resizes pictures in float with antialiasing, through Pillow.
+
+If a picture shrinks, Pillow widens the kernel by the factor.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,11 @@ KERNELS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-"""Bicubic has a = -1/2, Lanczos three lobes."""
+"""Option value -> Pillow's filter. Bicubic has a = -1/2, Lanczos has three lobes."""
 
 
 def resized(image_CHW: Tensor, height: int, width: int, kernel: str) -> Tensor:
-    """The picture in another size, float32, unclipped."""
+    """Returns the picture in another size, (3, height, width) float32, unclipped."""
+    # Pillow resizes float pictures of one channel only (mode F).
     channels = (Image.fromarray(channel.numpy()).resize((width, height), KERNELS[kernel]) for channel in image_CHW)
     return torch.from_numpy(np.stack([np.asarray(channel) for channel in channels]))

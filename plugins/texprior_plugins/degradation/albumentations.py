@@ -1,4 +1,4 @@
-"""Any transform of albumentations that changes a picture's pixels and nothing else about it."""
+"""Applies any albumentations transform that changes pixel values only, not their positions."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from texprior.errors import ConfigError
 from texprior.flow.degrade import Recipe, Replayable
 from texprior_plugins.degradation import AlbumentationsOptions
 
-# albumentations asks the network for a newer version of itself when it is imported, unless told not to.
+# At import albumentations asks the network for a newer version of itself, unless this variable is set.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations
 
+# Shape of the picture that a transform is tried on: small, so that building a degradation stays quick.
 _PROBE = (3, 64, 64)
+# How far results may leave [0, 1] and still count as a picture: rounding, not another range such as 0 to 255.
 _MARGIN = 1e-3
 
 
 class Albumentations(Replayable):
-    """One transform with its arguments, always applied.
+    """One transform with its arguments; it is applied to every picture unless ``p`` is given.
 
-    Raises ConfigError for a name that is no such transform, for arguments that it does not take, and for one
-    that does not give a picture (it is tried once).
+    Raises ConfigError if the name is no pixel transform, if the transform refuses the arguments, or if its result
+    is no picture. To find out, the constructor applies it once.
     """
 
     def __init__(self, options: AlbumentationsOptions) -> None:
@@ -37,11 +39,11 @@ class Albumentations(Replayable):
         self._try()
 
     def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
-        """The seed of the transform's own random numbers."""
+        """Draws the seed of the transform's own random numbers."""
         return {"seed": transform_seed(rng)}
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-        """The transformed picture, (3, H, W) float32, clipped to [0, 1]."""
+        """Returns the transformed picture, (3, H, W) float32, clipped to [0, 1]."""
         return self.transform(image_CHW, recipe["seed"]).clamp(0, 1)
 
     def _made(self, arguments: dict[str, Any]) -> Any:
@@ -51,8 +53,9 @@ class Albumentations(Replayable):
                 raise ConfigError(f"albumentations: '{self.name}' moves pixels, so that a pair would no longer match")
             raise ConfigError(f"albumentations: there is no transform '{self.name}' of pixels, such as GaussNoise")
         try:
+            # For an unknown argument albumentations only warns, so warnings become errors here.
             with warnings.catch_warnings():
-                warnings.simplefilter("error", UserWarning)  # an argument that does not exist is only warned of
+                warnings.simplefilter("error", UserWarning)
                 return kind(**{"p": 1.0, **arguments})
         except Exception as error:
             raise ConfigError(f"albumentations: {self.name} does not take these arguments: {_line(error)}") from None
@@ -70,13 +73,13 @@ class Albumentations(Replayable):
 
 
 class Seeded:
-    """A transform, or several, as a function of picture and seed."""
+    """One or several transforms as a function of picture and seed."""
 
     def __init__(self, *transforms: Any) -> None:
         self.compose = albumentations.Compose(list(transforms))
 
     def __call__(self, image_CHW: Tensor, seed: int) -> Tensor:
-        # A seed of its own for each picture: streams seeded once repeat themselves across data-loader workers.
+        # Every picture sets its own seed: a stream that is seeded once repeats itself in every data-loader worker.
         self.compose.set_random_seed(seed)
         picture_HWC = np.ascontiguousarray(image_CHW.numpy().transpose(1, 2, 0))
         made_HWC = np.asarray(self.compose(image=picture_HWC)["image"], dtype=np.float32)
@@ -84,10 +87,10 @@ class Seeded:
 
 
 def transform_seed(rng: torch.Generator) -> int:
-    """A seed that albumentations takes."""
+    """Draws a seed in the range that albumentations accepts."""
     return int(torch.randint(2**31 - 1, (), generator=rng))
 
 
 def _line(error: Exception) -> str:
-    """An error's message on one line."""
+    """Returns an error's message on one line."""
     return " ".join(str(error).split())

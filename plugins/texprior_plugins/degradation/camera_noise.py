@@ -1,4 +1,4 @@
-"""Camera noise: Poisson-Gaussian in linear light (see ``_sensor``), seen on a picture's values."""
+"""Adds camera noise: Poisson-Gaussian noise in linear light (see ``_sensor``), converted to picture values."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from texprior_plugins.degradation._sensor import draw_noise, with_noise
 
 
 class CameraNoise(Replayable):
-    """Noise that grows with the light, of a random level."""
+    """Sensor noise of a random level; its variance grows with the light."""
 
     def __init__(self, options: CameraNoiseOptions) -> None:
         self.options = options
 
     def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
-        """The level of the noise and the seed of its field."""
+        """Draws the level of the noise and the seed of its field."""
         return draw_noise(self.options.shot_min, self.options.shot_max, self.options.read, rng)
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-        """The noisy picture, (3, H, W) float32 in [0, 1]."""
+        """Returns the noisy picture, (3, H, W) float32 in [0, 1]."""
         return to_values(with_noise(to_light(image_CHW), recipe))

@@ -1,4 +1,7 @@
-"""Defocus blur: a thin lens images a point that is out of focus as a disc (geometrical optics)."""
+"""Blurs a picture as a defocused lens does, and adds Gaussian noise.
+
+In geometrical optics a thin lens images a point that is out of focus as a disc.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,16 @@ from texprior.flow.degrade import Recipe, Replayable, draw_seed
 from texprior_plugins.degradation import DefocusOptions
 from texprior_plugins.degradation._noise import gaussian, uniform
 
+# Sample points across a pixel for the area that the disc covers: more is closer to the exact area, but slower.
 _SUBSAMPLES = 64
 
 
 def disc(radius: float) -> NDArray[np.float64]:
-    """The disc's point spread function, (2 n + 1)² with n = floor(radius + 1/2), of sum 1.
+    """Returns the point spread function of a disc of ``radius`` px; its sum is 1.
 
-    A pixel weighs as much as the area of the disc that it covers: chords are clipped exactly along one axis and
-    summed by the midpoint rule along the other, and both choices of axis averaged. A radius of 1/2 px or less
-    lies inside one pixel.
+    Its size is (2 n + 1)² with n = floor(radius + 1/2). The weight of a pixel is the area of the disc that it covers.
+    Chords are clipped exactly along one axis and summed by the midpoint rule along the other. The results of both
+    choices of axis are averaged. A disc with a radius of 1/2 px or less is inside one pixel.
     """
     half = int(np.floor(radius + 0.5))
     if radius <= 0.5:
@@ -36,19 +40,19 @@ def disc(radius: float) -> NDArray[np.float64]:
 
 
 class Defocus(Replayable):
-    """Blurs by ``disc`` with mirrored borders, adds noise, clips to [0, 1]."""
+    """Blurs with ``disc`` and mirrored borders, adds noise, clips to [0, 1]."""
 
     def __init__(self, options: DefocusOptions) -> None:
         self.options = options
 
     def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
-        """The radius, and the seed of the noise."""
+        """Draws the radius, px, and the seed of the noise."""
         options = self.options
         longest = options.radius if options.radius_max is None else options.radius_max
         return {"radius": uniform(options.radius, longest, rng), "seed": draw_seed(rng)}
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-        """The blurred, noisy picture, (3, H, W) float32 in [0, 1]."""
+        """Returns the blurred, noisy picture, (3, H, W) float32 in [0, 1]."""
         psf = disc(recipe["radius"])
         # SciPy works on one thread and sums in float64: the result is the same to the bit in any worker.
         blurred = [ndimage.correlate(channel, psf, mode="mirror") for channel in image_CHW.numpy()]

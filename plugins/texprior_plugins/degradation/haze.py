@@ -1,6 +1,7 @@
-"""Haze: the atmospheric scattering model of Koschmieder, I = J t + A (1 - t), with t = exp(-beta d).
+"""Adds haze with Koschmieder's atmospheric scattering model.
 
-As in Narasimhan and Nayar (2002), and, on a picture's values as it is here, in the RESIDE benchmark (Li et al., 2019).
+I = J t + A (1 - t), with t = exp(-beta d). The model is that of Narasimhan and Nayar (2002). Here it acts on a
+picture's values, not on linear light, as in the RESIDE benchmark (Li et al., 2019).
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ from texprior_plugins.degradation._noise import uniform
 
 
 class Haze(Replayable):
-    """Haze of a random thickness and airlight over a plausible depth."""
+    """Haze of random thickness and airlight over a plausible depth."""
 
     def __init__(self, options: HazeOptions) -> None:
         self.options = options
 
     def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
-        """Thickness, airlight of each channel, horizon, and the seed of the relief."""
+        """Draws thickness, airlight of each channel, horizon, and the seed of the relief."""
         options = self.options
         light = uniform(options.airlight_min, options.airlight_max, rng)
+        # Red and blue shift in opposite directions: real haze is warmer or cooler, not pink or green.
         warmth = uniform(-options.cast, options.cast, rng)
         return {
             "beta": uniform(options.beta_min, options.beta_max, rng),
@@ -34,12 +36,12 @@ class Haze(Replayable):
         }
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-        """The hazy picture, (3, H, W) float32 in [0, 1]."""
+        """Returns the hazy picture, (3, H, W) float32 in [0, 1]."""
         airlight = torch.tensor(recipe["airlight"])[:, None, None]
         return torch.lerp(airlight.expand_as(image_CHW), image_CHW, self.transmission(image_CHW, recipe)).clamp(0, 1)
 
     def transmission(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-        """t = exp(-beta d), (H, W) float32."""
+        """Returns t = exp(-beta d), (H, W) float32."""
         options = self.options
         weights = (options.ground, options.colour, options.relief)
         far = depth(image_CHW, weights, recipe["horizon"], recipe["seed"])

@@ -1,4 +1,4 @@
-"""JPEG compression, through Pillow (libjpeg)."""
+"""Compresses pictures with JPEG, through Pillow (libjpeg)."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ class Jpeg(Replayable):
         self.options = options
 
     def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
-        """The quality."""
+        """Draws the JPEG quality, an integer."""
         low, high = self.options.quality_min, self.options.quality_max
         return {"quality": int(torch.randint(low, high + 1, (), generator=rng))}
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-        """The decoded picture, (3, H, W) float32 in [0, 1], on the 256 levels that JPEG decodes to."""
+        """Returns the decoded picture, (3, H, W) float32 in [0, 1].
+
+        Its values are on the 256 levels that JPEG decodes to.
+        """
         return compressed(image_CHW, recipe["quality"], self.options.subsampling)
 
 
 def compressed(image_CHW: Tensor, quality: int, subsampling: str) -> Tensor:
-    """A picture after JPEG of a quality and a chroma subsampling such as 4:2:0."""
+    """Returns the picture after JPEG with a quality and a chroma subsampling such as 4:2:0."""
     file = io.BytesIO()
     Image.fromarray(to_uint8(image_CHW)).save(file, "jpeg", quality=quality, subsampling=subsampling)
     file.seek(0)

@@ -1,4 +1,4 @@
-"""Sensor noise and JPEG compression, through albumentations."""
+"""Adds sensor noise and JPEG compression, through albumentations."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ class NoiseJpeg(Replayable):
         )
 
     def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
-        """The seed of strength, field and quality."""
+        """Draws the one seed that determines the noise's strength, the noise field and the JPEG quality."""
         return {"seed": transform_seed(rng)}
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-        """The noisy, compressed picture, (3, H, W) float32 in [0, 1], on the 256 levels that JPEG decodes to."""
+        """Returns the noisy, compressed picture, (3, H, W) float32 in [0, 1].
+
+        Its values are on the 256 levels that JPEG decodes to.
+        """
         return self.transform(image_CHW, recipe["seed"]).clamp(0, 1)

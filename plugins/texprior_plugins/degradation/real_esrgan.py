@@ -1,8 +1,9 @@
-"""The second-order degradation of Wang et al. (2021, Real-ESRGAN), fig. 2: twice blur, resize, noise and JPEG.
+"""Applies the second-order degradation of Wang et al. (2021, Real-ESRGAN), fig. 2.
 
-Probabilities and ranges are the published ones. The last JPEG and the last resize with its sinc filter come in either
-order. Two things differ: pictures are resized with antialiasing, and the result is brought back to the picture's
-own size (bicubic), as a restoration at one size needs it. The sharpening of the reference is left out.
+It is blur, resize, noise and JPEG, twice. Probabilities and ranges are the published ones. The last JPEG and the last
+resize with its sinc filter come in either order. Two things differ: pictures are resized with antialiasing, and the
+result is resized to the picture's original size (bicubic), because restoration at one size needs it. The sharpening of
+the reference is left out.
 """
 
 from __future__ import annotations
@@ -20,24 +21,27 @@ from texprior_plugins.degradation._noise import pick, uniform
 from texprior_plugins.degradation._resize import resized
 from texprior_plugins.degradation.jpeg import compressed
 
+# The published settings. The pairs of the next lines are for the first and the second round: the probabilities of
+# upscaling, downscaling and keeping the size, and the range of the factor.
 _MODES = ("box", "bilinear", "bicubic")
 _UP_DOWN_KEEP = ((0.2, 0.7, 0.1), (0.3, 0.4, 0.3))
 _FACTORS = ((0.15, 1.5), (0.3, 1.2))
+# Published probabilities of Gaussian instead of Poisson noise, of grey noise, of the second blur, of the last sinc.
 _GAUSSIAN, _GREY, _SECOND_BLUR, _FINAL_SINC = 0.5, 0.4, 0.8, 0.8
 _SECOND_SIGMA, _SECOND_NOISE = 1 / 2, 5 / 6
-"""The second round's bounds, in units of the first one's."""
+"""The second round's bounds, as a factor on those of the first round."""
 _PHOTONS = 256
-"""Of full white, where Poisson noise has its plain strength."""
+"""Photons at full white, at which Poisson noise with the factor 1 has its natural strength."""
 
 
 class RealEsrgan(Replayable):
-    """Two rounds of everything that may have happened to a picture."""
+    """Applies two rounds of blur, resize, noise and JPEG, then the final steps."""
 
     def __init__(self, options: RealEsrganOptions) -> None:
         self.options = options
 
     def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
-        """Both rounds, and how the picture ends."""
+        """Draws both rounds and the final steps."""
         return {"rounds": [self._draw_round(0, rng), self._draw_round(1, rng)], "end": self._draw_end(rng)}
 
     def _draw_round(self, second: int, rng: torch.Generator) -> Recipe:
@@ -68,7 +72,7 @@ class RealEsrgan(Replayable):
         return int(torch.randint(self.options.quality_min, self.options.quality_max + 1, (), generator=rng))
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-        """The degraded picture, (3, H, W) float32 in [0, 1]."""
+        """Returns the degraded picture, (3, H, W) float32 in [0, 1]."""
         (height, width), scale = image_CHW.shape[-2:], self.options.scale
         first, second = recipe["rounds"]
         image = _round(image_CHW, first, height, width)
@@ -78,6 +82,7 @@ class RealEsrgan(Replayable):
         return resized(image, height, width, "bicubic").clamp(0, 1)
 
     def _end(self, image: Tensor, end: Recipe, quality: int, height: int, width: int) -> Tensor:
+        """Applies the last JPEG and the last resize with its sinc filter, in the drawn order."""
         if not end["jpeg_last"]:
             image = compressed(image, quality, "4:2:0")
         image = _resized(image, height / self.options.scale, width / self.options.scale, end["mode"])
@@ -88,7 +93,7 @@ class RealEsrgan(Replayable):
 
 
 def _round(image: Tensor, recipe: Recipe, height: float, width: float) -> Tensor:
-    """Blur, resize to ``factor`` times the given size, and noise; clipped to [0, 1]."""
+    """Applies blur, resize to ``factor`` times the given size, and noise; clips to [0, 1]."""
     if recipe["kernel"]:
         image = filtered(image, kernel_of(recipe["kernel"]))
     image = _resized(image, height * recipe["factor"], width * recipe["factor"], recipe["mode"]).clamp(0, 1)

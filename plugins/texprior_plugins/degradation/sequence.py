@@ -1,4 +1,4 @@
-"""Several degradations, one after the other."""
+"""Applies several degradations, one after the other."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from texprior_plugins.degradation import SequenceOptions
 
 
 class Sequence(Replayable):
-    """Each step has random numbers of its own, which do not depend on how many another one draws."""
+    """Applies the steps in order, each with a generator of its own.
+
+    So the numbers of one step do not depend on how many numbers another step draws.
+    """
 
     def __init__(self, options: SequenceOptions, steps: Steps[Degrader]) -> None:
         self.steps = list(steps)
 
     def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
-        """The recipe of each step."""
+        """Draws the recipe of each step."""
         return {"steps": [draw(step, spawn(rng), size) for step in self.steps]}
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-        """The picture after the last step, (3, H, W) float32 in [0, 1]."""
+        """Returns the picture after the last step, (3, H, W) float32 in [0, 1]."""
         image = image_CHW
         for step, part in zip(self.steps, recipe["steps"], strict=True):
             image = replay(step, image, part)

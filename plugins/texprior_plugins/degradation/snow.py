@@ -1,9 +1,9 @@
-"""Falling snow: opaque white flakes in layers of distance.
+"""Adds falling snow: opaque white flakes in layers of distance.
 
 The model of Liu et al. (2018, DesnowNet): I = J (1 - z) + C z, with the cover z of the flakes and their colour C; here
-in linear light. The cover is rendered: near flakes are large, few, blurred by motion and out of focus, far ones
-small and many (as z² at z times the distance, since they fill the space evenly). What blurs a flake spreads its
-cover over more pixels without changing its sum.
+in linear light. The cover is rendered. Near flakes are large, few, blurred by motion and out of focus. Far flakes are
+small and many: z² times as many at z times the distance, because flakes fill the space evenly. Blur spreads the cover
+of a flake over more pixels and does not change its sum.
 """
 
 from __future__ import annotations
@@ -21,27 +21,29 @@ from texprior_plugins.degradation._noise import uniform
 from texprior_plugins.degradation.defocus import disc
 
 DISTANCES = (0.3, 0.55, 1.0, 1.8, 3.2)
-"""Of the layers, in units of the distance at which a flake has the size that the options say."""
+"""Distances of the layers. At 1 ("middle distance") a flake has the size of the options."""
 SHAPES = 3
-"""Different flakes in a layer."""
+"""Number of different flakes in a layer. Each one costs one convolution of the picture."""
+# How far, in degrees, a flake's direction may differ from the common one: more than that of rain (3 degrees).
 _JITTER_DEG = 12.0
 
 Kernel = NDArray[np.float64]
 
 
 def shares() -> Kernel:
-    """The share of each layer in all flakes, proportional to its distance squared."""
+    """Returns the share of each layer in all flakes, proportional to its distance squared."""
     squared = np.square(DISTANCES)
     return squared / squared.sum()
 
 
 def flake(radius: float, lobes: NDArray[np.float64]) -> Kernel:
-    """The share of each pixel that a flake covers, centred, odd in size.
+    """Returns the share of each pixel that a flake covers, centred, with an odd side.
 
-    Its outline is r (1 + sum of a_k cos(k phi + psi_k)) with ``lobes`` the pairs (a_k, psi_k), k from 2.
+    The outline is r (1 + sum of a_k cos(k phi + psi_k)). ``lobes`` are the pairs (a_k, psi_k), k from 2.
     """
     half = int(np.ceil(radius * (1 + lobes[:, 0].sum()) + 0.5))
-    fine = max(4, int(np.ceil(8 / radius)))  # subsamples along a side of a pixel
+    # Subsamples along a side of a pixel: at least 8 per radius, so that a flake smaller than a pixel keeps its area.
+    fine = max(4, int(np.ceil(8 / radius)))
     steps = (np.arange((2 * half + 1) * fine) + 0.5) / fine - half - 0.5
     y, x = np.meshgrid(steps, steps, indexing="ij")
     phi = np.arctan2(y, x)
@@ -53,7 +55,10 @@ def flake(radius: float, lobes: NDArray[np.float64]) -> Kernel:
 
 
 def path(length: float, angle_deg: float) -> Kernel:
-    """A straight way of ``length`` px as a kernel of sum 1; the angle is counted from the vertical."""
+    """Returns a straight path of ``length`` px as a kernel of sum 1.
+
+    The angle is counted from the vertical.
+    """
     half = int(np.ceil(length / 2))
     kernel = np.zeros((2 * half + 3, 2 * half + 3))
     for t in np.linspace(-0.5, 0.5, 4 * half + 1):
@@ -66,37 +71,39 @@ def path(length: float, angle_deg: float) -> Kernel:
 
 
 class Snow(Replayable):
-    """Flakes of several sizes that fall in about one direction (within 12 degrees)."""
+    """Flakes of several sizes that fall in nearly one direction (within 12 degrees)."""
 
     def __init__(self, options: SnowOptions) -> None:
         self.options = options
 
     def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
-        """The direction of fall, and the seed of the flakes' shapes and places."""
+        """Draws the direction of fall, degrees, and the seed of the flakes' shapes and places."""
         return {"angle": uniform(self.options.angle_min, self.options.angle_max, rng), "seed": draw_seed(rng)}
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-        """The snowy picture, (3, H, W) float32 in [0, 1]."""
+        """Returns the snowy picture, (3, H, W) float32 in [0, 1]."""
         cover = torch.from_numpy(self.cover(image_CHW.shape[-2], image_CHW.shape[-1], recipe))
         return to_values(torch.lerp(to_light(image_CHW), torch.tensor(self.options.brightness), cover))
 
     def cover(self, height: int, width: int, recipe: Recipe) -> NDArray[np.float32]:
-        """z, the part of each pixel's light that comes from flakes, (H, W) in [0, 1]."""
+        """Returns z, the share of each pixel's light that comes from flakes, (H, W) in [0, 1]."""
         options, rng = self.options, seeded(recipe["seed"])
         clear = np.ones((height, width))
         for distance, share in zip(DISTANCES, shares(), strict=True):
             for _ in range(SHAPES):
                 kernel = self.kernel(distance, recipe["angle"], rng)
-                half = kernel.shape[0] // 2  # flakes outside the picture reach into it
+                # Flakes outside the picture reach into it: their field is larger by half a kernel on each side.
+                half = kernel.shape[0] // 2
                 size = (height + 2 * half, width + 2 * half)
                 here = torch.rand(size, generator=rng) < options.density * share / SHAPES
                 flakes = (here * (0.5 + 0.5 * torch.rand(size, generator=rng))).numpy().astype(np.float64)
+                # Flakes cover independently, so what they leave free multiplies. FFT rounding can go below 0.
                 clear *= 1 - (options.opacity * fftconvolve(flakes, kernel, mode="valid")).clip(0, 1)
         cover: NDArray[np.float32] = (1 - clear).astype(np.float32)
         return cover
 
     def kernel(self, distance: float, angle_deg: float, rng: torch.Generator) -> Kernel:
-        """One flake of a layer with a shape and a way of its own, defocused and blurred by motion."""
+        """Draws one flake of a layer with its own shape and path, defocused and blurred by motion."""
         options = self.options
         lobes = np.array([(uniform(0, 0.5 / k, rng), uniform(0, 2 * np.pi, rng)) for k in range(2, 6)])
         radius = options.size / distance * uniform(0.7, 1.3, rng)

@@ -1,4 +1,4 @@
-"""First-party denoisers."""
+"""Registers the first-party denoisers and their options."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from texprior.plugin import Denoiser, Options, hookimpl
 
 
 class UnetOptions(Options):
-    """Sizes of the UNet."""
+    """Options of ``unet``: the sizes of the network."""
 
     width: Annotated[int, Field(ge=8, le=1024, multiple_of=8, description="channels at the finest level")] = 32
-    levels: Annotated[int, Field(ge=1, le=6, description="resolutions; level k has (k + 1) times the width")] = 3
-    blocks: Annotated[int, Field(ge=1, le=8, description="basic denoising blocks a level, on each way")] = 2
+    levels: Annotated[int, Field(ge=1, le=6, description="resolutions; level k has (k + 1) * width channels")] = 3
+    blocks: Annotated[int, Field(ge=1, le=8, description="denoising blocks per level, in encoder and decoder each")] = 2
     heads: Annotated[int, Field(ge=1, le=16, description="attention heads at the coarsest level")] = 4
-    unshuffle: Annotated[int, Field(ge=1, le=4, description="pixel-unshuffling factor at the input")] = 2
+    unshuffle: Annotated[int, Field(ge=1, le=4, description="pixel-unshuffling factor at the input, px")] = 2
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:
@@ -28,13 +28,13 @@ class UnetOptions(Options):
 
 @hookimpl
 def texprior_denoisers() -> list[Denoiser]:
-    """The components."""
+    """Returns the records of the denoisers."""
     return [
         Denoiser(
             "unet",
             "texprior_plugins.denoiser.unet:Unet",
             UnetOptions,
-            "Residual UNet on pixel-unshuffled input; the code enters each block, and the coarsest level by attention.",
+            "Residual UNet on pixel-unshuffled input. Every block reads the code; the coarsest level attends to it.",
             tags=("local", "convolutional"),
             citation="""@inproceedings{ho2020denoising,
   title={Denoising Diffusion Probabilistic Models},

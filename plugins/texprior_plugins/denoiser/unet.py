@@ -1,7 +1,7 @@
-"""A residual UNet (Ho et al. 2020) whose input is pixel-unshuffled.
+"""Implements a residual UNet (Ho et al. 2020) on pixel-unshuffled input.
 
-Every operation on space is a convolution, and normalisation acts on the channels of each position, so that a tile of
-a photograph, seen with enough of its surroundings, is denoised as it is within the whole.
+Every operation on space is a convolution, and normalisation acts on the channels of each position. A tile of a
+photograph with a wide enough halo is therefore denoised as it is within the whole photograph.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from texprior_plugins.denoiser import UnetOptions
 
 
 class Unet(DenoiserNet):
-    """F(x, c_noise; condition, code): blocks ``encoder.0.0``, ..., ``middle.0``, ..., ``decoder.0.1``."""
+    """The network F(x, c_noise; condition, code).
+
+    Its blocks are ``encoder.0.0``, ..., ``middle.0``, ..., ``decoder.0.1``.
+    """
 
     def __init__(self, options: UnetOptions, code_width: int, attention: AttentionBackend) -> None:
         super().__init__()
@@ -26,13 +29,19 @@ class Unet(DenoiserNet):
         widths = [o.width * (level + 1) for level in range(o.levels)]
         embedding = 4 * o.width
         self.embed = Embedding(o.width, embedding, code_width)
+
+        # Encoder. The input has 6 channels per pixel: 3 of x and 3 of the concatenated condition.
         self.enter = nn.Conv2d(6 * o.unshuffle**2, widths[0], 3, padding=1)
         self.encoder = nn.ModuleList(
             nn.ModuleList(ResidualBlock(w, w, embedding) for _ in range(o.blocks)) for w in widths
         )
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in itertools.pairwise(widths))
+
+        # middle, with the only attention: at the coarsest level it is cheapest
         self.middle = nn.ModuleList(ResidualBlock(widths[-1], widths[-1], embedding) for _ in range(2))
         self.look = CodeAttention(widths[-1], code_width, o.heads, attention) if code_width else None
+
+        # decoder; the first block of a level also reads the skip connection, so it has twice the channels
         self.up = nn.ModuleList(
             nn.Sequential(nn.Conv2d(b, 4 * a, 1), nn.PixelShuffle(2)) for a, b in itertools.pairwise(widths)
         )
@@ -40,11 +49,12 @@ class Unet(DenoiserNet):
             nn.ModuleList(ResidualBlock(w if i else 2 * w, w, embedding) for i in range(o.blocks)) for w in widths
         )
         self.leave = nn.Sequential(ChannelNorm(widths[0]), nn.Conv2d(widths[0], 3 * o.unshuffle**2, 3, padding=1))
+        # F starts at 0, so that D starts as c_skip x, the best linear estimate of data with unit variance
         nn.init.zeros_(self.leave[1].weight)
         nn.init.zeros_(self.leave[1].bias)
 
     def blocks(self) -> dict[str, Block]:
-        """Every residual block, in the order of the visit."""
+        """Returns every residual block, in the order in which ``forward`` runs them."""
         o = self.options
 
         def block(level: int, part: str, skip: bool = False) -> Block:
@@ -57,11 +67,11 @@ class Unet(DenoiserNet):
         return named | {f"decoder.{k}.{i}": block(k, "decoder") for k in levels for i in range(o.blocks)}
 
     def attentions(self) -> dict[str, tuple[str, ...]]:
-        """The attention to the code, where there is one."""
+        """Returns the attention to the code, if there is one."""
         return {} if self.look is None else {"look": ("look.key_value",)}
 
     def fresh(self) -> Unet:
-        """The same network with initial weights."""
+        """Returns the same network with initial weights."""
         return Unet(self.options, self.code_width, self.attention)
 
     def forward(
@@ -73,20 +83,29 @@ class Unet(DenoiserNet):
         guide: Guide = unguided,
         skip: Guide = unguided,
     ) -> Tensor:
-        """(B, 3, H, W); the picture is padded to a multiple of the coarsest stride within."""
+        """Returns F, (B, 3, H, W).
+
+        Pads the picture to a multiple of the coarsest stride and removes the padding again.
+        """
+        # inputs: 2 y - 1 brings the condition from [0, 1] to [-1, 1], about the scale of the normalised x
         height, width = x_BCHW.shape[-2:]
         stride = self.options.unshuffle * 2 ** (self.options.levels - 1)
         x = _pad(torch.cat([x_BCHW, 2 * condition_BCHW - 1], 1), stride)
         e = self.embed(noise_B, code_BNC)
         h = self.enter(F.pixel_unshuffle(x, self.options.unshuffle))
+
+        # encoder: the guide ``skip`` changes only what goes to the decoder
         skips = []
         for k, level in enumerate(self.encoder):
             h = self.down[k - 1](h) if k else h
             h = _run(level, f"encoder.{k}", h, e, guide)  # type: ignore[arg-type]
             skips.append(skip(f"encoder.{k}.{len(level) - 1}", h))  # type: ignore[arg-type]
+
+        # middle: the attention is between the two blocks, so that the second can use what it read
         h = guide("middle.0", self.middle[0](h, e))
         h = h if self.look is None else self.look(h, code_BNC)
         h = guide("middle.1", self.middle[1](h, e))
+
         for k in reversed(range(len(skips))):
             h = _run(self.decoder[k], f"decoder.{k}", torch.cat([h, skips[k]], 1), e, guide)  # type: ignore[arg-type]
             h = self.up[k - 1](h) if k else h
@@ -94,23 +113,31 @@ class Unet(DenoiserNet):
 
 
 class Embedding(nn.Module):
-    """Noise level (Fourier features, Vaswani et al. 2017) and mean of the code -> (B, width)."""
+    """Embedding of the noise level and of the mean token of the code, (B, width).
+
+    The noise level enters as Fourier features (Vaswani et al. 2017).
+    """
 
     def __init__(self, features: int, width: int, code_width: int) -> None:
         super().__init__()
+        # From 1 to 1000 per unit of c_noise: low frequencies order the noise levels, high ones separate close levels.
+        # The buffer is not stored, since the options determine it.
         self.register_buffer("frequencies", torch.exp(torch.linspace(0, math.log(1000.0), features // 2)), False)
         self.noise = nn.Sequential(nn.Linear(features, width), nn.SiLU(), nn.Linear(width, width))
         self.code = nn.Linear(code_width, width) if code_width else None
 
     def forward(self, noise_B: Tensor, code_BNC: Tensor) -> Tensor:
-        """c_noise (B,) and code (B, N, C) -> (B, width)."""
+        """Maps c_noise (B,) and the code (B, N, C) to (B, width)."""
         phase = noise_B[:, None] * self.frequencies
         e: Tensor = self.noise(torch.cat([phase.cos(), phase.sin()], 1))
         return e if self.code is None else e + self.code(code_BNC.mean(1))
 
 
 class ResidualBlock(nn.Module):
-    """The basic denoising block: h + Conv(act(scale * Norm(Conv(act(Norm h))) + shift)); starts as the identity."""
+    """The basic denoising block: h + Conv(act(scale * Norm(Conv(act(Norm h))) + shift)).
+
+    It starts as the identity, or as the 1x1 convolution ``skip`` if its widths differ.
+    """
 
     def __init__(self, width_in: int, width: int, embedding: int) -> None:
         super().__init__()
@@ -118,11 +145,12 @@ class ResidualBlock(nn.Module):
         self.conv1, self.conv2 = nn.Conv2d(width_in, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
         self.modulate = nn.Linear(embedding, 2 * width)
         self.skip = nn.Conv2d(width_in, width, 1) if width_in != width else nn.Identity()
+        # the residual branch starts at 0: a deep stack of blocks then passes activations and gradients unchanged
         nn.init.zeros_(self.conv2.weight)
         nn.init.zeros_(self.conv2.bias)
 
     def forward(self, h_BCHW: Tensor, embedding_BE: Tensor) -> Tensor:
-        """(B, width, H, W)."""
+        """Returns (B, width, H, W)."""
         scale, shift = self.modulate(F.silu(embedding_BE))[..., None, None].chunk(2, 1)
         h = self.conv1(F.silu(self.norm1(h_BCHW)))
         out: Tensor = self.skip(h_BCHW) + self.conv2(F.silu(self.norm2(h) * (1 + scale) + shift))
@@ -130,20 +158,27 @@ class ResidualBlock(nn.Module):
 
 
 class ChannelNorm(nn.Module):
-    """Layer normalisation over the channels of each position."""
+    """Layer normalisation over the channels of each position.
+
+    Its result does not depend on other positions, so that a tile is normalised as the whole picture is.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
 
     def forward(self, h_BCHW: Tensor) -> Tensor:
-        """(B, C, H, W)."""
+        """Returns (B, C, H, W)."""
+        # 1e-6 only keeps the division finite if all channels of a position are equal
         h = F.layer_norm(h_BCHW.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, 1e-6)
         return h.permute(0, 3, 1, 2)
 
 
 class CodeAttention(nn.Module):
-    """Every position looks at the tokens of the semantic code; starts as the identity."""
+    """Attention of every position to the tokens of the semantic code.
+
+    It starts as the identity. Positions do not attend to each other, so that tiles agree with the whole picture.
+    """
 
     def __init__(self, width: int, code_width: int, heads: int, attention: AttentionBackend) -> None:
         super().__init__()
@@ -155,7 +190,7 @@ class CodeAttention(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, h_BCHW: Tensor, code_BNC: Tensor) -> Tensor:
-        """(B, C, H, W)."""
+        """Returns (B, C, H, W)."""
         b, c, height, width = h_BCHW.shape
         q = self.query(self.norm(h_BCHW)).flatten(2).mT
         k, v = self.key_value(self.code_norm(code_BNC)).chunk(2, -1)

@@ -1,4 +1,4 @@
-"""First-party semantic encoders: the frozen net S that tells the prior what it looks at."""
+"""Registers the first-party semantic encoders: the frozen net S that describes the picture to the prior."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from texprior.plugin import Encoder, Options, Tune, Weights, hookimpl
 
 SHIPPED_STAGES = 14
-"""Stages whose parameters ship with the package."""
+"""Stages whose parameters ship with the package, 1.1 MB. Deeper stages need torchvision's whole file."""
 
 MOBILENET_V2_14 = Weights(
     name="mobilenet_v2_14",
@@ -28,39 +28,39 @@ MOBILENET_V2_IMAGENET = Weights(
 
 
 class MobileNetV2Options(Options):
-    """Options of mobilenet_v2."""
+    """Options of ``mobilenet_v2``."""
 
     stages: Annotated[
         int,
         Field(
             ge=1,
             le=19,
-            description="stages of the trunk, features.0 to features.N-1 of torchvision; above 14 needs the whole file",
+            description="N stages of the trunk, torchvision's features.0 to features.N-1; N > 14 needs the whole file",
         ),
         Tune(4, SHIPPED_STAGES),
     ] = SHIPPED_STAGES
     grid: Annotated[
-        int, Field(ge=1, le=16, description="the feature map is averaged to grid x grid tokens"), Tune(1, 8)
+        int, Field(ge=1, le=16, description="tokens per side: the feature map is averaged to grid x grid"), Tune(1, 8)
     ] = 4
 
 
 class TimmOptions(Options):
-    """Options of timm. The file is read safely; nothing is downloaded."""
+    """Options of ``timm``. Reading the file runs no code from it, and nothing is downloaded."""
 
-    model: Annotated[str, Field(min_length=1, description="any model by its name in timm", examples=["resnet18"])]
+    model: Annotated[str, Field(min_length=1, description="name of the model in timm", examples=["resnet18"])]
     weights: Annotated[
         str,
         Field(
             min_length=1,
-            description="its .safetensors or .pth: a path, or a name in TEXPRIOR_WEIGHTS or the cache",
+            description="the model's .safetensors or .pth file: a path, or a name in TEXPRIOR_WEIGHTS or the cache",
             examples=["resnet18.safetensors"],
         ),
     ]
     stage: Annotated[
-        int, Field(ge=-64, le=63, description="which of the model's feature maps, from 0, or from its last, -1")
+        int, Field(ge=-64, le=63, description="index of the model's feature map, from 0; -1 is the last one")
     ] = -1
     grid: Annotated[
-        int, Field(ge=1, le=16, description="the feature map is averaged to grid x grid tokens"), Tune(1, 8)
+        int, Field(ge=1, le=16, description="tokens per side: the feature map is averaged to grid x grid"), Tune(1, 8)
     ] = 4
 
 
@@ -79,13 +79,13 @@ _TIMM_CITATION = """@misc{wightman2019timm,
 
 @hookimpl
 def texprior_encoders() -> list[Encoder]:
-    """The components."""
+    """Returns the records of the encoders."""
     return [
         Encoder(
             "mobilenet_v2",
             "texprior_plugins.encoder.mobilenet_v2:MobileNetV2",
             MobileNetV2Options,
-            "MobileNetV2 trained on ImageNet; its feature map as a fixed number of tokens.",
+            "MobileNetV2 trained on ImageNet; averages its feature map to a fixed number of tokens.",
             tags=("pretrained",),
             citation=_MOBILENET_CITATION,
             weights=(MOBILENET_V2_14, MOBILENET_V2_IMAGENET),
@@ -94,7 +94,7 @@ def texprior_encoders() -> list[Encoder]:
             "timm",
             "texprior_plugins.encoder.timm:Timm",
             TimmOptions,
-            "Any model of PyTorch Image Models with parameters from a local file; extra 'timm'.",
+            "Any model of PyTorch Image Models with parameters from a local file; needs the extra 'timm'.",
             tags=("pretrained", "extra"),
             citation=_TIMM_CITATION,
             requires=("timm",),

@@ -1,4 +1,4 @@
-"""The feature map of MobileNetV2 as tokens."""
+"""Converts the feature map of MobileNetV2 to tokens."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from texprior_plugins.encoder import MOBILENET_V2_14, MOBILENET_V2_IMAGENET, SHI
 
 
 class MobileNetV2(SemanticEncoder):
-    """The feature map after ``stages`` stages, averaged to grid x grid tokens in row-major order.
+    """Encoder that averages the feature map after ``stages`` stages to grid x grid tokens.
 
-    The default, 14 stages, gives 96 channels at stride 16. Any picture size works; on a map smaller than the grid
-    neighbouring tokens repeat. The parameters are buffers that no checkpoint stores, computed with in float32.
-    Raises ConfigError where more than the 14 shipped stages are asked for and the whole file is not here.
+    The tokens are in row-major order. The default, 14 stages, has 96 channels at stride 16. Any picture size works. If
+    the map is smaller than the grid, neighbouring tokens repeat. The parameters are buffers that no checkpoint stores;
+    they compute in float32. Raises ConfigError if ``stages`` exceeds the 14 shipped stages and the whole file is
+    missing.
     """
 
     def __init__(self, options: MobileNetV2Options) -> None:
@@ -29,7 +30,9 @@ class MobileNetV2(SemanticEncoder):
         self.width = stage_widths()[options.stages - 1]
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        """The semantic code, (B, grid * grid, width) float32."""
+        """Returns the semantic code, (B, grid * grid, width) float32."""
+        # Without autocast, the code does not depend on the precision of training. Adaptive pooling returns the same
+        # number of tokens for every picture size.
         with torch.autocast(image_BCHW.device.type, enabled=False):
             features = self.trunk(imagenet_normalised(image_BCHW.float()))
             return F.adaptive_avg_pool2d(features, self.grid).flatten(2).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""The control without net S."""
+"""Implements the control without net S."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from texprior.plugin import Options
 
 
 class NoCode(SemanticEncoder):
-    """Says nothing about the picture: no token, of no width."""
+    """Encoder without output: no tokens, and a width of 0."""
 
     width = 0
     tokens = 0
@@ -18,5 +18,5 @@ class NoCode(SemanticEncoder):
         super().__init__()
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        """An empty code, (B, 0, 0)."""
+        """Returns an empty code, (B, 0, 0)."""
         return image_BCHW.new_zeros(len(image_BCHW), 0, 0)

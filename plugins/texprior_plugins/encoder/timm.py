@@ -1,4 +1,4 @@
-"""Any model of PyTorch Image Models (Wightman 2019), frozen, with parameters from a local file."""
+"""Uses any frozen model of PyTorch Image Models (Wightman 2019), with parameters from a local file."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from texprior.errors import ConfigError
 from texprior.flow.prior import SemanticEncoder
 from texprior_plugins.encoder import TimmOptions
 
+# side of the blank picture that finds the number of channels: enough for stride 64, small enough to be fast
 _PROBE_PX = 64
 
 
 class Timm(SemanticEncoder):
-    """The chosen feature map, averaged to grid x grid tokens in row-major order; computed in float32.
+    """Encoder that averages the chosen feature map to grid x grid tokens.
 
-    Pictures keep their size, but for models that take one size only: to it they are resized, whatever their shape.
-    Raises ConfigError where timm is not installed, does not know the model or its feature maps, or the file's tensors
-    are not the model's (those of a classifier may be in it or not).
+    The tokens are in row-major order, computed in float32. Pictures keep their size. If the model accepts only one
+    size, every picture is resized to it without regard to its shape. Raises ConfigError if timm is not installed, or if
+    it does not know the model or its feature maps. Raises it also if the file's tensors do not match the model's.
+    Tensors of a classifier are optional in the file.
     """
 
     mean: Tensor
@@ -39,11 +41,12 @@ class Timm(SemanticEncoder):
         self.width = self._width(options)
 
     def train(self, mode: bool = True) -> Timm:
-        """It stays frozen: normalisation by the stored statistics, no dropout."""
+        """Keeps evaluation mode: normalisation by the stored statistics, no dropout."""
         return super().train(False)
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        """The semantic code, (B, grid * grid, width) float32."""
+        """Returns the semantic code, (B, grid * grid, width) float32."""
+        # without autocast, the code does not depend on the precision of training
         with torch.autocast(image_BCHW.device.type, enabled=False):
             return F.adaptive_avg_pool2d(self._features(image_BCHW.float()), self.grid).flatten(2).transpose(1, 2)
 
@@ -57,6 +60,7 @@ class Timm(SemanticEncoder):
 
     @torch.no_grad()
     def _width(self, options: TimmOptions) -> int:
+        # a forward pass finds the channels in the same way for every family of models, and a wrong index fails here
         try:
             return int(self._features(torch.zeros(1, 3, _PROBE_PX, _PROBE_PX)).shape[1])
         except (AssertionError, IndexError):
@@ -67,19 +71,21 @@ class Timm(SemanticEncoder):
 
 
 def _model(options: TimmOptions) -> Any:
-    """The model without its classifier, with the file's parameters."""
+    """Returns the model without its classifier, with the file's parameters."""
+    # timm is an optional extra, so it is imported only when the encoder is built
     try:
         import timm
     except ImportError as error:
         if error.name == "timm":
             raise ConfigError("encoder: timm is not installed; pip install 'texprior[timm]'") from None
         raise ConfigError(f"encoder: timm is installed but cannot be imported: {error}") from None
+
     try:
         model: nn.Module = timm.create_model(options.model, pretrained=False)
     except RuntimeError as error:
         raise ConfigError(f"encoder.timm.model: timm cannot make '{options.model}': {error}") from None
     if not hasattr(model, "forward_intermediates"):
-        raise ConfigError(f"encoder.timm.model: '{options.model}' does not give its feature maps; name another model")
+        raise ConfigError(f"encoder.timm.model: '{options.model}' does not return feature maps; choose another model")
     model.reset_classifier(0)
     _load(model, options)
     return model
@@ -87,15 +93,19 @@ def _model(options: TimmOptions) -> Any:
 
 def _load(model: Any, options: TimmOptions) -> None:
     path = weights.named(options.weights)
+
+    # compare the names and shapes without the classifier, which the encoder does not use
     given, own = weights.read(path), model.state_dict()
     heads = model.pretrained_cfg.get("classifier") or ()
     heads = tuple(f"{head}." for head in ((heads,) if isinstance(heads, str) else heads))
     given = {name: tensor for name, tensor in given.items() if not name.startswith(heads)}
+    # counters of training steps: some files lack them, and evaluation mode does not read them
     missing = [name for name in own if name not in given and not name.endswith("num_batches_tracked")]
     foreign = [name for name, tensor in given.items() if name not in own or own[name].shape != tensor.shape]
     if missing or foreign:
         raise ConfigError(
-            f"encoder.timm.weights: {path} is not of '{options.model}': {len(missing)} tensors are missing and "
-            f"{len(foreign)} are not the model's, such as {(missing or foreign)[0]}"
+            f"encoder.timm.weights: {path} does not fit '{options.model}': {len(missing)} tensors are missing and "
+            f"{len(foreign)} do not belong to the model, such as {(missing or foreign)[0]}"
         )
+    # not strict, because of these counters; all other tensors are checked above
     model.load_state_dict(given, strict=False)

@@ -1,4 +1,4 @@
-"""First-party components of the kind events."""
+"""Declares the first-party events components."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ from texprior.plugin import Events, Options, hookimpl
 
 
 class MlflowOptions(Options):
-    """Where MLflow keeps the runs, and how often values are written."""
+    """Options of ``mlflow``: where the runs are kept, and how often values are written."""
 
     tracking_uri: Annotated[
         str | None,
-        Field(description="the store; none is MLFLOW_TRACKING_URI if set, else the embedded store in texprior-runs"),
+        Field(
+            description="address of the MLflow store; null uses MLFLOW_TRACKING_URI if it is set, else the embedded"
+            " store in texprior-runs"
+        ),
     ] = None
-    flush_every_s: Annotated[float, Field(gt=0, description="values are written at most this often, s")] = 2.0
+    flush_every_s: Annotated[
+        float, Field(gt=0, description="shortest time between two writes of buffered values, seconds")
+    ] = 2.0
 
 
 @hookimpl
 def texprior_events() -> list[Events]:
-    """The components."""
+    """Returns the records of all events components in this folder."""
     return [
         Events(
             "mlflow",
             "texprior_plugins.events.mlflow:MlflowEvents",
             MlflowOptions,
-            "Keeps runs, values and pictures in MLflow.",
+            "Records runs, values, pictures and files in MLflow.",
             tags=("tracker",),
         )
     ]

@@ -1,4 +1,4 @@
-"""Names and values as MLflow takes them."""
+"""Converts names and values to the form that MLflow accepts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 KEY_LENGTH = 250
+"""MLflow's limit for the length of a parameter's or metric's name, in characters."""
 
 
 def flattened(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted path, value) of everything in nested mappings, and in lists of mappings."""
+    """Yields (dotted path, value) of every value in nested mappings and in lists of mappings."""
     if isinstance(value, Mapping) and (value or not prefix):
         for key, below in value.items():
             yield from flattened(below, f"{prefix}.{key}" if prefix else str(key))
@@ -28,17 +29,20 @@ def flattened(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def as_text(value: Any) -> str:
-    """A parameter's value: text as it is, all else as JSON."""
+    """Returns a parameter's value as text: text as it is, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def as_key(name: str) -> str:
-    """A name of MLflow's characters and length."""
+    """Returns a name with only the characters and the length that MLflow accepts."""
     return re.sub(r"[^\w\-./: ]", "_", name)[:KEY_LENGTH]
 
 
 def distinct(names: Iterable[str]) -> Iterator[str]:
-    """The keys of names, numbered where two names would have one key: MLflow refuses the second."""
+    """Yields the keys of names, with a number added if two names would have the same key.
+
+    MLflow refuses a second parameter of the same key.
+    """
     seen: set[str] = set()
     for name in names:
         key = first = as_key(name)
@@ -51,17 +55,18 @@ def distinct(names: Iterable[str]) -> Iterator[str]:
 
 
 def cut(text: str, length: int) -> str:
-    """The text, or its beginning and an ellipsis."""
+    """Returns the text if it is not too long, else its beginning and an ellipsis."""
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """The items, at most ``size`` at a time."""
+    """Yields the items in slices of at most ``size``."""
     return (items[i : i + size] for i in range(0, len(items), size))
 
 
 def metrics_of(images_seen: int, values: Mapping[str, float]) -> list[Metric]:
-    """Values at a point of a run, as of now."""
+    """Returns values at a point of a run as MLflow's metrics, with the current time."""
+    # MLflow takes seconds to import, so it must not be imported with this module.
     from mlflow.entities import Metric
 
     now_ms = int(time.time() * 1000)

@@ -1,7 +1,7 @@
-"""The ``mlflow`` events component: runs, values, pictures and files in an MLflow store.
+"""Implements the ``mlflow`` events component, which records runs in an MLflow store.
 
-MLflow itself is imported when the first run starts (2.3 s). Every call names its run; the fluent interface, whose
-active run belongs to a thread, is not used.
+MLflow itself is imported when the first run starts, because the import takes 2.3 s. Every call names its run. The
+fluent interface is not used, because its active run belongs to a thread.
 """
 
 from __future__ import annotations
@@ -39,17 +39,18 @@ CONFIG, CHECKPOINT = "config.yaml", "checkpoint.safetensors"
 RUN_ID, STAGE, STATUS = "texprior.run_id", "texprior.stage", "texprior.status"
 NOTE, PARENT = "mlflow.note.content", "mlflow.parentRunId"
 _ENDED: dict[Status, str] = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
-# The limits of MLflow's REST interface: of one log_batch, and of a value's characters.
+# Limits of MLflow's REST interface: metrics and parameters in one log_batch, and characters in a value.
 _METRICS, _PARAMS = 1000, 100
 _PARAM_LENGTH, _TAG_LENGTH = 6000, 8000
+# A check of the server costs a connection. Twice a second finds a dead server soon and is not done for every value.
 _LOOK_EVERY_S = 0.5
 _WAIT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
-"""How long a training waits for a server that does not answer, where the user says nothing: about two minutes."""
+"""How long a training waits for a server that does not answer: about two minutes. The user's own settings go first."""
 
 
 @dataclass
 class _Open:
-    """A run that this process has started: where it is, and the values not yet written."""
+    """A run that this process has started: its place in MLflow, and the values not yet written."""
 
     run_id: str
     experiment: str
@@ -60,7 +61,10 @@ class _Open:
 
 
 class MlflowEvents:
-    """Contract: ``texprior.track.Buffering``. Whatever MLflow raises is raised; the tracker isolates it."""
+    """Records runs, values, pictures and files in MLflow. Contract: ``texprior.track.Buffering``.
+
+    MLflow's errors are passed on; the tracker keeps them away from the training.
+    """
 
     def __init__(self, options: MlflowOptions) -> None:
         self.options = options
@@ -68,17 +72,23 @@ class MlflowEvents:
         self._reached = -math.inf
 
     def run_started(self, run: RunInfo) -> None:
+        """Creates the run in MLflow, or reopens the one with the same id if ``run.resume`` is set."""
         experiment_id = self._experiment_id(run.experiment)
         found = self._find(run.id, experiment_id) if run.resume else None
+
+        # A finished run stays closed unless ``run.reopen`` is set.
         if found is not None and (run.reopen or found.info.status != "FINISHED"):
             self._runs[run.id] = _Open(found.info.run_id, run.experiment, experiment_id)
             self._client.update_run(found.info.run_id, status="RUNNING")
             self._client.set_tag(found.info.run_id, STATUS, "running")
-            if run.parent:  # a trial that goes on with a dead one's training takes it over
+            # A trial that continues the training of a dead trial takes over its run, under its own parent.
+            if run.parent:
                 self._client.set_tag(found.info.run_id, PARENT, self._above(run, experiment_id))
-            if found.data.tags.get(NOTE):  # what it said of its end does not hold for its next one
+            # The note describes how the run ended before; it will end again, perhaps in another way.
+            if found.data.tags.get(NOTE):
                 self._client.set_tag(found.info.run_id, NOTE, "")
             return
+
         made = self._client.create_run(experiment_id, run_name=run.name, tags=self._tags(run, experiment_id))
         self._runs[run.id] = _Open(made.info.run_id, run.experiment, experiment_id)
         self._log_params(made.info.run_id, run.params)
@@ -87,6 +97,8 @@ class MlflowEvents:
             self._client.log_text(made.info.run_id, run.citations, "citations.bib")
 
     def step(self, run_id: str, images_seen: int, metrics: Mapping[str, float]) -> None:
+        """Buffers values, and writes them if the buffer is full or old enough."""
+        # In an SQLite store, one log_batch writes thousands of values per second; single calls write 33.
         run = self._runs[run_id]
         run.images_seen = images_seen
         run.pending += metrics_of(images_seen, metrics)
@@ -94,12 +106,15 @@ class MlflowEvents:
             self._flush(run)
 
     def image(self, run_id: str, key: str, images_seen: int, image_CHW: Tensor) -> None:
+        """Writes a picture, (3, H, W) in [0, 1], under a key."""
         levels = (image_CHW.detach().clamp(0, 1) * 255).round().byte()
         image_HWC = levels.permute(1, 2, 0).cpu().contiguous().numpy()
         name = re.sub(r"[^\w\-./ ]", "_", key, flags=re.ASCII)
+        # Synchronous, so that an error is raised here and not lost in a thread of MLflow.
         self._client.log_image(self._runs[run_id].run_id, image_HWC, key=name, step=images_seen, synchronous=True)
 
     def artifact(self, run_id: str, path: Path) -> None:
+        """Writes a file, a folder, or a trained prior or model as a logged model."""
         run = self._runs[run_id]
         if (path / CONFIG).is_file() and any(path.glob("*.safetensors")):
             self._log_model(run, path)
@@ -109,20 +124,27 @@ class MlflowEvents:
             self._client.log_artifact(run.run_id, str(path))
 
     def run_finished(self, run_id: str, status: Status, summary: Mapping[str, float], note: str) -> None:
+        """Writes the buffered and final values and the note, and sets the run's status."""
         run = self._runs[run_id]
         self._flush(run)
         self._write(run.run_id, metrics_of(run.images_seen, summary))
         self._client.set_tag(run.run_id, STATUS, status)
         if note:
             self._client.set_tag(run.run_id, NOTE, cut(note, _TAG_LENGTH))
+        # A tag holds a limited number of characters; the complete note is kept as a file of the run.
         if len(note) > _TAG_LENGTH:
             self._client.log_text(run.run_id, note, "note.md")
         self._client.set_terminated(run.run_id, _ENDED[status])
 
     def _log_model(self, run: _Open, folder: Path) -> None:
-        """A trained prior or model as a logged model of its run: all its files but the checkpoint."""
+        """Writes a trained prior or model as a logged model of its run.
+
+        The logged model has all files of the folder except the checkpoint.
+        """
         from mlflow.entities import LoggedModelOutput
 
+        # mlflow.pytorch.log_model wants its own file format and cannot store safetensors, so the files are added
+        # to a logged model directly.
         made = self._client.create_logged_model(
             run.experiment_id, name=as_key(folder.name), source_run_id=run.run_id, model_type="texprior"
         )
@@ -146,11 +168,12 @@ class MlflowEvents:
             self._client.log_inputs(mlflow_id, inputs)
 
     def pending(self, run_id: str) -> Values:
-        """Contract: ``texprior.track.Buffering``."""
+        """Returns the values of ``step`` that are not written yet, as (images seen, name -> value)."""
         run = self._runs.get(run_id)
         return [(metric.step, {metric.key: metric.value}) for metric in run.pending] if run else []
 
     def where(self, run_id: str) -> Mapping[str, str]:
+        """Returns where to find the run: MLflow's store, experiment and run id. Empty if the run is unknown."""
         if run_id not in self._runs:
             return {}
         run = self._runs[run_id]
@@ -168,7 +191,8 @@ class MlflowEvents:
 
     @property
     def _client(self) -> MlflowClient:
-        """MLflow's client, after a look whether its server is there: MLflow alone would wait for minutes."""
+        """MLflow's client, after a check that the server can be reached."""
+        # Without the check, MLflow retries for minutes if the server is down.
         if time.monotonic() - self._reached > _LOOK_EVERY_S:
             _reach(self._tracking_uri)
             self._reached = time.monotonic()
@@ -176,6 +200,7 @@ class MlflowEvents:
 
     @cached_property
     def _connected(self) -> MlflowClient:
+        # MLflow reads these settings when it is imported.
         _set_up_quietly()
         database = _database(self._tracking_uri)
         if database is not None:
@@ -185,7 +210,7 @@ class MlflowEvents:
         return MlflowClient(tracking_uri=self._tracking_uri)
 
     def _experiment_id(self, name: str) -> str:
-        """The experiment's id; created where it is missing, restored where it was deleted."""
+        """Returns the experiment's id. Creates the experiment if it is missing, restores it if it was deleted."""
         from mlflow.exceptions import MlflowException
 
         found = self._client.get_experiment_by_name(name)
@@ -195,7 +220,8 @@ class MlflowEvents:
             try:
                 return str(self._client.create_experiment(name, artifact_location=location))
             except MlflowException as error:
-                found = self._client.get_experiment_by_name(name)  # another worker may have been faster
+                # Another worker may have created it since the first look.
+                found = self._client.get_experiment_by_name(name)
                 if found is None:
                     raise error
         if found.lifecycle_stage == "deleted":
@@ -203,7 +229,7 @@ class MlflowEvents:
         return str(found.experiment_id)
 
     def _find(self, run_id: str, experiment_id: str) -> Any:
-        """The latest MLflow run of a run's id, or None."""
+        """Returns the latest MLflow run with this run id, or None."""
         query = f"tags.`{RUN_ID}` = '{run_id}'"
         found = self._client.search_runs([experiment_id], query, max_results=1, order_by=["start_time DESC"])
         return found[0] if found else None
@@ -211,6 +237,7 @@ class MlflowEvents:
     def _tags(self, run: RunInfo, experiment_id: str) -> dict[str, str]:
         tags = {key: cut(str(value), _TAG_LENGTH) for key, value in run.tags.items()}
         tags |= {RUN_ID: run.id, STAGE: run.stage, STATUS: "running"}
+        # MLflow shows these tags in its own columns. Its commit must not have the mark of uncommitted changes.
         if "texprior.commit" in run.tags:
             tags["mlflow.source.git.commit"] = run.tags["texprior.commit"].rstrip("+")
         tags |= {"mlflow.source.name": "texprior", "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
@@ -219,7 +246,7 @@ class MlflowEvents:
         return tags
 
     def _above(self, run: RunInfo, experiment_id: str) -> str:
-        """MLflow's id of the run above."""
+        """Returns MLflow's id of the parent run. Raises TexpriorError if it is not in the experiment."""
         above = self._runs.get(run.parent) or self._find(run.parent, experiment_id)
         if above is None:
             raise TexpriorError(f"run '{run.id}': its parent '{run.parent}' is not in experiment '{run.experiment}'")
@@ -234,7 +261,7 @@ class MlflowEvents:
             self._client.log_batch(mlflow_id, params=some, synchronous=True)
 
     def _flush(self, run: _Open) -> None:
-        """Writes what is pending; it stays so where that fails."""
+        """Writes the buffered values. If that fails, they stay in the buffer."""
         self._write(run.run_id, run.pending)
         run.pending, run.written = [], time.monotonic()
 
@@ -244,7 +271,8 @@ class MlflowEvents:
 
 
 def _set_up_quietly() -> None:
-    """No telemetry, and nothing on the terminal but warnings: before MLflow's first import, and after it."""
+    """Switches off MLflow's telemetry and all its output except warnings; what the user has set stays."""
+    # MLflow reads the variables at its first import. If it is imported already, only the loggers can be set.
     for name, value in _WAIT.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -256,8 +284,9 @@ def _set_up_quietly() -> None:
 
 
 def _reach(uri: str) -> None:
-    """Raises TexpriorError at once where nothing listens."""
+    """Raises TexpriorError at once if the server of an http address cannot be reached."""
     address = urlsplit(uri)
+    # Behind a proxy a direct connection proves nothing, and a file or database has no server.
     if address.scheme not in ("http", "https") or getproxies():
         return
     port = address.port or (443 if address.scheme == "https" else 80)
@@ -266,12 +295,16 @@ def _reach(uri: str) -> None:
     except OSError as error:
         place = f"{address.hostname}:{port}"
         raise TexpriorError(
-            f"MLflow's server at {place} cannot be reached ({error}); see MLFLOW_TRACKING_URI"
+            f"MLflow's server at {place} cannot be reached ({error}); "
+            "start it, or correct tracking_uri or MLFLOW_TRACKING_URI"
         ) from None
 
 
 def _database(uri: str) -> Path | None:
-    """The file of an SQLite store, whose artifacts lie beside it; None for a server, which has a place of its own."""
+    """Returns the file of an SQLite store, or None for other stores.
+
+    The artifacts of an SQLite store are next to its file; a server has its own place for them.
+    """
     scheme, _, path = uri.partition(":///")
     return Path(path).resolve() if scheme == "sqlite" and path else None
 
@@ -279,5 +312,6 @@ def _database(uri: str) -> Path | None:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    # In a container, the user's number may have no name.
+    except (KeyError, OSError):
         return "unknown"

@@ -1,4 +1,7 @@
-"""First-party metrics. Each takes pictures in [0, 1] and scores every picture by itself."""
+"""Registers the first-party metrics and their options.
+
+Each metric takes pictures in [0, 1] and scores every picture by itself.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import texprior_plugins.metric._citations as cite
 from texprior.plugin import Metric, Options, Weights, hookimpl
 
 CEILING_DB = 100.0
-"""The PSNR of identical pictures."""
+"""The PSNR of identical pictures, dB. It is finite, so that means over images are finite too."""
 
 LPIPS_ALEX = Weights(
     name="lpips_alex",
@@ -50,7 +53,7 @@ DISTS_HEADS = Weights(
     origin="DISTS_pytorch/weights.pt of DISTS (github.com/dingkeyan93/DISTS; the package DISTS-pytorch 0.1 carries it)",
 )
 SHIPPED_STAGES = 14
-"""Stages of MobileNetV2 whose parameters ship with the package, as those of the encoder."""
+"""Stages of MobileNetV2 whose parameters ship with the package; the encoder uses the same file."""
 MOBILENET_V2_14 = Weights(
     name="mobilenet_v2_14",
     tensors_sha256="bfe02ede8c40102daed55e20fe69d4dd61e7c209e81524923131abb551d1cbd0",
@@ -68,17 +71,17 @@ MOBILENET_V2_IMAGENET = Weights(
 
 
 class PsnrOptions(Options):
-    """Options of psnr."""
+    """Options of ``psnr``."""
 
     space: Annotated[
         Literal["rgb", "y"],
         Field(description="rgb: all channels; y: luma of BT.601 in studio swing, unrounded, as in restoration papers"),
     ] = "rgb"
-    crop: Annotated[int, Field(ge=0, description="border that is left out on each side, px")] = 0
+    crop: Annotated[int, Field(ge=0, description="border to leave out on each side, px")] = 0
 
 
 class SsimOptions(Options):
-    """Options of ssim and ms_ssim."""
+    """Options of ``ssim`` and ``ms_ssim``."""
 
     space: Annotated[
         Literal["rgb", "y", "yiq_rounded"],
@@ -93,33 +96,36 @@ class SsimOptions(Options):
 
 
 class TextureRatioOptions(Options):
-    """Options of texture_ratio."""
+    """Options of ``texture_ratio``."""
 
-    sigma: Annotated[float, Field(gt=0, le=16, description="Gaussian low-pass whose residual is the texture, px")] = 2.0
+    sigma: Annotated[
+        float, Field(gt=0, le=16, description="sigma of the Gaussian low-pass whose residual is the texture, px")
+    ] = 2.0
 
 
 class BandPsnrOptions(Options):
-    """Options of band_psnr."""
+    """Options of ``band_psnr``."""
 
     band: Annotated[
-        Literal["structure", "texture"], Field(description="what a Gaussian low-pass keeps, or what it takes away")
+        Literal["structure", "texture"],
+        Field(description="structure: what a Gaussian low-pass keeps; texture: what it removes"),
     ] = "texture"
-    sigma: Annotated[float, Field(gt=0, le=16, description="of the low-pass, px")] = 2.0
+    sigma: Annotated[float, Field(gt=0, le=16, description="sigma of the Gaussian low-pass, px")] = 2.0
     space: Annotated[
         Literal["rgb", "y"], Field(description="rgb: all channels; y: luma of BT.601 in studio swing, unrounded")
     ] = "rgb"
 
 
 class KernelDistanceOptions(Options):
-    """Options of kernel_distance_mobilenet_v2."""
+    """Options of ``kernel_distance_mobilenet_v2``."""
 
     stages: Annotated[
-        int, Field(ge=1, le=19, description="stages of MobileNetV2's trunk; above 14 needs the whole file")
+        int, Field(ge=1, le=19, description="stages of MobileNetV2's trunk; more than 14 need the whole file")
     ] = SHIPPED_STAGES
 
 
 class PyiqaOptions(Options):
-    """Options of pyiqa."""
+    """Options of ``pyiqa``."""
 
     name: Annotated[
         str,
@@ -129,7 +135,7 @@ class PyiqaOptions(Options):
 
 @hookimpl
 def texprior_metrics() -> list[Metric]:
-    """The components."""
+    """Returns the records of the metrics."""
     return [
         Metric(
             "psnr",
@@ -185,7 +191,7 @@ def texprior_metrics() -> list[Metric]:
         Metric(
             "niqe",
             "texprior_plugins.metric.niqe:Niqe",
-            summary="Naturalness without reference: distance from the statistics of pristine photographs.",
+            summary="Naturalness without a reference: distance from the statistics of pristine photographs.",
             tags=("no-reference",),
             citation=cite.NIQE,
             weights=(NIQE_MODEL,),
@@ -195,7 +201,7 @@ def texprior_metrics() -> list[Metric]:
         Metric(
             "brisque",
             "texprior_plugins.metric.brisque:Brisque",
-            summary="Distortion without reference, read off natural scene statistics; about 0 to 100.",
+            summary="Distortion without a reference, from natural scene statistics; about 0 (pristine) to 100.",
             tags=("no-reference",),
             citation=cite.BRISQUE,
             weights=(BRISQUE_MODEL,),
@@ -206,7 +212,7 @@ def texprior_metrics() -> list[Metric]:
             "texture_ratio",
             "texprior_plugins.metric.texture_ratio:TextureRatio",
             TextureRatioOptions,
-            "Standard deviation of the texture over that of the reference's; below 1 is over-smooth.",
+            "Standard deviation of the texture, divided by that of the reference; below 1 is over-smooth.",
             tags=("texture",),
             better="one",
         ),
@@ -214,7 +220,7 @@ def texprior_metrics() -> list[Metric]:
             "band_psnr",
             "texprior_plugins.metric.band_psnr:BandPsnr",
             BandPsnrOptions,
-            f"Signal-to-noise ratio of the structure or the texture band, dB, at most {CEILING_DB:g}.",
+            f"Peak signal-to-noise ratio of the structure or texture band, dB, at most {CEILING_DB:g}.",
             tags=("fidelity", "texture"),
             citation=cite.PSNR,
         ),
@@ -222,7 +228,7 @@ def texprior_metrics() -> list[Metric]:
             "kernel_distance_mobilenet_v2",
             "texprior_plugins.metric.kernel_distance:KernelDistance",
             KernelDistanceOptions,
-            "Kernel distance between restored pictures and references as sets, of MobileNetV2's features; not KID.",
+            "Kernel distance between the sets of restored pictures and references, by MobileNetV2; not KID.",
             tags=("perceptual", "distribution"),
             citation=cite.KERNEL,
             weights=(MOBILENET_V2_14, MOBILENET_V2_IMAGENET),
@@ -233,7 +239,7 @@ def texprior_metrics() -> list[Metric]:
             "pyiqa",
             "texprior_plugins.metric.pyiqa:Pyiqa",
             PyiqaOptions,
-            "Any metric of the package pyiqa, by its name; the direction is what pyiqa says.",
+            "Any metric of the package pyiqa, by its name; pyiqa determines which direction is better.",
             tags=("extra",),
             citation=cite.PYIQA,
             requires=("pyiqa",),

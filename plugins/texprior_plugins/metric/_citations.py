@@ -1,4 +1,4 @@
-"""BibTeX of the papers that the metrics come from."""
+"""BibTeX entries of the papers that the metrics come from."""
 
 PSNR = """@article{huynhthu2008psnr,
   title = {Scope of validity of {PSNR} in image/video quality assessment},

@@ -1,4 +1,4 @@
-"""What the metrics share: checks of pictures, and their colour spaces."""
+"""Checks pictures and converts their colour spaces, for all metrics."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from torch import Tensor
 from texprior.errors import ConfigError, ImageError
 from texprior_plugins.metric._precision import working
 
-# BT.601 luma with the digits of MATLAB's rgb2gray and rgb2ntsc (.299, .587, .114): no sum of whole numbers is a tie
+# BT.601 luma with all digits of MATLAB's rgb2gray and rgb2ntsc, not the short .299, .587, .114: with these digits no
+# weighted sum of whole numbers is halfway between two, so that rounding to 8 bits is unambiguous
 _LUMA = (0.298936021293775, 0.587043074451121, 0.114020904255103)
-# the same in studio swing, with black at 16 and white at 235 of 255, as MATLAB's rgb2ycbcr
+# BT.601 luma in studio swing, with black at 16 and white at 235 of 255, as in MATLAB's rgb2ycbcr
 _STUDIO_OFFSET, _STUDIO_WEIGHTS = 16 / 255, (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
 
 def check_picture(key: str, image_BCHW: Tensor, minimum: int = 1) -> None:
-    """Raises ImageError where the pictures are not RGB or a side is below ``minimum`` px."""
+    """Raises ImageError if the pictures are not RGB or a side is below ``minimum`` px."""
     if image_BCHW.ndim != 4 or image_BCHW.shape[1] != 3:
         raise ImageError(f"{key}: pictures of shape (B, 3, H, W) are needed, these are {tuple(image_BCHW.shape)}")
     height, width = image_BCHW.shape[-2:]
@@ -24,9 +25,12 @@ def check_picture(key: str, image_BCHW: Tensor, minimum: int = 1) -> None:
 
 
 def check_pair(key: str, image_BCHW: Tensor, reference_BCHW: Tensor | None, minimum: int = 1) -> Tensor:
-    """The reference. Raises ConfigError where there is none, ImageError where the two do not fit."""
+    """Checks a picture and its reference, and returns the reference.
+
+    Raises ConfigError if there is no reference, and ImageError if the two do not fit.
+    """
     if reference_BCHW is None:
-        raise ConfigError(f"{key} compares with a reference and was given none; niqe needs no reference")
+        raise ConfigError(f"{key} needs a reference picture, and none was passed; niqe needs no reference")
     check_picture(key, image_BCHW, minimum)
     if image_BCHW.shape != reference_BCHW.shape:
         shapes = f"{tuple(image_BCHW.shape)} and {tuple(reference_BCHW.shape)}"
@@ -35,7 +39,10 @@ def check_pair(key: str, image_BCHW: Tensor, reference_BCHW: Tensor | None, mini
 
 
 def to_space(image_BCHW: Tensor, space: str) -> Tensor:
-    """RGB in [0, 1] to float64 of the space: ``rgb`` (B, 3, H, W); ``y`` or ``yiq_rounded`` (B, 1, H, W)."""
+    """Converts RGB in [0, 1] to a colour space, in float64.
+
+    The result is (B, 3, H, W) for ``rgb`` and (B, 1, H, W) for ``y`` or ``yiq_rounded``.
+    """
     image = working(image_BCHW)
     if space == "y":
         return luma_studio(image)
@@ -45,12 +52,18 @@ def to_space(image_BCHW: Tensor, space: str) -> Tensor:
 
 
 def luma_studio(rgb_BCHW: Tensor) -> Tensor:
-    """Y of BT.601 in studio swing, [16/255, 235/255], unrounded, (B, 1, H, W): the Y of restoration papers."""
+    """Returns Y of BT.601 in studio swing, [16/255, 235/255], unrounded, (B, 1, H, W).
+
+    This is the Y of restoration papers.
+    """
     return _weighted(rgb_BCHW, _STUDIO_WEIGHTS) + _STUDIO_OFFSET
 
 
 def luma_rounded(rgb_BCHW: Tensor) -> Tensor:
-    """Y of YIQ (BT.601 luma, full swing, MATLAB's rgb2gray) rounded to 8 bits, in [0, 1], (B, 1, H, W)."""
+    """Returns Y of YIQ rounded to 8 bits, in [0, 1], (B, 1, H, W).
+
+    This is BT.601 luma in full swing, as in MATLAB's rgb2gray.
+    """
     return (_weighted(rgb_BCHW, _LUMA) * 255).round() / 255
 
 

@@ -1,4 +1,4 @@
-"""Blind image spatial quality evaluator (Mittal et al. 2012), with the model of its authors' MATLAB release."""
+"""Computes BRISQUE (Mittal et al. 2012) with the model of its authors' MATLAB release."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from texprior_plugins.metric._precision import working
 
 
 class Brisque:
-    """The distortion that a support vector regression reads off a picture's natural scene statistics.
+    """Blind image spatial quality evaluator: a distortion score from natural scene statistics.
 
-    About 0 for pristine photographs (it may be below), about 100 for the worst. The luma is rounded to 8 bits; 18
-    features of the picture and 18 of its half size are scaled to [-1, 1] by the ranges of the training set. The model
-    was trained on photographs of about 768 x 512 px. A picture without contrast scores NaN.
+    A support vector regression computes the score: about 0 for pristine photographs (it may be below), about 100 for
+    the worst. The luma is rounded to 8 bits. 18 features of the picture and 18 of its half size are scaled to [-1, 1]
+    by the ranges of the training set. The model was trained on photographs of about 768 x 512 px. A picture without
+    contrast scores NaN.
     """
 
     key = "brisque"
@@ -34,13 +35,16 @@ class Brisque:
         self.model = weights.load(BRISQUE_MODEL)
 
     def __call__(self, image_BCHW: Tensor, _reference: Tensor | None = None) -> Tensor:
-        """The scores, (B,) float64. Raises ImageError for pictures whose half is smaller than the window."""
+        """Returns the scores, (B,) float64.
+
+        Raises ImageError for pictures whose half size is smaller than the window.
+        """
         check_picture(self.key, image_BCHW, 2 * len(WINDOW))
         grey = luma_rounded(working(image_BCHW)) * 255
         features = torch.cat([statistics(grey), statistics(half_size(grey))], dim=-1)
         low, high, vectors = (self.model[name].to(features) for name in ("low", "high", "support_vectors"))
         scaled = 2 * (features - low) / (high - low) - 1
-        # epsilon-SVR with a radial basis function, exp(-gamma |u - v|^2), as LIBSVM's
+        # epsilon-SVR with a radial basis function, exp(-gamma |u - v|^2): written out, so that LIBSVM is not needed
         distance = (scaled[:, None] - vectors).square().sum(-1)
         kernel = (-self.model["gamma"].to(features) * distance).exp()
         score: Tensor = kernel @ self.model["coefficients"].to(features) - self.model["rho"].to(features)
@@ -48,7 +52,11 @@ class Brisque:
 
 
 def statistics(grey_B1HW: Tensor) -> Tensor:
-    """The 18 features of table I, (B, 18): shape and variance of the contrast, and four of each neighbour's product."""
+    """Returns the 18 features of table I, (B, 18).
+
+    They are shape and variance of the contrast, and four features of its product with each neighbour.
+    """
+    # black outside the picture, as in the release that the model was trained with
     contrast = contrast_normalised(grey_B1HW, "constant")
     features = [*symmetric_gaussian(contrast)]
     for shift in SHIFTS:

@@ -1,4 +1,4 @@
-"""Deep image structure and texture similarity (Ding et al. 2020)."""
+"""Computes DISTS, the deep image structure and texture similarity (Ding et al. 2020)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from texprior_plugins.metric.vgg16 import MINIMUM_PX, vgg16_stages
 
 C1 = C2 = 1e-6
 """The stabilising constants of equations 3 and 4."""
-# of a 5-tap Hann window the three taps that are not 0
+# the inner three taps of a 5-tap Hann window: its ends are 0, so a 3 x 3 kernel is enough
 _HANN = (0.25, 0.5, 0.25)
 
 
 class Dists:
-    """1 - sum alpha l + beta s over the channels of the picture and of VGG16, >= 0, 0 for identical pictures.
+    """Distance 1 - sum(alpha l + beta s) over the channels of the picture and of VGG16.
 
-    l compares the channels' means (texture), s their correlation (structure), equations 3 to 6. The picture is not
-    resized. Computed in float32, the trunk's weights rounded to float16.
+    It is >= 0, and 0 for identical pictures. l compares the channels' means (texture), s their correlation (structure),
+    equations 3 to 6. The picture is not resized. The metric computes in float32, with the trunk's weights rounded to
+    float16.
     """
 
     key = "dists"
@@ -33,15 +34,21 @@ class Dists:
     def __init__(self, _options: Options) -> None:
         self.trunk = {name: tensor.float() for name, tensor in weights.load(LPIPS_VGG).items()}
         heads = weights.load(DISTS_HEADS)
+        # equation 6 needs weights that sum to 1; the file has them unnormalised
         total = heads["alpha"].sum() + heads["beta"].sum()
         self.alpha, self.beta = heads["alpha"].flatten() / total, heads["beta"].flatten() / total
 
     def __call__(self, image_BCHW: Tensor, reference_BCHW: Tensor | None) -> Tensor:
-        """The scores, (B,) float32. Raises ImageError for pictures smaller than 16 px."""
+        """Returns the scores, (B,) float32.
+
+        Raises ImageError for pictures smaller than 16 px.
+        """
         reference = check_pair(self.key, image_BCHW, reference_BCHW, MINIMUM_PX)
+        # keep the moved tensors, so that they move once and not for every batch
         device = image_BCHW.device
         self.trunk = {name: tensor.to(device) for name, tensor in self.trunk.items()}
         self.alpha, self.beta = self.alpha.to(device), self.beta.to(device)
+        # without autocast, a score does not depend on the precision of the caller
         with torch.autocast(device.type, enabled=False):
             pairs = zip(self._features(image_BCHW), self._features(reference), strict=True)
             texture, structure = (
@@ -56,15 +63,20 @@ class Dists:
 
 
 def l2_pooled(hidden_BCHW: Tensor) -> Tensor:
-    """Half the size, rounded up: the root of the squares' mean under a Hann window (Henaff, Simoncelli 2016)."""
+    """Halves the size, rounded up, by L2 pooling with a Hann window (Henaff, Simoncelli 2016).
+
+    Each output is the root of the weighted mean of squares.
+    """
     channels = hidden_BCHW.shape[1]
     taps = hidden_BCHW.new_tensor(_HANN)
     kernel = (taps[:, None] * taps).expand(channels, 1, 3, 3)
+    # 1e-12 keeps the gradient of the root finite if all activations under the window are 0
     return (F.conv2d(hidden_BCHW.square(), kernel, stride=2, padding=1, groups=channels) + 1e-12).sqrt()
 
 
 def _loss(x_BCHW: Tensor, y_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-    """1 - l and 1 - s of each channel, (B, C). Moments are central: in float32 the others would drown C2."""
+    """Returns 1 - l and 1 - s of each channel, (B, C)."""
+    # Central moments: E[x^2] - E[x]^2 would have rounding errors in float32 that are larger than C2.
     mean_x, mean_y = x_BCHW.mean((2, 3), keepdim=True), y_BCHW.mean((2, 3), keepdim=True)
     x, y = x_BCHW - mean_x, y_BCHW - mean_y
     variances = x.square().mean((2, 3)) + y.square().mean((2, 3))

@@ -1,4 +1,7 @@
-"""Learned perceptual image patch similarity, version 0.1, on AlexNet and on VGG16 (Zhang et al. 2018)."""
+"""Computes LPIPS, version 0.1, on AlexNet and on VGG16 (Zhang et al. 2018).
+
+LPIPS is the learned perceptual image patch similarity.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from texprior_plugins.metric import LPIPS_ALEX, LPIPS_VGG
 from texprior_plugins.metric._pictures import check_pair
 from texprior_plugins.metric.vgg16 import MINIMUM_PX, vgg16_stages
 
-# AlexNet's convolutions by torchvision's names: (name, stride, padding, whether a 3x3/2 max pooling goes before)
+# AlexNet's convolutions by torchvision's names: (name, stride, padding, whether a 3x3/2 max pooling comes before)
 _LAYERS = (
     ("features.0", 4, 2, False),
     ("features.3", 1, 2, True),
@@ -24,26 +27,34 @@ _LAYERS = (
     ("features.8", 1, 1, False),
     ("features.10", 1, 1, False),
 )
-# the shift and scale that LPIPS applies to pictures in [-1, 1]
+# the shift and scale of the LPIPS release for pictures in [-1, 1]: its heads were trained with these numbers
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 
 class _Lpips(ABC):
-    """The learned distance of unit-length features, >= 0, 0 for identical pictures. Computed in float32."""
+    """Learned distance between unit-length features.
+
+    It is >= 0, and 0 for identical pictures. It computes in float32.
+    """
 
     key: ClassVar[str]
     record: ClassVar[Weights]
     minimum_px: ClassVar[int]
-    """Below this nothing is left after the network's last pooling."""
+    """The smallest side, px: a smaller picture has no position left after the network's last pooling."""
 
     def __init__(self, _options: Options) -> None:
         self.tensors = {name: tensor.float() for name, tensor in weights.load(self.record).items()}
         self.tensors |= {"shift": torch.tensor(_SHIFT)[:, None, None], "scale": torch.tensor(_SCALE)[:, None, None]}
 
     def __call__(self, image_BCHW: Tensor, reference_BCHW: Tensor | None) -> Tensor:
-        """The scores, (B,) float32. Raises ImageError for pictures of fewer than ``minimum_px``."""
+        """Returns the scores, (B,) float32.
+
+        Raises ImageError for pictures with a side below ``minimum_px``.
+        """
         reference = check_pair(self.key, image_BCHW, reference_BCHW, self.minimum_px)
+        # keep the moved tensors, so that they move once and not for every batch
         self.tensors = {name: tensor.to(image_BCHW.device) for name, tensor in self.tensors.items()}
+        # without autocast, a score does not depend on the precision of the caller
         with torch.autocast(image_BCHW.device.type, enabled=False):
             score = image_BCHW.new_zeros(len(image_BCHW), dtype=torch.float32)
             for layer, (a, b) in enumerate(zip(self._unit(image_BCHW), self._unit(reference), strict=True)):
@@ -51,13 +62,14 @@ class _Lpips(ABC):
         return score
 
     def _unit(self, image_BCHW: Tensor) -> Iterator[Tensor]:
-        """Each layer's activations, of unit length across channels."""
+        """Yields each layer's activations, of unit length across channels."""
         for hidden in self._features((image_BCHW.float() * 2 - 1 - self.tensors["shift"]) / self.tensors["scale"]):
+            # 1e-10, as in the release, keeps the division finite if all channels of a position are 0
             yield hidden / (hidden.square().sum(1, keepdim=True).sqrt() + 1e-10)
 
     @abstractmethod
     def _features(self, image_BCHW: Tensor) -> Iterator[Tensor]:
-        """Each layer's activations."""
+        """Yields each layer's activations."""
 
 
 class LpipsAlex(_Lpips):
@@ -75,7 +87,10 @@ class LpipsAlex(_Lpips):
 
 
 class LpipsVgg(_Lpips):
-    """LPIPS on the five stages of VGG16, whose convolutions are rounded to float16 (scores move by less than 1e-4)."""
+    """LPIPS on the five stages of VGG16.
+
+    The weights of its convolutions are rounded to float16, which changes scores by less than 1e-4.
+    """
 
     key, record, minimum_px = "lpips_vgg", LPIPS_VGG, MINIMUM_PX
 

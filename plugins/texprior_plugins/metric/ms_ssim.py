@@ -1,4 +1,4 @@
-"""Multi-scale structural similarity (Wang, Simoncelli, Bovik 2003)."""
+"""Computes the multi-scale structural similarity (Wang, Simoncelli, Bovik 2003)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from texprior_plugins.metric._pictures import check_pair, to_space
 from texprior_plugins.metric.ssim import TAPS, similarity
 
 EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of the five scales, from the finest (section 4)."""
+"""The exponents of the five scales, from the finest (section 4): the authors fitted them to human judgements."""
 _MINIMUM_PX = (len(TAPS) - 1) * 2 ** (len(EXPONENTS) - 1) + 1
-"""Below this the window does not fit into the coarsest scale."""
+"""The smallest side, px: in a smaller picture the window does not fit into the coarsest scale."""
 
 
 class MsSsim:
-    """The product over five scales of the mean contrast-structure term, with luminance at the coarsest (equation 7).
+    """Multi-scale structural similarity, at most 1 (equation 7).
 
-    At most 1. Between scales the size is halved, rounded up, by averaging 2 x 2 px; borders are mirrored. A mean below
-    0 counts as 0. Channels are scored one by one, and the scores averaged.
+    It is the product over five scales of the mean contrast-structure term, with luminance at the coarsest scale.
+    Between scales the size is halved, rounded up, by averaging 2 x 2 px; borders are mirrored. A mean below 0 counts as
+    0. Channels are scored one by one, and the scores averaged.
     """
 
     def __init__(self, options: SsimOptions) -> None:
@@ -28,7 +29,10 @@ class MsSsim:
         self.key = f"ms_ssim_{options.space}_{options.window}"
 
     def __call__(self, image_BCHW: Tensor, reference_BCHW: Tensor | None) -> Tensor:
-        """The scores, (B,) float64. Raises ImageError for pictures smaller than 161 px."""
+        """Returns the scores, (B,) float64.
+
+        Raises ImageError for pictures smaller than 161 px.
+        """
         reference = check_pair(self.key, image_BCHW, reference_BCHW, _MINIMUM_PX)
         x, y = to_space(image_BCHW, self.space), to_space(reference, self.space)
         score_BC = torch.ones_like(x[..., 0, 0])
@@ -37,11 +41,15 @@ class MsSsim:
             luminance, contrast_structure = similarity(x, y)
             coarsest = scale == len(EXPONENTS) - 1
             term = luminance * contrast_structure if coarsest else contrast_structure
+            # a negative mean has no real power with these exponents, so it counts as 0
             score_BC = score_BC * term.mean((2, 3)).clamp(min=0) ** exponent
         return score_BC.mean(1)
 
 
 def _half_size(image_BCHW: Tensor) -> Tensor:
-    """Means of 2 x 2 px; the last row or column of an odd side counts twice."""
+    """Halves the size by means of 2 x 2 px.
+
+    The last row or column of an odd side counts twice.
+    """
     height, width = image_BCHW.shape[-2:]
     return F.avg_pool2d(F.pad(image_BCHW, (0, width % 2, 0, height % 2), mode="replicate"), 2)

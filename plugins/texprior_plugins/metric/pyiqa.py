@@ -1,4 +1,4 @@
-"""Any metric of the package pyiqa, an extra, by its name there (Chen, Mo 2022)."""
+"""Runs any metric of the package pyiqa, an extra, by its name there (Chen, Mo 2022)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from texprior_plugins.metric._pictures import check_pair, check_picture
 
 
 class Pyiqa:
-    """``pyiqa.create_metric(name)``, picture by picture, on the device of the picture and in float32.
+    """Metric ``pyiqa.create_metric(name)``, one picture at a time.
 
-    Direction and need of a reference are what pyiqa says of the metric. pyiqa fetches the parameters of the metric that
-    is named by itself, unless they are in its cache already.
+    It runs on the device of the picture and in float32. pyiqa determines the direction and whether the metric needs a
+    reference. pyiqa itself downloads the parameters of the metric, unless they are in its cache already.
     """
 
     def __init__(self, options: PyiqaOptions) -> None:
@@ -29,21 +29,26 @@ class Pyiqa:
             raise ConfigError(
                 f"metric pyiqa: there is no metric '{options.name}' in pyiqa; known are: {', '.join(known)}"
             )
+
+        # pyiqa prints to stdout, which is for results of the command line
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 self.metric = pyiqa.create_metric(options.name, device="cpu")
-        except Exception as error:  # it fetches files and imports packages of its own
+        # pyiqa downloads files and imports further packages here, so that any exception is possible
+        except Exception as error:
             raise ConfigError(
-                f"metric pyiqa: '{options.name}' cannot be made ({type(error).__name__}: {error}); pyiqa fetches the "
-                "parameters of a metric when it is first used"
+                f"metric pyiqa: '{options.name}' cannot be created ({type(error).__name__}: {error}); pyiqa "
+                "downloads the parameters of a metric at its first use"
             ) from error
+
+        # a metric that compares sets, such as fid, has no score per picture
         if self.metric.metric_mode not in ("FR", "NR"):
             raise ConfigError(f"metric pyiqa: '{options.name}' does not score single pictures")
         self.reference = self.metric.metric_mode == "FR"
         self.better = "lower" if self.metric.lower_better else "higher"
 
     def __call__(self, image_BCHW: Tensor, reference_BCHW: Tensor | None = None) -> Tensor:
-        """The scores, (B,) float64 on the CPU."""
+        """Returns the scores, (B,) float64 on the CPU."""
         check_picture(self.key, image_BCHW)
         reference = check_pair(self.key, image_BCHW, reference_BCHW) if self.reference else None
         metric = self.metric.to(image_BCHW.device)
@@ -58,9 +63,10 @@ class Pyiqa:
 def _package() -> Any:
     try:
         import pyiqa
-    except Exception as error:  # it needs torchvision, whose import fails in many ways beside another torch
+    # pyiqa needs torchvision, whose import fails with various exceptions if it does not match torch
+    except Exception as error:
         raise ConfigError(
             f"metric pyiqa needs the package pyiqa, which cannot be imported ({type(error).__name__}: {error}); "
-            "install texprior[pyiqa] where torchvision fits torch"
+            "install texprior[pyiqa] and a torchvision that matches torch"
         ) from error
     return pyiqa

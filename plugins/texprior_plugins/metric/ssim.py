@@ -1,4 +1,4 @@
-"""Structural similarity (Wang et al. 2004)."""
+"""Computes the structural similarity (Wang et al. 2004)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TAPS = gaussian_taps(1.5, radius=5)
 
 
 class Ssim:
-    """The mean over channels and the window's valid region of SSIM (equation 13), at most 1.
+    """Structural similarity (equation 13), at most 1: the mean over channels and the window's valid region.
 
-    Covariances are those of the population, weighted by the window; no downsampling.
+    Covariances are those of the population, weighted by the window. Pictures are not downsampled.
     """
 
     def __init__(self, options: SsimOptions) -> None:
@@ -25,14 +25,17 @@ class Ssim:
         self.key = f"ssim_{options.space}_{options.window}"
 
     def __call__(self, image_BCHW: Tensor, reference_BCHW: Tensor | None) -> Tensor:
-        """The scores, (B,) float64. Raises ImageError for pictures smaller than the window."""
+        """Returns the scores, (B,) float64.
+
+        Raises ImageError for pictures smaller than the window.
+        """
         reference = check_pair(self.key, image_BCHW, reference_BCHW, minimum=len(TAPS))
         luminance, contrast_structure = similarity(to_space(image_BCHW, self.space), to_space(reference, self.space))
         return (luminance * contrast_structure).flatten(1).mean(1)
 
 
 def similarity(x_BCHW: Tensor, y_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-    """The maps l, and c s (equations 6 and 13), each (B, C, H - 10, W - 10)."""
+    """Returns the maps l and c s (equations 6 and 13), each (B, C, H - 10, W - 10)."""
     mean_x, mean_y = _local_mean(x_BCHW), _local_mean(y_BCHW)
     variance_x = _local_mean(x_BCHW * x_BCHW) - mean_x**2
     variance_y = _local_mean(y_BCHW * y_BCHW) - mean_y**2

@@ -1,4 +1,4 @@
-"""How much texture a restored picture has, for the texture of its reference."""
+"""Compares the texture of a restored picture with that of its reference."""
 
 from __future__ import annotations
 
@@ -13,24 +13,28 @@ from texprior_plugins.metric._pictures import check_pair
 from texprior_plugins.metric._precision import working
 
 FLOOR = 1 / (255 * math.sqrt(12))
-"""The standard deviation that rounding to 8 bits leaves: what is below it is no texture of a picture."""
+"""The standard deviation of rounding to 8 bits: texture below it cannot be distinguished from rounding."""
 
 
 class TextureRatio:
-    """std(T(restored)) / std(T(reference)), T the picture minus its Gaussian low-pass.
+    """Ratio std(T(restored)) / std(T(reference)), with T the picture minus its Gaussian low-pass.
 
-    Below 1 the picture is over-smooth, above 1 over-textured or noisy. Both deviations, over all pixels and channels,
-    are at least ``FLOOR``: two pictures without texture score 1, and an untextured reference stays finite.
+    Below 1 the picture is over-smooth, above 1 it is over-textured or noisy. Both deviations, over all pixels and
+    channels, are at least ``FLOOR``. So two pictures without texture score 1, and the score is finite if the reference
+    has no texture.
     """
 
     def __init__(self, options: TextureRatioOptions) -> None:
         self.key = f"texture_ratio_gauss{options.sigma:g}"
-        # four sigmas hold all but 6e-5 of the Gaussian's weight
+        # four sigmas contain all but 6e-5 of the Gaussian's weight
         self.radius = math.ceil(4 * options.sigma)
         self.taps = gaussian_taps(options.sigma, self.radius)
 
     def __call__(self, image_BCHW: Tensor, reference_BCHW: Tensor | None) -> Tensor:
-        """The scores, (B,) float64. Raises ImageError for pictures smaller than the filter's reach."""
+        """Returns the scores, (B,) float64.
+
+        Raises ImageError for pictures smaller than the filter's reach.
+        """
         reference = check_pair(self.key, image_BCHW, reference_BCHW, minimum=self.radius + 1)
         return self._deviation(working(image_BCHW)) / self._deviation(working(reference))
 

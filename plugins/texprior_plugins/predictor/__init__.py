@@ -1,4 +1,4 @@
-"""First-party initial predictors."""
+"""Registers the first-party initial predictors and their options."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from texprior.plugin import Options, Predictor, hookimpl
 
 
 class LossOptions(Options):
-    """What trained predictors have in common: the distance to the clean picture."""
+    """Options of the loss of trained predictors: the distance to the clean picture."""
 
-    loss: Annotated[Literal["l1", "charbonnier", "l2"], Field(description="distance of pixels")] = "l1"
+    loss: Annotated[Literal["l1", "charbonnier", "l2"], Field(description="distance between pixels")] = "l1"
     frequency_weight: Annotated[
-        float, Field(ge=0, le=10, description="weight of the distance of Fourier coefficients beside it; 0 is without")
+        float, Field(ge=0, le=10, description="weight of the added distance of Fourier coefficients; 0 is off")
     ] = 0.0
     frequency: Annotated[
         Literal["complex", "amplitude"],
-        Field(description="of the coefficients themselves, or of their amplitudes alone; where frequency_weight > 0"),
+        Field(description="compare the complex coefficients or only their amplitudes; used if frequency_weight > 0"),
     ] = "complex"
 
 
 class UnetOptions(LossOptions):
-    """Sizes and loss of the compact UNet."""
+    """Options of ``unet``: the sizes and the loss of the compact UNet."""
 
     width: Annotated[int, Field(ge=8, le=512, description="channels at the finest level")] = 32
-    levels: Annotated[int, Field(ge=1, le=5, description="resolutions; level k has (k + 1) times the width")] = 3
-    blocks: Annotated[int, Field(ge=1, le=8, description="residual blocks a level, on each way")] = 2
-    unshuffle: Annotated[int, Field(ge=1, le=4, description="pixel-unshuffling factor at the input")] = 2
+    levels: Annotated[int, Field(ge=1, le=5, description="resolutions; level k has (k + 1) * width channels")] = 3
+    blocks: Annotated[int, Field(ge=1, le=8, description="residual blocks per level, in encoder and decoder each")] = 2
+    unshuffle: Annotated[int, Field(ge=1, le=4, description="pixel-unshuffling factor at the input, px")] = 2
 
 
 class NafnetOptions(LossOptions):
-    """Sizes and loss of NAFNet."""
+    """Options of ``nafnet``: the sizes and the loss of NAFNet."""
 
     width: Annotated[int, Field(ge=4, le=512, description="channels at the finest level")] = 32
-    levels: Annotated[int, Field(ge=1, le=5, description="resolutions; each has twice the width of the one above")] = 3
-    blocks: Annotated[int, Field(ge=1, le=32, description="blocks a level, on each way")] = 2
-    unshuffle: Annotated[int, Field(ge=1, le=4, description="pixel-unshuffling factor at the input")] = 2
+    levels: Annotated[int, Field(ge=1, le=5, description="resolutions; level k has 2**k * width channels")] = 3
+    blocks: Annotated[int, Field(ge=1, le=32, description="blocks per level, in encoder and decoder each")] = 2
+    unshuffle: Annotated[int, Field(ge=1, le=4, description="pixel-unshuffling factor at the input, px")] = 2
     window: Annotated[
-        int, Field(ge=8, le=512, description="side of the window that channel attention averages over, px")
+        int, Field(ge=8, le=512, description="side of the window over which channel attention averages, px")
     ] = 32
 
 
 class SpandrelOptions(LossOptions):
-    """Options of spandrel. The file is read safely; nothing is downloaded."""
+    """Options of ``spandrel``. Reading the file runs no code from it, and nothing is downloaded."""
 
     weights: Annotated[
         str,
         Field(
             min_length=1,
-            description="the restorer, .safetensors or .pth: a path, or a name in TEXPRIOR_WEIGHTS or the cache",
+            description="the restorer's .safetensors or .pth file: a path, or a name in TEXPRIOR_WEIGHTS or the cache",
             examples=["restorer.safetensors"],
         ),
     ]
-    finetune: Annotated[bool, Field(description="train it further on the task; otherwise it is taken as it is")] = False
+    finetune: Annotated[bool, Field(description="train the restorer on the task; false uses it unchanged")] = False
 
 
 _UNET = """@inproceedings{ronneberger2015unet,
@@ -83,7 +83,7 @@ _SPANDREL = """@misc{spandrel,
 
 @hookimpl
 def texprior_predictors() -> list[Predictor]:
-    """The components."""
+    """Returns the records of the predictors."""
     return [
         Predictor(
             "unet",
@@ -97,21 +97,21 @@ def texprior_predictors() -> list[Predictor]:
             "nafnet",
             "texprior_plugins.predictor.nafnet:Nafnet",
             NafnetOptions,
-            "NAFNet with channel attention over a window, on pixel-unshuffled input; starts as the identity.",
+            "NAFNet with windowed channel attention on pixel-unshuffled input; starts as the identity.",
             tags=("local", "convolutional"),
             citation=_NAFNET,
         ),
         Predictor(
             "identity",
             "texprior_plugins.predictor.identity:Identity",
-            summary="The degraded picture itself: the control without a predictor; nothing to train.",
+            summary="Control without a predictor: returns the degraded picture; nothing to train.",
             tags=("local",),
         ),
         Predictor(
             "spandrel",
             "texprior_plugins.predictor.spandrel:Spandrel",
             SpandrelOptions,
-            "Any pretrained restorer that spandrel knows, from a local file; extra 'spandrel'.",
+            "Any pretrained restorer that spandrel knows, from a local file; needs the extra 'spandrel'.",
             tags=("pretrained", "extra"),
             citation=_SPANDREL,
             requires=("spandrel",),

@@ -1,4 +1,4 @@
-"""A pretrained restorer from a local file, its architecture recognised by spandrel."""
+"""Uses a pretrained restorer from a local file, whose architecture spandrel recognises."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from texprior_plugins.predictor._loss import distance
 
 
 class Spandrel(InitialPredictor):
-    """y_eps = the restorer's picture. Taken as it is, it has nothing to train; ``finetune`` trains all of it further,
-    but not the statistics of its normalisation.
+    """Pretrained restorer as predictor: y_eps is the restorer's picture.
 
-    A model's folder keeps the restorer's parameters; to load it, the file must be there still, which says what
-    architecture it is. Raises ConfigError where spandrel is not installed or does not know what is in the file, or that
-    is no restorer of colour pictures at their own size.
+    Without ``finetune``, nothing is trained. ``finetune`` trains all parameters further, but not the statistics of
+    normalisation layers.
+
+    A model's folder keeps the restorer's parameters. To load the model, the restorer's file must still exist, since it
+    determines the architecture. Raises ConfigError if spandrel is not installed or does not recognise the file. Raises
+    it also if the file does not contain a restorer of colour pictures at their own size.
     """
 
     def __init__(self, options: SpandrelOptions) -> None:
@@ -32,28 +34,30 @@ class Spandrel(InitialPredictor):
         self.net = self.restorer.model.eval().requires_grad_(options.finetune)
 
     def train(self, mode: bool = True) -> Spandrel:
-        """It stays in evaluation mode."""
+        """Keeps evaluation mode, so that statistics of normalisation layers do not change."""
         return super().train(False)
 
     def forward(self, degraded_BCHW: Tensor) -> Tensor:
-        """The estimate, (B, 3, H, W), of any size."""
+        """Returns the estimate, (B, 3, H, W), of any size."""
         if not self.options.finetune:
             restored: Tensor = self.restorer(degraded_BCHW)
-            return restored.clone()  # a tensor of inference mode no more
+            # spandrel computes in inference mode; autograd accepts such a tensor only as a clone
+            return restored.clone()
+        # the network itself, since spandrel's own call records no gradients
         height, width = degraded_BCHW.shape[-2:]
         estimate = self.net(self._padded(degraded_BCHW))
         if not isinstance(estimate, Tensor):
             raise ConfigError(
-                "predictor.spandrel.finetune: this architecture gives more than a picture; set it to false"
+                "predictor.spandrel.finetune: this architecture returns more than a picture; set finetune to false"
             )
         return estimate[..., :height, :width]
 
     def loss(self, estimate_BCHW: Tensor, clean_BCHW: Tensor) -> Tensor:
-        """The distance per image, (B,)."""
+        """Returns the distance to the clean picture per image, (B,)."""
         return distance(estimate_BCHW, clean_BCHW, self.options)
 
     def _padded(self, image_BCHW: Tensor) -> Tensor:
-        """The picture with its last row and column repeated until the architecture takes it."""
+        """Repeats the last row and column until the architecture accepts the size."""
         least, multiple = self.needs.minimum, self.needs.multiple_of
         sides = [max(side, least) + -max(side, least) % multiple for side in image_BCHW.shape[-2:]]
         height, width = [max(sides)] * 2 if self.needs.square else sides
@@ -61,26 +65,33 @@ class Spandrel(InitialPredictor):
 
 
 def _restorer(options: SpandrelOptions) -> Any:
-    """What spandrel makes of the file's tensors."""
+    """Returns the restorer that spandrel recognises in the file's tensors."""
+    # spandrel is an optional extra, so it is imported only when the predictor is built
     try:
         import spandrel
     except ImportError as error:
         if error.name == "spandrel":
             raise ConfigError("predictor: spandrel is not installed; pip install 'texprior[spandrel]'") from None
         raise ConfigError(f"predictor: spandrel is installed but cannot be imported: {error}") from None
+
+    # the tensors are read without running code from the file; spandrel sees only the tensors
     path = weights.named(options.weights)
     try:
         found = spandrel.ModelLoader(device="cpu").load_from_state_dict(weights.read(path))
     except spandrel.UnsupportedModelError:
-        raise ConfigError(f"predictor.spandrel.weights: {path} is of no architecture that spandrel knows") from None
+        raise ConfigError(
+            f"predictor.spandrel.weights: spandrel does not recognise the architecture of {path}"
+        ) from None
     except (RuntimeError, KeyError, ValueError) as error:
         raise ConfigError(f"predictor.spandrel.weights: spandrel cannot load {path}: {error}") from None
+
+    # a predictor maps one colour picture to one of the same size: refuse every other restorer
     name = found.architecture.name
     if not isinstance(found, spandrel.ImageModelDescriptor):
-        raise ConfigError(f"predictor.spandrel.weights: {path} is of {name}, which wants a mask as well")
+        raise ConfigError(f"predictor.spandrel.weights: {path} contains {name}, which also needs a mask")
     if (found.scale, found.input_channels, found.output_channels) != (1, 3, 3):
         raise ConfigError(
-            f"predictor.spandrel.weights: {path} is of {name} from {found.input_channels} to {found.output_channels} "
-            f"channels at scale {found.scale}; a predictor goes from 3 to 3 at scale 1"
+            f"predictor.spandrel.weights: {path} contains {name}, which maps {found.input_channels} to "
+            f"{found.output_channels} channels at scale {found.scale}; a predictor maps 3 to 3 channels at scale 1"
         )
     return found

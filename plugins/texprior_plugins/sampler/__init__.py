@@ -1,7 +1,7 @@
-"""First-party samplers.
+"""Registers the first-party samplers and their options.
 
-DDIM with eta also bears the names that its ends have elsewhere: ``euler``, ``euler-ancestral`` and ``ddpm`` are the
-same class with options of their own.
+At its ends, eta 0 and eta 1, DDIM has other names elsewhere: ``euler``, ``euler-ancestral`` and ``ddpm``. Here these
+names are the same class with other options.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ class DdimOptions(Options):
         Field(
             ge=0,
             le=1,
-            description="fresh noise per step: 0 is Euler, 1 is DDPM ancestral with the small variance",
+            description="share of fresh noise per step: 0 is Euler, 1 is DDPM ancestral with the small variance",
         ),
         Tune(),
     ] = 0.0
 
 
 class EulerOptions(Options):
-    """``euler`` has no option: it is DDIM at eta 0."""
+    """Options of ``euler``: none, since it is DDIM at eta 0."""
 
     eta: ClassVar[float] = 0.0
 
@@ -75,19 +75,21 @@ class EulerAncestralOptions(Options):
     """Options of ``euler-ancestral``."""
 
     eta: Annotated[
-        float, Field(ge=0, le=1, description="fresh noise per step: 0 is Euler, 1 the whole ancestral noise"), Tune()
+        float,
+        Field(ge=0, le=1, description="share of fresh noise per step: 0 is Euler, 1 is the full ancestral noise"),
+        Tune(),
     ] = 1.0
 
 
 class DdpmOptions(Options):
-    """``ddpm`` has no option: it is DDIM at eta 1, the posterior with the small variance."""
+    """Options of ``ddpm``: none, since it is DDIM at eta 1, the posterior with the small variance."""
 
     eta: ClassVar[float] = 1.0
 
 
 _Form = Annotated[
     Literal["midpoint", "heun"],
-    Field(description="how the estimate's change over a step is integrated: as at its middle, or exactly"),
+    Field(description="how to integrate the estimate's change over a step: by its midpoint, or exactly"),
 ]
 
 
@@ -102,7 +104,7 @@ class DpmppSdeOptions(Options):
     """Options of ``dpmpp-2m-sde``."""
 
     eta: Annotated[
-        float, Field(ge=0, le=1, description="fresh noise: 0 is dpmpp-2m, 1 solves the reverse SDE"), Tune()
+        float, Field(ge=0, le=1, description="fresh noise per step: 0 is dpmpp-2m, 1 solves the reverse SDE"), Tune()
     ] = 1.0
     form: _Form = "midpoint"
 
@@ -111,7 +113,8 @@ class UniPcOptions(Options):
     """Options of ``unipc``."""
 
     b: Annotated[
-        Literal["bh1", "bh2"], Field(description="B(h), h or exp(h) - 1: bh2 is the authors' choice for few steps")
+        Literal["bh1", "bh2"],
+        Field(description="the function B(h): bh1 is h, bh2 is exp(h) - 1, the authors' choice for few steps"),
     ] = "bh2"
 
 
@@ -120,11 +123,11 @@ class HeunOptions(Options):
 
     churn: Annotated[
         float,
-        Field(ge=0, le=1000, description="S_churn, noise added over all steps; saturates at (sqrt(2) - 1) * steps"),
+        Field(ge=0, le=1000, description="S_churn, noise added over all steps; effective up to (sqrt(2) - 1) * steps"),
         Tune(0.0, 4.0),
     ] = 0.0
-    s_min: Annotated[float, Field(ge=0, description="S_min, no churn below this sigma")] = 0.0
-    s_max: Annotated[float, Field(ge=0, description="S_max, no churn above this sigma")] = 1e6
+    s_min: Annotated[float, Field(ge=0, description="S_min, the sigma below which no noise is added")] = 0.0
+    s_max: Annotated[float, Field(ge=0, description="S_max, the sigma above which no noise is added")] = 1e6
     s_noise: Annotated[float, Field(ge=0, le=2, description="S_noise, standard deviation of the added noise")] = 1.0
 
     @model_validator(mode="after")
@@ -136,7 +139,7 @@ class HeunOptions(Options):
 
 @hookimpl
 def texprior_samplers() -> list[Sampler]:
-    """The components."""
+    """Returns the records of the samplers."""
     return [
         Sampler(
             name="ddim",
@@ -178,7 +181,7 @@ def texprior_samplers() -> list[Sampler]:
             name="heun",
             impl="texprior_plugins.sampler.heun:Heun",
             options=HeunOptions,
-            summary="EDM's second-order Heun with optional churn; two calls per step, one for the last.",
+            summary="EDM's second-order Heun with optional churn; two calls per step, and one for the last step.",
             tags=("deterministic", "stochastic"),
             citation=_EDM,
             order=2,
@@ -205,7 +208,7 @@ def texprior_samplers() -> list[Sampler]:
             name="unipc",
             impl="texprior_plugins.sampler.unipc:UniPc",
             options=UniPcOptions,
-            summary="UniPC-2: a predictor, and a corrector of third order, from one call per step.",
+            summary="UniPC-2: a predictor and a corrector of third order; one call per step.",
             tags=("deterministic",),
             citation=_UNIPC,
             order=3,

@@ -1,4 +1,4 @@
-"""DPM-Solver++ 2M and its SDE form (Lu et al. 2022) in the variable sigma."""
+"""Implements DPM-Solver++ 2M and its SDE form (Lu et al. 2022) in the variable sigma."""
 
 from __future__ import annotations
 
@@ -14,33 +14,42 @@ if TYPE_CHECKING:
 
 
 class Dpmpp2M:
-    """Lu et al. 2022, algorithm 2 (2M) and its SDE form, divided by alpha, so that lambda = -ln sigma.
+    """DPM-Solver++ 2M and its SDE form (Lu et al. 2022, algorithm 2), divided by alpha.
 
-    With D = D(x, sigma), E the estimate of the step before, s the next sigma, h = ln(sigma / s), g = (1 + eta) h and
-    r = (h of the step before) / h,
+    So lambda = -ln sigma. With D = D(x, sigma), E the estimate of the step before, s the next sigma,
+    h = ln(sigma / s), g = (1 + eta) h and r = (h of the step before) / h,
 
     x' = (s / sigma) exp(-eta h) x + (1 - exp(-g)) (D + (D - E) / (2 r)) + s sqrt(1 - exp(-2 eta h)) n.
 
-    eta = 0 solves the probability flow, 1 the reverse SDE; the variance of the fresh noise grows with eta, that of
-    DDIM with its square. The form ``heun`` has 1 - (1 - exp(-g)) / g in the place of (1 - exp(-g)) / 2 before the
-    difference. The first step has no E and is of first order; a step to sigma 0 gives D, so that a single step is the
-    posterior mean. ``noise(i)`` is asked for only where it is added.
+    eta = 0 solves the probability flow, 1 the reverse SDE. The variance of the fresh noise grows with eta, that of DDIM
+    with its square. The form ``heun`` has the factor 1 - (1 - exp(-g)) / g of the difference, instead of
+    (1 - exp(-g)) / 2.
+
+    The first step has no E and is of first order. A step to sigma 0 returns D, so that a single step is the posterior
+    mean. ``noise(i)`` is called only if it is added.
     """
 
     def __init__(self, options: DpmppOptions | DpmppSdeOptions) -> None:
         self.eta, self.form = options.eta, options.form
 
     def calls(self, steps: int) -> int:
-        """One network call per step."""
+        """Returns the number of network calls, one per step."""
         return steps
 
     def __call__(self, denoise: Denoise, x_BCHW: Tensor, sigmas: Tensor, noise: Noise) -> Tensor:
-        """The layer at sigma 0, (B, C, H, W); ``sigmas`` decrease to a final 0, (steps + 1,)."""
+        """Returns the layer at sigma 0, (B, C, H, W).
+
+        ``sigmas``, (steps + 1,), decrease to a final 0.
+        """
+        # Python floats: coefficients are computed in float64, and the device is read once, not at every step
         before, h_before = None, 0.0
         for i, (sigma, following) in enumerate(pairwise(sigmas.tolist())):
             clean = denoise(x_BCHW, sigmas[i])
+            # here ln(sigma / s) is infinite, and the limit of the step is D
             if following == 0:
                 return clean
+
+            # expm1 keeps its digits for small steps, for which 1 - exp(-g) loses them
             h = log(sigma / following)
             g = (1 + self.eta) * h
             x_BCHW = (following / sigma) * exp(-self.eta * h) * x_BCHW - expm1(-g) * clean
@@ -52,5 +61,5 @@ class Dpmpp2M:
         return x_BCHW
 
     def _share(self, g: float) -> float:
-        """What the difference of the last two estimates is multiplied by."""
+        """Returns the factor of the difference of the last two estimates."""
         return -expm1(-g) / 2 if self.form == "midpoint" else 1 + expm1(-g) / g

@@ -48,7 +48,7 @@ def test_an_interrupted_training_is_saved_and_goes_on(texprior, write, runs):
     assert out == ""
     assert "Traceback" not in err
     seen = int(re.search(r"interrupted after (\d+) of 1000000 images", err).group(1))
-    assert "the same command goes on from there" in err
+    assert "the same command continues from there" in err
     (checkpoint,) = runs.glob("tiny/*/checkpoint.safetensors")
     with safe_open(checkpoint, "pt") as file:
         assert json.loads(file.metadata()["texprior"])["images_seen"] == seen

@@ -138,10 +138,10 @@ def test_everything_that_is_wrong_is_told_at_once(complaint):
         ("name: x\n\tseed: 1", "e.yaml: line 2: found character '\\t' that cannot start any token"),
         ("name: x\nseed: 2024-13-45", "e.yaml: line 2: 2024-13-45: month must be in 1..12"),
         ("name: x\nmetrics: [psnr, !!int abc]", "e.yaml: line 2: abc: invalid literal for int()"),
-        ("name: &a [*a]", "e.yaml: the file is nested without end"),
-        ("name: " + "[" * 5000, "e.yaml: the file is nested without end"),
+        ("name: &a [*a]", "e.yaml: the file is nested too deeply, or an anchor contains itself"),
+        ("name: " + "[" * 5000, "e.yaml: the file is nested too deeply, or an anchor contains itself"),
         ("name: \0", "e.yaml: "),
-        ("extends: e.yaml\nname: x", "e.yaml: 'extends' runs in a circle: e.yaml -> e.yaml"),
+        ("extends: e.yaml\nname: x", "e.yaml: the files of 'extends' form a circle: e.yaml -> e.yaml"),
         ("extends: 3\nname: x", "e.yaml:1: extends: expected a file or a list of files (got 3)"),
         ("name: x\nextends:", "e.yaml:2: extends: expected a file or a list of files (got None)"),
         ("extends: none.yaml\nname: x", "none.yaml: there is no such experiment file"),
@@ -182,7 +182,7 @@ def test_a_file_extends_others_and_says_where_things_came_from(write, registry, 
 
 def test_a_circle_of_files_is_told(write, complaint):
     write("extends: e.yaml", "b.yaml")
-    assert complaint("extends: b.yaml") == "e.yaml: 'extends' runs in a circle: e.yaml -> b.yaml -> e.yaml"
+    assert complaint("extends: b.yaml") == "e.yaml: the files of 'extends' form a circle: e.yaml -> b.yaml -> e.yaml"
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_trials_values_are_set_by_path(registry):
     ("text", "expected"),
     [
         ("acme-rain>=0.1", "plugin 'acme-rain' is not loaded; pip install 'acme-rain>=0.1'"),
-        ("not a name", "'not a name' is no requirement; write it as 'acme-rain>=0.1'"),
+        ("not a name", "'not a name' is not a valid requirement; write it as 'acme-rain>=0.1'"),
         ("stand-in>=1", "plugin 'stand-in' is unversioned, but 'stand-in>=1' is required"),
         ("acme-snow>=1.3", "plugin 'acme-snow' is 1.2, but 'acme-snow>=1.3' is required"),
     ],

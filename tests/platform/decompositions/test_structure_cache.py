@@ -192,21 +192,26 @@ def prior(registry, tmp_path, decomposition, **data):
     return session, Prior(experiment, SimpleNamespace(), SimpleNamespace(), built, 1.0, tmp_path, "")
 
 
+def cached(session, plain):
+    room_mb = session.experiment.data.disk_cache_mb
+    return with_structure_cache(plain, session.registry, session.cache_folder, room_mb)
+
+
 def test_slow_decompositions_are_kept_beside_the_runs_and_fast_ones_are_not(registry, tmp_path, monkeypatch):
     monkeypatch.delenv("TEXPRIOR_CACHE", raising=False)
     image = random(1, 3, 20, 24)
     for name in ("guided", "tv"):
         session, plain = prior(registry, tmp_path, name)
-        kept = with_structure_cache(session, plain)
+        kept = cached(session, plain)
         first, second = (kept.decomposition(image).structure for _ in range(2))
         assert torch.equal(first, plain.decomposition(image).structure)
         assert torch.equal(first, second)
         assert len(files(tmp_path / "cache" / "structures")) == (name == "tv")
     session, plain = prior(registry, tmp_path, "tv", disk_cache_mb=0)
-    assert with_structure_cache(session, plain) is plain
+    assert cached(session, plain) is plain
     monkeypatch.setenv("TEXPRIOR_CACHE", str(tmp_path / "elsewhere"))
     session, plain = prior(registry, tmp_path, {"tv": {"lam": 0.2}})
-    with_structure_cache(session, plain).decomposition(image)
+    cached(session, plain).decomposition(image)
     assert len(files(tmp_path / "elsewhere")) == 1
 
 
@@ -262,7 +267,7 @@ def test_who_edits_a_filter_gets_new_structures(tmp_path, monkeypatch):
         file.write_text(PLUGIN.format(module=module, factor=factor))
         registry = Registry.discover([file])
         session, plain = prior(registry, tmp_path, "part")
-        found.append(with_structure_cache(session, plain).decomposition(image).structure)
+        found.append(cached(session, plain).decomposition(image).structure)
     assert torch.equal(found[0], 0.5 * image)
     assert torch.equal(found[1], 0.25 * image)
 
@@ -288,4 +293,4 @@ def test_options_of_any_kind_are_part_of_a_structures_key(tmp_path):
     file = tmp_path / "part_modes.py"
     file.write_text(MODES)
     session, plain = prior(Registry.discover([file]), tmp_path, {"modes": {"mode": "soft", "table": "x/y.csv"}})
-    assert with_structure_cache(session, plain).decomposition.about["options"] == {"mode": "soft", "table": "x/y.csv"}
+    assert cached(session, plain).decomposition.about["options"] == {"mode": "soft", "table": "x/y.csv"}

@@ -133,5 +133,5 @@ def test_a_denoiser_with_nothing_to_unfreeze_is_a_sentence(net):
     ):
         Unfrozen(Halved(bare), bare, "norms")
     bare.blocks = lambda: {"elsewhere": Block(6, 1, "encoder")}
-    with pytest.raises(ConfigError, match=r"last-block: the denoiser has no block whose path is that of a module"):
+    with pytest.raises(ConfigError, match=r"last-block: the denoiser has no block whose name is the path of a module"):
         Unfrozen(Halved(bare), bare, "last-block")

@@ -213,7 +213,10 @@ def test_a_sweep_searches_their_options(registry):
     [
         ("adapter.stack.parts.0.wide.size", "there is no 'size' in 'adapter.stack.parts.0.wide'; known are: width"),
         ("adapter.stack.parts.0.blur.radius", "'adapter.stack.parts.0' is never 'blur' here; known are: wide"),
-        ("adapter.stack.through", "this stands in another component's options; search the options of what is named"),
+        (
+            "adapter.stack.through",
+            "this component is in another component's options; search the options of the component itself",
+        ),
     ],
 )
 def test_what_cannot_be_searched_in_them(registry, path, reason):
@@ -234,7 +237,7 @@ def made_of(annotation):
     [
         (Annotated[Ref, Kind("degradatoin")], "option 'x' is marked with the unknown kind 'degradatoin'"),
         (list[Ref], "option 'x' names a component; mark it with its kind: Annotated[Ref, Kind('degradation')]"),
-        (Part, "option 'x.inner' names a component; that belongs into the component's own options"),
+        (Part, "option 'x.inner' names a component inside a nested model; declare it in the component's own options"),
     ],
 )
 def test_options_that_name_components_in_another_way_are_a_plugins_fault(annotation, reason):

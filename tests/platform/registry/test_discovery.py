@@ -71,8 +71,8 @@ def test_two_entry_points_of_one_module_are_one_plugin(install):
     [
         (RAIN.replace("@hookimpl\n", ""), "texprior_degradations is not marked as a hook; write @hookimpl above it"),
         ("x = 1", "it implements no hook; a hook is a function such as texprior_degradations"),
-        (RAIN.replace("{module}:Rain", "a b:Rain"), "'rain': impl must read 'package.module:Class', not 'a b:Rain'"),
-        (RAIN.replace("{module}:Rain", "acme:Rain:x"), "impl must read 'package.module:Class', not 'acme:Rain:x'"),
+        (RAIN.replace("{module}:Rain", "a b:Rain"), "'rain': impl must be 'package.module:Class', not 'a b:Rain'"),
+        (RAIN.replace("{module}:Rain", "acme:Rain:x"), "impl must be 'package.module:Class', not 'acme:Rain:x'"),
     ],
 )
 def test_what_would_be_passed_over_in_silence_is_a_failure(install, source, reason):

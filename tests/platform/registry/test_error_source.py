@@ -111,7 +111,7 @@ IMAGE = torch.zeros(1, 3, 8, 8)
                 f"'no_such_attribute' (at blame_idea.py, line {line('return helper(image)')})"),
         ("function", "degradation 'blame-idea/function' (VERSION) raised ZeroDivisionError: division by zero (at "
                      f"blame_idea.py, line {line('lambda image')})"),
-        ("nothing", "degradation 'blame-idea/nothing' (VERSION) gave what cannot be used: TypeError: expected Tensor "
+        ("nothing", "degradation 'blame-idea/nothing' (VERSION) does not fit its contract: TypeError: expected Tensor "
                     "as element 0 in argument 0, but got NoneType (at degrade.py"),
     ],
 )  # fmt: skip
@@ -122,7 +122,9 @@ def test_a_component_that_raises_is_named(registry, name, expected):
     assert describe_error(error).startswith(expected.replace("VERSION", f"version {version}"))
 
 
-@pytest.mark.parametrize(("name", "what"), [("born", "raised OSError: no file"), ("wants", "gave what cannot be used")])
+@pytest.mark.parametrize(
+    ("name", "what"), [("born", "raised OSError: no file"), ("wants", "does not fit its contract")]
+)
 def test_a_component_that_cannot_be_made_is_named(registry, name, what):
     built(registry, "degradation", "one")
     assert f"degradation 'blame-idea/{name}'" in describe_error(raised(lambda: built(registry, "degradation", name)))

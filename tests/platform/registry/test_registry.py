@@ -99,13 +99,13 @@ def test_two_distributions_may_share_an_entry_points_name(install):
         ),
         (RAIN.replace("()", "(config)", 1), "failed", "Argument(s) {'config'}"),
         (HOOK.format(arguments="'rain', 'm:Rain', api=99"), "incompatible", "'rain' asks for plugin API 99; this"),
-        (HOOK.format(arguments="'Big Rain', 'm:Rain'"), "failed", "'Big Rain' is no component name"),
-        (HOOK.format(arguments="'rain', 'm.Rain'"), "failed", "impl must read 'package.module:Class', not 'm.Rain'"),
+        (HOOK.format(arguments="'Big Rain', 'm:Rain'"), "failed", "'Big Rain' is not a valid component name"),
+        (HOOK.format(arguments="'rain', 'm.Rain'"), "failed", "impl must be 'package.module:Class', not 'm.Rain'"),
         (HOOK.format(arguments="'rain', 'm:Rain', dict"), "failed", "options must be a class derived from"),
         (RAIN.replace("return [Degradation", "raise ValueError #"), "failed", "ValueError"),
         (RAIN.replace("return", "_ ="), "failed", "texprior_degradations must return a list of component records"),
         (RAIN.replace("texprior_degradations", "texprior_samplers"), "failed", "texprior_samplers must return Sampler"),
-        (RAIN.replace("Rain')]", "Rain')] * 2"), "failed", "texprior_degradations gives two components named 'rain'"),
+        (RAIN.replace("Rain')]", "Rain')] * 2"), "failed", "texprior_degradations returns two components named 'rain'"),
     ],
 )
 def test_a_plugin_that_does_not_load_says_why_and_the_others_work(install, source, status, reason):

@@ -20,6 +20,7 @@ from texprior.registry import Registry
 from texprior.sweeps import dead_workers
 from texprior.sweeps.ask_tell import run_trials
 from texprior.sweeps.importance import parameter_importances
+from texprior.sweeps.records import SweepSetup
 from texprior.sweeps.report import short_configuration
 from texprior.sweeps.search_strategy import should_prune
 from texprior.sweeps.study import default_storage, redact_storage, study_name
@@ -54,8 +55,19 @@ def distance(asked):
 
 def swept(experiment, registry, storage, trials, objective=distance, better="lower"):
     told = []
-    result = run_trials(experiment, registry, objective, storage, {"score": better}, told.append, trials)
+    result = run_trials(setup(experiment, registry, storage, trials, {"score": better}), objective, told.append)
     return result, told
+
+
+def setup(experiment, registry, storage, trials=None, objectives=None, **more):
+    return SweepSetup(
+        experiment=experiment,
+        registry=registry,
+        storage=storage,
+        objectives=objectives or {"score": "lower"},
+        trials=trials,
+        **more,
+    )
 
 
 def params(records):
@@ -151,11 +163,13 @@ def test_a_killed_sweeps_trial_is_run_again(registry, storage):
     from texprior.config import resolve
     from texprior.registry import Registry
     from texprior.sweeps.ask_tell import run_trials
+    from texprior.sweeps.records import SweepSetup
     registry = Registry()
     registry.register({str(PLUGIN)!r})
     experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
     better = {{"score": "lower"}}
-    run_trials(experiment, registry, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), {storage!r}, better, print)
+    setup = SweepSetup(experiment=experiment, registry=registry, storage={storage!r}, objectives=better)
+    run_trials(setup, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), print)
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=120)
     assert (killed.returncode, killed.stdout, killed.stderr) == (-signal.SIGKILL, b"", b"")
@@ -170,11 +184,14 @@ def test_two_workers_share_a_study(registry, storage):
     from texprior.config import resolve
     from texprior.registry import Registry
     from texprior.sweeps.ask_tell import run_trials
+    from texprior.sweeps.records import SweepSetup
     registry = Registry()
     registry.register({str(PLUGIN)!r})
     experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
     slow = lambda a: time.sleep(0.3) or {{"score": a.number}}
-    run_trials(experiment, registry, slow, {storage!r}, {{"score": "lower"}}, print, 8)
+    better = {{"score": "lower"}}
+    setup = SweepSetup(experiment=experiment, registry=registry, storage={storage!r}, objectives=better, trials=8)
+    run_trials(setup, slow, print)
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
@@ -233,7 +250,7 @@ def test_trials_on_another_prior_are_refused(registry, storage):
     def stood_on(content):
         shared = {"prior's sha256": content}
         return run_trials(
-            made(registry, CURVE), registry, distance, storage, {"score": "lower"}, lambda _: None, 2, shared
+            setup(made(registry, CURVE), registry, storage, 2, shared=shared or {}), distance, lambda _: None
         )
 
     assert len(stood_on("aa").trials) == len(stood_on("aa").trials) == 2
@@ -281,7 +298,7 @@ def costly(asked):
 def both(experiment, registry, storage, trials, objective=costly):
     told = []
     better = {"score": "lower", "cost": "lower"}
-    return run_trials(experiment, registry, objective, storage, better, told.append, trials), told
+    return run_trials(setup(experiment, registry, storage, trials, better), objective, told.append), told
 
 
 def test_several_objectives_give_their_front(registry, storage):
@@ -362,7 +379,7 @@ def test_a_space_that_changed_is_said(registry, storage):
     swept(made(registry, CURVE), registry, storage, 1)
     said = []
     wider = {**CURVE, "sampling.steps": {"low": 1, "high": 40}, "sampling.rho": [5, 7]}
-    run_trials(made(registry, wider), registry, distance, storage, {"score": "lower"}, print, 1, None, said.append)
+    run_trials(setup(made(registry, wider), registry, storage, 1), distance, print, said.append)
     (sentence,) = said
     assert "sampling.steps: 1 to 20 -> 1 to 40; sampling.rho: not searched -> 5.0, 7.0" in sentence
     assert sentence.endswith("this is a new study")
@@ -421,16 +438,7 @@ def test_programs_that_changed_are_said(registry, storage):
     said = []
     for programs in (["gate/gate==1"], ["gate/gate==2", "acme/rain==1"]):
         result = run_trials(
-            made(registry, CURVE),
-            registry,
-            distance,
-            storage,
-            {"score": "lower"},
-            print,
-            1,
-            None,
-            said.append,
-            programs,
+            setup(made(registry, CURVE), registry, storage, 1, programs=programs), distance, print, said.append
         )
         assert [t.state for t in result.trials] == ["finished"]
     (sentence,) = said
@@ -446,18 +454,18 @@ def test_a_trial_whose_workers_keep_dying_has_failed(registry, storage):
     from texprior.config import resolve
     from texprior.registry import Registry
     from texprior.sweeps.ask_tell import run_trials
+    from texprior.sweeps.records import SweepSetup
     registry = Registry()
     registry.register({str(PLUGIN)!r})
     experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
     better = {{"score": "lower"}}
-    run_trials(experiment, registry, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), {storage!r}, better, print)
+    setup = SweepSetup(experiment=experiment, registry=registry, storage={storage!r}, objectives=better)
+    run_trials(setup, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), print)
     """
     for _ in range(2):
         subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=120, check=False)
     told, died = [], []
-    result = run_trials(
-        made(registry, CURVE), registry, distance, storage, {"score": "lower"}, told.append, 2, died=died.append
-    )
+    result = run_trials(setup(made(registry, CURVE), registry, storage, 2), distance, told.append, on_dead=died.append)
     assert [t.state for t in result.trials] == ["interrupted", "failed", "finished"]
     assert died == [result.trials[1]]
     assert re.fullmatch(r"its worker died, as 2 in all did: process \d+ on .+", result.trials[1].reason)

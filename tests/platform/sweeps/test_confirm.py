@@ -30,7 +30,7 @@ class Trials:
         self.said, self.asked, self.study, self.table = [], [], "study", table
         self.session = SimpleNamespace(experiment=SimpleNamespace(seed=7, sweep=sweep), root=root, say=self.said.append)
 
-    def again(self, trial, seed):
+    def train_again(self, trial, seed):
         self.asked.append((trial.number, seed))
         value = self.table[trial.number][seed - 8]
         if isinstance(value, BaseException):
@@ -74,10 +74,10 @@ def test_workers_begin_with_other_seeds_and_leave_what_another_is_at(tmp_path):
     class Nested(Trials):
         """While this worker is at its first training, another does its share."""
 
-        def again(self, trial, seed):
+        def train_again(self, trial, seed):
             if not self.asked:
                 confirm_unclaimed(second, RESULT, worker=0)
-            return super().again(trial, seed)
+            return super().train_again(trial, seed)
 
     second.asked.clear()
     confirm_unclaimed(Nested(tmp_path, TABLE), RESULT, worker=0)

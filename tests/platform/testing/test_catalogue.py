@@ -68,9 +68,9 @@ def test_a_check_without_a_fix_or_of_a_taken_id_is_refused():
     def rule(_subject):
         """A rule alone."""
 
-    with pytest.raises(ValueError, match="needs an id of its own, and a docstring with its rule and its fix"):
+    with pytest.raises(ValueError, match="needs a unique id, and a docstring with its rule and its fix"):
         check("sampler.rule", "sampler")(rule)
     rule.__doc__ = "A rule. Fix: obey."
-    with pytest.raises(ValueError, match=r"'sampler.order' needs an id of its own"):
+    with pytest.raises(ValueError, match=r"'sampler.order' needs a unique id"):
         check("sampler.order", "sampler")(rule)
     assert "sampler.rule" not in CHECKS

@@ -106,8 +106,10 @@ def test_expected_failures_are_checked_before_anything_runs(expected, reason):
 def test_a_required_option_must_be_handed_in():
     bare = check_component(subject(Dark, options=PathOptions))
     assert [o.check.id for o in bare.failed] == ["any.floor"]
-    assert "checks that ran: 1, the floor of a degradation is 14" in bare.failed[0].message
-    assert "any.builds" in bare.not_run()["option 'path' has no default: hand in options, or give its Field examples"]
+    assert "checks that ran: 1, the floor of kind degradation is 14" in bare.failed[0].message
+    assert (
+        "any.builds" in bare.not_run()["option 'path' has no default: pass a value for it, or give its Field examples"]
+    )
     whole = subject(Dark, options=PathOptions)
     whole.options = {"path": "x"}
     assert check_component(whole).failed == []
@@ -133,7 +135,10 @@ def test_an_option_that_names_components_is_given_an_installed_one():
     alone = check_component(twice)
     assert [o.check.id for o in alone.failed] == []
     assert status(alone)["any.floor"] == "not run"
-    assert "option 'of' names a degradation, and none is installed that needs no options" in alone.not_run()
+    assert (
+        "option 'of' names a component of kind degradation, but none is installed that needs no options"
+        in alone.not_run()
+    )
     whole = Subject(Registry.discover(), twice.entry)
     whole.registry.plugins.append(twice.entry.plugin)
     report = check_component(whole)

@@ -119,15 +119,15 @@ def test_an_expected_failure_is_xfail_in_a_class_too(run):
 def test_an_expected_failure_that_passes_fails(run):
     strict = of(run, "test_strict[")
     assert [id_ for id_, s in strict.items() if s == "FAILED"] == ["any.inputs"]
-    assert "expected to fail (no), but it passes: expect it no more" in run[1]
+    assert "expected to fail (no), but it passes: remove this expectation" in run[1]
 
 
 def test_without_its_options_the_floor_fails_and_says_what_to_hand_in(run):
     bare = of(run, "test_bare[")
     assert [id_ for id_, s in bare.items() if s == "FAILED"] == ["any.floor"]
-    assert "option 'folder' has no default: hand in options" in run[1]
+    assert "option 'folder' has no default: pass a value for it" in run[1]
     assert "rule: Enough checks run" in run[1]
-    assert "fix: Hand in what the component cannot do without" in run[1]
+    assert "fix: Pass the options that the component requires" in run[1]
 
 
 def test_a_whole_distribution_by_component(run):
@@ -154,7 +154,11 @@ def test_pytest_is_imported_when_it_is_used():
         (("degradation", "rian"), {}, "did you mean 'rain'"),
         ((), {}, "name a component"),
         ((), {"distribution": "acme-nothing"}, "there is no plugin distribution 'acme-nothing'; there are: "),
-        ((), {"distribution": "texprior", "expected_failures": {"sampler/dimm": {}}}, "gives no such component"),
+        (
+            (),
+            {"distribution": "texprior", "expected_failures": {"sampler/dimm": {}}},
+            "the plugin has no such component",
+        ),
         (("sampler", "ddim"), {"expected_failures": {"sampler.ordr": "x"}}, "did you mean 'sampler.order'"),
     ],
 )

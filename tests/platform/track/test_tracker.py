@@ -210,11 +210,11 @@ def test_what_can_be_kept_nowhere_is_said(tmp_path, monkeypatch, caplog):
     (tmp_path / "unsent").write_text("no folder")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "unsent"))
     record(tracker(Recorder("step"), tmp_path), tmp_path)
-    assert "something could neither be recorded nor kept: " in caplog.records[-1].getMessage()
+    assert "some events could be neither recorded nor stored on disk: " in caplog.records[-1].getMessage()
 
 
 def test_folders_that_are_none_and_folders_in_use_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="this is no folder of unsent events"):
+    with pytest.raises(ConfigError, match="this is not a folder of unsent events"):
         read_unsent(tmp_path)
     (tmp_path / "events.jsonl").write_text('{"event": "step"}\n')
     with pytest.raises(ConfigError, match="does not name its tracker"):
@@ -223,5 +223,5 @@ def test_folders_that_are_none_and_folders_in_use_are_refused(tmp_path):
     (tmp_path / "events.jsonl").write_text(json.dumps(head) + '\n{"event": "st')
     kept = read_unsent(tmp_path)
     assert kept.lines == []
-    with pytest.raises(ConfigError, match="process 1 is still writing here"):
+    with pytest.raises(ConfigError, match="process 1 is still writing to this folder; wait until it ends"):
         kept.require_idle()

@@ -17,7 +17,7 @@ from texprior.store import save_tensors
 from texprior.sweeps.records import TrialRecord
 from texprior.sweeps.study import programs_of, study_name
 from texprior.sweeps.trial import Trials
-from texprior.training.folders import ADAPTER_PARTS, CHECKPOINT, PREDICTOR_PARTS, PRIOR_PARTS, find_checkpoints
+from texprior.training.folders import ADAPTER_PARTS, CHECKPOINT, PREDICTOR_PARTS, PRIOR_PARTS, Place, find_checkpoints
 
 SOURCE = """
 from texprior.plugin import Adapter, Degradation, Events, Metric, hookimpl
@@ -115,7 +115,8 @@ def test_what_a_training_goes_on_from(tmp_path):
 
     def found(more=settings, alone=True):
         return [
-            path.parent.relative_to(tmp_path).as_posix() for path in find_checkpoints(folder, "T", more, "p", alone)
+            path.parent.relative_to(tmp_path).as_posix()
+            for path in find_checkpoints(Place("T", folder), more, "p", alone)
         ]
 
     assert found() == ["other/prior-T-100", "own/prior-T-50"]
@@ -151,6 +152,6 @@ def test_what_workers_confirmed_is_known_whatever_their_threads(tmp_path):
     path = there.folder(3) / "seed-7" / "values.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(document))
-    assert here.known(trial, 7) == {"psnr_rgb": 30.0}
+    assert here.known_values(trial, 7) == {"psnr_rgb": 30.0}
     other = session.with_(experiment=session.experiment.model_copy(update={"seed": 5, "adapter": Ref(name="sft")}))
-    assert Trials(other, "study", tmp_path, tmp_path).known(trial, 8) is None
+    assert Trials(other, "study", tmp_path, tmp_path).known_values(trial, 8) is None

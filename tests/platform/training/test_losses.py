@@ -31,7 +31,7 @@ def layer_loss(registry, share, seed=0, encoder="mobilenet_v2"):
         "diffusion": {"code_dropout": share},
     }
     session = Session.start(config.resolve(data, registry), registry)
-    prior = build_prior(session, 1.0, Path())
+    prior = build_prior(session.builder, 1.0, Path())
     patches = Patches(Pool(["a", "b"], pictures, cache_mb=16), 16, seed)
     return LayerLoss(session.experiment, prior, Process(1.0), patches, amp=False)
 

@@ -195,9 +195,9 @@ def outputs_of_blocks(network, adapter, inputs, estimate) -> list[torch.Tensor]:
         ("film", {}, "film needs a semantic code, and the encoder gives none"),
         ("controlnet", {}, "controlnet needs skip connections or a middle block, and the denoiser has none"),
         ("lora", {"layers": "attention"}, "lora finds no layer of 'attention' at 'all' in the denoiser"),
-        ("ia3", {}, "ia3 of 'all' at 'all': the denoiser declares neither of them there"),
+        ("ia3", {}, "ia3 of 'all' at 'all': the denoiser declares neither attention nor inner activations there"),
         ("ia3", {"activations": "attention"}, "ia3 of 'attention' at 'all': the denoiser declares no attention there"),
-        ("scratch", {}, "Plain does not say how it is made again"),
+        ("scratch", {}, "Plain does not implement fresh, which creates the network again"),
     ],
 )
 def test_what_a_denoiser_does_not_have_is_a_sentence(name, options, sentence, build, plain):

@@ -154,5 +154,5 @@ def test_a_backend_that_does_not_work_is_a_configuration_error_before_any_traini
     data = {"name": "x", "device": "cpu", "attention": "xformers", "events": []}
     session = Session.start(config.resolve(data, registry), registry, root=tmp_path)
     with pytest.raises(ConfigError, match="attention: 'xformers' does not work on cpu: xformers"):
-        build_prior(session, 1.0, tmp_path)
+        build_prior(session.builder, 1.0, tmp_path)
     assert registry.build("attention", Ref(name="reference")).available(CPU, torch.float32) == ""

@@ -262,7 +262,7 @@ def test_a_folder_of_another_form_is_refused_with_what_was_expected_and_found(re
     with pytest.raises(ConfigError) as caught:
         made(registry, name, {**options, "path": str(other)}).keys("train")
     said = str(caught.value)
-    assert said.startswith(f"{other}: this is no ")
+    assert said.startswith(f"{other}: this folder does not contain ")
     assert "Expected " in said
     assert said.endswith("found photos/, readme/")
     assert caught.value.exit_code == 2
@@ -286,7 +286,7 @@ def test_a_picture_without_partner_is_refused(registry, tmp_path):
         made(registry, "raindrop", {"path": str(tmp_path)}).keys("train")
     plant(tmp_path / "dpdd", TREES["dpdd"][1])
     (tmp_path / "dpdd/dd_dp_dataset_png/train_c/target/1P0A0003.png").unlink()
-    with pytest.raises(ConfigError, match="there are 8 degraded and 7 clean pictures, which pair in order"):
+    with pytest.raises(ConfigError, match="there are 8 degraded and 7 clean pictures; they are paired in sorted order"):
         made(registry, "dpdd", {"path": str(tmp_path / "dpdd")}).keys("train")
 
 

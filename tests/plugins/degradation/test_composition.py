@@ -92,8 +92,8 @@ def test_an_experiment_puts_them_together(photographs):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"of": ["jpeg", "rain"], "weights": [1.0]}, "there are 1 weights for 2 degradations; give one each"),
-        ({"of": ["jpeg"], "weights": [0.0]}, "all weights are 0; give one of them more"),
+        ({"of": ["jpeg", "rain"], "weights": [1.0]}, "there are 1 weights for 2 degradations; give one weight each"),
+        ({"of": ["jpeg"], "weights": [0.0]}, "all weights are 0; set at least one of them above 0"),
         ({"of": []}, "at least 1 item"),
     ],
 )

@@ -151,9 +151,11 @@ def test_what_is_not_there_or_another_models_is_an_error(build, stored, tmp_path
         build(model=CONV, weights="nowhere.safetensors")
     with pytest.raises(ConfigError, match=r"encoder\.timm\.model: timm cannot make 'resnet17x'"):
         build(model="resnet17x", weights=path)
-    with pytest.raises(ConfigError, match=r"is not of 'resnet18': \d+ tensors are missing and \d+ are not the model's"):
+    with pytest.raises(
+        ConfigError, match=r"does not fit 'resnet18': \d+ tensors are missing and \d+ do not belong to the model"
+    ):
         build(model="resnet18", weights=path)
-    with pytest.raises(ConfigError, match=r"0 tensors are missing and \d+ are not the model's, such as "):
+    with pytest.raises(ConfigError, match=r"0 tensors are missing and \d+ do not belong to the model, such as "):
         build(model="mobilenetv3_small_075", weights=path)
 
 

@@ -67,5 +67,5 @@ def test_what_it_does_not_have_and_what_scores_no_picture_are_sentences(installe
         build("pyiqa", name="fid")
     with pytest.raises(ImageError, match="picture and reference differ in shape"):
         build("pyiqa", name="psnr")(photographs, photographs[..., :-1])
-    with pytest.raises(ConfigError, match="pyiqa_psnr compares with a reference"):
+    with pytest.raises(ConfigError, match="pyiqa_psnr needs a reference"):
         build("pyiqa", name="psnr")(photographs, None)

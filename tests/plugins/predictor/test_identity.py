@@ -46,7 +46,7 @@ def test_it_is_the_picture_itself_and_its_loss_the_error():
 def test_its_training_is_left_out_and_said_so(session):
     s, said = session
     folder = train_predictor(s).folder
-    assert said[-1] == "predictor: 'identity' has nothing to train; it is taken as it is"
+    assert said[-1] == "predictor: 'identity' has nothing to train; it is used as it is"
     tensors, about = load_tensors(folder / PREDICTOR)
     assert (tensors, about["images_seen"]) == ({}, 0)
     before = (folder / PREDICTOR).read_bytes()
@@ -57,7 +57,7 @@ def test_a_model_with_it_is_trained_stored_loaded_and_restores(session):
     s, _ = session
     prior, predictor = train_prior(s).folder, train_predictor(s).folder
     folder = train_adapter(s, prior, predictor).folder
-    model = load_model(folder, s.registry)
+    model = load_model(folder, s.builder)
     degraded = torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0))
     result = pipeline.restore(model, degraded, "key")
     assert torch.equal(result.estimate, degraded)

@@ -111,13 +111,15 @@ def test_what_is_no_restorer_of_colour_pictures_is_an_error(build, stored, tmp_p
     with pytest.raises(ConfigError, match=r"there is no file nowhere\.pth; looked for "):
         build(weights="nowhere.pth")
     save_file({"w": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(ConfigError, match="is of no architecture that spandrel knows"):
+    with pytest.raises(ConfigError, match="spandrel does not recognise the architecture of "):
         build(weights=str(tmp_path / "other.safetensors"))
     from spandrel.architectures.Compact.__arch.SRVGG import SRVGGNetCompact
 
     upscaler = SRVGGNetCompact(num_in_ch=3, num_out_ch=3, num_feat=8, num_conv=2, upscale=2, act_type="prelu")
     torch.save(upscaler.state_dict(), tmp_path / "upscaler.pth")
-    with pytest.raises(ConfigError, match=r"from 3 to 3 channels at scale 2; a predictor goes from 3 to 3 at scale 1"):
+    with pytest.raises(
+        ConfigError, match=r"maps 3 to 3 channels at scale 2; a predictor maps 3 to 3 channels at scale 1"
+    ):
         build(weights=str(tmp_path / "upscaler.pth"))
 
 

@@ -1,8 +1,8 @@
-"""Every rule of texprior's conformance kit that applies to a component of this package, a test each."""
+"""Runs one test for each rule of texprior's conformance kit and each component of this package."""
 
 from texprior.testing import conformance
 
 
 @conformance(distribution="texprior-example")
 def test_conformance():
-    """None is expected to fail."""
+    """All rules must hold: no failure is expected."""

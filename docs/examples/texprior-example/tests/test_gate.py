@@ -1,4 +1,4 @@
-"""The range of the gate, and its size."""
+"""Tests the range of the gate and its size."""
 
 import torch
 from texprior.flow.prior import Block, DenoiserNet
@@ -10,13 +10,13 @@ BLOCKS = {"down.0": Block(8, 2, "encoder"), "middle": Block(16, 4, "middle")}
 
 
 class TwoBlocks(DenoiserNet):
-    """What an adapter sees of a denoiser when it is built."""
+    """A denoiser with only what an adapter needs for its construction."""
 
     def blocks(self):
         return BLOCKS
 
     def forward(self, *inputs):
-        raise AssertionError("it is not run here")
+        raise AssertionError("this denoiser is never run")
 
 
 def test_it_starts_at_one_and_stays_between_zero_and_two():

@@ -1,4 +1,7 @@
-"""Crops of an ablation's pictures, where its arms differ most: pictures by their scores, places by their pixels."""
+"""Crops pictures at the places in which an ablation's arms differ most.
+
+Pictures are chosen by their scores, places by their pixels.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ from PIL import Image, ImageDraw, ImageFont
 from texprior.ablations.cells import Cell, outcome_of, picture_of
 from texprior.ablations.comparison import Results
 from texprior.ablations.plan import Plan, is_finished
+from texprior.evaluation.contact_sheet import largest_square
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.image import load_image, to_uint8
+from texprior.flow.kinds import DEGRADATION
 
 Picture = npt.NDArray[np.uint8]
 COUNT, SIDE, ZOOM = 4, 88, 2
@@ -34,7 +39,7 @@ class Crop:
 
 
 def crops_of(plan: Plan, results: Results, count: int = COUNT) -> list[Crop]:
-    """The pictures whose scores differ most between the arms, cropped where their pixels differ most.
+    """Crops the pictures whose scores differ most between the arms, at the places in which the pixels differ most.
 
     The pictures of an arm are those of its first training that finished.
     """
@@ -48,7 +53,7 @@ def crops_of(plan: Plan, results: Results, count: int = COUNT) -> list[Crop]:
 
 
 def draw_grid(crops: Sequence[Crop], path: Path) -> Path:
-    """A PNG with a row for each picture and a column for each version."""
+    """Writes a PNG with a row for each picture and a column for each version."""
     names, cell = list(crops[0].versions), SIDE * ZOOM
     labels = [[_label(crop, name, cell) for name in names] for crop in crops]
     head = _LABEL * max(label.count("\n") + 1 for row in labels for label in row)
@@ -83,8 +88,8 @@ def _crop(plan: Plan, results: Results, cells: Mapping[str, Cell], key: str) -> 
     baseline = cells.get(results.baseline) or next(iter(cells.values()))
     session = plan.session.with_(experiment=baseline.experiment)
     choice = baseline.experiment.evaluation
-    sample = session.build(f"data.{choice.split}").load(key)
-    degradation = session.build("degradation") if baseline.experiment.degradation else None
+    sample = session.pictures(choice.split).dataset.load(key)
+    degradation = session.build(DEGRADATION) if baseline.experiment.degradation else None
     degraded = to_uint8(degraded_sample(sample, degradation, choice.seed))
     reference = to_uint8(sample.clean)
     top, left = most_varied_square(list(restored.values()), SIDE)
@@ -94,14 +99,9 @@ def _crop(plan: Plan, results: Results, cells: Mapping[str, Cell], key: str) -> 
 
 
 def most_varied_square(pictures: Sequence[Picture], side: int) -> tuple[int, int]:
-    """Top left corner of the square in which the pictures vary most among each other, all (H, W, 3)."""
+    """Returns the top left corner of the square in which pictures, all (H, W, 3), vary most among each other."""
     variance = np.stack(pictures).astype(np.float64).var(0).sum(2)
-    height, width = variance.shape
-    h, w = min(side, height), min(side, width)
-    total = np.pad(variance.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    sums = total[h:, w:] - total[:-h, w:] - total[h:, :-w] + total[:-h, :-w]
-    top, left = np.unravel_index(sums.argmax(), sums.shape)
-    return int(top), int(left)
+    return largest_square(variance, side)
 
 
 def _marked(picture: Picture, top: int, left: int, longest: int = 240) -> Picture:

@@ -1,9 +1,8 @@
-"""The report of an ablation: one HTML file that needs nothing else, figures as PNG, every score as CSV."""
+"""Writes an ablation's report: one HTML file that needs nothing else, figures as PNG, every score as CSV."""
 
 from __future__ import annotations
 
 import base64
-import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from texprior.ablations.report import figures, text
 from texprior.ablations.report.crops import ZOOM, Crop, crops_of, draw_grid
 from texprior.evaluation.tables import ARROWS
 from texprior.runtime.run_record import current_commit
+from texprior.runtime.text_tables import csv_text
 from texprior.store import write_atomically
 
 REPORT, TABLES = "report.html", ("scores.csv", "summary.csv")
@@ -34,7 +34,7 @@ Outcomes = Sequence[tuple[Cell, Outcome]]
 
 @dataclass(frozen=True)
 class Report:
-    """The files of a report, and the crops that it shows."""
+    """The files of a report, and the crops in it."""
 
     page: Path
     figures: list[Path]
@@ -55,15 +55,15 @@ def write_report(plan: Plan, results: Results, command: str) -> Report:
         pictures.append(draw_grid(crops, folder / "grid.png"))
     outcomes = [(cell, outcome) for cell in plan.cells if (outcome := outcome_of(cell)) is not None]
     tables = [folder / name for name in TABLES]
-    write_atomically(tables[0], _csv(_score_rows(outcomes)))
-    write_atomically(tables[1], _csv(_summary_rows(results)))
+    write_atomically(tables[0], csv_text(_score_rows(outcomes)))
+    write_atomically(tables[1], csv_text(_summary_rows(results)))
     page = _page(plan, results, outcomes, crops, drawn, command)
     write_atomically(folder / REPORT, page.encode())
     return Report(folder / REPORT, pictures, tables, crops)
 
 
 def _figures(plan: Plan, results: Results) -> dict[str, Figure]:
-    """What is drawn of a comparison, by name."""
+    """The figures of a comparison, by name."""
     ablation = plan.session.experiment.ablation
     drawn = {"forest": figures.draw_forest(results), "strips": figures.draw_strips(results)}
     if ablation.against is not None and results.of(results.baseline, ablation.against) is not None:
@@ -145,7 +145,7 @@ def _textures(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
 
 
 def _filters(done: Sequence[Outcome]) -> str:
-    """The decomposition of an arm's trainings; where options differ between them, all values."""
+    """The decomposition of an arm's trainings; if an option differs between them, all its values."""
     options: dict[str, dict[str, None]] = {}
     for outcome in done:
         for name, given in outcome.decomposition.items():
@@ -158,7 +158,7 @@ def _filters(done: Sequence[Outcome]) -> str:
 
 
 def _spread(values: Sequence[float]) -> str:
-    """Mean over trainings, and how far they lie from each other where that shows."""
+    """Mean over trainings, and their standard deviation if it shows in four decimals."""
     if not values:
         return "-"
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
@@ -166,11 +166,11 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _costs(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
-    """Training, how many there were, images each: what does not depend on the machine."""
+    """Training, how many there were, images each: costs that do not depend on the machine."""
     done = [(cell, o) for cell, o in outcomes if o.status == "finished"]
     folders = {
-        "prior": {cell.prior: o.images["prior"] for cell, o in done},
-        "predictor": {cell.predictor: o.images["predictor"] for cell, o in done},
+        "prior": {cell.prior.folder: o.images["prior"] for cell, o in done},
+        "predictor": {cell.predictor.folder: o.images["predictor"] for cell, o in done},
         "adapter": {cell.folder.parent / o.model: o.images["adapter"] for cell, o in done},
     }
     rows = []
@@ -206,12 +206,6 @@ def _uri(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _csv(rows: Iterator[list[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
-
-
 def _score_rows(outcomes: Outcomes) -> Iterator[list[Any]]:
     """Every score of every finished cell."""
     yield ["arm", "seed", "method", "calls", "texture_strength", "picture", "metric", "better", "value"]
@@ -224,7 +218,7 @@ def _score_rows(outcomes: Outcomes) -> Iterator[list[Any]]:
 
 
 def _summary_rows(results: Results) -> Iterator[list[Any]]:
-    """Arm by metric; differences in the metric's own direction, where 1 is best of the distance from 1."""
+    """Arm by metric; differences in the metric's own direction or, if 1 is best, of the distance from 1."""
     yield [
         *("arm", "baseline", "metric", "better", "pictures", "trainings", "mean", "standard_error", "seed_sd"),
         *("difference", "low", "high", "p", "p_holm", "wins", "ties", "separated"),

@@ -1,5 +1,5 @@
-"""One file for each command.
+"""Defines the commands, one file for each.
 
-``train`` holds ``prior`` and ``adapt``; ``plugins_check`` holds ``plugins check``; every other file is named for its
+``train`` holds ``prior`` and ``adapt``; ``plugins_check`` holds ``plugins check``; every other file has the name of its
 command.
 """

@@ -1,4 +1,4 @@
-"""``texprior ablate``: arms against a baseline, several trainings each."""
+"""Implements ``texprior ablate``, which compares arms with a baseline over several trainings each."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @takes_experiment
-@click.option("--split", type=click.Choice(["val", "test"]), help="What the arms are judged on, if not ablation.split.")
+@click.option(
+    "--split", type=click.Choice(["val", "test"]), help="The split to judge the arms on; ablation.split if not given."
+)
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
     show_default=True,
-    help="Processes on this machine.",
+    help="Number of processes on this machine.",
 )
-@click.option("--retry-failed", is_flag=True, help="Try cells again that have failed; else their failure stands.")
+@click.option("--retry-failed", is_flag=True, help="Run failed cells again; without it they stay failed.")
 @click.option(
-    "--report", "report_only", is_flag=True, help="Train nothing: report on the cells that have ended so far."
+    "--report", "report_only", is_flag=True, help="Train nothing; report on the cells that have ended so far."
 )
 @dry_run_option
 def ablate(
@@ -39,41 +41,47 @@ def ablate(
 ) -> None:
     """Compare the arms of EXPERIMENT's ablation.
 
-    Each arm is trained once per seed, from the prior to its scores; trainings that arms have in common are done once.
-    Where ablation.model names a trained model, nothing is trained: the arms sample it in different ways.
-    The same command goes on with what was interrupted; started several times, on one machine or on many that share the
-    folder of the runs, it shares the cells. The report says which arms are separated from the baseline.
+    Each arm is trained once per seed, from the prior to its scores. Trainings that arms have in common run once.
+    If ablation.model names a trained model, nothing is trained: the arms sample that model in different ways.
+    Run the same command again to continue after an interruption. To share the cells among several processes, run it
+    several times, on one machine or on several that share the folder of the runs. The report says which arms are
+    separated from the baseline.
     """
     session = request.session(*([f"ablation.split={split}"] if split else []))
     from texprior.ablations.finish import finish_ablation
     from texprior.ablations.plan import check_arms, plan_of
     from texprior.ablations.run import run_ablation
 
+    # The report shows the command that made it.
     command = shlex.join(["texprior", *sys.argv[1:]])
     if dry_run:
         plan = plan_of(session)
         check_arms(plan, match=False)
         _show_plan(plan, request.as_json)
         return
+
+    # Checked before the work: after hours of training it would be too late to find that nothing can be written.
     require_runs()
     if report_only:
         done = finish_ablation(plan_of(session), command, interim=True)
     else:
         done = run_ablation(session, workers, retry_failed, command)
+
     if request.as_json:
         emit(_document(done))
     else:
         _show(done)
+    # ``name_broken`` ends the command, so it is safe only after all output on stdout.
     name_broken(done.broken, "read")
     if done.failed:
         for outcome in done.failed:
             say(f"{outcome.arm}, seed {outcome.seed} failed: {outcome.reason}")
-        say("the others are done; --retry-failed tries these again")
+        say("the other cells are done; --retry-failed runs these again")
         click.get_current_context().exit(1)
 
 
 def _show_plan(plan: Plan, as_json: bool) -> None:
-    """The arms, their cells, and what the work would take."""
+    """Prints the arms, their cells, and the memory and time that the work would need."""
     from texprior.ablations.cells import outcome_of
     from texprior.ablations.dry_run import measure_ablation
     from texprior.runtime.progress import clock_time
@@ -84,6 +92,7 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
         for cell in plan.cells
         for outcome in [outcome_of(cell)]
     ]
+
     if as_json:
         document = {
             "ablation": plan.digest,
@@ -96,6 +105,7 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
         }
         emit(document)
         return
+
     show_dry_run(plan.session.experiment, plan.session.device, measured, False)
     seeds = plan.session.experiment.ablation.seeds
     rows = [
@@ -108,7 +118,7 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
     ]
     table(["arm", "sets", *(f"seed {seed}" for seed in seeds)], rows)
     total = clock_time(sum(row.expected_s for row in measured))
-    click.echo(f"{len(plan.cells)} cells; about {total} for what is pending, in one process")
+    click.echo(f"{len(plan.cells)} cells; about {total} for the pending ones, in one process")
 
 
 def _state(cells: list[dict[str, Any]], arm: str, seed: int) -> str:
@@ -162,14 +172,16 @@ def _document(done: AblationDone) -> dict[str, Any]:
 
 
 def comparison(done: AblationDone) -> str:
-    """The page of MLflow's UI that shows the arms beside each other, best first; empty where MLflow does not know them.
+    """Returns the address of the page in MLflow's UI that compares the arms, best first; empty if MLflow has no record.
 
-    Ordering by a metric shows runs flat; its address is that of the server in use, or of 'texprior ui'.
+    The server is the one in use, else the one that 'texprior ui' starts.
     """
     if "experiment_id" not in done.run:
         return ""
     uri, results = done.run["tracking_uri"], done.results
-    ranks = "distance" if results.better[results.metric] == "one" else "mean"  # from 1
+    # A metric that is best at 1 ranks by its distance from 1. Ordering by a metric also makes MLflow list runs flat,
+    # without which its chart page is empty until the parents are unfolded (docs/adr/0010-an-arm-is-a-flat-run.md).
+    ranks = "distance" if results.better[results.metric] == "one" else "mean"
     server = uri if uri.startswith("http") else "http://127.0.0.1:5000"
     page = {
         "workflowType": "machine_learning",

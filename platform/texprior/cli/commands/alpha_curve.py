@@ -1,4 +1,4 @@
-"""``texprior alpha-curve``: the poster's figure on any photographs."""
+"""Implements ``texprior alpha-curve``, which draws the poster's figure for any photographs."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from texprior.runtime.session import Session
 
 ALPHAS = "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"
+"""The shares of texture by default: ten even steps up to the whole picture."""
 SETTABLE = ("threads", "events")
+"""The parts of an experiment that --set may change: the others have no effect here, or an option of their own."""
 
 
 @click.command("alpha-curve")
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="DIR", required=True, help="Where alpha-curve.png and alpha-curve.csv go.")
+@click.option("-o", "--output", metavar="DIR", required=True, help="Folder for alpha-curve.png and alpha-curve.csv.")
 @click.option(
     "--with",
     "named",
@@ -44,13 +46,13 @@ SETTABLE = ("threads", "events")
     show_default=True,
     help="A decomposition: its name, or YAML with its options; repeatable.",
 )
-@click.option("--alphas", metavar="A,A,...", default=ALPHAS, show_default=True, help="Shares of the texture.")
+@click.option("--alphas", metavar="A,A,...", default=ALPHAS, show_default=True, help="Shares of the texture, 0 to 2.")
 @click.option(
     "--metrics",
     metavar="NAME,NAME,...",
     default="niqe,brisque",
     show_default=True,
-    help="Metrics without reference: names, or YAML with options, such as '{pyiqa: {name: musiq}}'.",
+    help="Metrics that need no reference: names, or YAML with options, such as '{pyiqa: {name: musiq}}'.",
 )
 @set_option
 @plugin_option
@@ -67,17 +69,18 @@ def alpha_curve(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Show no-reference quality over the share of texture that is left in photographs.
+    """Plot no-reference quality against the share of texture that is left in photographs.
 
-    A picture is its structure plus alpha times its texture, rounded to 8 bits. Means over the pictures come with
-    bootstrap intervals; a run for each decomposition goes to the experiment alpha-curve.
+    A picture is its structure plus alpha times its texture, rounded to 8 bits. Means over the pictures have bootstrap
+    intervals. Each decomposition is tracked as a run of the experiment alpha-curve.
 
-    --set takes threads and events, such as events=[].
+    --set accepts threads and events, such as events=[].
     """
     registry = discover_plugins(plugins)
     found, shares = find_sources(images), _shares(alphas)
     from texprior.evaluation.alpha_curve.run import NAME, alpha_curves, label_decompositions, metrics_without_reference
 
+    # Everything that can be wrong on the command line is checked before the first picture is processed.
     decompositions = label_decompositions(
         [parse_component(registry, "decomposition", name, "--with") for name in named]
     )
@@ -85,6 +88,7 @@ def alpha_curve(
     metrics_without_reference(session)
     folder = output_folder(output)
     target_path(folder, NAME, found)
+
     kept = alpha_curves(session, {source.name: source.path for source in found}, decompositions, shares, folder)
     if as_json:
         emit(_document(kept))
@@ -95,7 +99,10 @@ def alpha_curve(
 
 
 def _shares(text: str) -> list[float]:
-    """The alphas in order. Raises ConfigError for what are no two different numbers from 0 to 2."""
+    """Parses the alphas and returns them in increasing order.
+
+    Raises ConfigError unless they are two or more different numbers from 0 to 2.
+    """
     try:
         shares = sorted(float(part) for part in text.split(","))
     except ValueError:
@@ -114,6 +121,7 @@ def _metrics(registry: Registry, text: str) -> list[Ref]:
         items = yaml.safe_load(f"[{text}]")
     except yaml.YAMLError:
         items = None
+    # A name is a text and a component with options is a mapping: anything else cannot be a metric.
     if not items or not all(isinstance(item, str | dict) for item in items):
         raise ConfigError(f"--metrics {text}: expected metrics with commas between them, such as niqe,brisque")
     texts = [item if isinstance(item, str) else json.dumps(item) for item in items]
@@ -149,7 +157,7 @@ def _document(kept: CurveFiles) -> dict[str, Any]:
 
 
 def _show(kept: CurveFiles) -> None:
-    """For each decomposition and metric the ends of the curve, and on how many pictures it improves."""
+    """Prints both ends of the curve, and how many pictures improve, for each decomposition and metric."""
     from texprior.evaluation.tables import ARROWS, mean_cell, paired_cell
 
     curves = kept.curves

@@ -1,4 +1,7 @@
-"""``texprior decompose``: layers of pictures, the strength that a texture needs, and decompositions side by side."""
+"""Implements ``texprior decompose``.
+
+It splits pictures into layers, finds the strength for a given texture, and compares decompositions.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
     from texprior.registry import Registry
 
 AMPLIFIED = 4.0
+"""The factor of a texture layer in its picture by default: textures of photographs are too faint to see without it."""
 REFERENCE = "gaussian"
-"""The decomposition whose time the others' are given in."""
+"""The decomposition whose time is the unit of the others' times."""
 REPORT = "decompositions.csv"
 
 
@@ -37,11 +41,22 @@ REPORT = "decompositions.csv"
 @with_option(
     "decomposition",
     multiple=True,
-    help="A decomposition: its name, or YAML with its options, such as '{guided: {eps: 0.02}}'. With --report several.",
+    help="A decomposition: its name, or YAML with its options, such as '{guided: {eps: 0.02}}'. Repeatable with "
+    "--report.",
 )
-@click.option("-o", "--output", metavar="DIR", help="Where the layers go, as PNG, or the report, as CSV.")
-@click.option("--alpha", "alphas", multiple=True, type=Number(0, 2), help="Recompose with so much of the texture.")
-@click.option("--amplify", type=Number(min=0, min_open=True), help=f"Of the texture; {AMPLIFIED:g} if not given.")
+@click.option("-o", "--output", metavar="DIR", help="Folder for the layers, as PNG, or for the report, as CSV.")
+@click.option(
+    "--alpha",
+    "alphas",
+    multiple=True,
+    type=Number(0, 2),
+    help="Also write structure plus this share of the texture, 0 to 2; repeatable.",
+)
+@click.option(
+    "--amplify",
+    type=Number(min=0, min_open=True),
+    help=f"Factor of the texture in NAME-texture.png; {AMPLIFIED:g} if not given.",
+)
 @click.option(
     "--match-std",
     "target_std",
@@ -50,7 +65,7 @@ REPORT = "decompositions.csv"
     help="Find the strength at which the texture of all the pictures together has this standard deviation.",
 )
 @click.option(
-    "--report", is_flag=True, help="Compare every decomposition, or each --with, on at least two pictures instead."
+    "--report", is_flag=True, help="Compare all decompositions, or each --with, on at least two pictures instead."
 )
 @plugin_option
 @json_option
@@ -67,25 +82,28 @@ def decompose(
 ) -> None:
     """Split pictures into structure and texture.
 
-    Writes NAME-structure.png and NAME-texture.png, the latter amplified around middle grey.
+    Writes NAME-structure.png and NAME-texture.png. The texture is amplified around middle grey.
 
-    With --match-std the strength that was found is printed, and layers are written where -o says. With --report
-    there are no layers but a table, and a CSV file where -o says: for each decomposition the texture's standard
-    deviation, the share R² of it that a linear filter of the structure foretells on pictures that it was not fitted
-    on, and its time per megapixel, also as a multiple of the Gaussian's.
+    With --match-std, the strength that was found is printed, and layers are written only if -o is given. With
+    --report, a table is printed instead of layers, and written as a CSV file if -o is given. For each decomposition
+    it shows the texture's standard deviation; R², the share of the texture that a linear filter predicts from the
+    structure, on pictures that it was not fitted on; and the time per megapixel, also as a multiple of the Gaussian's.
     """
     registry = discover_plugins(plugins)
     refs = [parse_component(registry, "decomposition", text, "--with") for text in named]
     found = find_sources(images)
     if (report or output is None) and (alphas or amplify):
-        raise ConfigError("--alpha and --amplify are for layers, which are written with -o and without --report")
+        raise ConfigError("--alpha and --amplify are for layers, which are only written with -o and without --report")
+
     if report:
         _report(registry, refs, found, target_std, output, as_json)
         return
+
     if len(refs) != 1:
-        raise ConfigError("--with: name one decomposition (only a --report takes several, or all there are)")
+        raise ConfigError("--with: name exactly one decomposition (only --report accepts several, or none for all)")
     if output is None and target_std is None:
         raise click.UsageError("Missing option '-o' / '--output'.")
+
     ref, about = refs[0], {}
     if target_std is not None:
         matched, broken = _match(registry, ref, target_std, found)
@@ -111,6 +129,7 @@ def _write_layers(
     as_json: bool,
     about: dict[str, Any],
 ) -> None:
+    """Writes structure, texture and recomposed pictures of every source, with ``how`` = (alphas, amplification)."""
     alphas, amplify = how
     decomposition = registry.build("decomposition", ref)
 
@@ -122,12 +141,14 @@ def _write_layers(
         image = load_image(source.path)[None]
         with blaming("decomposition", ref.name, source.path):
             layers = split(image, decomposition)
+        # A texture has mean 0 and both signs: middle grey, 0.5, is its zero in a picture.
         made = {
             "structure": layers.structure[0],
             "texture": 0.5 + amplify * layers.texture[0],
             **{f"alpha-{alpha:g}": with_texture(layers, alpha)[0] for alpha in alphas},
         }
         paths = {part: target_path(folder, f"{source.name}-{part}", found) for part in made}
+        # All targets are checked before the first is written, so that no picture is left with half of its results.
         for part, picture in made.items():
             save_image(picture, paths[part])
         return {
@@ -142,7 +163,7 @@ def _write_layers(
 
 
 def _match(registry: Registry, ref: Ref, target_std: float, found: Sequence[Source]) -> tuple[Matched, dict[str, str]]:
-    """The matched decomposition, and the pictures that could not be read."""
+    """Returns (the decomposition at the strength that was found, the pictures that could not be read)."""
     from texprior.decompositions.strength_search import match_strength
     from texprior.flow.image import load_image
     from texprior.runtime.progress import Reporter
@@ -154,6 +175,7 @@ def _match(registry: Registry, ref: Ref, target_std: float, found: Sequence[Sour
             pictures.append(load_image(source.path))
         except ImageError as error:
             broken[str(source.path)] = str(error)
+
     if not pictures:
         raise ImageError("; ".join(broken.values()))
     tell = click.get_current_context().with_resource(Reporter()).say
@@ -176,6 +198,7 @@ def _report(
     from texprior.runtime.progress import Reporter
     from texprior.store import write_atomically
 
+    """Compares decompositions, and prints and writes the table."""
     chosen = list(refs) or _all(registry, matchable=target_std is not None)
     folder = output_folder(output) if output else None
     if target_std is not None:
@@ -185,6 +208,7 @@ def _report(
     rows, broken = compare_decompositions(
         registry, chosen, [s.path for s in found], reference, lambda done, total: reporter("report", done, total, {})
     )
+
     if folder:
         write_atomically(folder / REPORT, _csv(rows).encode())
     if as_json:
@@ -195,7 +219,8 @@ def _report(
 
 
 def _all(registry: Registry, matchable: bool) -> list[Ref]:
-    """Every decomposition there is, or every one that has a strength."""
+    """Returns every installed decomposition, or every one that has a strength."""
+    # A name that two plugins share is ambiguous, so it is qualified by its distribution.
     entries = registry.entries("decomposition")
     names = [e.qualified if _twice(e.component.name, registry) else e.component.name for e in entries]
     return [

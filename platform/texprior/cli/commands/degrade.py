@@ -1,4 +1,4 @@
-"""``texprior degrade``, and what it shares with ``texprior decompose``: what a component does to a picture."""
+"""Implements ``texprior degrade``, and the options that it shares with ``texprior decompose``."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from texprior.registry import Registry
 
 images_argument = click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-output_option = click.option("-o", "--output", metavar="DIR", required=True, help="Where the results go, as PNG.")
+output_option = click.option("-o", "--output", metavar="DIR", required=True, help="Folder for the results, as PNG.")
 
 
 class Number(click.FloatRange):
-    """A range that 'nan' and 'inf' are outside of."""
+    """A number range that excludes 'nan' and 'inf', which click accepts."""
 
     def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is no finite number.", param, ctx)
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
 
 def with_option(kind: str, **how: Any) -> Command:
-    """The option --with, which names a component of a kind."""
+    """Returns the option --with, which names a component of a kind."""
     text = f"A {kind}: its name, or YAML with its options, such as '{{name: {{option: value}}}}'."
     return click.option("--with", "named", metavar="NAME", help=how.pop("help", text), **how)
 
@@ -41,9 +41,15 @@ def with_option(kind: str, **how: Any) -> Command:
 @images_argument
 @with_option("degradation")
 @output_option
-@click.option("--seed", type=int, help="Of what is random, with each picture's file name; 0 if not given.")
-@click.option("--recipe", metavar="FILE", help="Write what was drawn for each picture, as JSON.")
-@click.option("--replay", metavar="FILE", help="Degrade as a recipe says, instead of --with.")
+@click.option(
+    "--seed", type=int, help="Seed of the random values, which also depend on the file names; 0 if not given."
+)
+@click.option("--recipe", metavar="FILE", help="Write the random values of each picture to this file, as JSON.")
+@click.option(
+    "--replay",
+    metavar="FILE",
+    help="Repeat the degradation and random values in a file of --recipe, instead of --with.",
+)
 @plugin_option
 @json_option
 def degrade(
@@ -56,9 +62,9 @@ def degrade(
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Write degraded pictures, NAME.png.
+    """Degrade pictures and write each as NAME.png.
 
-    With --recipe also the random values that made them, with which --replay makes the same pictures again.
+    With --recipe, the random values are written too. --replay uses them to make the same pictures again.
     """
     registry = discover_plugins(plugins)
     recipes = _recipes(registry, named, seed, replay)
@@ -66,6 +72,7 @@ def degrade(
     folder = output_folder(output)
     targets = {source: target_path(folder, source.name, found) for source in found}
     degradation = registry.build("degradation", recipes.degradation)
+    # A replayed file may cover other pictures too: the new file holds only those of this command.
     used = replace(recipes, drawn={})
 
     def work(source: Source) -> dict[str, object]:
@@ -86,6 +93,7 @@ def degrade(
         used.drawn[source.path.name, width, height] = drawn
         return {"degraded": str(targets[source]), "rmse": rmse}
 
+    # Written also after an error or Ctrl-C, because the pictures so far exist and need their recipes.
     try:
         process_each(found, work, as_json, degradation=recipes.degradation.model_dump(), seed=seed or 0, recipe=recipe)
     finally:
@@ -94,7 +102,10 @@ def degrade(
 
 
 def _recipes(registry: Registry, named: str | None, seed: int | None, replay: str | None) -> Recipes:
-    """What the command line asks for. Raises ConfigError where it asks for two things, or for none."""
+    """Returns the degradation of --with, or the recipes of --replay.
+
+    Raises ConfigError if both or neither are given, or if --seed is given together with --replay.
+    """
     from texprior.cli.recipes import Recipes, read_recipes
 
     if (named is None) == (replay is None):
@@ -102,5 +113,5 @@ def _recipes(registry: Registry, named: str | None, seed: int | None, replay: st
     if named is not None:
         return Recipes(parse_component(registry, "degradation", named, "--with"))
     if seed is not None:
-        raise ConfigError("--seed: a replay draws nothing; leave it out")
+        raise ConfigError("--seed: a replay draws no random values; leave out --seed")
     return read_recipes(Path(str(replay)), registry)

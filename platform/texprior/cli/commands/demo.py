@@ -1,4 +1,4 @@
-"""``texprior demo``: the whole line on bundled photographs."""
+"""Implements ``texprior demo``, which runs the whole pipeline on bundled photographs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from texprior.cli.request import discover_plugins, json_option, plugin_option, s
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="At most 90 s: shows that everything works, not how well.")
-@click.option("--runs", metavar="DIR", help="Where everything is written; TEXPRIOR_RUNS or texprior-runs if not given.")
+@click.option("--quick", is_flag=True, help="Take at most 90 s: shows that everything works, not how well.")
+@click.option("--runs", metavar="DIR", help="Folder for all results; TEXPRIOR_RUNS or texprior-runs if not given.")
 @set_option
 @plugin_option
 @json_option
@@ -23,26 +23,29 @@ from texprior.cli.request import discover_plugins, json_option, plugin_option, s
 def demo(
     quick: bool, runs: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...], as_json: bool, dry_run: bool
 ) -> None:
-    """Run the whole line on bundled photographs.
+    """Run the whole pipeline on bundled photographs.
 
-    Two stages, a sweep, restoration and scores; minutes on two cores.
+    It trains two stages, runs a sweep, restores pictures and scores them. It takes minutes on two cores.
     """
     import os
 
     from texprior.cli.request import output_folder, require_runs
     from texprior.runtime.progress import Reporter
 
+    # ``runs_root`` reads the folder from the environment.
     if runs:
         os.environ["TEXPRIOR_RUNS"] = str(output_folder(runs, "--runs").resolve())
     if dry_run:
         _measure(quick, overrides, plugins, as_json)
         return
+
     require_runs()
     reporter = click.get_current_context().with_resource(Reporter())
     registry = discover_plugins(plugins)
     from texprior.demo import run_demo
 
     done = run_demo(registry, quick, overrides, reporter.say, reporter)
+
     if as_json:
         emit(done.as_json())
         return
@@ -52,6 +55,7 @@ def demo(
     for path in done.pictures:
         click.echo(f"contact sheet: {path}")
     click.echo(f"model: {done.model}\nprior: {done.prior}")
+    # The command to paste: the path that was typed, unless this was started as ``python -m texprior``.
     command = sys.argv[0] if Path(sys.argv[0]).name == "texprior" else "texprior"
     say(f"see the runs with: {f'TEXPRIOR_RUNS={shlex.quote(runs)} ' if runs else ''}{shlex.quote(command)} ui")
 

@@ -1,4 +1,4 @@
-"""``texprior doctor``: what is installed, what each plugin says, and what will be used."""
+"""Implements ``texprior doctor``, which reports what is installed, what works and what will be used."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @plugin_option
 @json_option
 def doctor(plugins: tuple[str, ...], as_json: bool) -> None:
-    """Say what is installed and what will be used.
+    """Report what is installed and what will be used.
 
-    Exit code 1 if something is wrong.
+    The exit code is 1 if something is wrong.
     """
     registry = discover_plugins(plugins)
     found = {
@@ -59,7 +59,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _attention(registry: Registry) -> list[dict[str, str]]:
-    """Every backend on every type of device: empty reason where it works."""
+    """Tries every attention backend on every type of device. ``reason`` is empty if it works."""
     import torch
 
     from texprior.plugin import Ref
@@ -68,10 +68,12 @@ def _attention(registry: Registry) -> list[dict[str, str]]:
     rows = []
     for entry in registry.entries("attention"):
         for device in devices:
+            # A backend may be installed and still not work here, and only a try on the device shows that. A plugin may
+            # raise anything, which is what the user wants to see.
             try:
                 backend = registry.build("attention", Ref(name=entry.qualified))
                 reason = str(backend.available(torch.device(device), torch.float32))
-            except Exception as error:  # what a plugin raises is what the doctor is asked for
+            except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
             rows.append({"name": entry.qualified, "device": device, "reason": reason})
     return rows
@@ -99,13 +101,17 @@ def _weights(registry: Registry) -> list[dict[str, Any]]:
 
 
 def _store() -> dict[str, Any]:
-    """Where runs go, whether one can write there (a server is not asked), and what a tracker could not record."""
+    """Returns where runs go, whether that can be written, and the folders of events that a tracker could not record.
+
+    A tracking server is not asked.
+    """
     from texprior.cli.commands.ui import store_in_use
     from texprior.store import runs_root
     from texprior.track.resend import unsent_folders
 
     root = runs_root()
     writable = can_be_written(root)
+    # The folder may be writable while the database in it is not.
     database = root / "mlflow.db"
     if database.exists() and Path(store_in_use().removeprefix("sqlite:///")) == database:
         writable = writable and os.access(database, os.W_OK)
@@ -114,7 +120,7 @@ def _store() -> dict[str, Any]:
 
 
 def _wrong(found: dict[str, Any]) -> list[str]:
-    """What a person should mend; missing parameters and disabled plugins are no faults."""
+    """Returns what the user should repair. Missing parameters and disabled plugins are not faults."""
     bad = [p for p in found["plugins"] if p["status"] in ("failed", "incompatible")]
     wrong = [f"plugin {p['distribution']} is {p['status']}: {p['reason']}" for p in bad]
     if not any(p["components"] for p in found["plugins"]):

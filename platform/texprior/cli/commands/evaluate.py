@@ -1,4 +1,4 @@
-"""``texprior evaluate``: scores of a model on a split."""
+"""Implements ``texprior evaluate``, which scores a model on a split."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from texprior.cli.request import Request, output_folder, takes_experiment
 @takes_experiment
 @click.option("--model", "model_path", metavar="MODEL", required=True, help="The folder of a trained model.")
 @click.option("--prior", metavar="PRIOR", help="The folder of the model's prior, if it was moved.")
-@click.option("--split", type=click.Choice(["val", "test"]), help="The experiment's evaluation.split if not given.")
+@click.option("--split", type=click.Choice(["val", "test"]), help="The split to score; evaluation.split if not given.")
 @click.option("--steps", metavar="N,N,...", help="Sampling steps to compare, such as 1,2,4,10.")
 @click.option("--texture-strengths", metavar="W,W,...", help="Texture strengths to compare, such as 0,0.5,1.")
-@click.option("--controls", is_flag=True, help="Also without the adapter, with another picture's code and estimate.")
 @click.option(
-    "-o", "--output", metavar="DIR", help="Where scores.csv and sheet.png go; MODEL/evaluation-SPLIT if not given."
+    "--controls",
+    is_flag=True,
+    help="Also score three controls: no adapter, another picture's code, another's estimate.",
+)
+@click.option(
+    "-o", "--output", metavar="DIR", help="Folder for scores.csv and sheet.png; MODEL/evaluation-SPLIT if not given."
 )
 def evaluate(
     request: Request,
@@ -33,8 +37,9 @@ def evaluate(
 ) -> None:
     """Score a model on the pictures of EXPERIMENT.
 
-    The scores go to a run and to the model's README.md too.
+    The scores are also recorded as a run and in the model's README.md.
     """
+    # Options override the experiment, so that its resolved form records what was really scored.
     given = {
         "split": split,
         "steps": steps and f"[{steps}]",
@@ -46,9 +51,11 @@ def evaluate(
     from texprior.evaluation.tables import paired_json, scores_json
     from texprior.models.folders import load_model
 
-    model = load_model(Path(model_path), request.registry, Path(prior) if prior else None, session)
+    model = load_model(Path(model_path), session.builder, Path(prior) if prior else None)
+    # The data set is checked before the pictures are restored, which takes long.
     session.pictures(session.experiment.evaluation.split)
     judged = run_evaluation(session, model, output_folder(output) if output else None)
+
     found = judged.evaluated
     sheet = judged.folder / "sheet.png"
     if request.as_json:

@@ -1,4 +1,4 @@
-"""``texprior plugins``: what is installed, what a component takes, and a package for a new one."""
+"""Implements ``texprior plugins``, which lists and describes components and creates packages for new ones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from texprior.plugin import KINDS
 
 @click.group()
 def plugins() -> None:
-    """List components, show their options, check them, and begin a package of your own."""
+    """List components, show their options, check them, and create a package of your own."""
 
 
 plugins.add_command(check)
 
 
 @plugins.command("list")
-@click.option("--kind", type=click.Choice(KINDS), help="Of one kind only.")
+@click.option("--kind", type=click.Choice(KINDS), help="List components of this kind only.")
 @plugin_option
 @json_option
 def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
@@ -34,6 +34,8 @@ def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
     registry = discover_plugins(plugins)
     entries = registry.entries(kind)
     bad = [plugin for plugin in registry.plugins if plugin.status != "loaded"]
+
+    # A plugin that did not load has no components, but it must be visible: it gets a row with the reason.
     if as_json:
         nothing: dict[str, Any] = {"kind": None, "name": None, "qualified": None, "summary": "", "options": []}
         missing = [
@@ -50,6 +52,7 @@ def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
         ]
         emit([*(described(entry) for entry in entries), *missing])
         return
+
     rows = [
         [e.component.kind, e.component.name, e.plugin.distribution, e.plugin.version, e.component.summary]
         for e in entries
@@ -64,20 +67,20 @@ def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
 
 @plugins.command()
 @click.argument("component", metavar="KIND/NAME")
-@click.option("--bibtex", is_flag=True, help="The citation alone.")
+@click.option("--bibtex", is_flag=True, help="Print only the citation.")
 @plugin_option
 @json_option
 def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) -> None:
-    """Show a component: its options, what a sweep searches, its citation, and how an experiment names it.
+    """Show a component: its options, what a sweep searches, its citation, and its YAML in an experiment.
 
-    NAME may be qualified by its distribution: degradation/acme-rain/rain.
+    NAME may include the distribution: degradation/acme-rain/rain.
     """
     from texprior.cli.component_help import component_json as described
     from texprior.cli.component_help import experiment_snippet, option_rows
 
     kind, slash, name = component.partition("/")
     if not slash or kind not in KINDS:
-        raise PluginError(f"'{component}' is no KIND/NAME such as adapter/cga; the kinds are: {', '.join(KINDS)}")
+        raise PluginError(f"'{component}' is not KIND/NAME, such as adapter/cga; the kinds are: {', '.join(KINDS)}")
     entry = discover_plugins(plugins).find(kind, name)
     record = entry.component
     if as_json:
@@ -85,9 +88,10 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
         return
     if bibtex:
         if not record.citation:
-            raise PluginError(f"{kind} '{entry.qualified}' gives no citation")
+            raise PluginError(f"{kind} '{entry.qualified}' has no citation")
         click.echo(record.citation)
         return
+
     click.echo(f"{record.kind} {entry.qualified} {entry.plugin.version}\n{record.summary}")
     if record.tags:
         click.echo(f"tags: {', '.join(record.tags)}")
@@ -109,22 +113,23 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
 @plugins.command()
 @click.argument("kind")
 @click.argument("name")
-@click.option("-o", "--output", required=True, metavar="DIR", help="The new package's folder.")
+@click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the new package.")
 @json_option
 def new(kind: str, name: str, output: str, as_json: bool) -> None:
-    """Write a package with one component of KIND, called NAME, that works and passes its tests.
+    """Create a package with one component of KIND, called NAME, that works and passes its tests.
 
-    It holds a component that does something small and real, its options with their search space, the entry point by
-    which texprior finds it, and tests that run the conformance kit.
+    It contains a small working component, its options with their search space, the entry point by which texprior
+    finds it, and tests that run the conformance kit.
     """
     from texprior.scaffold.new_plugin import new_plugin
 
     made = new_plugin(kind, name, Path(output))
+    # Two installed components of one kind and name are ambiguous, which the author should know now.
     others = [e for e in discover_plugins(()).entries(kind) if e.component.name == name]
     if others and others[0].plugin.distribution != made.distribution:
         say(
-            f"note: the {kind} '{name}' is in {others[0].plugin.distribution} too; where both are there, experiments "
-            f"write {made.distribution}/{name}"
+            f"note: {others[0].plugin.distribution} also has {kind}/{name}; if both are installed, write "
+            f"{made.distribution}/{name} in experiments"
         )
     if as_json:
         emit(made)

@@ -1,4 +1,4 @@
-"""``texprior plugins check``: the conformance kit on a plugin, a component or a file."""
+"""Implements ``texprior plugins check``, which runs the conformance kit on a plugin, a component or a file."""
 
 from __future__ import annotations
 
@@ -20,17 +20,23 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("target", metavar="DIST|KIND/NAME|FILE")
-@click.option("--options", metavar="YAML", help="Options of the component; of several, by KIND/NAME.")
+@click.option(
+    "--options", metavar="YAML", help="Options of the component; if there are several components, KIND/NAME -> options."
+)
 @click.option(
     "--expect",
     "expected",
     multiple=True,
     metavar="CHECK=REASON",
-    help="A check that fails for a reason, KIND/NAME:CHECK=REASON where there are several components; repeatable. "
-    "If it passes, that is a failure.",
+    help="A check that is expected to fail, and why; KIND/NAME:CHECK=REASON if there are several components; "
+    "repeatable. If the check passes, that is a failure.",
 )
-@click.option("--denoiser", metavar="YAML", help="What adapters steer; else the first that is installed and fits.")
-@click.option("--quiet", "-q", is_flag=True, help="Leave out of the table what passed, and what did not run.")
+@click.option(
+    "--denoiser",
+    metavar="YAML",
+    help="The denoiser for checks of adapters; the first installed one that fits if not given.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Show no rows for checks that passed or did not run.")
 @plugin_option
 @json_option
 def check(
@@ -42,13 +48,14 @@ def check(
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Hold components to the rules of their kind: all of a distribution, one, or those of a file.
+    """Check components against the rules of their kind: all of a distribution, one, or those of a file.
 
-    Exit code 1 if a check fails. docs/conformance.md lists the rules.
+    The exit code is 1 if a check fails. docs/conformance.md lists the rules.
     """
     file = target if target.endswith(".py") or Path(target).is_file() else None
     registry = discover_plugins([*plugins, *([file] if file else [])])
     entries = _entries(registry, target, file)
+    # Options and expectations are checked before the first check runs, which may take minutes.
     given = _by_component(_mapping(options), entries)
     reasons = _expected(expected, entries)
     subjects = [_subject(registry, entry, given, denoiser) for entry in entries]
@@ -71,7 +78,7 @@ def _entries(registry: Registry, target: str, file: str | None) -> list[Entry]:
     if slash and kind in KINDS:
         return entries_of(registry, kind, name)
     if slash:
-        raise PluginError(f"'{target}' is no KIND/NAME such as adapter/cga; the kinds are: {', '.join(KINDS)}")
+        raise PluginError(f"'{target}' is not KIND/NAME, such as adapter/cga; the kinds are: {', '.join(KINDS)}")
     return entries_of(registry, distribution=target)
 
 
@@ -106,7 +113,10 @@ def _mapping(text: str | None) -> Any:
 
 
 def _by_component(given: Any, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
-    """Options by KIND/NAME: as they are given where one component is checked."""
+    """Returns KIND/NAME -> options. If only one component is checked, the options may be given without KIND/NAME.
+
+    Raises ConfigError if ``given`` has another form.
+    """
     names = [_name(entry) for entry in entries]
     if not isinstance(given, dict):
         raise ConfigError(f"--options: expected a mapping of options, such as '{{path: photographs}}' (got {given!r})")
@@ -115,7 +125,7 @@ def _by_component(given: Any, entries: Sequence[Entry]) -> dict[str, dict[str, A
     unknown = sorted(map(str, given.keys() - set(names)))
     if unknown or not all(isinstance(value, dict) for value in given.values()):
         example = f"'{{{names[0]}: {{option: value}}}}'"
-        wrong = f"'{unknown[0]}' is none of {', '.join(names)}" if unknown else "a component's options are a mapping"
+        wrong = f"'{unknown[0]}' is not one of {', '.join(names)}" if unknown else "a component's options are a mapping"
         raise ConfigError(f"--options: several components are checked, so give their options like {example}; {wrong}")
     return given
 
@@ -126,6 +136,7 @@ def _expected(texts: Sequence[str], entries: Sequence[Entry]) -> dict[str, dict[
     names, found = {_name(entry): entry for entry in entries}, dict[str, dict[str, str]]()
     for text in texts:
         where, equals, reason = text.partition("=")
+        # The last colon separates: an id of a check has dots, and only a KIND/NAME comes before a colon.
         name, colon, id_ = where.rpartition(":")
         name = name if colon else next(iter(names))
         if not equals or (not colon and len(names) > 1) or name not in names:
@@ -158,7 +169,7 @@ def _show(reports: Sequence[Report], quiet: bool) -> None:
 
 
 def _show_failure(report: Report, outcome: Outcome) -> None:
-    """A failure with its rule and what to do."""
+    """Prints a failure with its rule and what to do."""
     click.echo(f"{_name(report.subject.entry)} {outcome.check.id} {outcome.status}: {outcome.message}")
     if outcome.status == "failed":
         click.echo(f"  rule: {outcome.check.rule}\n  fix: {outcome.check.fix}")

@@ -1,4 +1,4 @@
-"""``texprior restore``: pictures of any size through a trained model."""
+"""Implements ``texprior restore``, which restores pictures of any size with a trained model."""
 
 from __future__ import annotations
 
@@ -25,19 +25,28 @@ if TYPE_CHECKING:
     from texprior.runtime.session import Session
 
 SAMPLING = ("steps", "texture_strength", "samples", "tile")
+"""The settings of ``sampling`` that have an option of their own."""
 
 
 @click.command()
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @click.option("--model", "model_path", metavar="MODEL", required=True, help="The folder of a trained model.")
-@click.option("-o", "--output", metavar="DIR", required=True, help="Where NAME.png goes, and NAME-spread.png.")
-@click.option("--prior", metavar="PRIOR", help="The folder of the model's prior, if it was moved.")
-@click.option("--steps", metavar="N", help="Sampling steps.")
-@click.option("--texture-strength", metavar="W", help="0 is the base alone, 1 the sampled layer as it is.")
-@click.option("--samples", metavar="K", help="The mean of K samples, and their spread.")
-@click.option("--tile", metavar="PX", help="Side of a tile.")
 @click.option(
-    "--seed", type=int, metavar="N", help="Of the noise, with each picture's file name; the model's if not given."
+    "-o",
+    "--output",
+    metavar="DIR",
+    required=True,
+    help="Folder for NAME.png and, with several samples, NAME-spread.png.",
+)
+@click.option("--prior", metavar="PRIOR", help="The folder of the model's prior, if it was moved.")
+@click.option("--steps", metavar="N", help="Number of sampling steps.")
+@click.option(
+    "--texture-strength", metavar="W", help="Factor of the sampled layer: 0 is the base alone, 1 the full layer."
+)
+@click.option("--samples", metavar="K", help="Average K samples, and write their spread.")
+@click.option("--tile", metavar="PX", help="Side of a tile, px.")
+@click.option(
+    "--seed", type=int, metavar="N", help="Seed of the noise, with each picture's file name; the model's if not given."
 )
 @set_option
 @plugin_option
@@ -59,13 +68,14 @@ def restore(
 
     An IMAGE is a file, or a folder with its subfolders.
 
-    --set takes what is below 'sampling', such as sampling.schedule=karras, and threads.
+    --set accepts paths below 'sampling', such as sampling.schedule=karras, and threads.
     """
     found = find_sources(images)
     given = [f"sampling.{name}={sampling[name]}" for name in SAMPLING if sampling[name] is not None]
     session = _session(model_path, discover_plugins(plugins), [*overrides, *given], device)
     model = _model(model_path, session, prior)
     folder = output_folder(output)
+    # All targets are checked before the first picture is restored, which takes long.
     targets = {source: target_path(folder, source.name, found) for source in found}
     settings, noise_seed = session.experiment.sampling, session.experiment.seed if seed is None else seed
     spreads = _spreads(targets, folder, found) if settings.samples > 1 else {}
@@ -78,6 +88,7 @@ def restore(
         restored = restore_picture(model, degraded[None], source.path.name, settings, noise_seed)
         save_image(restored.picture[0], targets[source])
         spread = spreads.get(source)
+        # The spread is scaled to the picture's largest value, or it would be too dark to see. 1e-8 prevents 0 / 0.
         if spread:
             largest = float(restored.spread.max())
             save_image(restored.spread[0] / max(largest, 1e-8), spread)
@@ -96,7 +107,8 @@ def restore(
 
 
 def _spreads(targets: dict[Source, Path], folder: Path, found: list[Source]) -> dict[Source, Path]:
-    """Where each picture's spread goes. Raises ConfigError where another picture's result goes there."""
+    """Returns the target of each picture's spread. Raises ConfigError if another picture's result has that target."""
+    # A picture called ``x-spread`` collides with the spread of ``x``, in lower case on some file systems.
     from texprior.errors import ConfigError
 
     spreads = {source: target_path(folder, f"{source.name}-spread", found) for source in found}
@@ -104,14 +116,17 @@ def _spreads(targets: dict[Source, Path], folder: Path, found: list[Source]) -> 
     for source, path in spreads.items():
         if other := taken.get(path.name.lower()):
             raise ConfigError(
-                f"{source.path}, {other.path}: the spread of the one and the result of the other would both be {path}; "
-                "restore them one by one, into two folders"
+                f"{source.path}, {other.path}: the spread of the first and the result of the second would both be "
+                f"{path}; restore them one by one, into two folders"
             )
     return spreads
 
 
 def _session(model_path: str, registry: Registry, overrides: list[str], device: str | None) -> Session:
-    """A session on the model's own experiment, with another way to sample. Raises ConfigError."""
+    """Starts a session on the model's own experiment, with overrides of its sampling.
+
+    Raises ConfigError if an override changes anything but ``sampling`` and ``threads``.
+    """
     from texprior import config
     from texprior.errors import ConfigError
     from texprior.models.folders import ADAPTER, CONFIG, PREDICTOR
@@ -120,16 +135,18 @@ def _session(model_path: str, registry: Registry, overrides: list[str], device: 
     for override in overrides:
         if not override.startswith(("sampling.", "threads=")):
             raise ConfigError(
-                f"--set {override}: a trained model stays as it is; only sampling.* and threads can be set"
+                f"--set {override}: a trained model cannot be changed; only sampling.* and threads can be set"
             )
     folder = require_folder(Path(model_path), "model", CONFIG, PREDICTOR, ADAPTER)
     placed = [f"device={device}"] if device else []
     experiment = config.load(folder / CONFIG, registry, [*overrides, *placed])
+    # Restoring pictures is not a run: without observers nothing is tracked.
     return session_of(experiment.model_copy(update={"events": []}), registry)
 
 
 def _model(model_path: str, session: Session, prior: str | None) -> Model:
     from texprior.models.folders import load_model
 
-    model = load_model(Path(model_path), session.registry, Path(prior) if prior else None, session)
-    return replace(model, experiment=session.experiment)  # tiles of the prediction are those of the sampling
+    model = load_model(Path(model_path), session.builder, Path(prior) if prior else None)
+    # The predictor takes its tiles from the model's experiment, and they must be those of the sampling.
+    return replace(model, experiment=session.experiment)

@@ -1,4 +1,4 @@
-"""``texprior runs``: what a tracker could not record, listed and sent."""
+"""Implements ``texprior runs``, which lists and sends the events that a tracker could not record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def runs() -> None:
-    """List and send what a tracker could not record while runs were going on."""
+    """List and send the events of runs that a tracker could not record."""
 
 
 @runs.command()
@@ -41,9 +41,9 @@ def unsent(as_json: bool) -> None:
 @click.argument("folders", metavar="[FOLDER]...", nargs=-1)
 @json_option
 def resend(folders: tuple[str, ...], as_json: bool) -> None:
-    """Record unsent events: those of FOLDER, or of every folder below the runs.
+    """Send unsent events to their tracker: those of each FOLDER, or of every folder below the runs.
 
-    They go to the tracker that they were meant for, and the folder is removed. What fails can be sent again.
+    A folder is removed when all of its events are recorded. If sending fails, run the command again.
     """
     from texprior.errors import TexpriorError
     from texprior.plugin import Ref
@@ -57,13 +57,16 @@ def resend(folders: tuple[str, ...], as_json: bool) -> None:
             kept.require_idle()
             registry = Registry.discover(kept.plugins)
             observer = registry.build("events", Ref.model_validate(kept.component))
-        except TexpriorError as error:  # the other folders can be sent all the same
+        # The other folders may go to another tracker, so one problem does not stop them.
+        except TexpriorError as error:
             failed.append(str(error) if str(kept.folder) in str(error) else f"{kept.folder}: {error}")
             continue
         try:
             sent.append({"folder": kept.folder, "events": send(kept, observer), "runs": _runs_of(kept)})
-        except Exception as error:  # what a tracker raises is why its events lie here
+        # A tracker is a plugin and may raise anything. The folder keeps what is not recorded.
+        except Exception as error:
             failed.append(f"{kept.folder}: {', '.join(kept.component)} failed again: {error}")
+
     if as_json:
         emit({"sent": sent, "failed": failed})
     else:
@@ -76,7 +79,10 @@ def resend(folders: tuple[str, ...], as_json: bool) -> None:
 
 
 def _kept(given: tuple[str, ...], broken: list[str]) -> list[UnsentFolder]:
-    """The folders given, or those below the runs, of which one that cannot be read is named in ``broken``."""
+    """Reads the given folders, or all below the runs.
+
+    If a given folder cannot be read, this raises ConfigError. If one below the runs cannot, ``broken`` gets the reason.
+    """
     from texprior.errors import ConfigError
     from texprior.store import runs_root
     from texprior.track.resend import read_unsent, unsent_folders

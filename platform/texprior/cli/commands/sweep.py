@@ -1,4 +1,4 @@
-"""``texprior sweep``: a search over adapter configurations."""
+"""Implements ``texprior sweep``, a search over adapter configurations."""
 
 from __future__ import annotations
 
@@ -22,17 +22,29 @@ if TYPE_CHECKING:
 @click.command()
 @takes_experiment
 @click.option(
-    "--trials", type=click.IntRange(min=1), metavar="N", help="Of the study in all; sweep.trials if not given."
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of trials of the whole study; sweep.trials if not given.",
 )
-@click.option("--prior", metavar="PRIOR", help="The folder of a trained prior; trained or found if not given.")
+@click.option("--prior", metavar="PRIOR", help="The folder of a trained prior; found or trained if not given.")
 @click.option(
     "--storage",
     metavar="URL",
-    help="Optuna's storage; optuna.db beside the runs if not given. PostgreSQL is best for many workers.",
+    help="Optuna's storage; optuna.db in the folder of the runs if not given. PostgreSQL is best for many workers.",
 )
-@click.option("--workers", type=click.IntRange(min=1), default=1, metavar="N", help="How many run trials at once.")
-@click.option("--launcher", type=click.Choice(["local", "ray"]), default="local", help="Processes here, or Ray tasks.")
-@click.option("--ray-address", metavar="ADDRESS", help="A Ray cluster; RAY_ADDRESS or a new local one if not given.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, metavar="N", help="Number of trials at the same time."
+)
+@click.option(
+    "--launcher",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Run workers as processes on this machine, or as Ray tasks.",
+)
+@click.option(
+    "--ray-address", metavar="ADDRESS", help="Address of a Ray cluster; RAY_ADDRESS or a new local one if not given."
+)
 @dry_run_option
 def sweep(
     request: Request,
@@ -46,14 +58,16 @@ def sweep(
 ) -> None:
     """Search for the best adapter configuration.
 
-    It is the one of EXPERIMENT's sweep space that scores best on the split val. All trials share one prior and one
-    predictor. The same command goes on with a study that was interrupted; started several times with one --storage, on
-    one machine or many that share the folder of the runs, it shares the trials.
+    The best configuration is the one in EXPERIMENT's sweep space that scores best on the split val. All trials share
+    one prior and one predictor. Run the same command again to continue a study after an interruption. To share the
+    trials among several processes, run it several times with the same --storage, on one machine or on several that
+    share the folder of the runs.
     """
     session = request.session()
     from texprior.models.folders import CONFIG, PRIOR
     from texprior.store import require_folder
-    from texprior.sweeps.run import TrialRunners, run_study
+    from texprior.sweeps.run import run_study
+    from texprior.sweeps.workers import TrialRunners
 
     folder = require_folder(Path(prior), "prior", CONFIG, PRIOR) if prior else None
     if dry_run:
@@ -62,8 +76,9 @@ def sweep(
         measured = measure_sweep(session, folder, trials or session.experiment.sweep.trials)
         show_dry_run(session.experiment, session.device, measured, request.as_json)
         return
+
     require_runs()
-    done = run_study(session, folder, trials, storage, crew=TrialRunners(workers, launcher, ray_address))
+    done = run_study(session, folder, trials, storage, runners=TrialRunners(workers, launcher, ray_address))
     if request.as_json:
         emit(_document(done))
     else:
@@ -79,7 +94,7 @@ def _document(done: StudyDone) -> dict[str, object]:
 
 
 def _components(done: StudyDone) -> dict[str, Any]:
-    """The best trial's components, as far as they were searched and other trials had others."""
+    """Returns the best trial's components, without those that were the same in all trials."""
     from texprior.config.schema import component_paths
 
     paths = [path for path in done.best.params if path in component_paths()]
@@ -87,9 +102,10 @@ def _components(done: StudyDone) -> dict[str, Any]:
 
 
 def _compare(done: StudyDone, alike: Mapping[str, Any] | None = None) -> str:
-    """The page of the UI that compares the finished trials, all of them or those with these parameters.
+    """Returns the address of the page in MLflow's UI that compares finished trials; empty if MLflow has no record.
 
-    Its address is that of the server in use, or of 'ui'.
+    ``alike`` restricts the page to the trials with these parameters. The server is the one in use, else the one that
+    'texprior ui' starts.
     """
     wanted = (alike or {}).items()
     runs = [t.run for t in done.trials if t.run and t.state == "finished" and wanted <= t.params.items()]
@@ -105,6 +121,7 @@ def _show(done: StudyDone) -> None:
     from texprior.evaluation.tables import ARROWS
     from texprior.sweeps.report import short_configuration
 
+    # The trials, with all objectives and metrics that any of them has.
     metric = next(iter(done.objectives))
     names = list(dict.fromkeys([*done.objectives, *(m for trial in done.trials for m in trial.values)]))
     directions = {**done.scores.better, **done.objectives}
@@ -124,12 +141,15 @@ def _show(done: StudyDone) -> None:
     ]
     headings = [f"{m} {ARROWS[directions[m]]}" if m in directions else m for m in names]
     table(["trial", "state", "configuration", *headings, "s", "reason"], rows, wrap=["configuration", "reason"])
+
     if done.confirmed:
         columns = ["trial", "seeds", f"{metric} {ARROWS[directions[metric]]}", "deviation over seeds"]
         table(columns, [[str(c.trial), str(c.seeds), f"{c.mean:.4g}", f"{c.deviation:.2g}"] for c in done.confirmed])
     for group, shares in done.importance.items():
         shown = ", ".join(f"{path} {share:.0%}" for path, share in shares.items())
         click.echo(f"share of the spread of {metric} ({group}): {shown}")
+
+    # The best of many noisy scores looks better than it is, so the output states whether it was confirmed.
     how = "trained again with fresh seeds" if done.confirmed else "one training each, not confirmed with fresh seeds"
     click.echo(f"best by {metric} on val ({how}): trial {done.best.number}\nmodel: {done.model}")
     click.echo(f"study: {done.study} in {done.storage}")

@@ -1,4 +1,4 @@
-"""``texprior prior`` and ``texprior adapt``: the two stages."""
+"""Implements ``texprior prior`` and ``texprior adapt``, the two stages of training."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
 
     require_runs()
     trained = train_prior(session)
+    # Under torchrun every process runs this function, and only the first one may print.
     if not session.team.leads:
         return
     if request.as_json:
@@ -46,9 +47,9 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
 @dry_run_option
 @fresh_option
 def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> None:
-    """Stage II: train predictor and adapter on a prior.
+    """Stage II: train the predictor and the adapter of EXPERIMENT on a prior.
 
-    Without --prior the prior that 'texprior prior' made of the same experiment is taken.
+    Without --prior, it uses the prior that 'texprior prior' trained for the same experiment.
     """
     session = request.session(fresh=fresh, parallel=True)
     if dry_run:
@@ -63,12 +64,14 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
     from texprior.training.predictor import train_predictor
     from texprior.training.preflight import require_adapters
 
+    # What cannot work is found before the predictor is trained, not after it.
     require_runs()
     folder = Path(prior) if prior else own_prior(session, request.path)
     require_folder(folder, "prior", CONFIG, PRIOR)
     require_adapters(session, folder)
     predictor = train_predictor(session)
     model = train_adapter(session, folder, predictor.folder)
+
     broken = predictor.broken | model.broken
     if not session.team.leads:
         return
@@ -80,12 +83,12 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
 
 
 def own_prior(session: Session, path: str) -> Path:
-    """The prior that Stage I made of the same experiment. Raises ConfigError where it is not trained yet."""
+    """Returns the folder of this experiment's own prior. Raises ConfigError if it is not trained yet."""
     from texprior.errors import ConfigError
     from texprior.models.folders import PRIOR
-    from texprior.training.prior import prior_folder
+    from texprior.training.prior import prior_place
 
-    folder = prior_folder(session)
+    folder = prior_place(session).folder
     if not (folder / PRIOR).is_file():
         raise ConfigError(
             f"{path}: this experiment's own prior is not trained yet (it would be {folder}); "

@@ -1,4 +1,7 @@
-"""``texprior weights``: third-party parameters, by the hash of their content; nothing is fetched unless named."""
+"""Implements ``texprior weights``, which lists, imports and fetches third-party parameters.
+
+Parameters are identified by the hash of their content. Nothing is fetched unless the user names it.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from texprior.registry import Registry
 
 _CHUNK = 1 << 20
+"""Bytes read at a time, 1 MiB: a download never has to fit into memory."""
 
 
 @click.group()
@@ -61,9 +65,9 @@ def list_(plugins: tuple[str, ...], as_json: bool) -> None:
 @plugin_option
 @json_option
 def import_(name: str, files: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
-    """Import the parameters NAME from official files (.safetensors or .pth), if their content is right.
+    """Import the parameters NAME from official files (.safetensors or .pth), if their hash is right.
 
-    Where parameters come in several files, such as a trunk and its heads, name all of them.
+    If the parameters are in several files, such as a trunk and its heads, name all of them.
     """
     from texprior.weights import install
 
@@ -78,13 +82,13 @@ def import_(name: str, files: tuple[str, ...], plugins: tuple[str, ...], as_json
 @plugin_option
 @json_option
 def fetch(name: str, plugins: tuple[str, ...], as_json: bool) -> None:
-    """Fetch the parameters NAME from their pinned address, and check their hash."""
+    """Download the parameters NAME from their pinned address, and check their hash."""
     from texprior.weights import install, locate
 
     record = _record(discover_plugins(plugins), name)
     here = locate(record)
     if here is not None:
-        say(f"{name} is here already")
+        say(f"{name} is already here")
         _installed(name, here, as_json)
         return
     if not (record.url and record.url_sha256):
@@ -92,6 +96,8 @@ def fetch(name: str, plugins: tuple[str, ...], as_json: bool) -> None:
             f"'{name}' has no pinned address to fetch from; get it from {record.origin}, "
             f"then 'texprior weights import {name} FILE'"
         )
+
+    # The file is checked in a temporary folder, so that a wrong one never reaches the folder of weights.
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / (Path(urlsplit(record.url).path).name or "weights.safetensors")
         digest = _download(record.url, file)
@@ -111,7 +117,7 @@ def _installed(name: str, path: Path, as_json: bool) -> None:
 
 
 def _records(registry: Registry) -> dict[tuple[str, str], tuple[Weights, list[str]]]:
-    """(name, content hash) -> record and the components that need it."""
+    """Returns (name, content hash) -> (record, the components that need it)."""
     found: dict[tuple[str, str], tuple[Weights, list[str]]] = {}
     for entry in registry.entries():
         for record in entry.component.weights:
@@ -128,7 +134,9 @@ def _record(registry: Registry, name: str) -> Weights:
     if len(found) == 1:
         return found[0]
     if found:
-        raise ConfigError(f"several plugins name different parameters '{name}'; disable one with TEXPRIOR_DISABLE")
+        raise ConfigError(
+            f"several plugins have different parameters called '{name}'; disable one plugin with TEXPRIOR_DISABLE"
+        )
     names = sorted({record.name for record in records})
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(names) or 'none'}"
@@ -136,9 +144,13 @@ def _record(registry: Registry, name: str) -> Weights:
 
 
 def _download(url: str, file: Path) -> str:
-    """The sha256 of what was written to the file, hex. Raises TexpriorError where the address does not answer."""
+    """Downloads an address to a file and returns the file's sha256, hex.
+
+    Raises TexpriorError if the download fails, and ConfigError if the address is not http or https.
+    """
     from urllib.request import urlopen
 
+    # ``urlopen`` also accepts file: and ftp:, which a plugin's record must not use.
     if urlsplit(url).scheme not in ("http", "https"):
         raise ConfigError(f"{url}: only http and https addresses are fetched")
     digest = hashlib.sha256()

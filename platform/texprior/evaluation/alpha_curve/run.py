@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,10 +16,12 @@ from texprior.evaluation.metrics import Metrics, build_metrics
 from texprior.evaluation.scores import Score, Scores
 from texprior.flow.decompose import Decomposer, decompose, with_texture
 from texprior.flow.image import load_image
+from texprior.flow.kinds import DECOMPOSITION
 from texprior.flow.measure import measure, needs_reference
 from texprior.plugin import Metric, Ref
 from texprior.runtime.run_record import component_tag
 from texprior.runtime.session import Session
+from texprior.runtime.text_tables import csv_text
 from texprior.store import write_atomically
 from texprior.track import Run, RunInfo
 
@@ -89,14 +89,14 @@ def alpha_curves(
     from texprior.evaluation.alpha_curve.figure import draw_curves
 
     metrics = metrics_without_reference(session)
-    built = {label: session.registry.build("decomposition", ref) for label, ref in decompositions.items()}
+    built = {label: session.registry.build(DECOMPOSITION, ref) for label, ref in decompositions.items()}
     with contextlib.ExitStack() as stack:
         about = {"metrics": [ref.model_dump() for ref in session.experiment.metrics], "alphas": list(alphas)}
         infos = {label: _info(session, label, ref, about, len(pictures)) for label, ref in decompositions.items()}
         runs = {label: stack.enter_context(session.tracker.run(info)) for label, info in infos.items()}
         curves = _measured(session, pictures, built, alphas, metrics)
         table, figure = folder / f"{NAME}.csv", folder / f"{NAME}.png"
-        write_atomically(table, _csv(curves).encode())
+        write_atomically(table, _csv(curves))
         draw_curves(curves, figure)
         for label, run in runs.items():
             _tell(run, curves, label, (figure, table))
@@ -144,15 +144,13 @@ def _rounded(image: Tensor) -> Tensor:
     return (image.clamp(0, 1) * 255).round() / 255
 
 
-def _csv(curves: Curves) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["decomposition", "alpha", "picture", "metric", "better", "value"])
+def _csv(curves: Curves) -> bytes:
     places = {method_of(label, alpha): (label, alpha) for label in curves.labels for alpha in curves.alphas}
+    rows: list[list[object]] = [["decomposition", "alpha", "picture", "metric", "better", "value"]]
     for s in curves.scores.scores:
         label, alpha = places[s.method]
-        writer.writerow([label, f"{alpha:g}", s.picture, s.metric, curves.scores.better[s.metric], f"{s.value:.6g}"])
-    return text.getvalue()
+        rows.append([label, f"{alpha:g}", s.picture, s.metric, curves.scores.better[s.metric], f"{s.value:.6g}"])
+    return csv_text(rows)
 
 
 def _info(session: Session, label: str, ref: Ref, about: Mapping[str, object], pictures: int) -> RunInfo:

@@ -1,4 +1,4 @@
-"""The rules, by kind. Importing this fills the catalogue, in the order of the documentation."""
+"""Imports the rules of every kind, which fills the catalogue in the order of the documentation."""
 
 from texprior.testing.kinds import (  # noqa: I001 (the order of the documentation)
     declared,

@@ -1,4 +1,4 @@
-"""Rules of adapters, on a frozen denoiser of the registry."""
+"""Checks the rules of adapters, on a frozen denoiser of the registry."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from texprior.testing.probe import PROBES, Probe, having
 from texprior.testing.subject import Subject
 
 CLOSE = 1e-6
+"""The largest difference of outputs that counts as equal: what rounding in float32 leaves of numbers around 1."""
 
 PROBES["adapter"] = Probe(
     inputs,
@@ -40,10 +41,10 @@ def _promises(record: Any) -> bool:
 @check("adapter.identity", "adapter", when=When('`identity` is not "no"', _promises))
 @torch.no_grad()
 def identity(subject: Subject) -> None:
-    """A new adapter leaves the prior's output as it is: to the bit where ``identity`` is ``bitwise``, within 1e-6 where
-    it is ``close``.
+    """A new adapter does not change the prior's output: no bit of it if ``identity`` is ``bitwise``, at most 1e-6 if it
+    is ``close``.
 
-    Fix: initialise the last layer, or the factor of the deltas, with zeros; or declare ``identity="no"``.
+    Fix: initialise the last layer, or the factor of the weight changes, with zeros; or declare ``identity="no"``.
     """
     assert isinstance(subject.record, Adapter)
     expected, found = call(untouched(subject), inputs()), Rig.of(subject, trained=False)(inputs())
@@ -62,14 +63,14 @@ def acts(subject: Subject) -> None:
     rig = Rig.of(subject)
     if not rig.own():
         raise NotRun("it has no parameter to train")
-    require(gap(rig(inputs()), call(untouched(subject), inputs())) > 1e-7, "its parameters change nothing")
+    require(gap(rig(inputs()), call(untouched(subject), inputs())) > 1e-7, "its parameters do not change the output")
 
 
 @check("adapter.gradients", "adapter")
 def gradients(subject: Subject) -> None:
-    """A gradient reaches every parameter of the adapter that is trained.
+    """Every trainable parameter of the adapter gets a gradient.
 
-    Fix: remove layers that nothing uses; no ``detach`` or ``no_grad`` on the way.
+    Fix: remove unused layers; do not use ``detach`` or ``no_grad`` between the parameter and the output.
     """
     rig = Rig.of(subject)
     if not rig.own():
@@ -82,107 +83,119 @@ def gradients(subject: Subject) -> None:
 @check("adapter.frozen", "adapter")
 def frozen(subject: Subject) -> None:
     """The prior stays frozen: none of its tensors gets a gradient or is a parameter of the adapter, and a training step
-    leaves each as it was, to the bit.
+    does not change any of them.
 
-    Fix: keep deltas of your own beside the frozen weights; copy what is to be trained (``copy.deepcopy``); never
-    register the denoiser, or a module of it, as an attribute of the adapter.
+    Fix: store your own weight changes separately from the frozen weights; copy what you want to train
+    (``copy.deepcopy``); never register the denoiser, or a module of it, as an attribute of the adapter.
     """
     network = prior(subject)
     tensors = dict([*network.named_parameters(), *network.named_buffers()])
     before = {name: t.detach().clone() for name, t in tensors.items()}
     rig = Rig.of(subject, network=network)
     places = {t.data_ptr() for t in tensors.values() if t.numel()}
+    # compare addresses, because a frozen tensor may be wrapped into a new Parameter under another name
     taken = [name for name, p in rig.adapter.named_parameters() if p.data_ptr() in places]
-    require(not taken, f"{len(taken)} parameters of the adapter are the prior's own, such as {taken[:1]}")
+    require(not taken, f"{len(taken)} parameters of the adapter are tensors of the prior, such as {taken[:1]}")
+
     output = rig(inputs())
     if output.requires_grad:
         output.square().mean().backward()  # type: ignore[no-untyped-call]
         _descend(rig.own().values())
+
     trained = [name for name, t in tensors.items() if t.grad is not None or t.requires_grad]
-    require(not trained, f"{len(trained)} tensors of the prior are trained, such as {trained[:1]}")
+    require(not trained, f"{len(trained)} tensors of the prior get a gradient or require one, such as {trained[:1]}")
     moved = [name for name, t in tensors.items() if not same(t.detach(), before[name])]
     require(not moved, f"{len(moved)} tensors of the prior are changed, such as {moved[:1]}")
 
 
 @check("adapter.state", "adapter")
 def state(subject: Subject) -> None:
-    """What a model folder stores of it is its own: no tensor of its ``state_dict`` lies in the prior's memory, and a
-    new adapter of another seed that is given the stored tensors works the same.
+    """The adapter's ``state_dict`` is complete and its own: no tensor of it is in the prior's memory, and a new adapter
+    with another seed gives the same output after loading it.
 
-    Fix: hold the denoiser's modules outside of the adapter's attributes; register all that is learned as parameters or
-    buffers.
+    Fix: do not store modules of the denoiser as attributes of the adapter; register everything that is learned as
+    parameters or buffers.
     """
     network = prior(subject)
     places = {t.data_ptr() for t in network.state_dict().values() if t.numel()}
     rig = Rig.of(subject, network=network)
     stored = rig.adapter.state_dict()
     taken = [name for name, t in stored.items() if t.numel() and t.data_ptr() in places]
-    require(not taken, f"{len(taken)} stored tensors are the prior's own, such as {taken[:1]}")
+    require(not taken, f"{len(taken)} stored tensors are in the prior's memory, such as {taken[:1]}")
+
+    # another seed, so that values that are drawn but not stored differ
     again = Rig.of(subject, trained=False, seed=1)
     again.adapter.load_state_dict({name: t.clone() for name, t in stored.items()})
     with torch.no_grad():
         off = gap(again(inputs()), rig(inputs()))
-    require(off <= CLOSE, f"loaded into a new adapter they give another output, by {off:.2g}")
+    require(off <= CLOSE, f"a new adapter that loads the stored tensors gives an output that differs by {off:.2g}")
 
 
 @check("adapter.leaves-prior", "adapter")
 @torch.no_grad()
 def leaves_prior(subject: Subject) -> None:
-    """While it works and after it, the prior is what it was: the same tensors under the same names, to the bit, and the
-    same output without it; so any number of adapters may stand on one prior.
+    """A call of the adapter leaves the prior unchanged: the same tensors under the same names, and the same output
+    without the adapter. So any number of adapters can share one prior.
 
-    Fix: steer by what ``adapted`` returns (a guide, ``torch.func.functional_call`` with other weights); no hooks, no
-    replaced modules, no weights written to.
+    Fix: steer only through what ``adapted`` returns (a guide, or ``torch.func.functional_call`` with other weights); do
+    not leave hooks, replace modules or write to weights.
     """
     network = prior(subject)
     before = {name: t.clone() for name, t in network.state_dict().items()}
     expected = call(network, inputs())
+
+    # a second adapter on the same prior, in between, shows state that the two would share
     rig, other = (Rig.of(subject, seed=seed, network=network) for seed in (0, 1))
     first = rig(inputs())
     other(inputs())
     again = gap(rig(inputs()), first)
+
     after = network.state_dict()
     names = sorted(before.keys() ^ after.keys())
-    require(not names, f"tensors that are new or gone: {', '.join(names[:3])}")
+    require(not names, f"tensors that were added or removed: {', '.join(names[:3])}")
     moved = [name for name, t in after.items() if not same(t, before[name])]
     require(not moved, f"{len(moved)} tensors are changed, such as {moved[:1]}")
     off = gap(call(network, inputs()), expected)
-    require(off == 0, f"the output without it differs by {off:.2g}")
-    require(again == 0, f"with another one on the same prior its output differs by {again:.2g}")
+    require(off == 0, f"afterwards the output of the prior alone differs by {off:.2g}")
+    require(again == 0, f"after a call of another adapter on the same prior, its output differs by {again:.2g}")
 
 
 @check("adapter.sizes", "adapter")
 @torch.no_grad()
 def sizes(subject: Subject) -> None:
-    """It works at sizes that no stride divides, and gives finite values there.
+    """The adapter works at sizes that are not a multiple of any stride, with finite outputs.
 
-    Fix: pad the estimate as the denoiser pads its input (``mode="replicate"``, at the right and below).
+    Fix: pad the estimate in the same way as the denoiser pads its input (``mode="replicate"``, at the right and below).
     """
     rig = Rig.of(subject)
     for height, width in ((18, 30), (34, 22)):
         output = rig(inputs(height, width))
-        require(output.shape == (2, 3, height, width), f"{width}x{height} px come back as {tuple(output.shape)}")
-        require(torch.isfinite(output).all(), f"{width}x{height} px: values that are no finite numbers")
+        require(
+            output.shape == (2, 3, height, width), f"{width}x{height} px: the output has shape {tuple(output.shape)}"
+        )
+        require(torch.isfinite(output).all(), f"{width}x{height} px: not all values are finite")
 
 
 @check("adapter.cacheable", "adapter", when=tagged("cacheable"))
 @torch.no_grad()
 def cacheable(subject: Subject) -> None:
-    """What is declared ``cacheable`` runs once per image: in a network call nothing costly (convolution, matrix
-    product, normalisation, resampling) is computed from the estimate alone; ``features`` has done that.
+    """With the tag ``cacheable``, a network call repeats no costly operation (convolution, matrix product,
+    normalisation, resampling) that depends only on the estimate; ``features`` computes it once per image.
 
-    Fix: move it to ``features`` and return its result by block; leave out the tag where x_t is looked at too.
+    Fix: compute everything that depends only on the estimate in ``features`` and return the results by block; remove
+    the tag if the adapter also reads x_t.
     """
+    # what is equal for another x and noise, but not for another estimate, depends only on the estimate
     rig, first = Rig.of(subject), inputs()
     other_x = {**first, "x": gaussian(2, 3, 16, 24, key="other"), "noise": first["noise"] + 0.4}
     other_y = {**first, "estimate": 1 - first["estimate"]}
     found = repeated_work(rig.step(first), rig.step(other_x), rig.step(other_y))
-    require(not found, f"computed again at every step from the estimate alone: {', '.join(found)}")
+    require(not found, f"repeated at every step although it depends only on the estimate: {', '.join(found)}")
 
 
 @torch.no_grad()
 def _descend(parameters: Iterable[nn.Parameter]) -> None:
-    """A step of gradient descent."""
+    """Takes one step of gradient descent."""
     for parameter in parameters:
         if parameter.grad is not None:
             parameter.sub_(0.1 * parameter.grad)

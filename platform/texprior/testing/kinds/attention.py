@@ -1,4 +1,4 @@
-"""Rules of attention backends, and the plain reference."""
+"""Checks the rules of attention backends, against a plain reference."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from texprior.testing.probe import PROBES, Inputs, Probe, having, unmoved
 from texprior.testing.subject import Subject
 
 SHAPES = ((8, 8, 16), (7, 13, 8), (1, 9, 8), (33, 1, 8), (65, 17, 32))
-"""Queries, keys, channels of a head."""
+"""Queries, keys, channels of a head. Odd lengths and single tokens find kernels that need multiples of a block."""
 NAMES = ("the output", "the gradient for query", "the gradient for key", "the gradient for value")
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+"""The largest error of the output. A kernel may sum in another order, so results differ by rounding."""
 
 
 class Plain:
-    """softmax(q k^T / sqrt(D)) v (Vaswani et al. 2017, eq. 1), as it is written."""
+    """Computes softmax(q k^T / sqrt(D)) v exactly as written (Vaswani et al. 2017, eq. 1)."""
 
     def available(self, _device: torch.device, _dtype: torch.dtype) -> str:
-        """It works everywhere."""
+        """Returns an empty text: the reference works on every device."""
         return ""
 
     def __call__(self, query_BHND: Tensor, key_BHMD: Tensor, value_BHMD: Tensor) -> Tensor:
-        """(B, heads, N, D)."""
+        """Returns the attention of N queries over M keys, (B, heads, N, D)."""
         logits = query_BHND @ key_BHMD.transpose(-1, -2) / query_BHND.shape[-1] ** 0.5
         attended: Tensor = logits.softmax(-1) @ value_BHMD
         return attended
@@ -41,7 +42,7 @@ def _work(backend: Any, inputs: Inputs) -> tuple[Tensor, ...]:
     query = inputs["query"]
     reason = backend.available(query.device, query.dtype)
     if reason:
-        raise NotRun(f"it does not work here: {reason}", lacking=True)
+        raise NotRun(f"it does not work on this machine: {reason}", lacking=True)
     return (backend(query, inputs["key"], inputs["value"]),)
 
 
@@ -50,24 +51,25 @@ PROBES["attention"] = Probe(_inputs, _work, methods=having("available", "__call_
 
 @check("attention.available", "attention")
 def available(subject: Subject) -> None:
-    """``available(device, dtype)`` never raises: empty where the backend works there, else the reason in a sentence.
+    """``available(device, dtype)`` never raises. It returns an empty text if the backend works there, and otherwise the
+    reason in one line.
 
-    Fix: run a small attention with its gradient inside ``try``, and return the error's text; an integer type works
-    nowhere.
+    Fix: run a small attention with its gradient inside ``try``, and return the text of the error; return a reason for
+    every integer dtype.
     """
     backend = subject.build()
     for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.int32):
         reason = backend.available(torch.device("cpu"), dtype)
-        require(isinstance(reason, str), f"for {dtype} it returns {reason!r}, no text")
+        require(isinstance(reason, str), f"for {dtype} it returns {reason!r} instead of a text")
         require("\n" not in reason, f"the reason for {dtype} has several lines")
-    require(backend.available(torch.device("cpu"), torch.int32), "it says that it works with whole numbers")
+    require(backend.available(torch.device("cpu"), torch.int32), "it reports that it works with integers")
 
 
 @check("attention.output", "attention")
 def output(subject: Subject) -> None:
-    """The output is softmax(q k^T / sqrt(D)) v: within 1e-5 in float32 and 1e-10 in float64, at odd lengths too.
+    """The output is softmax(q k^T / sqrt(D)) v: within 1e-5 in float32 and 1e-10 in float64, also at odd lengths.
 
-    Fix: scale by 1/sqrt(D); take the softmax over keys; pad and mask where a kernel needs multiples.
+    Fix: scale by 1/sqrt(D); take the softmax over keys; pad and mask if a kernel needs multiples.
     """
     _compare(subject, gradients=False)
 
@@ -76,7 +78,7 @@ def output(subject: Subject) -> None:
 def gradients(subject: Subject) -> None:
     """The gradients for query, key and value are those of softmax(q k^T / sqrt(D)) v.
 
-    Fix: let autograd differentiate, or correct the backward pass of the custom function; no ``detach``.
+    Fix: use autograd, or correct the backward pass of the custom function; do not use ``detach``.
     """
     _compare(subject, gradients=True)
 
@@ -89,7 +91,7 @@ def _compare(subject: Subject, *, gradients: bool) -> None:
         if not reasons[-1]:
             _compare_on(backend, device, dtype, gradients)
     if all(reasons):
-        raise NotRun(f"it does not work here: {reasons[0]}", lacking=True)
+        raise NotRun(f"it does not work on this machine: {reasons[0]}", lacking=True)
 
 
 def _compare_on(backend: Any, device: torch.device, dtype: torch.dtype, gradients: bool) -> None:
@@ -98,6 +100,7 @@ def _compare_on(backend: Any, device: torch.device, dtype: torch.dtype, gradient
             NAMES, _results(Plain(), n, m, d, device, dtype), _results(backend, n, m, d, device, dtype), strict=True
         )
         for name, expected, found in list(pairs)[1:] if gradients else list(pairs)[:1]:
+            # gradients sum over more terms than outputs and grow with their size: ten times the tolerance, relative
             limit = TOLERANCE[dtype] * (10 * max(1.0, float(expected.abs().max())) if gradients else 1)
             off = gap(found, expected)
             require(off <= limit, f"{name} of {n} queries and {m} keys is off by {off:.2g} ({dtype}, {device})")

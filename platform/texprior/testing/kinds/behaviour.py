@@ -1,4 +1,4 @@
-"""Rules of every kind on how a component behaves, whatever it computes."""
+"""Checks the rules of every kind about how a component behaves."""
 
 from __future__ import annotations
 
@@ -17,27 +17,31 @@ from texprior.testing.subject import Subject
 from texprior.testing.values import choices, is_tuned, samples
 
 BATCH_TOLERANCE = 1e-5
-"""Convolutions on a CPU are not equal to the bit at different batch sizes."""
+"""The largest difference between a batch and single pictures: CPU convolutions round differently by batch size."""
 _WORKED = 3
+"""Points of the search space that are built and run: its two ends and a random one. Each costs a run."""
+# kinds whose inputs are batches of independent pictures; metrics have a rule of the same meaning for each scope
 _BATCHED = ("decomposition", "encoder", "denoiser", "predictor", "adapter", "sampler", "attention")
 
 
 @check("any.space-works", but=["events"])
 def space_works(subject: Subject) -> None:
-    """It builds and works, with finite results, at the ends and inside of its search space, and with every value that a
-    bool, Literal or Enum option lists; such a value may be refused with a ConfigError.
+    """The component builds and returns finite results at the ends and inside of its search space, and with every value
+    of a bool, Literal or Enum option. It may refuse such a listed value with a ConfigError.
 
-    Fix: narrow the bounds or the list to what works, or refuse what cannot work together in a validator of Options.
+    Fix: narrow the bounds or the list to values that work, or reject invalid combinations in a validator of Options.
     """
     points = samples(subject.model, _WORKED) if is_tuned(subject.model) else []
     searched = [{}, *points]
     tried, lacking = 0, ""
+
     for changes in [*searched, *choices(subject.model)]:
         if not subject.accepts(changes):
             continue
         try:
             outputs = _worked(subject, changes)
         except ConfigError as error:
+            # a listed value may depend on another option and be refused; a point of the search space must work
             if subject.missing():
                 lacking = str(error)
             elif changes in searched:
@@ -45,17 +49,18 @@ def space_works(subject: Subject) -> None:
             continue
         tried += 1
         bad = [i for i, output in enumerate(outputs) if not torch.isfinite(output).all()]
-        require(not bad, f"with {changes or 'its defaults'} output {bad} has values that are no finite numbers")
+        require(not bad, f"with {changes or 'its defaults'} output {bad} has values that are not finite")
+
     if not tried:
-        raise NotRun(lacking or "no options could be tried", lacking=bool(lacking))
+        raise NotRun(lacking or "no combination of options could be tried", lacking=bool(lacking))
 
 
 @check("any.repeatable", but=["events"])
 def repeatable(subject: Subject) -> None:
-    """The same inputs and the same keys give the same result to the bit, in a new instance too.
+    """The same inputs and the same keys give exactly the same result, also in a new instance.
 
-    Fix: draw all random numbers from what is handed in (``rng``, ``noise``), initial weights from the global
-    generator, which the registry seeds while it builds; let nothing depend on time, process, hashes or set order.
+    Fix: draw all random numbers from the arguments (``rng``, ``noise``), and initial weights from the global generator,
+    which the registry seeds while it builds; do not depend on time, process, hashes or set order.
     """
     first, second = _worked_once(subject), _work_seeded(subject, 1)[0]
     require(_equal(first, second), f"two instances differ by {_gap(first, second):.2g}")
@@ -63,21 +68,22 @@ def repeatable(subject: Subject) -> None:
 
 @check("any.global-rng", but=["events"])
 def global_rng(subject: Subject) -> None:
-    """Working neither reads nor moves the global random numbers of Python, NumPy and PyTorch.
+    """A run of the component neither uses nor changes the global random generators of Python, NumPy and PyTorch.
 
-    Fix: draw from the generator or noise source that is handed in; never call ``manual_seed``, ``random.*``,
-    ``np.random.*`` or ``torch.rand`` without ``generator=``.
+    Fix: draw from the generator or noise source in the arguments; never call ``manual_seed``, ``random.*``,
+    ``np.random.*``, or ``torch.rand`` without ``generator=``.
     """
+    # two different global seeds: a component that draws from the global generators gives two results
     first, (second, moved) = _worked_once(subject), _work_seeded(subject, 2)
     require(_equal(first, second), f"the result changes with the global seed, by {_gap(first, second):.2g}")
-    require(not moved, "the state of the global random numbers is another one afterwards")
+    require(not moved, "it changes the state of the global random generators")
 
 
 @check("any.inputs", but=["dataset", "events"])
 def inputs_untouched(subject: Subject) -> None:
-    """What it is given is left as it was, to the bit.
+    """The component does not change its inputs.
 
-    Fix: work on a copy (``x = x.clone()``); no ``+=``, ``.mul_()`` or ``out=`` on an argument.
+    Fix: work on a copy (``x = x.clone()``); do not use ``+=``, ``.mul_()`` or ``out=`` on an argument.
     """
     given, before = subject.probe.inputs(), subject.probe.inputs()
     subject.probe.work(subject.probe.make(subject), given)
@@ -87,23 +93,23 @@ def inputs_untouched(subject: Subject) -> None:
 
 @check("any.dtype", but=["dataset", "metric", "events"])
 def dtype_kept(subject: Subject) -> None:
-    """Results have the type of the inputs: float32, and float64 where the kind promises it.
+    """Results have the dtype of the inputs: float32, and also float64 if the kind requires it.
 
     Fix: make constants with ``torch.tensor(..., dtype=x.dtype, device=x.device)`` or ``x.new_tensor``; convert back
-    with ``.to(x.dtype)`` after working in another type.
+    with ``.to(x.dtype)`` after computing in another dtype.
     """
     for dtype in subject.probe.dtypes:
         component = subject.probe.make(subject)
         outputs = subject.probe.work(component, cast(subject.probe.inputs(), dtype))
         found = sorted({str(output.dtype) for output in outputs} - {str(dtype)})
-        require(not found, f"{dtype} goes in, {', '.join(found)} comes out")
+        require(not found, f"for inputs of {dtype} it returns {', '.join(found)}")
 
 
 @check("any.device", but=["degradation", "dataset", "events"])
 def device_kept(subject: Subject) -> None:
-    """It works on the accelerator, and its results stay there.
+    """The component works on the accelerator, and its results are on the device of the inputs.
 
-    Fix: register constants of a module as buffers; make other tensors on ``x.device``.
+    Fix: register constants of a module as buffers; create other tensors on ``x.device``.
     """
     name = accelerator()
     if not name:
@@ -118,10 +124,10 @@ def device_kept(subject: Subject) -> None:
 
 @check("any.batch", *_BATCHED)
 def batch(subject: Subject) -> None:
-    """A batch of two gives what its two pictures give one by one, within 1e-5.
+    """A batch of two pictures gives the same results as the two pictures alone, within 1e-5.
 
-    Fix: reduce over a picture's own dimensions only; no statistics of the batch (batch normalisation in training
-    mode, ``x.mean()``, ``x.max()``).
+    Fix: reduce only over the dimensions of one picture; do not use statistics of the batch (batch normalisation in
+    training mode, ``x.mean()``, ``x.max()``).
     """
     probe = subject.probe
     component = probe.make(subject)
@@ -145,7 +151,7 @@ def _worked(subject: Subject, changes: Mapping[str, Any]) -> tuple[Tensor, ...]:
 
 
 def _worked_once(subject: Subject) -> tuple[Tensor, ...]:
-    """The outputs of a new instance under one seed, computed once."""
+    """Returns the outputs of a new instance under one global seed, computed once per subject."""
     if "worked" not in subject.memory:
         subject.memory["worked"] = _work_seeded(subject, 1)[0]
     outputs: tuple[Tensor, ...] = subject.memory["worked"]
@@ -153,7 +159,8 @@ def _worked_once(subject: Subject) -> tuple[Tensor, ...]:
 
 
 def _work_seeded(subject: Subject, seed: int) -> tuple[tuple[Tensor, ...], bool]:
-    """The outputs of a new instance under seeded global random numbers, and whether it moved them."""
+    """Returns the outputs of a new instance after seeding the global generators, and whether it changed them."""
+    # seed after the construction, which may draw initial weights from the global generator
     component, inputs = subject.probe.make(subject), subject.probe.inputs()
     seed_globals(seed)
     before = global_state()

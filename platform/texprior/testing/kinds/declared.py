@@ -1,4 +1,4 @@
-"""Rules of every kind on what a plugin declares: its entry module, its record, its options."""
+"""Checks the rules of every kind about what a plugin declares: entry module, record and options."""
 
 from __future__ import annotations
 
@@ -18,27 +18,30 @@ from texprior.testing.subject import Subject
 from texprior.testing.values import SAMPLES, is_tuned, samples
 
 HEAVY = ("torch", "mlflow", "optuna", "albumentations")
+"""Packages that are slow to import: ``texprior plugins list`` imports every entry module, and must stay quick."""
 TUNED = When("an option marked `Tune`", lambda record: is_tuned(record.options))
 
 
 @check("any.entry-module")
 def entry_module(subject: Subject) -> None:
-    """The entry module of an installed plugin imports neither torch nor mlflow, optuna or albumentations.
+    """The entry module of an installed plugin does not import torch, mlflow, optuna or albumentations.
 
-    Fix: put what needs them into a module of its own and name that in ``impl``; it is imported on first use.
+    Fix: put the code that needs them into a separate module and name that module in ``impl``; texprior imports it on
+    first use.
     """
     plugin = subject.entry.plugin
     if not plugin.installed:
-        raise NotRun("a single file or a registered module is imported only by who names it")
+        raise NotRun("a single file or a registered module is imported only if the user names it")
     loaded = _heavy_imports(plugin.distribution, plugin.version)
     require(not loaded, f"importing the entry modules of {plugin.distribution} loads {', '.join(loaded)}")
 
 
 @check("any.record")
 def record(subject: Subject) -> None:
-    """The record has a summary of one line (200 characters at most), and a citation is BibTeX.
+    """The record has a summary of one line (200 characters at most). If it has a citation, that is BibTeX.
 
-    Fix: write ``summary`` as a sentence for ``plugins list``; paste ``citation`` whole, ``@kind{key, ...}``.
+    Fix: write ``summary`` as one sentence for ``plugins list``; paste the whole BibTeX entry, ``@kind{key, ...}``, into
+    ``citation``.
     """
     text, citation = subject.record.summary, subject.record.citation.strip()
     require(text.strip() and "\n" not in text and len(text) <= 200, f"the summary is {text!r}")
@@ -51,46 +54,47 @@ def record(subject: Subject) -> None:
 def defaults(subject: Subject) -> None:
     """The default options are valid, within the bounds of their own fields.
 
-    Fix: move the default inside ``ge``/``le``, or widen them; keep ``validate_default`` on.
+    Fix: change the default to a value within ``ge``/``le``, or widen them; leave ``validate_default`` on.
     """
     _valid(subject, {})
 
 
 @check("any.options-closed")
 def options_closed(subject: Subject) -> None:
-    """An option that does not exist is an error, and options cannot be changed once they are made.
+    """An unknown option is an error, and options cannot be changed after their creation.
 
-    Fix: derive from ``texprior.plugin.Options`` and leave its ``model_config`` as it is.
+    Fix: derive from ``texprior.plugin.Options`` and do not change its ``model_config``.
     """
     unknown = "no_option_has_this_name"
     try:
         subject.model.model_validate({**subject.given(), unknown: 1})
     except ValidationError as error:
         found = [item["type"] for item in error.errors() if item["loc"] == (unknown,)]
-        require(found == ["extra_forbidden"], f"an unknown option is refused as {found}")
+        require(found == ["extra_forbidden"], f"an unknown option is refused with the errors {found}")
     else:
-        require(False, "an unknown option is taken without a word")
-    require(subject.model.model_config.get("frozen"), "the options can be changed after they are made")
+        require(False, "an unknown option is accepted without an error")
+    require(subject.model.model_config.get("frozen"), "the options can be changed after their creation")
 
 
 @check("any.json")
 def json_round_trip(subject: Subject) -> None:
-    """Options written as JSON and read back are the same: a stored experiment is enough to run it again.
+    """Options that are written as JSON and read back are equal, so a stored experiment can be run again.
 
-    Fix: use types that JSON holds (numbers, text, lists, nested Options), without custom serialisers that lose some.
+    Fix: use types that JSON can hold (numbers, text, lists, nested Options), without custom serialisers that lose data.
     """
     points = samples(subject.model) if is_tuned(subject.model) else []
     for changes in [{}, *(point for point in points if subject.accepts(point))]:
         options: Options = subject.model.model_validate(subject.given(changes))
         again = subject.model.model_validate_json(options.model_dump_json())
-        require(again == options, f"{options!r} comes back as {again!r}")
+        require(again == options, f"{options!r} is read back as {again!r}")
 
 
 @check("any.space", when=TUNED)
 def space(subject: Subject) -> None:
-    """The search space that ``Tune`` marks is well formed, and samples of it, its two ends among them, are valid.
+    """The search space that ``Tune`` marks is well formed, and samples of it, including its two ends, are valid.
 
-    Fix: give bounds, none of them 0 for ``log``, that the field takes; leave no pair of options that cannot meet.
+    Fix: set bounds that the field accepts, and no bound of 0 with ``log``; every combination of option values must be
+    valid.
     """
     points = samples(subject.model)
     require(len(points) == SAMPLES, f"{len(points)} samples instead of {SAMPLES}")
@@ -100,17 +104,17 @@ def space(subject: Subject) -> None:
 
 @check("any.builds")
 def builds(subject: Subject) -> None:
-    """The implementation is imported and built by the registry with its default options.
+    """The registry can import the implementation and build it with its default options.
 
-    Fix: let ``impl`` name a class that takes what its kind is given (``Impl(options, ...)``); say with ConfigError
-    what is missing, and declare it in the record (``requires``, ``weights``).
+    Fix: let ``impl`` name a class that accepts the arguments of its kind (``Impl(options, ...)``); if something is
+    missing on the machine, raise ConfigError and declare it in the record (``requires``, ``weights``).
     """
     subject.construct()
 
 
 @check("any.contract")
 def contract(subject: Subject) -> None:
-    """An instance has what the contract of its kind asks for: base class, methods, attributes.
+    """An instance fulfils the contract of its kind: base class, methods, attributes.
 
     Fix: derive from the class, or write the methods, that docs/plugins.md names for the kind.
     """
@@ -134,13 +138,15 @@ def _valid(subject: Subject, changes: dict[str, object]) -> object:
         raise
 
 
+# the version is part of the cache key, so that an updated plugin is imported again
 @lru_cache
 def _heavy_imports(distribution: str, _version: str) -> tuple[str, ...]:
-    """What a fresh interpreter has loaded after importing a distribution's entry modules."""
+    """Returns the heavy packages that a new interpreter has loaded after importing a distribution's entry modules."""
     points = [
         p for p in importlib.metadata.entry_points(group=GROUP) if p.dist and canonical(p.dist.name) == distribution
     ]
     modules = sorted({point.module for point in points})
+    # in a new interpreter, because this one has loaded torch already; with this one's path, to find the same plugins
     code = (
         f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\n"
         f"print(*[name for name in {HEAVY!r} if name in sys.modules])"

@@ -1,4 +1,4 @@
-"""Rules of decompositions."""
+"""Checks the rules of decompositions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from texprior.testing.subject import Subject
 from texprior.testing.values import grid
 
 SUM, FLAT = 1.2e-7, 1e-6
-"""Rounding of float32 numbers below 1, and what a filter may leave of a constant."""
+"""The largest error of S + T (float32 rounding of numbers below 1), and the largest texture of a constant picture."""
 SHAPES = ((1, 3, 21, 31), (2, 1, 8, 9), (1, 4, 24, 3), (1, 3, 1, 1))
+"""Batches of odd sides, of one and four channels, narrower than a filter's window, and of one pixel."""
 
 
 def _strong(record: Component) -> bool:
@@ -40,15 +41,17 @@ PROBES["decomposition"] = Probe(_inputs, _work, dtypes=(torch.float32, torch.flo
 
 @check("decomposition.shape", "decomposition")
 def shape(subject: Subject) -> None:
-    """Structure and texture have the picture's shape and finite values, at any size and number of channels.
+    """Structure and texture have the shape of the picture and finite values, at any size and number of channels.
 
-    Fix: let windows end at the picture's border; do not assume three channels, even sides or a least size.
+    Fix: cut windows at the border of the picture; do not assume three channels, even sides or a minimum size.
     """
     decomposition = subject.build()
     for wanted in SHAPES:
         for layer in decomposition(uniform(*wanted)):
-            require(tuple(layer.shape) == wanted, f"{wanted} gives a layer of shape {tuple(layer.shape)}")
-            require(torch.isfinite(layer).all(), f"{wanted}: values that are no finite numbers")
+            require(
+                tuple(layer.shape) == wanted, f"a picture of shape {wanted} gives a layer of shape {tuple(layer.shape)}"
+            )
+            require(torch.isfinite(layer).all(), f"{wanted}: not all values are finite")
 
 
 @check("decomposition.sum", "decomposition")
@@ -61,27 +64,28 @@ def adds_up(subject: Subject) -> None:
     for image in (photographs(2, 32, 44), drawn(21, 27), uniform(2, 3, 9, 8)):
         structure, texture = decomposition(image.clone())
         worst = gap(structure + texture, image)
-        require(worst <= SUM, f"the parts miss the picture by {worst:.2g}")
+        require(worst <= SUM, f"structure plus texture differs from the picture by {worst:.2g}")
 
 
 @check("decomposition.constant", "decomposition")
 def constant(subject: Subject) -> None:
     """A constant picture has no texture: max |T| <= 1e-6.
 
-    Fix: let the filter's weights sum to 1 at the borders too; pad by repeating or mirroring, never with zeros.
+    Fix: make the weights of the filter sum to 1, also at the borders; pad by repeating or mirroring, never with zeros.
     """
     decomposition = subject.build()
     for value in (0.0, 0.37, 1.0):
         left = float(decomposition(torch.full((1, 3, 24, 31), value))[1].abs().max())
-        require(left <= FLAT, f"a picture of {value} everywhere has a texture of {left:.2g}")
+        require(left <= FLAT, f"a constant picture of {value} has a texture of up to {left:.2g}")
 
 
 @check("decomposition.strength", "decomposition", when=When("`strength`", _strong))
 def strength(subject: Subject) -> None:
-    """The option that ``strength`` names moves energy from the structure to the texture: over its range, the mean of
-    T² over photographs never falls, and ends above where it began.
+    """The option that ``strength`` names moves energy from the structure to the texture: as it grows over its range,
+    the mean of T² over photographs never falls, and is larger at the end than at the start.
 
-    Fix: name the option whose growth smooths more, with a range (``Tune`` or ``ge``/``le``); invert one that does not.
+    Fix: name an option that smooths more as it grows, and give it a range (``Tune`` or ``ge``/``le``); invert an option
+    that smooths less as it grows.
     """
     assert isinstance(subject.record, Decomposition)
     name = subject.record.strength
@@ -89,16 +93,17 @@ def strength(subject: Subject) -> None:
     pictures = photographs(3, 36, 44)
     energy = [float(subject.build({name: value})(pictures.clone())[1].square().mean()) for value in values]
     shown = ", ".join(f"{e:.3g} at {v:.3g}" for v, e in zip(values, energy, strict=True))
+    # relative slack of 1e-4, so that rounding does not count as a fall
     steps = pairwise(energy)
     require(all(b >= a * (1 - 1e-4) for a, b in steps) and energy[-1] > energy[0], f"mean T² is {shown}")
 
 
 @check("decomposition.local", "decomposition", when=tagged("local"))
 def local(subject: Subject) -> None:
-    """What is declared ``local`` sees only its surroundings: a change at one end of a strip of 512 px leaves what is
-    368 px and more away as it was, within 1e-6.
+    """With the tag ``local``, the filter depends only on nearby pixels: after a change at one end of a strip of 512 px,
+    results that are 368 px or more away change by at most 1e-6.
 
-    Fix: leave the tag out where the filter solves for the whole picture at once.
+    Fix: remove the tag if the filter solves for the whole picture at once.
     """
     decomposition = subject.build()
     far = leak(lambda image: torch.cat(tuple(decomposition(image)), 1))

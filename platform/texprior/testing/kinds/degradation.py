@@ -1,4 +1,4 @@
-"""Rules of degradations."""
+"""Checks the rules of degradations."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from texprior.testing.probe import PROBES, Inputs, Probe
 from texprior.testing.subject import Subject
 
 SIZES = ((48, 64), (33, 47), (17, 16))
+"""Height and width, px: even and odd sides, and a picture smaller than common kernels."""
 KEYS = ("a", "b", "c")
 
 
@@ -35,7 +36,10 @@ PROBES["degradation"] = Probe(_inputs, _work)
 
 
 class _Seeded:
-    """Every call meets the same global random numbers: using them is ``any.global-rng``'s matter."""
+    """Seeds the global random generators before every call of a degradation.
+
+    A degradation that uses them then breaks only ``any.global-rng``, and not the rules about keys too.
+    """
 
     def __init__(self, degradation: Degrader) -> None:
         self.degradation = degradation
@@ -53,39 +57,41 @@ def _degraded(subject: Subject, pictures_BCHW: Tensor, keys: Sequence[str], seed
 def picture(subject: Subject) -> None:
     """The degraded picture has the shape of the clean one, and finite values in [0, 1], at any size.
 
-    Fix: pad and crop inside; end with ``.clamp(0, 1)``.
+    Fix: pad and crop inside the component; end with ``.clamp(0, 1)``.
     """
     degradation = subject.build()
     for height, width in SIZES:
         for clean in (photographs(1, height, width)[0], uniform(3, height, width).round()):
             degraded = degradation(clean, generator(1))
             size = f"{width}x{height} px"
-            require(degraded.shape == clean.shape, f"{tuple(clean.shape)} comes back as {tuple(degraded.shape)}")
-            require(torch.isfinite(degraded).all(), f"{size}: values that are no finite numbers")
+            require(degraded.shape == clean.shape, f"a picture of {tuple(clean.shape)} becomes {tuple(degraded.shape)}")
+            require(torch.isfinite(degraded).all(), f"{size}: not all values are finite")
             low, high = float(degraded.min()), float(degraded.max())
             require(low >= 0 and high <= 1, f"{size}: values from {low:.3g} to {high:.3g}")
 
 
 @check("degradation.keys", "degradation")
 def keys(subject: Subject) -> None:
-    """The result is a function of (seed, sample key) alone: the same to the bit in any batch, order and instance.
+    """The result depends only on (seed, sample key): it is exactly the same in any batch, order and instance.
 
-    Fix: draw every random number from ``rng``; keep nothing from one call to the next.
+    Fix: draw every random number from ``rng``; keep no state between calls.
     """
     pictures = photographs(3, 48, 64)
     together = _degraded(subject, pictures, KEYS)
     backwards = _degraded(subject, pictures.flip(0), KEYS[::-1]).flip(0)
+
+    # one instance, another order, and picture 1 twice: state that is left from an earlier call shows
     one = _Seeded(subject.build())
     alone = torch.cat([degrade(pictures[i : i + 1].clone(), one, 7, [KEYS[i]]) for i in (1, 2, 0, 1)])[[2, 0, 1]]
-    require(same(together, backwards), "the order of a batch changes its pictures")
-    require(same(together, alone), "a picture alone, or again, is another one than in its batch")
+    require(same(together, backwards), "the order of the pictures in a batch changes the result")
+    require(same(together, alone), "a picture alone, or a second time, gives another result than in its batch")
 
 
 @check("degradation.workers", "degradation")
 def workers(subject: Subject) -> None:
-    """The result is the same to the bit in this process and in two worker processes of a data loader.
+    """The result is exactly the same in this process and in two worker processes of a data loader.
 
-    Fix: seed a library's own generator from ``rng`` at every call, such as
+    Fix: seed the generator of a library from ``rng`` at every call, such as
     ``compose.set_random_seed(int(torch.randint(2**31 - 1, (), generator=rng)))``.
     """
     if "fork" not in multiprocessing.get_all_start_methods():
@@ -93,27 +99,29 @@ def workers(subject: Subject) -> None:
     items = _Items(subject.build())
     here = torch.stack([items[i] for i in range(len(items))])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of fork beside threads, from Python 3.12 on
+        # from Python 3.12 on, fork warns if the process has threads
+        warnings.simplefilter("ignore", DeprecationWarning)
+        # forked workers inherit the items, so a component need not support pickle; a timeout instead of a hang
         loader = DataLoader(items, batch_size=1, num_workers=2, multiprocessing_context="fork", timeout=120)
         there = torch.cat(list(loader))
-    require(same(here, there), "worker processes give other pictures")
+    require(same(here, there), "the result in worker processes is different")
 
 
 @check("degradation.random", "degradation")
 def random_or_not(subject: Subject) -> None:
-    """Two sample keys give two pictures; with the tag ``deterministic`` every key gives the same one.
+    """Two sample keys give two different results. With the tag ``deterministic``, every key gives the same result.
 
-    Fix: use ``rng``; or declare ``tags=("deterministic",)`` where nothing is drawn at the default options.
+    Fix: use ``rng``; or declare ``tags=("deterministic",)`` if the default options draw no random numbers.
     """
     image = photographs(1, 48, 64)
     first, second = (_degraded(subject, image, [key]) for key in KEYS[:2])
     fixed = "deterministic" in subject.record.tags
-    message = "it is tagged deterministic, but two keys give two pictures" if fixed else "two keys give one picture"
+    message = "it is tagged deterministic, but two keys give two results" if fixed else "two keys give the same result"
     require(same(first, second) == fixed, message)
 
 
 class _Items(Dataset[Tensor]):
-    """Degraded pictures by index."""
+    """Degraded pictures by index, for a data loader."""
 
     def __init__(self, degradation: Degrader) -> None:
         self.pictures, self.degradation = photographs(3, 48, 64), _Seeded(degradation)

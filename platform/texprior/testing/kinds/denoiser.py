@@ -1,4 +1,4 @@
-"""Rules of denoisers."""
+"""Checks the rules of denoisers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
 from texprior.testing.subject import Subject
 
 CODE_WIDTH, CODE_TOKENS = 12, 4
+"""Sizes of the semantic code in the checks: small, and unlike those of any encoder, so that none can be assumed."""
 PARTS = ("encoder", "middle", "decoder")
 _FELT = 1e-7
-"""Less than this is no influence."""
+"""A change of the output up to this size is rounding, not an influence."""
 
 
 def arguments(height: int = 16, width: int = 24) -> Inputs:
-    """What a denoiser is given for two pictures."""
+    """Returns the inputs of a denoiser for two pictures."""
     return {
         "x": gaussian(2, 3, height, width, key="x"),
         "noise": torch.tensor([-0.5, 0.3]),
@@ -35,7 +36,7 @@ def arguments(height: int = 16, width: int = 24) -> Inputs:
 
 
 def call(network: Any, inputs: Inputs, guide: Any = unguided, skip: Any = unguided) -> Tensor:
-    """F(x, c_noise; condition, code) with a guide."""
+    """Returns F(x, c_noise; condition, code) with a guide and a guide for skip connections."""
     output: Tensor = network(inputs["x"], inputs["noise"], inputs["condition"], inputs["code"], guide, skip)
     return output
 
@@ -59,9 +60,9 @@ PROBES["denoiser"] = Probe(
 
 @check("denoiser.blocks", "denoiser")
 def blocks(subject: Subject) -> None:
-    """Every declared block is visited exactly once, in the declared order, and nothing else is.
+    """``forward`` calls the guide exactly once for every declared block, in the declared order, and for nothing else.
 
-    Fix: call ``h = guide(name, block(h))`` after each basic denoising block, under the names of ``blocks()``.
+    Fix: call ``h = guide(name, block(h))`` after each basic denoising block, with the names of ``blocks()``.
     """
     network, visits = subject.build(), list[str]()
 
@@ -70,8 +71,9 @@ def blocks(subject: Subject) -> None:
         return hidden
 
     call(network, arguments(), spy)
+
     declared = list(network.blocks())
-    require(declared, "it declares no block: adapters have nowhere to attach")
+    require(declared, "it declares no block, so adapters cannot steer it")
     never = [name for name in declared if name not in visits]
     more = [name for name in dict.fromkeys(visits) if name not in declared or visits.count(name) > 1]
     require(not never, f"declared but never visited: {', '.join(never)}")
@@ -81,12 +83,15 @@ def blocks(subject: Subject) -> None:
 
 @check("denoiser.block-shape", "denoiser")
 def block_shape(subject: Subject) -> None:
-    """A block's output has the declared channels, and one position for ``stride`` pixels of the padded picture.
+    """The output of a block has the declared channels, and one position for every ``stride`` pixels of the padded
+    picture.
 
-    Fix: give ``Block(channels, stride, part)`` as the block's output is; part is encoder, middle or decoder.
+    Fix: declare ``Block(channels, stride, part)`` with the channels and stride of the block's output; part is encoder,
+    middle or decoder.
     """
     network = subject.build()
     declared: dict[str, Block] = network.blocks()
+    # multiples of every stride need no padding, and different sides find swapped dimensions
     coarsest = max(block.stride for block in declared.values())
     height, width = 4 * coarsest, 8 * coarsest
     wrong = list[str]()
@@ -96,7 +101,7 @@ def block_shape(subject: Subject) -> None:
         if block is not None:
             shape = (2, block.channels, height // block.stride, width // block.stride)
             if tuple(hidden.shape) != shape or block.part not in PARTS:
-                wrong.append(f"{name} gives {tuple(hidden.shape)}, declared is {shape}, part {block.part}")
+                wrong.append(f"the output of {name} is {tuple(hidden.shape)}, declared is {shape}, part {block.part}")
         return hidden
 
     call(network, arguments(height, width), spy)
@@ -105,22 +110,22 @@ def block_shape(subject: Subject) -> None:
 
 @check("denoiser.guide", "denoiser")
 def guide(subject: Subject) -> None:
-    """What the guide returns goes on: a change after any block reaches the output.
+    """The network uses what the guide returns: a change after any block changes the output.
 
-    Fix: use the returned tensor, ``h = guide(name, h)``, in all that follows.
+    Fix: use the returned tensor, ``h = guide(name, h)``, in all layers that follow.
     """
     network, inputs = _make(subject), arguments()
     plain = call(network, inputs)
     deaf = [name for name in network.blocks() if gap(call(network, inputs, _only(name)), plain) <= _FELT]
-    require(not deaf, f"the output does not notice what is returned after {', '.join(deaf)}")
+    require(not deaf, f"the output does not depend on what the guide returns after {', '.join(deaf)}")
 
 
 @check("denoiser.skips", "denoiser")
 def skips(subject: Subject) -> None:
-    """``skip`` is called exactly once with the output of every block that declares a skip connection, and with no
-    other; what it returns is what the decoder sees.
+    """``forward`` calls ``skip`` exactly once with the output of every block that declares a skip connection, and for
+    no other block. The decoder uses what ``skip`` returns.
 
-    Fix: keep ``skip(name, h)`` for the decoder, after ``h = guide(name, h)``; set ``skip=True`` in those blocks alone.
+    Fix: store ``skip(name, h)`` for the decoder, after ``h = guide(name, h)``; set ``skip=True`` only for those blocks.
     """
     network, inputs, visits = _make(subject), arguments(), list[str]()
 
@@ -130,9 +135,9 @@ def skips(subject: Subject) -> None:
 
     plain = call(network, inputs, skip=spy)
     declared = [name for name, block in network.blocks().items() if block.skip]
-    require(sorted(visits) == sorted(declared), f"declared are skips of {declared}, asked for are {visits}")
+    require(sorted(visits) == sorted(declared), f"declared are skips of {declared}, but skip is called for {visits}")
     deaf = [name for name in declared if gap(call(network, inputs, skip=_only(name)), plain) <= _FELT]
-    require(not deaf, f"the output does not notice what is returned for the skip of {', '.join(deaf)}")
+    require(not deaf, f"the output does not depend on what skip returns for {', '.join(deaf)}")
 
 
 def _only(block: str) -> Callable[[str, Tensor], Tensor]:
@@ -141,27 +146,27 @@ def _only(block: str) -> Callable[[str, Tensor], Tensor]:
 
 @check("denoiser.names", "denoiser")
 def names(subject: Subject) -> None:
-    """What it declares is there, by the path of its module: blocks and their closing layers, attention layers with
-    their projections to keys and values, normalisation layers. Blocks of the decoder come last.
+    """Every declared name is the path of a module: blocks and their closing layers, attention layers with their
+    projections to keys and values, normalisation layers. Blocks of the decoder come last.
 
-    Fix: name what ``named_modules()`` lists; a closing layer is named below its block's path.
+    Fix: use names that ``named_modules()`` lists; the name of a closing layer is relative to the path of its block.
     """
     network = subject.build()
     modules, declared = dict(network.named_modules()), network.blocks()
     paths = [*declared, *(f"{name}.{b.closing}" for name, b in declared.items() if b.closing)]
     paths += [*network.norms(), *(p for layer, below in network.attentions().items() for p in (layer, *below))]
     unknown = [path for path in paths if path not in modules]
-    require(not unknown, f"it has no module {', '.join(unknown[:3])}")
+    require(not unknown, f"it has no module named {', '.join(unknown[:3])}")
     late = [block.part == "decoder" for block in declared.values()]
-    require(late == sorted(late), "a block of encoder or middle comes after one of the decoder")
+    require(late == sorted(late), "a block of the encoder or middle comes after one of the decoder")
 
 
 @check("denoiser.fresh", "denoiser")
 def fresh(subject: Subject) -> None:
-    """``fresh`` makes the same network with initial weights: tensors of the same names and shapes, in memory of its
-    own, drawn anew; its output is zero.
+    """``fresh`` makes the same network with new initial weights: tensors of the same names and shapes, in separate
+    memory. Its output is zero.
 
-    Fix: build the class again with the options, code width and attention that it was given.
+    Fix: build the class again with the same options, code width and attention.
     """
     network = _make(subject)
     try:
@@ -170,10 +175,10 @@ def fresh(subject: Subject) -> None:
         raise NotRun(str(reason)) from None
     ours, theirs = network.state_dict(), other.state_dict()
     shapes = [{name: tuple(t.shape) for name, t in tensors.items()} for tensors in (ours, theirs)]
-    require(shapes[0] == shapes[1], "its tensors have other names or shapes")
+    require(shapes[0] == shapes[1], "the tensors of the new network have other names or shapes")
     places = {t.data_ptr() for t in ours.values() if t.numel()}
     shared = [name for name, t in theirs.items() if t.numel() and t.data_ptr() in places]
-    require(not shared, f"{len(shared)} tensors are the network's own, such as {shared[:1]}")
+    require(not shared, f"the new network shares {len(shared)} tensors with the old one, such as {shared[:1]}")
     largest = float(call(other, arguments()).detach().abs().max())
     require(largest == 0, f"the new network's output is up to {largest:.2g}")
 
@@ -182,7 +187,7 @@ def fresh(subject: Subject) -> None:
 def inputs_matter(subject: Subject) -> None:
     """The layer, the noise level, the condition and the semantic code each change the output of a trained network.
 
-    Fix: let the noise level and the code enter every block, and concatenate the condition with the layer.
+    Fix: use the noise level and the code in every block, and concatenate the condition with the layer.
     """
     network = _make(subject)
     plain = call(network, arguments())
@@ -193,35 +198,37 @@ def inputs_matter(subject: Subject) -> None:
 
 @check("denoiser.no-code", "denoiser")
 def no_code(subject: Subject) -> None:
-    """It works without semantic code too: built with ``code_width=0``, given a code of shape (B, 0, 0).
+    """The network also works without semantic code: built with ``code_width=0``, it accepts a code of shape (B, 0, 0).
 
-    Fix: leave out the layers that read the code where ``code_width`` is 0.
+    Fix: leave out the layers that read the code if ``code_width`` is 0.
     """
     ref = subject.ref()
     network = subject.registry.build("denoiser", ref, code_width=0, attention=Plain())
     require(network.code_width == 0, f"its code_width is {network.code_width}, not 0")
     output = call(network, {**arguments(), "code": torch.zeros(2, 0, 0)})
-    require(torch.isfinite(output).all(), "values that are no finite numbers")
+    require(torch.isfinite(output).all(), "not all values of the output are finite")
 
 
 @check("denoiser.sizes", "denoiser")
 def sizes(subject: Subject) -> None:
     """The output has the shape of x at any even size.
 
-    Fix: pad inside to a multiple of the coarsest stride, and crop the output.
+    Fix: pad inside the network to a multiple of the coarsest stride, and crop the output.
     """
     network = _make(subject)
     for height, width in ((32, 48), (18, 30), (34, 22), (2, 16)):
         output = call(network, arguments(height, width))
-        require(output.shape == (2, 3, height, width), f"{width}x{height} px come back as {tuple(output.shape)}")
-        require(torch.isfinite(output).all(), f"{width}x{height} px: values that are no finite numbers")
+        require(
+            output.shape == (2, 3, height, width), f"{width}x{height} px: the output has shape {tuple(output.shape)}"
+        )
+        require(torch.isfinite(output).all(), f"{width}x{height} px: not all values are finite")
 
 
 @check("denoiser.zero", "denoiser")
 def zero(subject: Subject) -> None:
-    """The output of a new network is zero: D(x, sigma) starts as the best guess that knows no picture.
+    """The output of a new network is zero, so that D(x, sigma) starts as the best guess without knowledge of pictures.
 
-    Fix: initialise weight and bias of the last layer with zeros.
+    Fix: initialise the weight and bias of the last layer with zeros.
     """
     largest = float(call(subject.build(), arguments()).detach().abs().max())
     require(largest == 0, f"a new network's output is up to {largest:.2g}")
@@ -229,9 +236,9 @@ def zero(subject: Subject) -> None:
 
 @check("denoiser.gradients", "denoiser")
 def gradients(subject: Subject) -> None:
-    """A gradient reaches every parameter that is trained.
+    """Every trainable parameter gets a gradient.
 
-    Fix: remove layers that nothing uses; no ``detach`` or ``no_grad`` on the way.
+    Fix: remove unused layers; do not use ``detach`` or ``no_grad`` between the parameter and the output.
     """
     network = _make(subject)
     call(network, arguments()).square().mean().backward()  # type: ignore[no-untyped-call]
@@ -242,11 +249,12 @@ def gradients(subject: Subject) -> None:
 
 @check("denoiser.local", "denoiser", when=tagged("local"))
 def local(subject: Subject) -> None:
-    """What is declared ``local`` sees only its surroundings: a change at one end of a strip of 512 px leaves what is
-    368 px and more away as it was, within 1e-6; so a tile with a halo is denoised as within the whole.
+    """With the tag ``local``, the network depends only on nearby pixels: after a change at one end of a strip of 512
+    px, outputs that are 368 px or more away change by at most 1e-6. So tiles with a halo give the same result as the
+    whole picture.
 
-    Fix: normalise over the channels of a position, not over the picture; leave the tag out where positions attend
-    to each other.
+    Fix: normalise over the channels of a position, not over the picture; remove the tag if positions attend to each
+    other.
     """
     network, code = _make(subject), arguments()["code"][:1]
     far = leak(lambda image: network(image, torch.zeros(1), image, code))

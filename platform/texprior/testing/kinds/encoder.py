@@ -1,4 +1,4 @@
-"""Rules of semantic encoders."""
+"""Checks the rules of semantic encoders."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
 from texprior.testing.subject import Subject
 
 SIZES = ((64, 96), (33, 47), (24, 24))
+"""Height and width, px: even, odd and small sides, which must all give a code of the same shape."""
 
 
 def _inputs() -> Inputs:
@@ -44,7 +45,7 @@ PROBES["encoder"] = Probe(
 
 @check("encoder.frozen", "encoder")
 def frozen(subject: Subject) -> None:
-    """Net S is frozen: it has no trainable parameter, and its code carries no gradient.
+    """The encoder (Net S) is frozen: it has no trainable parameter, and its code requires no gradient.
 
     Fix: end ``__init__`` with ``self.requires_grad_(False)``, or keep the parameters as buffers.
     """
@@ -56,9 +57,10 @@ def frozen(subject: Subject) -> None:
 
 @check("encoder.mode", "encoder")
 def mode(subject: Subject) -> None:
-    """Training mode changes nothing: the code is the same after ``.train()``, and no statistics are updated.
+    """Training mode has no effect: the code is the same after ``.train()``, and no statistics are updated.
 
-    Fix: override ``train`` to stay in evaluation mode, or fold batch normalisation into the convolutions.
+    Fix: override ``train`` so that the module stays in evaluation mode, or fold batch normalisation into the
+    convolutions.
     """
     encoder, image = _make(subject), photographs(2, 64, 96)
     before = encoder(image.clone())
@@ -72,14 +74,18 @@ def mode(subject: Subject) -> None:
 
 @check("encoder.tokens", "encoder")
 def tokens(subject: Subject) -> None:
-    """The code has the declared shape, (B, tokens, width), and finite values, whatever the picture's size.
+    """The code has the declared shape, (B, tokens, width), and finite values, for every size of the picture.
 
-    Fix: pool to a fixed grid; set ``self.tokens`` and ``self.width`` from the options; 0 and 0 where there is no code.
+    Fix: pool to a fixed grid; set ``self.tokens`` and ``self.width`` from the options; set both to 0 if there is no
+    code.
     """
     encoder = _make(subject)
     for height, width in SIZES:
         code = encoder(photographs(2, height, width))
         declared = (2, encoder.tokens, encoder.width)
-        require(code.shape == declared, f"{width}x{height} px give {tuple(code.shape)}, declared is {declared}")
-        require(torch.isfinite(code).all(), f"{width}x{height} px: values that are no finite numbers")
-    require((encoder.tokens == 0) == (encoder.width == 0), "one of tokens and width is 0, the other is not")
+        require(
+            code.shape == declared,
+            f"{width}x{height} px: the code has shape {tuple(code.shape)}, declared is {declared}",
+        )
+        require(torch.isfinite(code).all(), f"{width}x{height} px: not all values are finite")
+    require((encoder.tokens == 0) == (encoder.width == 0), "one of tokens and width is 0 and the other is not")

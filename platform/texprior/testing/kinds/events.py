@@ -1,4 +1,4 @@
-"""Rules of observers of runs: one story is told to the component, and what it did is looked at."""
+"""Checks the rules of observers: sends a script of events to the component and examines what it did."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENDS: tuple[Status, ...] = ("finished", "failed", "pruned", "interrupted")
 
 @contextlib.contextmanager
 def empty_folder() -> Iterator[Path]:
-    """A new current folder, which TEXPRIOR_RUNS names too."""
+    """Enters an empty folder, sets TEXPRIOR_RUNS to a folder in it, and undoes both at the end."""
     before = os.environ.get("TEXPRIOR_RUNS")
     with tempfile.TemporaryDirectory(prefix="texprior-conformance-", ignore_cleanup_errors=True) as name:
         os.environ["TEXPRIOR_RUNS"] = str(Path(name, "runs"))
@@ -43,25 +43,26 @@ PROBES["events"] = Probe(dict, lambda _component, _inputs: (), methods=having(*M
 
 @dataclass
 class Told:
-    """What happened while the story was told."""
+    """What happened while the events were sent."""
 
     raised: dict[str, str] = field(default_factory=dict)
-    """Chapter -> what was raised, and where."""
+    """Part of the script -> the exception that was raised, and where."""
     printed: str = ""
     places: dict[str, Any] = field(default_factory=dict)
-    """What ``where`` answered, by the moment."""
+    """What ``where`` returned, by the moment of the call."""
     picture_kept: bool = True
     left: list[str] = field(default_factory=list)
-    """Files in the current folder that building made."""
+    """Files that the construction left in the current folder."""
 
 
 def told(subject: Subject) -> Told:
-    """Tells the story, once for a subject, in an empty folder that TEXPRIOR_RUNS names too."""
+    """Sends all events to a new observer in an empty folder, once per subject, and returns what happened."""
     if "told" not in subject.memory:
         with empty_folder() as folder, contextlib.redirect_stdout(io.StringIO()) as out:
             story = Told()
             observer = subject.registry.build("events", subject.ref())
             story.left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+            # an error in one part must not hide the errors of the others: each has its own rule
             for chapter in (_a_run, _not_a_number, _a_run_in_a_run, _four_ends, _gone_on, _nobody_knows):
                 try:
                     chapter(observer, folder, story)
@@ -77,6 +78,7 @@ def told(subject: Subject) -> Told:
 
 
 def _start(observer: Any, run_id: str, **more: Any) -> None:
+    # parameters of several types, as a real run has them
     params = {"adapter.cga.width": 32, "training": {"lr": 1e-3, "steps": [1, 2]}, "nothing": None}
     observer.run_started(RunInfo(run_id, "conformance", f"run {run_id}", "adapter", params=params, **more))
 
@@ -120,6 +122,7 @@ def _four_ends(observer: Any, _folder: Path, _story: Told) -> None:
 
 
 def _gone_on(observer: Any, _folder: Path, _story: Told) -> None:
+    # the first run with this id is unknown to the observer, the second is known
     _start(observer, "again", resume=True)
     observer.run_finished("again", "interrupted", {}, "")
     _start(observer, "again", resume=True)
@@ -128,7 +131,7 @@ def _gone_on(observer: Any, _folder: Path, _story: Told) -> None:
 
 
 def _nobody_knows(observer: Any, _folder: Path, story: Told) -> None:
-    story.places["of a run that never was"] = observer.where("never started")
+    story.places["for an unknown run"] = observer.where("never started")
 
 
 def _require_calm(subject: Subject, chapter: Callable[..., None]) -> None:
@@ -138,85 +141,86 @@ def _require_calm(subject: Subject, chapter: Callable[..., None]) -> None:
 
 @check("events.run", "events")
 def run(subject: Subject) -> None:
-    """A whole run is taken without an exception: start, steps, a picture, a file, a folder, the end.
+    """The observer accepts a whole run without an exception: start, steps, a picture, a file, a folder, the end.
 
-    Fix: take everything that ``texprior.track.Observer`` lists, with parameters of any type and keys with spaces.
+    Fix: accept all calls that ``texprior.track.Observer`` lists, with parameters of any type and keys with spaces.
     """
     _require_calm(subject, _a_run)
 
 
 @check("events.not-a-number", "events")
 def not_a_number(subject: Subject) -> None:
-    """Values that are NaN or infinite are taken: a training that diverges must be seen, not lost.
+    """The observer accepts values that are NaN or infinite, because a training that diverges must be visible.
 
-    Fix: pass them on, or write them as text, where the store has no such number.
+    Fix: pass the values on; write them as text if the store cannot hold such numbers.
     """
     _require_calm(subject, _not_a_number)
 
 
 @check("events.nested", "events")
 def nested(subject: Subject) -> None:
-    """Runs nest and are told apart by their id: a run with a ``parent``, both going on at once.
+    """The observer accepts nested runs, told apart by their ids: a run and another one that names it as its ``parent``,
+    both active at the same time.
 
-    Fix: keep what belongs to a run under its id; no "current run".
+    Fix: store the data of a run under its id; do not rely on a "current run".
     """
     _require_calm(subject, _a_run_in_a_run)
 
 
 @check("events.ends", "events")
 def run_ends(subject: Subject) -> None:
-    """Each of the four ends is taken: finished, failed, pruned, interrupted.
+    """The observer accepts each of the four final statuses: finished, failed, pruned, interrupted.
 
-    Fix: map every status to one that your store has.
+    Fix: map every status to one that your store knows.
     """
     _require_calm(subject, _four_ends)
 
 
 @check("events.resume", "events")
 def resume(subject: Subject) -> None:
-    """A run that is gone on with (``resume``) may exist or not; both are taken.
+    """The observer accepts a resumed run (``resume``), whether it knows the run or not.
 
-    Fix: look for the run by its id, and start a new one where there is none.
+    Fix: look for the run by its id, and start a new one if there is none.
     """
     _require_calm(subject, _gone_on)
 
 
 @check("events.where", "events")
 def where(subject: Subject) -> None:
-    """``where`` answers a mapping of text to text in a run, and does not raise for a run that it does not know.
+    """``where`` returns a mapping of text to text during a run, and does not raise for an unknown run.
 
-    Fix: return ``{}`` where there is nothing to say.
+    Fix: return ``{}`` if there is no place to name.
     """
     _require_calm(subject, _nobody_knows)
     for moment, place in told(subject).places.items():
         plain = isinstance(place, dict) and all(isinstance(part, str) for item in place.items() for part in item)
-        require(plain, f"{moment} it answers {place!r}")
+        require(plain, f"{moment} it returns {place!r}")
 
 
 @check("events.quiet", "events")
 def quiet(subject: Subject) -> None:
-    """Nothing is printed to stdout, which belongs to a command's one JSON document.
+    """The observer prints nothing to stdout, because a command with ``--json`` prints its one document there.
 
-    Fix: use ``logging``, or stderr.
+    Fix: use ``logging`` or stderr.
     """
     printed = told(subject).printed
-    require(not printed, f"it prints {printed.strip().splitlines()[:1]}")
+    require(not printed, f"it prints to stdout: {printed.strip().splitlines()[:1]}")
 
 
 @check("events.picture", "events")
 def picture(subject: Subject) -> None:
-    """A picture that it is told of is left as it was.
+    """The observer does not change a picture that it receives.
 
     Fix: work on a copy (``image_CHW.detach().clone()``).
     """
-    require(told(subject).picture_kept, "the picture is another one afterwards")
+    require(told(subject).picture_kept, "the picture has changed afterwards")
 
 
 @check("events.inert", "events")
 def inert(subject: Subject) -> None:
-    """Building it leaves no file: nothing is opened or made before the first run.
+    """The construction of the observer leaves no file: it opens and creates nothing before the first run.
 
-    Fix: connect and create in ``run_started``.
+    Fix: connect and create files in ``run_started``.
     """
     left = told(subject).left
-    require(not left, f"building it leaves {', '.join(left[:3])}")
+    require(not left, f"its construction leaves {', '.join(left[:3])}")

@@ -1,4 +1,4 @@
-"""Denoisers whose solution is known, and a sampler's exact response to what goes in."""
+"""Defines denoisers with a known solution, and computes the exact response of a sampler to its inputs."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ import torch
 from torch import Tensor
 
 DATA_MEAN, DATA_STD = 0.25, 0.5
+"""The Gaussian data. The mean is not 0, so that a sampler that loses it is found."""
 
 
 def gaussian_denoiser(x: Tensor, sigma: Tensor) -> Tensor:
-    """E[x_0 | x] for data N(DATA_MEAN, DATA_STD^2): affine in x."""
+    """Returns E[x_0 | x] for data N(DATA_MEAN, DATA_STD^2), which is affine in x."""
     return DATA_MEAN + DATA_STD**2 / (DATA_STD**2 + sigma**2) * (x - DATA_MEAN)
 
 
 def curved(x: Tensor, sigma: Tensor) -> Tensor:
-    """E[x_0 | x] for data that are -1 or 1 with equal chances: tanh(x / sigma^2), not linear in anything."""
+    """Returns tanh(x / sigma^2), which is E[x_0 | x] for data that are -1 or 1 with equal probability."""
     return torch.tanh(x / sigma**2)
 
 
 def exact_gain(sigma: float) -> float:
-    """x_0 - mean over x_sigma - mean on the probability flow of Gaussian data (Karras et al. 2022, eq. 1)."""
+    """Returns (x_0 - mean) / (x_sigma - mean) on the probability flow of Gaussian data (Karras et al. 2022, eq. 1)."""
     return DATA_STD / sqrt(DATA_STD**2 + sigma**2)
 
 
 @dataclass(frozen=True)
 class Response:
-    """With an affine denoiser a sampler's output is ``offset + start * x + sum_i noises[i] * n_i``."""
+    """The output of a sampler with an affine denoiser: ``offset + start * x + sum_i noises[i] * n_i``."""
 
     offset: float
     start: float
@@ -38,18 +39,19 @@ class Response:
 
     @property
     def mean(self) -> float:
-        """The mean of the output, for x whose mean is the data's."""
+        """The mean of the output, if the mean of x is that of the data."""
         return self.offset + self.start * DATA_MEAN
 
     def std(self, sigma: float) -> float:
-        """The standard deviation of the output, for x with its own distribution at sigma and standard normal noise."""
+        """Returns the standard deviation of the output, if x follows its distribution at sigma and noise is normal."""
         return sqrt(self.start**2 * (DATA_STD**2 + sigma**2) + sum(gain**2 for gain in self.noises))
 
 
 def respond(sampler: Any, sigmas: Tensor) -> Response:
-    """The exact response, from one run on unit impulses in float64: one batch entry for each input."""
+    """Computes the exact response from one run on unit impulses in float64, one batch entry for each input."""
     steps = len(sigmas) - 1
     x = torch.zeros(steps + 2, 1, 1, 1, dtype=torch.float64)
+    # entries 0 to steps - 1 get a unit of one step's noise, entry ``steps`` a unit of x, and the last entry nothing
     x[steps] = 1
 
     def impulse(i: int) -> Tensor:
@@ -58,12 +60,16 @@ def respond(sampler: Any, sigmas: Tensor) -> Response:
         return noise
 
     out = [float(v) for v in sampler(gaussian_denoiser, x, sigmas.double(), impulse).flatten()]
+    # float64, because the responses are differences of outputs: float32 would hide errors of high orders
     offset = out[steps + 1]
     return Response(offset, out[steps] - offset, tuple(v - offset for v in out[:steps]))
 
 
 def slope(steps: Sequence[int], errors: Sequence[float]) -> float:
-    """The order at which errors fall with the number of steps: minus the least-squares slope of their logarithms."""
+    """Returns the order at which errors fall with the number of steps.
+
+    It is minus the least-squares slope of the logarithms of the errors over those of the steps.
+    """
     x, y = [log(n) for n in steps], [log(e) for e in errors]
     mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
     return -sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum((a - mean_x) ** 2 for a in x)

@@ -1,4 +1,4 @@
-"""Rules of metrics: of scope image here, of scope set in sets.py."""
+"""Checks the rules of metrics with scope image; those with scope set are in sets.py."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from texprior.testing.subject import Subject
 from texprior.testing.values import choices, is_tuned, samples
 
 SIZE = (192, 224)
+"""Height and width of the test pictures, px: large enough for multi-scale metrics (MS-SSIM needs 161 px)."""
 LEVELS = (0.02, 0.06, 0.2)
-"""Standard deviations of the noise that a metric must find worse and worse."""
+"""Standard deviations of the noise. A metric must react to each increase in the same direction."""
 BATCH_TOLERANCE = 1e-5
+"""The largest relative difference between a batch and single pictures: convolutions round differently by batch."""
 
 
 def _record(subject: Subject) -> Metric:
@@ -46,7 +48,7 @@ NO_REFERENCE = When("`scope` is image, `reference` is false", _no_reference)
 
 
 def noisy(level: float) -> Tensor:
-    """The photographs with white noise of a standard deviation, (2, 3, 192, 224), clipped to [0, 1]."""
+    """Returns the photographs with white noise of a standard deviation, (2, 3, 192, 224), clipped to [0, 1]."""
     return (photographs(2, *SIZE) + level * gaussian(2, 3, *SIZE, key="noise")).clamp(0, 1)
 
 
@@ -63,7 +65,7 @@ def _work(metric: Any, inputs: Inputs) -> tuple[Tensor, ...]:
 
 
 def pieces(image_BCHW: Tensor) -> Tensor:
-    """Each picture in four quarters, (4 B, 3, H/2, W/2): a set."""
+    """Cuts each picture into four quarters, (4 B, 3, H/2, W/2), to make a set."""
     halves = torch.stack(image_BCHW.chunk(2, -2), 1)
     return torch.cat(halves.chunk(2, -1), 1).flatten(0, 1)
 
@@ -76,7 +78,7 @@ PROBES["metric"] = Probe(_inputs, _work, methods=_methods, attributes=("key",), 
 
 
 def scores(subject: Subject, level: float) -> Tensor:
-    """The scores of the photographs with noise, as they come; each level is computed once."""
+    """Returns the scores of the photographs with noise, unchanged. Each level is computed once."""
     known: dict[float, Tensor] = subject.memory.setdefault("scores", {})
     if level not in known:
         metric: ImageMetric = subject.shared()
@@ -85,7 +87,7 @@ def scores(subject: Subject, level: float) -> Tensor:
 
 
 def badness(subject: Subject, found: Tensor) -> Tensor:
-    """Grows as a picture gets worse, by the direction that the metric declares."""
+    """Returns numbers that grow as a picture gets worse, according to the direction that the metric declares."""
     better = direction(subject.shared(), _record(subject))
     values = found.detach().double().cpu()
     return {"higher": -values, "lower": values, "one": (values - 1).abs()}[better]
@@ -95,22 +97,27 @@ def badness(subject: Subject, found: Tensor) -> Tensor:
 def one_score_per_image(subject: Subject) -> None:
     """Two pictures get two finite scores, in a floating-point tensor of shape (B,).
 
-    Fix: reduce over a picture's own dimensions, ``.flatten(1).mean(1)``; guard logarithms and divisions.
+    Fix: reduce only over the dimensions of one picture, ``.flatten(1).mean(1)``; protect logarithms and divisions from
+    0.
     """
     for level in LEVELS:
         found = scores(subject, level)
-        require(isinstance(found, Tensor) and found.is_floating_point(), f"it returns {type(found).__name__}")
+        require(
+            isinstance(found, Tensor) and found.is_floating_point(),
+            f"it returns {type(found).__name__} instead of a floating-point tensor",
+        )
         require(tuple(found.shape) == (2,), f"two pictures get scores of shape {tuple(found.shape)}")
-        require(torch.isfinite(found).all(), f"noise of {level}: a score is no finite number")
+        require(torch.isfinite(found).all(), f"noise of {level}: a score is not finite")
 
 
 @check("metric.batch", "metric", when=IMAGE)
 def batch(subject: Subject) -> None:
-    """A score is a function of its own picture alone: the same in any batch and order, within 1e-5.
+    """A score depends only on its own picture: it is the same in any batch and order, within 1e-5.
 
-    Fix: no statistics over the batch (maximum, mean, normalisation); no state from one call to the next.
+    Fix: do not use statistics over the batch (maximum, mean, normalisation); keep no state between calls.
     """
     metric, image, reference = subject.shared(), noisy(0.05), photographs(2, *SIZE)
+    # two pictures of different quality, so that statistics over the batch change the scores
     image[1] = noisy(0.2)[1]
     together = metric(image, reference)
     swapped = metric(image.flip(0), reference.flip(0)).flip(0)
@@ -122,14 +129,15 @@ def batch(subject: Subject) -> None:
 
 @check("metric.identity", "metric", when=FULL)
 def identity(subject: Subject) -> None:
-    """The reference itself scores best: better than with little noise, blurred, shifted by a pixel, or darker; and 1
-    where ``better`` is ``one``.
+    """The reference itself scores best: better than with little noise, blurred, shifted by a pixel, or darker. Its
+    score is 1 if ``better`` is ``one``.
 
-    Fix: compare with the reference that is given, by a distance that is 0 for equal pictures.
+    Fix: compare with the reference in the arguments, by a distance that is 0 for equal pictures.
     """
     record, metric, reference = _record(subject), subject.shared(), photographs(2, *SIZE)
     if not needs_reference(metric, record):
         raise NotRun("with these options it needs no reference")
+
     itself = scores(subject, 0.0)
     blurred = torch.nn.functional.avg_pool2d(reference, 3, 1, 1, count_include_pad=False)
     others = {"noise": noisy(0.02), "blur": blurred, "shift": reference.roll(1, -1), "darker": 0.9 * reference}
@@ -139,15 +147,15 @@ def identity(subject: Subject) -> None:
         require((best <= worse).all(), f"the reference scores {_shown(best)}, with {name} {_shown(worse)} (badness)")
     require(
         direction(metric, record) != "one" or gap(itself, torch.ones(2)) <= 1e-6,
-        f"the reference scores {_shown(itself)}",
+        f"the reference scores {_shown(itself)} instead of 1",
     )
 
 
 @check("metric.direction", "metric", when=IMAGE)
 def declared_direction(subject: Subject) -> None:
-    """A photograph scores better than the same one with noise of standard deviation 0.2, by the declared ``better``.
+    """A photograph scores better than with noise of standard deviation 0.2, according to the declared ``better``.
 
-    Fix: declare ``better="higher"``, ``"lower"`` or ``"one"`` as the score is, or change its sign.
+    Fix: declare ``better="higher"``, ``"lower"`` or ``"one"`` according to the score, or change the sign of the score.
     """
     better = direction(subject.shared(), _record(subject))
     clean, spoilt = scores(subject, 0.0), scores(subject, LEVELS[-1])
@@ -157,9 +165,9 @@ def declared_direction(subject: Subject) -> None:
 
 @check("metric.noise", "metric", when=IMAGE)
 def worsens(subject: Subject) -> None:
-    """More noise moves the score on in one direction: at 0.02, 0.06 and 0.2 it never turns back.
+    """More noise always moves the score in the same direction, at 0.02, 0.06 and 0.2.
 
-    Fix: look for a clamp, a saturation or a sign in the middle of the formula.
+    Fix: look for a clamp, a saturation or a wrong sign inside the formula.
     """
     one = direction(subject.shared(), _record(subject)) == "one"
     levels = [scores(subject, level) for level in LEVELS]
@@ -171,9 +179,9 @@ def worsens(subject: Subject) -> None:
 
 @check("metric.reference", "metric", when=NO_REFERENCE)
 def reference_unused(subject: Subject) -> None:
-    """What needs no reference takes None, and ignores a picture that is given.
+    """A metric that needs no reference accepts None, and ignores a reference that is passed.
 
-    Fix: declare ``reference=True`` where one is used.
+    Fix: declare ``reference=True`` if the metric uses a reference.
     """
     metric, image = subject.shared(), noisy(0.05)
     if needs_reference(metric, _record(subject)):
@@ -184,12 +192,16 @@ def reference_unused(subject: Subject) -> None:
 
 @check("metric.key", "metric")
 def key(subject: Subject) -> None:
-    """``key`` names the metric with what its scores depend on: options that change the scores change the key.
+    """``key`` names the metric and the options that its scores depend on: options that change the scores change the
+    key.
 
     Fix: put the option into the key, such as ``f"psnr_{options.space}"``.
     """
     base = subject.shared()
-    require(isinstance(base.key, str) and base.key and " " not in base.key, f"key is {base.key!r}")
+    require(
+        isinstance(base.key, str) and base.key and " " not in base.key,
+        f"key is {base.key!r}: it must be a text without spaces",
+    )
     seen = {base.key: _work(base, _inputs())[-1].detach()}
     for changes in [*(samples(subject.model, 3) if is_tuned(subject.model) else []), *choices(subject.model)]:
         if not subject.accepts(changes):

@@ -1,4 +1,4 @@
-"""Rules of initial predictors."""
+"""Checks the rules of initial predictors."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
 from texprior.testing.subject import Subject
 
 SIZES = ((32, 48), (33, 47), (21, 16))
+"""Height and width, px: a multiple of common strides, odd sides, and a small picture."""
 
 
 def _inputs() -> Inputs:
@@ -39,40 +40,48 @@ PROBES["predictor"] = Probe(
 
 @check("predictor.sizes", "predictor")
 def sizes(subject: Subject) -> None:
-    """The estimate has the picture's shape and finite values, for odd sizes too.
+    """The estimate has the shape of the picture and finite values, also for odd sizes.
 
-    Fix: pad inside to what the network needs (``mode="replicate"``), and crop the estimate.
+    Fix: pad inside the network to the size that it needs (``mode="replicate"``), and crop the estimate.
     """
+    # a new network may return its input unchanged, so test a perturbed one too
     for predictor in (subject.build(), _make(subject)):
         for height, width in SIZES:
             estimate = predictor(photographs(2, height, width))
-            require(estimate.shape == (2, 3, height, width), f"{width}x{height} px give {tuple(estimate.shape)}")
-            require(torch.isfinite(estimate).all(), f"{width}x{height} px: values that are no finite numbers")
+            require(
+                estimate.shape == (2, 3, height, width),
+                f"{width}x{height} px: the estimate has shape {tuple(estimate.shape)}",
+            )
+            require(torch.isfinite(estimate).all(), f"{width}x{height} px: not all values are finite")
 
 
 @check("predictor.loss", "predictor")
 def loss(subject: Subject) -> None:
-    """The loss is one finite number per image, (B,), each of its own image alone, and smaller for a better estimate.
+    """The loss is one finite number per image, (B,). Each depends only on its own image, and is smaller for a better
+    estimate.
 
-    Fix: reduce over a picture's dimensions only, ``error.mean(dim=(1, 2, 3))``.
+    Fix: reduce only over the dimensions of one picture, ``error.mean(dim=(1, 2, 3))``.
     """
     predictor, clean = subject.build(), photographs(2, 32, 48)
     far = clean + 0.1 * gaussian(2, 3, 32, 48)
     losses = [predictor.loss(estimate, clean).detach() for estimate in (clean.clone(), far)]
     for found in losses:
         require(tuple(found.shape) == (2,), f"the loss of two images has shape {tuple(found.shape)}")
-        require(torch.isfinite(found).all(), "a loss is no finite number")
-    require((losses[0] < losses[1]).all(), "a perfect estimate does not have the smaller loss")
+        require(torch.isfinite(found).all(), "a loss is not finite")
+    require((losses[0] < losses[1]).all(), "the loss of a perfect estimate is not smaller than that of a noisy one")
     mixed = predictor.loss(torch.stack([clean[0], far[1]]), clean).detach()
-    require(torch.allclose(mixed, torch.stack([losses[0][0], losses[1][1]])), "an image's loss depends on the other")
+    require(
+        torch.allclose(mixed, torch.stack([losses[0][0], losses[1][1]])),
+        "the loss of an image depends on the other image",
+    )
 
 
 @check("predictor.gradients", "predictor")
 def gradients(subject: Subject) -> None:
-    """The gradient of the loss reaches every parameter that is trained.
+    """Every trainable parameter gets a gradient of the loss.
 
-    Fix: remove layers that nothing uses; no ``detach`` or ``no_grad`` on the way; freeze what is not to be trained
-    with ``requires_grad_(False)``.
+    Fix: remove unused layers; do not use ``detach`` or ``no_grad`` between the parameter and the loss; freeze what must
+    not be trained with ``requires_grad_(False)``.
     """
     predictor, image = _make(subject), photographs(2, 32, 48)
     trained = {name: p for name, p in predictor.named_parameters() if p.requires_grad}
@@ -86,10 +95,11 @@ def gradients(subject: Subject) -> None:
 
 @check("predictor.local", "predictor", when=tagged("local"))
 def local(subject: Subject) -> None:
-    """What is declared ``local`` sees only its surroundings: a change at one end of a strip of 512 px leaves what is
-    368 px and more away as it was, within 1e-6; so a tile with a halo is predicted as within the whole.
+    """With the tag ``local``, the network depends only on nearby pixels: after a change at one end of a strip of 512
+    px, estimates that are 368 px or more away change by at most 1e-6. So tiles with a halo give the same result as the
+    whole picture.
 
-    Fix: leave out whole-picture pooling and normalisation over positions, or leave out the tag.
+    Fix: remove pooling over the whole picture and normalisation over positions, or remove the tag.
     """
     far = leak(_make(subject))
     require(far <= 1e-6, f"{FAR} px away the estimate changes by {far:.2g}")
@@ -98,15 +108,16 @@ def local(subject: Subject) -> None:
 @check("predictor.stride", "predictor", when=tagged("local"))
 @torch.no_grad()
 def stride(subject: Subject) -> None:
-    """Cut off a multiple of ``stride`` px at the left, what lies 368 px and more from there is predicted as before,
-    within 1e-5: tiles may begin on multiples of it.
+    """If ``stride`` px are cut off at the left, estimates that are 368 px or more away from the cut change by at most
+    1e-5. So tiles can begin at multiples of ``stride``.
 
-    Fix: set ``stride`` to the pixels for one position of the network's coarsest grid.
+    Fix: set ``stride`` to the number of pixels per position of the coarsest grid of the network.
     """
     predictor = _make(subject)
     step = predictor.stride
-    require(isinstance(step, int) and step >= 1, f"stride is {step!r}")
+    require(isinstance(step, int) and step >= 1, f"stride is {step!r}: it must be a whole number of at least 1")
     whole, cut = predictor(strip())[..., step + FAR :], predictor(strip()[..., step:])[..., FAR:]
     require(
-        gap(whole, cut) <= 1e-5, f"cut off by its stride of {step} px the estimate differs by {gap(whole, cut):.2g}"
+        gap(whole, cut) <= 1e-5,
+        f"if its stride of {step} px is cut off, the estimate differs by {gap(whole, cut):.2g}",
     )

@@ -1,4 +1,4 @@
-"""How far a change of a picture reaches: a picture can be computed in tiles only where that is bounded."""
+"""Measures how far a change of a picture reaches. Tiles agree with the whole picture only if that is bounded."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from torch import Tensor
 from texprior.testing.material import gap, photographs
 
 LENGTH, CHANGED, FAR = 512, 16, 368
-"""px: of a strip, of its end that is changed, and the distance from there on that must not notice."""
+"""Length of the strip, length of its changed end, and the distance from which on nothing may change; all in px.
+
+The distance must exceed the reach of a local network (154 px for the default UNet, docs/adr/0003), and leave enough of
+the strip to compare. Statistics over the whole picture reach any distance.
+"""
 
 
 def strip() -> Tensor:
-    """A strip of a photograph and its mirror image, (1, 3, 16, 512)."""
+    """Returns a strip of a photograph and its mirror image, (1, 3, 16, 512)."""
     half = photographs(1, 16, LENGTH // 2)
     return torch.cat([half, half.flip(-1)], -1)
 
 
 def leak(function: Callable[[Tensor], Tensor]) -> float:
-    """By how much the result changes far from a change of its input."""
+    """Returns by how much the result changes at a large distance from a change of the input."""
     before, after = strip(), strip()
     after[..., :CHANGED] = 1 - after[..., :CHANGED]
     return gap(function(before)[..., CHANGED + FAR :], function(after)[..., CHANGED + FAR :])

@@ -1,4 +1,4 @@
-"""Work that is done again: operations whose inputs do not change from step to step, but with the picture."""
+"""Finds repeated work: operations whose inputs are the same at every step, but differ between pictures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 COSTLY = ("conv", "mm", "matmul", "einsum", "linear", "attention", "norm", "interpolate", "pool", "fft", "lstm", "gru")
-"""Parts of the names of PyTorch's functions that cost more than a pass over their input."""
+"""Parts of the names of PyTorch functions that cost more than one pass over their input."""
 
 
 class _Recorder(TorchFunctionMode):
-    """Counts costly functions by their name and the content of their tensors."""
+    """Counts calls of costly functions by their name and the content of their tensors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,11 +32,13 @@ class _Recorder(TorchFunctionMode):
 def repeated_work(
     step: Callable[[], Any], other_step: Callable[[], Any], other_picture: Callable[[], Any]
 ) -> list[str]:
-    """Costly functions that are the same in two steps of one picture, and others for another picture.
+    """Returns the costly calls that are equal in two steps of one picture and differ for another picture.
 
-    Each argument is a network call; it is made once before it is recorded, so that what is kept from then on is kept.
+    Each argument is a network call. It runs once before it is recorded, so that results that the first call caches do
+    not count as repeated.
     """
     first, second, third = (_recorded(call) for call in (step, other_step, other_picture))
+    # what a third picture shares depends on the weights alone, which is allowed
     names = Counter(name for (name, _), count in ((first & second) - third).items() for _ in range(count))
     return [f"{count} x {name}" for name, count in sorted(names.items())]
 
@@ -61,6 +63,7 @@ def _tensors(value: Any) -> Iterable[Tensor]:
 
 
 def _content(tensors: Iterable[Tensor]) -> str:
+    # compare contents and not identities: equal work on a new tensor is repeated too
     digest = hashlib.blake2b(digest_size=16)
     for tensor in tensors:
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())

@@ -1,4 +1,4 @@
-"""An adapter on a frozen denoiser of the registry, as its rules need it."""
+"""Builds an adapter on a frozen denoiser of the registry, for the rules of adapters."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from texprior.testing.subject import Subject
 
 
 def hosts(subject: Subject) -> list[Ref]:
-    """The denoisers to try: the one that was asked for, or all that are installed."""
+    """Returns the denoisers to try: the requested one, or all that are installed."""
     if subject.denoiser:
         return [subject.denoiser]
     return [Ref(name=entry.qualified) for entry in subject.registry.entries("denoiser")]
 
 
 def prior(subject: Subject) -> DenoiserNet:
-    """A denoiser as if trained, frozen; the first that fits. A new copy at each call."""
+    """Returns a new copy of the first denoiser that fits, perturbed as if trained, and frozen."""
     return copy.deepcopy(untouched(subject))
 
 
 def untouched(subject: Subject) -> DenoiserNet:
-    """The same, shared: for reading alone."""
+    """Returns the same denoiser, but shared between checks: do not change it."""
+    # to build and perturb a denoiser is slow: build it once, and copy it for the checks that may change it
     if "prior" not in subject.memory:
         subject.memory["prior"] = _first_that_fits(subject)
     frozen: DenoiserNet = subject.memory["prior"]
@@ -47,16 +48,20 @@ def _first_that_fits(subject: Subject) -> DenoiserNet:
     for ref in hosts(subject):
         try:
             network = subject.registry.build("denoiser", ref, code_width=CODE_WIDTH, attention=Plain())
-        except Exception as error:  # that is not the adapter's fault
+        except Exception as error:
+            # the adapter is not at fault if a denoiser cannot be built: try the next one
             absent.append(f"{ref.name}: {error}")
             continue
+
+        # a ConfigError is how an adapter refuses a denoiser; a copy, in case that it writes to it before
         frozen: DenoiserNet = perturbed(network).requires_grad_(False).eval()
         try:
             subject.registry.build("adapter", subject.ref(), denoiser=copy.deepcopy(frozen))
         except ConfigError as error:
             refused.append(f"{ref.name}: {error}")
             continue
-        except Exception:  # the checks meet it again, and say it
+        except Exception:
+            # a bug in the adapter: the checks build it again and report the error
             pass
         subject.note(f"on denoiser {ref.name}")
         return frozen
@@ -66,7 +71,7 @@ def _first_that_fits(subject: Subject) -> DenoiserNet:
 
 @dataclass
 class Rig:
-    """An adapter on its frozen denoiser."""
+    """An adapter together with its frozen denoiser."""
 
     network: DenoiserNet
     adapter: DenoiserAdapter
@@ -81,29 +86,34 @@ class Rig:
         seed: int = 0,
         network: DenoiserNet | None = None,
     ) -> Rig:
-        """Built as in a run, for a new copy of the prior where none is given; perturbed as if trained, or new."""
+        """Builds an adapter as in a run, on ``network``.
+
+        If ``network`` is None, it uses a new copy of the prior. If ``trained``, the parameters of the adapter are
+        perturbed, as if it were trained.
+        """
         network = prior(subject) if network is None else network
         adapter: DenoiserAdapter = subject.build(changes, seed, {"denoiser": network})
         return cls(network, perturbed(adapter) if trained else adapter)
 
     def __call__(self, given: Inputs) -> Tensor:
-        """The adapted output of the denoiser."""
+        """Returns the adapted output of the denoiser."""
         return self.step(given)()
 
     def step(self, given: Inputs) -> Callable[[], Tensor]:
-        """A network call on a picture whose features are known."""
+        """Returns a network call on a picture, for which the features are computed now."""
         adapted = self.adapter.adapted(self.network, self.adapter.features(given["estimate"]))
         return lambda: adapted(given["x"], given["noise"], given["condition"], given["code"])
 
     def own(self) -> dict[str, nn.Parameter]:
-        """The adapter's trainable parameters."""
+        """Returns the trainable parameters of the adapter, by name."""
         return {name: p for name, p in self.adapter.named_parameters() if p.requires_grad}
 
     def to(self, device: torch.device) -> Rig:
-        """The same on a device."""
+        """Returns the rig on a device."""
         return Rig(self.network.to(device), self.adapter.to(device))
 
 
 def inputs(height: int = 16, width: int = 24) -> Inputs:
-    """What a denoiser is given, and another estimate than its condition."""
+    """Returns the inputs of a denoiser, and an estimate that differs from its condition."""
+    # a different picture, so that an adapter that reads the condition instead of the estimate is found
     return {**arguments(height, width), "estimate": photographs(2, height, width).flip(0)}

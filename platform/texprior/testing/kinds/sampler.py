@@ -1,4 +1,4 @@
-"""Rules of samplers, on denoisers whose solution is known."""
+"""Checks the rules of samplers, with denoisers whose solution is known."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ from texprior.testing.subject import Subject
 from texprior.testing.values import choices, ends, is_tuned, samples
 
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
+"""The range of noise levels of Karras et al. 2022, table 1."""
 STEPS = (50, 100, 200)
-"""Where the slope of the error is fitted."""
+"""The numbers of steps over which the slope of the error is fitted."""
 SLACK_BELOW, SLACK_ABOVE = 0.25, 0.75
+"""How far the fitted order may be below and above the declared one.
+
+Less slack below, because a missing order is a bug. More above, because the error of a simple problem may fall faster.
+"""
 _WORK_STEPS = 4
+"""Steps of a run in the rules of every kind: few, because only its inputs and outputs are compared."""
 
 
 def _inputs() -> Inputs:
@@ -40,7 +46,7 @@ PROBES["sampler"] = Probe(
 
 
 def settings(subject: Subject) -> Iterator[dict[str, Any]]:
-    """The default options, then one option at a time at its ends and at each value that its type lists."""
+    """Yields the default options, then changes of one option: its ends, and each value that its type lists."""
     for changes in ({}, *ends(subject.model), *choices(subject.model)):
         if subject.accepts(changes):
             yield changes
@@ -58,18 +64,20 @@ def _asks_noise(subject: Subject, changes: Mapping[str, Any]) -> bool:
 
 
 def _form(subject: Subject, *, stochastic: bool) -> dict[str, Any] | None:
-    """Options under which it does, or does not, ask for noise."""
+    """Returns the first options with which the sampler uses noise, or does not; None if there are none."""
     return next((s for s in settings(subject) if _asks_noise(subject, s) == stochastic), None)
 
 
 @check("sampler.gaussian", "sampler")
 def recovers(subject: Subject) -> None:
-    """With the exact denoiser of Gaussian data, samples have the data's mean (within 1e-5) and standard deviation
-    (within 3 % at 200 steps), at the default options and across the search space.
+    """With the exact denoiser of Gaussian data, samples have the mean of the data (within 1e-5) and its standard
+    deviation (within 3 % at 200 steps), at the default options and across the search space.
 
-    Fix: hold each step against the method's equations; noise that is added must replace noise that is removed.
+    Fix: compare each step with the equations of the method; the noise that is added must replace the noise that is
+    removed.
     """
     sigmas = karras(STEPS[-1], SIGMA_MIN, SIGMA_MAX)
+    # the response to unit impulses gives the exact mean and variance, so no samples have to be drawn
     for changes in [{}, *(samples(subject.model, 4) if is_tuned(subject.model) else [])]:
         response = respond(subject.build(changes), sigmas)
         off = abs(response.mean - DATA_MEAN)
@@ -81,15 +89,17 @@ def recovers(subject: Subject) -> None:
 
 @check("sampler.order", "sampler")
 def order(subject: Subject) -> None:
-    """The error falls at the declared order: its slope over 50, 100 and 200 steps is ``order``, between 0.25 less and
-    0.75 more. The error is that of the solution in the deterministic form, that of the variance where there is none.
+    """The error falls at the declared order: its slope over 50, 100 and 200 steps is between ``order`` - 0.25 and
+    ``order`` + 0.75. The error is that of the solution if the sampler has a deterministic form, and otherwise that of
+    the variance.
 
-    Fix: declare the global order (local error of order p + 1 is global order p); look for a wrong coefficient, or a
-    first-order step in the middle.
+    Fix: declare the global order (a local error of order p + 1 is global order p); look for a wrong coefficient, or for
+    a first-order step among the others.
     """
     assert isinstance(subject.record, Sampler)
     declared, changes = subject.record.order, _form(subject, stochastic=False)
     deterministic = changes is not None
+
     errors = []
     for steps in STEPS:
         sigmas = karras(steps, SIGMA_MIN, SIGMA_MAX)
@@ -97,24 +107,27 @@ def order(subject: Subject) -> None:
         exact, found = exact_gain(float(sigmas[0])), response.start
         if not deterministic:
             exact, found = DATA_STD**2, response.std(float(sigmas[0])) ** 2
+        # the logarithm needs a positive error, and below 1e-12 there is only rounding of float64
         errors.append(max(abs(found / exact - 1), 1e-12))
+
     fitted = slope(STEPS, errors)
     shown = ", ".join(f"{e:.2g} at {n}" for n, e in zip(STEPS, errors, strict=True))
     subject.note(f"order {fitted:.2f} fitted, {declared} declared")
     require(
         declared - SLACK_BELOW <= fitted <= declared + SLACK_ABOVE,
-        f"order {declared} is declared, the error ({shown}) falls with order {fitted:.2f}",
+        f"the declared order is {declared}, but the error ({shown}) falls with order {fitted:.2f}",
     )
 
 
 @check("sampler.calls", "sampler")
 def calls(subject: Subject) -> None:
-    """``calls(steps)`` is the number of network calls that are made.
+    """``calls(steps)`` is the number of network calls that the sampler makes.
 
-    Fix: count the calls of ``denoise`` in one run by hand, with the last step to sigma 0.
+    Fix: count the calls of ``denoise`` in one run by hand, including the last step to sigma 0.
     """
     for changes in settings(subject):
         sampler = subject.build(changes)
+        # small numbers too, because the first and the last steps often make other calls than the rest
         for steps in (1, 2, 3, 4, 7, 10):
             made = len(_seen(sampler, steps))
             declared = sampler.calls(steps)
@@ -124,72 +137,76 @@ def calls(subject: Subject) -> None:
 
 @check("sampler.sigma", "sampler")
 def sigma(subject: Subject) -> None:
-    """The denoiser is given one sigma for the batch, a tensor without dimensions, positive and finite.
+    """The sampler passes the denoiser one sigma for the batch: a tensor without dimensions, positive and finite.
 
     Fix: pass ``sigmas[i]``; never call the denoiser at the final sigma 0.
     """
     for level in _seen(subject.build(), 7):
-        require(isinstance(level, Tensor) and level.ndim == 0, f"sigma is given as {level!r}")
+        require(
+            isinstance(level, Tensor) and level.ndim == 0, f"sigma is {level!r} instead of a tensor without dimensions"
+        )
         require(torch.isfinite(level) and level > 0, f"the denoiser is called at sigma {float(level)}")
 
 
 @check("sampler.few-steps", "sampler")
 def few_steps(subject: Subject) -> None:
-    """One, two and three steps give finite results of x's shape: few calls are the competitive range.
+    """One, two and three steps give finite results of the shape of x, because samplers are compared at few calls.
 
-    Fix: mind divisions by the next sigma where it is 0, and histories that are not there yet.
+    Fix: handle divisions by the next sigma if it is 0, and steps before which there is no history yet.
     """
     for steps in (1, 2, 3):
         x = gaussian(2, 3, 4, 4) * SIGMA_MAX
         out = subject.build()(curved, x, karras(steps, 0.02, SIGMA_MAX), lambda i: gaussian(2, 3, 4, 4, key=str(i)))
         require(out.shape == x.shape, f"{steps} steps give shape {tuple(out.shape)} for {tuple(x.shape)}")
-        require(torch.isfinite(out).all(), f"{steps} steps: values that are no finite numbers")
+        require(torch.isfinite(out).all(), f"{steps} steps: not all values are finite")
 
 
 @check("sampler.noise", "sampler")
 def noise_source(subject: Subject) -> None:
-    """Noise is asked for by the index of a step, at most once each: the source gives the same numbers for an index.
+    """The sampler requests noise by the index of a step, at most once for each index, because the source returns the
+    same numbers for the same index.
 
-    Fix: call ``noise(i)`` with i from 0 to steps - 1; split one draw where a step needs two that depend on each other.
+    Fix: call ``noise(i)`` with i from 0 to steps - 1; if a step needs two draws that depend on each other, split one
+    draw.
     """
     changes = _form(subject, stochastic=True)
     if changes is None:
-        raise NotRun("it asks for no noise at any of its options")
+        raise NotRun("it requests no noise with any of its options")
     for steps in (2, 5):
         asked = list[int]()
         _seen(subject.build(changes), steps, asked)
         outside = [i for i in asked if not 0 <= i < steps]
-        require(not outside, f"{steps} steps: noise is asked for at {outside}")
+        require(not outside, f"{steps} steps: it requests noise for the indices {outside}")
         twice = sorted({i for i in asked if asked.count(i) > 1})
-        require(not twice, f"{steps} steps: noise is asked for more than once at {twice}")
+        require(not twice, f"{steps} steps: it requests noise more than once for the indices {twice}")
 
 
 @check("sampler.deterministic", "sampler", when=tagged("deterministic"))
 def deterministic(subject: Subject) -> None:
-    """What is tagged ``deterministic`` has a form that asks for no noise: at its defaults, or with one option at an end
-    of its range.
+    """With the tag ``deterministic``, the sampler has a form that requests no noise: at its defaults, or with one
+    option at an end of its range.
 
-    Fix: do not call ``noise`` where its factor is 0; leave out the tag where noise is always used.
+    Fix: do not call ``noise`` if its factor is 0; remove the tag if the sampler always uses noise.
     """
-    require(_form(subject, stochastic=False) is not None, "it asks for noise at all of its options")
+    require(_form(subject, stochastic=False) is not None, "it requests noise with all of its options")
 
 
 @check("sampler.stochastic", "sampler", when=tagged("stochastic"))
 def stochastic(subject: Subject) -> None:
-    """What is tagged ``stochastic`` has a form that uses the injected noise: at its defaults, or with one option at an
-    end of its range.
+    """With the tag ``stochastic``, the sampler has a form that uses the injected noise: at its defaults, or with one
+    option at an end of its range.
 
-    Fix: draw through ``noise(i)``; leave out the tag where no noise is used.
+    Fix: draw through ``noise(i)``; remove the tag if the sampler uses no noise.
     """
     changes = _form(subject, stochastic=True)
-    require(changes is not None, "it asks for no noise at any of its options")
+    require(changes is not None, "it requests no noise with any of its options")
     response = respond(subject.build(changes), karras(10, 0.02, 20))
     if not any(response.noises):
-        raise Broken("it asks for noise, which then changes nothing")
+        raise Broken("it requests noise, but the noise does not change the output")
 
 
 def _seen(sampler: Any, steps: int, asked: list[int] | None = None) -> list[Tensor]:
-    """The sigmas that the denoiser is called at; the indices of the noise go to ``asked``."""
+    """Returns the sigmas of all calls of the denoiser, and appends the indices of requested noise to ``asked``."""
     sigmas, x = list[Tensor](), torch.ones(1, 1, 2, 2)
 
     def denoise(state: Tensor, level: Tensor) -> Tensor:

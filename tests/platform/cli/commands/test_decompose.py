@@ -78,8 +78,8 @@ def test_a_broken_picture_is_named_and_the_rest_are_used(texprior, pictures, tmp
 @pytest.mark.parametrize(
     ("options", "fragment"),
     [
-        (["--with", "guided", "--with", "l0", "-o", "OUT"], "--with: name one decomposition"),
-        (["-o", "OUT"], "--with: name one decomposition"),
+        (["--with", "guided", "--with", "l0", "-o", "OUT"], "--with: name exactly one decomposition"),
+        (["-o", "OUT"], "--with: name exactly one decomposition"),
         (["--with", "guided"], "Missing option '-o'"),
         (["--with", "none", "--match-std", "0.1"], "'none' declares no option as its strength"),
         (["--with", "gaussian", "--match-std", "0.9"], "no strength gives a texture of standard deviation 0.9"),

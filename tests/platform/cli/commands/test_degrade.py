@@ -90,7 +90,7 @@ def test_a_broken_picture_is_named_and_the_rest_are_done(texprior, pictures, tmp
 def test_a_number_that_is_none(texprior, pictures, tmp_path, option):
     answer = texprior("decompose", pictures / "val", "--with", "guided", *option, "-o", tmp_path / "out")
     assert (answer.code, answer.out) == (2, "")
-    assert f"{option[1]} is no finite number" in answer.err
+    assert f"{option[1]} is not a finite number" in answer.err
     assert not (tmp_path / "out").exists()
 
 
@@ -139,9 +139,9 @@ def test_a_recipe_can_be_read_and_changed(texprior, pictures, tmp_path):
     [
         ([], "", "name a degradation with --with, or a file of recipes with --replay, and not both"),
         (["--with", "rain", "--replay", "R"], "{}", "and not both"),
-        (["--replay", "R", "--seed", "1"], "{}", "--seed: a replay draws nothing; leave it out"),
-        (["--replay", "R"], "{}", "this is no file of recipes; 'texprior degrade --recipe' writes one"),
-        (["--replay", "R"], "no json", "this is no file of recipes"),
+        (["--replay", "R", "--seed", "1"], "{}", "--seed: a replay draws no random values; leave out --seed"),
+        (["--replay", "R"], "{}", "this is not a file of recipes; 'texprior degrade --recipe' writes one"),
+        (["--replay", "R"], "no json", "this is not a file of recipes"),
         (["--replay", "nowhere.json"], "", "--replay nowhere.json: the file cannot be read"),
         (["--replay", "R"], '{"degradation": "rainn", "pictures": []}', "no degradation 'rainn'; did you mean 'rain'?"),
         (

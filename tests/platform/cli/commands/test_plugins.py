@@ -177,7 +177,7 @@ def test_the_citation_alone(texprior, haze):
 @pytest.mark.parametrize(
     ("name", "fragment"),
     [
-        ("cga", "'cga' is no KIND/NAME"),
+        ("cga", "'cga' is not KIND/NAME"),
         ("adaptor/cga", "the kinds are: degradation"),
         ("adapter/cgb", "did you mean 'cga'?"),
     ],

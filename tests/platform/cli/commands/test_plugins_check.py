@@ -78,7 +78,7 @@ def test_the_components_of_a_file_with_options_and_an_expectation(texprior, file
     assert "fix: Pad and crop inside" in failed.out
     shown = [line.split()[1:] for line in failed.out.splitlines() if line.startswith(" degradation/")]
     assert shown == [["degradation.picture", "failed"]]
-    assert "not run: any.entry-module (a single file or a registered module is imported only" in failed.out
+    assert "not run: any.entry-module (a single file or a registered module is imported only if" in failed.out
     excuse = "degradation/bright:degradation.picture=it is meant to"
     expected = texprior("plugins", "check", file, "--options", both, "--expect", excuse)
     assert expected.code == 0, expected.out
@@ -93,8 +93,8 @@ def test_one_component_of_a_file(texprior, file):
     assert one.code == 0, one.out
     without = texprior("plugins", "check", "degradation/dim", "--plugin", file)
     assert without.code == 1
-    assert "any.floor failed: checks that ran: 1, the floor of a degradation is 14" in without.out
-    assert "(option 'by' has no default: hand in options, or give its Field examples)" in without.out
+    assert "any.floor failed: checks that ran: 1, the floor of kind degradation is 14" in without.out
+    assert "(option 'by' has no default: pass a value for it, or give its Field examples)" in without.out
 
 
 def test_a_distribution_that_did_not_load_says_why(texprior, tmp_path, monkeypatch):
@@ -114,7 +114,7 @@ def test_a_distribution_that_did_not_load_says_why(texprior, tmp_path, monkeypat
     [
         (["acme-nothing"], "there is no plugin distribution 'acme-nothing'; there are: "),
         (["sampler/dimm"], "did you mean 'ddim'"),
-        (["smapler/ddim"], "is no KIND/NAME such as adapter/cga"),
+        (["smapler/ddim"], "is not KIND/NAME, such as adapter/cga"),
         (["missing.py"], "there is no such file"),
         (["sampler/ddim", "--expect", "sampler.ordr=x"], "did you mean 'sampler.order'"),
         (["sampler/ddim", "--expect", "sampler.order"], "expected CHECK=REASON"),

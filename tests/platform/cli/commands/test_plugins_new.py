@@ -80,12 +80,12 @@ def test_the_package_asks_for_this_texprior(packages):
     ("kind", "name", "output", "fragment"),
     [
         ("adaptor", "x", "new", "there is no kind 'adaptor'; the kinds are: degradation, decomposition"),
-        ("adapter", "Big Name", "new", "'Big Name' is no name for a component; write it like rain or light-rain"),
-        ("adapter", "2d", "new", "'2d' is no name for a component"),
-        ("adapter", "none", "new", "'none' is no name for a component"),
-        ("adapter", "../x", "new", "'../x' is no name for a component"),
-        ("adapter", "x", "full", "is there already; name a new folder with -o"),
-        ("adapter", "x", "full/file", "is there already; name a new folder with -o"),
+        ("adapter", "Big Name", "new", "'Big Name' is not a valid component name; write it like rain or light-rain"),
+        ("adapter", "2d", "new", "'2d' is not a valid component name"),
+        ("adapter", "none", "new", "'none' is not a valid component name"),
+        ("adapter", "../x", "new", "'../x' is not a valid component name"),
+        ("adapter", "x", "full", "already exists; name a new folder with -o"),
+        ("adapter", "x", "full/file", "already exists; name a new folder with -o"),
     ],
 )
 def test_what_cannot_be_made_is_refused_and_leaves_nothing(texprior, tmp_path, kind, name, output, fragment):
@@ -107,6 +107,6 @@ def test_a_folder_that_cannot_be_written_is_a_failure(texprior, tmp_path):
 def test_a_name_that_is_taken_is_noted(texprior, tmp_path):
     answer = texprior("plugins", "new", "adapter", "cga", "-o", tmp_path / "cga")
     assert answer.code == 0
-    assert "note: the adapter 'cga' is in texprior too; where both are there, experiments write texprior-cga/cga" in (
+    assert "note: texprior also has adapter/cga; if both are installed, write texprior-cga/cga in experiments" in (
         answer.err
     )

@@ -154,6 +154,6 @@ def test_a_spread_never_overwrites_a_result(restore, crop, tmp_path):
     pictures = tmp_path / "x.png", tmp_path / "x-Spread.png"
     answer = restore(*pictures, "--steps", "1", "--samples", "2")
     assert (answer.code, answer.out) == (2, "")
-    assert "the spread of the one and the result of the other would both be" in answer.err
+    assert "the spread of the first and the result of the second would both be" in answer.err
     answer = restore(*pictures, "--steps", "1")
     assert answer.code == 0, answer.err

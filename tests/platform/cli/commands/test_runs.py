@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_sent_keeps_no_other_from_it(texprior, write, ru
     (lost / "events.jsonl").write_text((good / "events.jsonl").read_text().replace("other_notes.py", "gone.py"))
     listed = texprior("runs", "unsent", "--json")
     assert [row["folder"] for row in listed.json] == [str(lost), str(good)]
-    assert f"{empty}: this is no folder of unsent events" in listed.err
+    assert f"{empty}: this is not a folder of unsent events" in listed.err
     sent = texprior("runs", "resend", "--json")
     assert sent.code == 1
     assert [row["folder"] for row in sent.json["sent"]] == [str(good)]
@@ -110,4 +110,4 @@ def test_a_folder_that_cannot_be_sent_keeps_no_other_from_it(texprior, write, ru
 def test_a_folder_that_is_none_is_a_sentence(texprior, tmp_path, runs):
     answer = texprior("runs", "resend", tmp_path)
     assert (answer.code, answer.out) == (2, "")
-    assert f"error: {tmp_path}: this is no folder of unsent events" in answer.err
+    assert f"error: {tmp_path}: this is not a folder of unsent events" in answer.err

@@ -84,7 +84,7 @@ def test_fetched_parameters_are_found_and_are_what_was_pinned(texprior, plugin, 
     assert listed(texprior, plugin)["acme_net"]["found"] == answer.json["found"]
     again = texprior("weights", "fetch", "acme_net", "--plugin", plugin)
     assert again.code == 0
-    assert "is here already" in again.err
+    assert "is already here" in again.err
 
 
 def test_a_changed_file_is_refused(texprior, plugin, served, tmp_path):

@@ -1,4 +1,4 @@
-"""A third party's plugins for texprior: film grain, and a gating adapter."""
+"""Registers third-party plugins for texprior: film grain and a gating adapter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from texprior.plugin import Adapter, Degradation, Options, Tune, hookimpl
 
 
 class GrainOptions(Options):
-    """How much grain, and how coarse."""
+    """Strength, size and colour of the grain."""
 
     strength: Annotated[float, Field(ge=0, le=0.5, description="standard deviation at mid-grey"), Tune(0.02, 0.2)] = (
         0.08
@@ -17,7 +17,7 @@ class GrainOptions(Options):
     size: Annotated[
         float, Field(ge=0, le=8, description="sigma of the Gaussian that shapes a grain, px"), Tune(0, 2)
     ] = 0.8
-    colour: Annotated[bool, Field(description="grain of its own in each channel"), Tune()] = False
+    colour: Annotated[bool, Field(description="draw separate grain for each channel"), Tune()] = False
 
 
 class GateOptions(Options):
@@ -29,7 +29,7 @@ class GateOptions(Options):
 
 @hookimpl
 def texprior_degradations() -> list[Degradation]:
-    """The degradations."""
+    """Returns the degradations of this package."""
     return [
         Degradation(
             "grain",
@@ -42,13 +42,13 @@ def texprior_degradations() -> list[Degradation]:
 
 @hookimpl
 def texprior_adapters() -> list[Adapter]:
-    """The adapters."""
+    """Returns the adapters of this package."""
     return [
         Adapter(
             "gate",
             "texprior_example.gate:Gate",
             GateOptions,
-            "Multiplies each block's output by a gate in (0, 2) that it reads off the estimate.",
+            "Multiplies each block's output by a gate in (0, 2) that it computes from the estimate.",
             tags=("cacheable",),
             identity="bitwise",
         )

@@ -1,4 +1,4 @@
-"""A gate on each block of the frozen denoiser."""
+"""Multiplies the output of each block of the frozen denoiser by a gate."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from texprior_example import GateOptions
 
 
 class Gate(BlockAdapter):
-    """h' = (1 + tanh(Conv1x1(GELU(Conv(y_eps))))) h; the outer convolution starts at zero, and the gate at 1.
+    """Computes h' = (1 + tanh(Conv1x1(GELU(Conv(y_eps))))) h. The outer convolution starts at zero, the gate at 1.
 
-    The gate depends on y_eps alone, so that it is computed once for an image, whatever the steps.
+    The gate depends only on y_eps. So it is computed once per image, for any number of steps.
     """
 
     def __init__(self, options: GateOptions, denoiser: DenoiserNet) -> None:
@@ -23,9 +23,10 @@ class Gate(BlockAdapter):
         )
 
     def features(self, estimate_BCHW: Tensor) -> Features:
-        """The gate of each block, (B, channels, H/stride, W/stride), in (0, 2)."""
+        """Returns the gate of each block, (B, channels, H/stride, W/stride), in (0, 2)."""
         height, width = estimate_BCHW.shape[-2:]
-        padding = (0, -width % self.multiple, 0, -height % self.multiple)  # as the denoiser pads its input
+        # pad in the same way as the denoiser pads its input, so that positions agree
+        padding = (0, -width % self.multiple, 0, -height % self.multiple)
         y = F.pad(2 * estimate_BCHW - 1, padding, mode="replicate")
         return {
             name: 1 + self.gates[_key(name)](F.pixel_unshuffle(y, block.stride)).tanh()
@@ -33,11 +34,12 @@ class Gate(BlockAdapter):
         }
 
     def after_block(self, block: str, hidden_BCHW: Tensor, features: Features) -> Tensor:
-        """h'."""
+        """Returns h', the gated output of the block."""
         return features[block] * hidden_BCHW
 
 
 def _gate(block: Block, width: int, kernel: int) -> nn.Sequential:
+    # zeros, so that a new adapter leaves the prior's output unchanged (identity="bitwise")
     last = nn.Conv2d(width, block.channels, 1)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
@@ -45,4 +47,5 @@ def _gate(block: Block, width: int, kernel: int) -> nn.Sequential:
 
 
 def _key(block: str) -> str:
+    # the name of a module must not contain a dot
     return block.replace(".", "_")

@@ -1,0 +1,51 @@
+"""What the sessions of one process share, so that it is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+from texprior.flow.image import PictureSet
+
+T = TypeVar("T")
+
+
+class Split(NamedTuple):
+    """The data set of a split, and the keys of its pictures."""
+
+    dataset: PictureSet
+    keys: list[str]
+
+
+class LastValue(Generic[T]):
+    """The last value that was made, under its key. Another key replaces it: the old value's memory is free first."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[Hashable, T] | None = None
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Returns the value under the key; makes it if the last one had another key."""
+        if self._kept is None or self._kept[0] != key:
+            # The old value goes before the new one is made: two pools of photographs would not fit side by side.
+            self.clear()
+            self._kept = key, make()
+        return self._kept[1]
+
+    def clear(self) -> None:
+        """Forgets the value, such as after the process ran out of memory."""
+        self._kept = None
+
+
+@dataclass
+class SharedCaches:
+    """Typed caches of a process. A session and all sessions derived from it have the same one."""
+
+    splits: dict[Hashable, Split] = field(default_factory=dict)
+    """(split, its data set, seed) -> the built data set and its keys."""
+    separate: set[Hashable] = field(default_factory=set)
+    """Data sections whose splits were found to share no picture."""
+    picture_digests: dict[str, str] = field(default_factory=dict)
+    """Digest of a training data set's names -> digest of the content of some of its pictures."""
+    stage_two_pictures: LastValue[object] = field(default_factory=LastValue)
+    """The pool of what Stage II derives from the training pictures, for the trials of a sweep."""

@@ -1,0 +1,66 @@
+"""Starts a session in a worker process from text, so that any machine can run the worker."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from texprior.config import resolve
+from texprior.registry import Registry
+from texprior.runtime.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerStart:
+    """What every worker is started with; all of it can be pickled and sent to another machine."""
+
+    name: str
+    """Begins every line that the worker writes to stderr."""
+    experiment: str
+    """The resolved experiment, YAML."""
+    plugins: tuple[str, ...]
+    """Plugins that are single files."""
+    root: str
+    """The folder of the runs."""
+    threads: int | None = None
+    """Threads of this worker; None is what the experiment says."""
+    cache_mb: int | None = None
+    """The worker's share of the memory for prepared pictures; None is what the experiment says."""
+    parent_run: str = ""
+
+    @classmethod
+    def of(cls, session: Session, name: str, threads: int | None = None, cache_mb: int | None = None) -> WorkerStart:
+        """Describes a session for a worker."""
+        return cls(
+            name=name,
+            experiment=session.experiment.to_yaml(),
+            plugins=tuple(session.registry.files),
+            root=str(session.root),
+            threads=threads,
+            cache_mb=cache_mb,
+            parent_run=session.parent_run,
+        )
+
+    @property
+    def say(self) -> Callable[[str], None]:
+        """Writes a message to stderr under the worker's name."""
+
+        def write(message: str) -> None:
+            print(f"{self.name}: {message}", file=sys.stderr, flush=True)  # noqa: T201
+
+        return write
+
+    def session(self) -> Session:
+        """Starts the session in this process."""
+        os.environ["TEXPRIOR_RUNS"] = self.root
+        registry = Registry.discover(self.plugins)
+        experiment = resolve(yaml.safe_load(self.experiment), registry, source="a worker's experiment")
+        cache_mb = self.cache_mb or experiment.data.cache_mb
+        data = experiment.data.model_copy(update={"cache_mb": cache_mb})
+        placed = experiment.model_copy(update={"threads": self.threads or experiment.threads, "data": data})
+        return Session.start(placed, registry, root=Path(self.root), say=self.say, parent_run=self.parent_run)
