@@ -1,4 +1,7 @@
-"""The version of the installed distribution. It stands alone, so that every room may import it."""
+"""Reads the version of the installed distribution.
+
+The module imports nothing else of texprior, so that every package may import it.
+"""
 
 from importlib.metadata import version
 

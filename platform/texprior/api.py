@@ -49,10 +49,11 @@ def registry() -> Registry:
 
 
 def register(source: ModuleType | str | Path) -> Plugin:
-    """Adds a plugin that is not installed: a Python file, or a module. Registering it again replaces it.
+    """Adds a plugin that is not installed: a Python file, or a module.
 
-    Its version is the hash of its content, and is in the record of every run that uses it. Workers of a sweep get
-    a file too, or a module that is a file. Raises PluginError with the reason if it does not load.
+    Registering it again replaces it. Its version is the hash of its content, and is in the record of every run that
+    uses it. Workers of a sweep get a file too, or a module that is a file. Raises PluginError with the reason if it
+    does not load.
     """
     return registry().register(source)
 
@@ -70,7 +71,10 @@ def load(source: str | Path | Mapping[str, Any], *overrides: str, quiet: bool = 
 
 @dataclass(frozen=True)
 class Workbench:
-    """A resolved experiment and what can be done with it. It uses the same folders and stores as the commands."""
+    """A resolved experiment and what can be done with it.
+
+    It uses the same folders and stores as the commands.
+    """
 
     experiment: Experiment
     registry: Registry
@@ -164,22 +168,23 @@ class Workbench:
             return done
 
     @contextmanager
-    def _session(self, **how: Any) -> Iterator[Session]:
-        """A session that shows its progress on stderr while the work lasts."""
+    def _session(self, fresh: bool = False) -> Iterator[Session]:
+        """Starts a session that shows its progress on stderr while the work lasts."""
         from texprior.runtime.progress import Reporter
         from texprior.runtime.session import Session
 
         if self.quiet:
-            yield Session.start(self.experiment, self.registry, **how)
+            yield Session.start(self.experiment, self.registry, fresh=fresh)
             return
         with Reporter() as reporter:
-            yield Session.start(self.experiment, self.registry, progress=reporter, say=reporter.say, **how)
+            yield Session.start(self.experiment, self.registry, progress=reporter, say=reporter.say, fresh=fresh)
 
 
 def load_model(folder: str | Path, prior: str | Path | None = None, device: str = "auto") -> Model:
-    """Loads a trained model, for several calls of ``restore``. ``prior`` is its prior's folder, if that was moved.
+    """Loads a trained model, for several calls of ``restore``.
 
-    Raises ConfigError if the folder holds no model, its prior is missing, or a plugin of it is not registered.
+    ``prior`` is its prior's folder, if that was moved. Raises ConfigError if the folder holds no model, its prior is
+    missing, or a plugin of it is not registered.
     """
     from texprior.models.folders import ADAPTER, CONFIG, PREDICTOR
     from texprior.models.folders import load_model as load_folder
@@ -187,19 +192,20 @@ def load_model(folder: str | Path, prior: str | Path | None = None, device: str 
     from texprior.store import require_folder
 
     path = require_folder(Path(folder), "model", CONFIG, PREDICTOR, ADAPTER)
-    experiment = load_experiment(path / CONFIG, registry(), [f"device={device}"])
+    experiment = load_experiment(path / CONFIG, registry(), [f"device={device}"], stored=True)
     session = Session.start(experiment.model_copy(update={"events": []}), registry())  # sets the threads; no observer
     return load_folder(path, session.builder, Path(prior) if prior else None)
 
 
 def restore(
-    model: str | Path | Model, image: str | Path | Tensor, seed: int | None = None, key: str = "", **sampling: Any
+    model: str | Path | Model, image: str | Path | Tensor, seed: int | None = None, key: str = "", **sampling: object
 ) -> Restored:
-    """Restores a picture of any size: a file, or a tensor (3, H, W) in [0, 1]. ``.picture`` is (1, 3, H, W) in [0, 1].
+    """Restores a picture of any size.
 
-    ``sampling`` are settings of an experiment's section ``sampling``: ``steps=4, texture_strength=0.5, samples=8``.
-    The noise is a function of the seed (by default the model's) and the key (by default the file's name). Raises
-    ImageError for a file that cannot be read as a picture, and ConfigError for an unknown setting.
+    The picture is a file, or a tensor (3, H, W) in [0, 1]. ``.picture`` of the result is (1, 3, H, W) in [0, 1].
+    ``sampling`` are settings of an experiment's section ``sampling``: ``steps=4, texture_strength=0.5, samples=8``. The
+    noise is a function of the seed (by default the model's) and the key (by default the file's name). Raises ImageError
+    for a file that cannot be read as a picture, and ConfigError for an unknown setting.
     """
     from texprior.flow.image import load_image
     from texprior.pipeline import restore as restore_picture

@@ -1,4 +1,7 @@
-"""The demo: Stage I, Stage II with a small sweep of adapters, and a final evaluation, on bundled photographs."""
+"""Runs the demo on bundled photographs.
+
+The demo is Stage I, Stage II with a small sweep of adapters, and an evaluation.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +38,12 @@ QUICK = (
     "training.adapter.log_every_images=80",
     "sweep.trials=4",
 )
-"""What ``--quick`` changes: it shows that everything works, not how well."""
+"""Overrides of ``--quick``: small networks and few images, which show that everything works, but not how well."""
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What a demo made, and where it is."""
+    """The results of a demo, and where they are."""
 
     prior: str
     model: str
@@ -51,14 +54,17 @@ class Demo:
     scores: Scores
 
     def as_json(self) -> dict[str, Any]:
-        """One document; ``metrics`` is method -> metric -> mean, ``better`` each metric's direction."""
+        """Returns one JSON document.
+
+        ``metrics`` is method -> metric -> mean, ``better`` is each metric's direction.
+        """
         data = asdict(self)
         del data["scores"]
         return {**data, "metrics": self.scores.means(), "better": dict(self.scores.better)}
 
 
 def experiment(registry: Registry, quick: bool = False, overrides: tuple[str, ...] = ()) -> config.Experiment:
-    """The demo's experiment."""
+    """Resolves the demo's experiment; the user's overrides come after those of ``--quick``, and win."""
     data = yaml.safe_load(files("texprior").joinpath("demo.yaml").read_text(encoding="utf-8"))
     return config.resolve(data, registry, [*(QUICK if quick else ()), *overrides], source="demo.yaml")
 
@@ -70,17 +76,22 @@ def run_demo(
     say: Callable[[str], None] = lambda _message: None,
     progress: Progress = no_progress,
 ) -> Demo:
-    """Runs the whole line under one parent run, and returns where everything is."""
+    """Trains, sweeps and evaluates under one parent run, and returns where everything is."""
+    # what cannot work is refused before a run is opened
     session = Session.start(experiment(registry, quick, overrides), registry, say=say, progress=progress)
     require_adapters(session, None)
     info = session.run_info(f"demo-{session.experiment.hash()}", "demo", "demo", resume=True)
     with session.tracker.run(info) as run:
         inner = session.with_(parent_run=info.id)
-        say("Stage I: the texture prior, on the texture layers of clean photographs")
+
+        say("Stage I: trains the texture prior on the texture layers of clean photographs")
         prior = train_prior(inner).folder
-        say("Stage II: one predictor, and a sweep of adapters on the frozen prior")
+
+        say("Stage II: trains one predictor, then sweeps adapters on the frozen prior")
         study = run_study(inner, prior, run=run)
-        say("Held-out photographs: restored and measured")
+
+        # the split test, which neither the trainings nor the sweep have seen
+        say("Evaluation: restores and measures held-out photographs")
         model = load_model(study.model, session.builder, prior)
         judged = run_evaluation(inner, model)
         evaluated = judged.evaluated
@@ -88,6 +99,7 @@ def run_demo(
         run.notes.append(scores_markdown(evaluated.scores))
         run.image("sheet", load_image(judged.folder / "sheet.png"))
         where = run.where()
+
     pictures = [str(judged.folder / "sheet.png")]
     return Demo(
         str(prior),

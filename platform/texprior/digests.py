@@ -1,6 +1,7 @@
-"""Hashes of settings and files, in one form: they name run folders, studies and cells.
+"""Hashes settings and files, in one form.
 
-A stored study is found again by these digits. Whoever changes how a digest is made, orphans every run folder (ADR 4).
+The digests name run folders, studies and cells. A stored study is found again by its digest. If you change how a digest
+is made, no existing run folder is found any more (ADR 4).
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 DIGITS = 10
-"""Hex digits in the name of a folder: 40 bits. A clash becomes likely only beyond a million folders in one place."""
+"""Hex digits in the name of a folder: 40 bits. A clash becomes likely only above a million folders in one place."""
 
 
 def digest(content: object, digits: int = DIGITS, sort_keys: bool = False) -> str:
-    """Returns the first hex digits of the sha256 of content: of bytes as they are, of anything else as JSON.
+    """Returns the first hex digits of the sha256 of some content.
 
-    ``sort_keys`` makes the digest independent of the order of keys.
+    Bytes are hashed as they are, anything else as JSON. ``sort_keys`` makes the digest independent of the order of
+    keys.
     """
     data = content if isinstance(content, bytes) else json.dumps(content, sort_keys=sort_keys).encode()
     return hashlib.sha256(data).hexdigest()[:digits]
 
 
 def files_digest(files: Iterable[Path], separator: bytes = b"", digits: int = 64) -> str:
-    """Returns the first hex digits of the sha256 over the contents of files, in their order."""
+    """Returns the first hex digits of the sha256 over the contents of files.
+
+    The contents are joined in the order of the files, with ``separator`` between them.
+    """
     return digest(separator.join(path.read_bytes() for path in files), digits)

@@ -1,9 +1,13 @@
-"""Defines the errors that a user may see. Each message says what was wrong, where, and what to do."""
+"""Defines the errors that a user may see.
+
+Each message says what was wrong, where, and what to do.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 
 
 class TexpriorError(Exception):
@@ -19,11 +23,17 @@ class ConfigError(TexpriorError):
 
 
 class PluginError(ConfigError):
-    """An error for a named component that is unknown or ambiguous, or whose plugin did not load."""
+    """An error for a named component that cannot be used.
+
+    The component is unknown or ambiguous, or its plugin did not load.
+    """
 
 
 class ImageError(TexpriorError):
-    """An error for a picture that cannot be read or written, or has an unsuitable size."""
+    """An error for a picture that cannot be used.
+
+    The picture cannot be read or written, or has an unsuitable size.
+    """
 
 
 class Interrupted(TexpriorError):
@@ -32,6 +42,13 @@ class Interrupted(TexpriorError):
     # 128 + SIGINT, as shells report it
     exit_code = 130
     run_status = "interrupted"
+
+
+def suggest_name(name: str, known: Iterable[str]) -> str:
+    """Returns a hint for an unknown name: the closest known one, else all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(names) or 'none'}"
 
 
 @contextlib.contextmanager

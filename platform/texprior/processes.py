@@ -1,4 +1,4 @@
-"""Worker processes on this machine: starts them, waits for them, and passes an interruption on."""
+"""Starts worker processes on this machine, waits for them, and passes an interruption on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from texprior.errors import TexpriorError
 _SAVE_S = 60
 """Seconds that an interrupted worker has to write its checkpoint before the parent stops waiting."""
 _PARENT_POLL_S = 2
-"""Seconds between a worker's looks at whether its parent is still there."""
+"""Seconds between two checks of a worker whether its parent still runs."""
 
 
 class Process(TypedDict):
@@ -33,23 +33,36 @@ def this_process() -> Process:
     return {"host": socket.gethostname(), "pid": os.getpid()}
 
 
-def has_died(process: Process) -> bool:
-    """Whether a process of this host has ended; False for a process of another host, which cannot be known here."""
-    if process["host"] != socket.gethostname() or os.name != "posix":
+def is_here(process: Process) -> bool:
+    """Returns whether this process can find out if another one runs.
+
+    It can for a process of this host, if the host has signals as POSIX has them.
+    """
+    # On Windows ``os.kill`` with signal 0 would end the process.
+    return process["host"] == socket.gethostname() and os.name == "posix"
+
+
+def is_running(process: Process) -> bool:
+    """Returns whether a process of this host runs.
+
+    Returns False for a process of another host, which cannot be checked here.
+    """
+    if not is_here(process):
         return False
     try:
-        os.kill(process["pid"], 0)
+        os.kill(process["pid"], 0)  # signal 0 does nothing, but fails if there is no such process
     except ProcessLookupError:
-        return True
-    except PermissionError:  # another user's process: it exists
         return False
-    return False
+    except PermissionError:  # another user's process: it runs
+        return True
+    return True
 
 
 def run_processes(works: Mapping[str, Callable[[], None]]) -> dict[str, str]:
-    """Runs each work in a process of its own and waits for all; returns name -> how it ended, for those that failed.
+    """Runs each work in a separate process and waits for all.
 
-    An interruption of this process is passed on once, and the workers end after saving.
+    Returns name -> how it ended, for the works that failed. An interruption of this process is passed on once, and the
+    workers end after saving.
     """
     # spawn, not fork: a forked copy of torch's threads and of an open CUDA context does not work
     context = multiprocessing.get_context("spawn")

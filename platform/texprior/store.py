@@ -24,9 +24,10 @@ def runs_root() -> Path:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file so that a kill at any time leaves either the old file or the new one.
+    """Writes a file completely or not at all.
 
-    Writes to a temporary name, syncs, and renames. Raises TexpriorError if the file cannot be written.
+    A kill at any time leaves either the old file or the new one. Writes to a temporary name, syncs, and renames. Raises
+    TexpriorError if the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # the process id keeps two processes from writing to the same temporary file
@@ -91,7 +92,10 @@ def sha256(path: Path) -> str:
 
 
 def require_folder(folder: Path, what: str, *names: str) -> Path:
-    """Returns the folder if it has the files of a prior or model. Raises ConfigError otherwise."""
+    """Returns the folder if it has the files of a prior or model.
+
+    Raises ConfigError otherwise.
+    """
     if not folder.is_dir():
         raise ConfigError(f"{what} {folder}: there is no such folder")
     missing = [name for name in names if not (folder / name).is_file()]

@@ -1,4 +1,6 @@
-"""Finds third-party weights by the hash of their content: in a package, in TEXPRIOR_WEIGHTS, or in the cache.
+"""Finds third-party weights by the hash of their content.
+
+The weights are in a package, in TEXPRIOR_WEIGHTS, or in the cache.
 
 Weights are downloaded only if the user names them, and only with a pinned hash. No pickle runs: torch's restricted
 loader reads an official ``.pth`` when it is imported, and the cache keeps it as safetensors.
@@ -128,9 +130,10 @@ def _known_hashes() -> Iterator[_Hashes]:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Reads the tensors of a .safetensors file, or of an official .pth with torch's restricted loader.
+    """Reads the tensors of a file of weights.
 
-    Raises ConfigError if the file is missing and TexpriorError if it is broken.
+    The file is a .safetensors file, or an official .pth, which torch's restricted loader reads. Raises ConfigError if
+    the file is missing and TexpriorError if it is broken.
     """
     try:
         if path.suffix == ".safetensors":
@@ -148,7 +151,7 @@ def read(path: Path) -> dict[str, Tensor]:
         raise TexpriorError(f"{path}: these parameters cannot be read ({error})") from None
 
 
-def _innermost(loaded: Any) -> Any:
+def _innermost(loaded: object) -> Any:
     """Returns the mapping of tensors inside the mappings that training frameworks put around it."""
     # averaged weights first: a file that has both is meant to be used with the averaged ones
     for name in ("params_ema", "params", "model_ema", "model", "state_dict"):
@@ -158,9 +161,10 @@ def _innermost(loaded: Any) -> Any:
 
 
 def named(name: str) -> Path:
-    """Returns a file that a user names by its path (~ is home), or by its name in one of the folders.
+    """Returns a file that a user names by its path or its name.
 
-    Raises ConfigError if there is no such file.
+    In a path, ~ is home. A name is looked up in the current folder, then in the folders of weights. Raises ConfigError
+    if there is no such file.
     """
     path = Path(name).expanduser()
     places = [path] if path.is_absolute() or path.parent != Path() else [path, *(f / path for f in folders())]

@@ -1,1 +1,4 @@
-"""First-party plugins of texprior, one folder a kind; each declares its components like a stranger's would."""
+"""Contains the first-party plugins of texprior, one folder for each kind.
+
+Each declares its components as a third-party plugin would.
+"""

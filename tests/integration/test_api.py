@@ -88,7 +88,7 @@ def test_a_plugin_file_is_part_of_what_is_trained(bench, model):
     (plugin,) = [p for p in bench.registry.plugins if p.file]
     card = (model / "README.md").read_text()
     assert f"`adapter`: shift-idea/shift {plugin.version}, the single file shift_idea.py" in card
-    assert "It is restored and evaluated with `--plugin shift_idea.py`." in card
+    assert "Commands that use these weights need `--plugin shift_idea.py`." in card
     assert "@misc{shift}" in card
     with bench._session() as session:
         info = session.run_info("x", "x", "adapter")

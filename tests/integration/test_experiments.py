@@ -1,10 +1,13 @@
 """The ablations in experiments/: every arm resolves, is what its name says, and works on small networks."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from texprior.ablations.arms import arms_of, baseline_of
+from texprior.ablations.cells import outcome_of
+from texprior.ablations.plan import plan_of
 from texprior.config import load, with_overrides
 from texprior.models.folders import load_model
 from texprior.registry import Registry
@@ -23,6 +26,22 @@ SMALL = {
 def test_the_studies_are_found():
     names = {"concat-choice", "decomposition-ablation", "encoder-or-not", "sampler-steps", "stage1-or-not"}
     assert names <= set(STUDIES)
+
+
+CELLS = sorted(p.parents[1].name for p in ROOT.glob("*/results/cells"))
+
+
+@pytest.mark.parametrize("study", CELLS)
+def test_the_stored_cells_of_a_study_are_found(study, shared, monkeypatch, tmp_path):
+    """Copied into a folder of runs, they are what ``texprior ablate`` continues from: names and contents match."""
+    monkeypatch.chdir(ROOT.parent)
+    registry = Registry.discover()
+    session = Session(load(ROOT / study / "experiment.yaml", registry), registry, root=tmp_path)
+    stored = {path.name for path in (ROOT / study / "results" / "cells").iterdir() if path.is_dir()}
+    shutil.copytree(ROOT / study / "results" / "cells", tmp_path / study)
+    done = {cell.folder.name for cell in plan_of(session).cells if (o := outcome_of(cell)) and o.status == "finished"}
+    assert stored
+    assert stored <= done
 
 
 @pytest.mark.parametrize("study", STUDIES)

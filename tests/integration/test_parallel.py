@@ -77,11 +77,15 @@ def test_other_commands_refuse_several_processes(folder, trained):
     model = trained[2, "model"][0].parent
     done = run(folder, 2, "evaluate", str(folder / "experiment.yaml"), "--model", str(model))
     assert done.returncode != 0
-    assert "only 'prior' and 'adapt' share their work" in done.stderr
+    assert (
+        "only 'prior' and 'adapt' can share their work among them; start this command without torchrun" in done.stderr
+    )
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused():
-    with pytest.raises(ConfigError, match=r"training.batch: 8 images do not divide among 3 processes"):
+    with pytest.raises(
+        ConfigError, match=r"training.batch: 8 images cannot be divided evenly among 3 processes; use a multiple of 3"
+    ):
         Team(0, 3).require("training.batch", 8)
 
 

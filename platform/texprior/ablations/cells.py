@@ -1,6 +1,7 @@
-"""The cells of an ablation: an arm trained under one seed, a whole pipeline from the prior to its scores.
+"""Defines the cells of an ablation.
 
-A cell's folder is named by all that decides its scores, so that every ablation that has this cell finds it again.
+A cell is an arm under one seed, a whole pipeline from the prior to its scores. The name of a cell's folder is a hash of
+everything that decides its scores, so every ablation with this cell finds it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ CONFIG, SCORES, OUTCOME, PICTURES = "config.yaml", "scores.csv", "cell.json", "r
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """An arm under one seed: its resolved experiment, its folder, and the places of the trainings that it needs."""
+    """An arm under one seed.
+
+    It has its resolved experiment, its folder, and the places of the trainings that it needs.
+    """
 
     arm: str
     seed: int
@@ -42,12 +46,13 @@ class Cell:
     prior: Place
     predictor: Place
     pictures: int
-    """How many restored pictures it keeps."""
+    """Number of restored pictures that the cell keeps."""
     model: Path | None = None
     """A trained model that is sampled; None if the cell trains its own."""
 
     @property
     def name(self) -> str:
+        """The cell's name in messages and reports."""
         return f"{self.arm}, seed {self.seed}"
 
     @property
@@ -65,16 +70,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell ended, and what a report shows of it besides its scores."""
+    """How a cell ended, and facts about it.
+
+    A report shows these facts next to the cell's scores.
+    """
 
     status: Literal["finished", "failed"]
     reason: str = ""
     arm: str = ""
     seed: int = 0
     model: str = ""
-    """The name of the model's folder, next to the cell's; for a sampled model, ``ablation.model`` as it was given."""
+    """Name of the model's folder, next to the cell's; for a sampled model, ``ablation.model`` as the user wrote it."""
     images: Mapping[str, int] = field(default_factory=dict)
-    """Training -> images that it saw."""
+    """Training -> number of images that it saw."""
     texture_std: float | None = None
     """Standard deviation of the texture layer that the prior learned, on the training photographs."""
     texture_r2: float | None = None
@@ -84,7 +92,7 @@ class Outcome:
     residual_std: float | None = None
     trainable_parameters: int = 0
     seconds: float = 0.0
-    """Seconds that this cell took; work that it shared with an earlier cell took nothing."""
+    """Seconds that this cell took, without the work that an earlier cell had already done."""
     broken: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -110,7 +118,7 @@ def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
 
 
 def _sampled_cell(session: Session, arm: Arm, seed: int, model: Path) -> Cell:
-    """A cell that samples the ablation's model: the seed is that of the pictures' degradation and of the noise."""
+    """Returns a cell that samples the ablation's model; its seed is that of the degradation and of the noise."""
     ablation = session.experiment.ablation
     trained, prior, weights = identify_model(model, session.builder)
     own = judged_experiment(_own_experiment(session, arm), trained)
@@ -130,26 +138,32 @@ def _sampled_cell(session: Session, arm: Arm, seed: int, model: Path) -> Cell:
 
 
 def _own_experiment(session: Session, arm: Arm, **update: object) -> Experiment:
-    """An arm's experiment as a cell's own: judged in one way, with nothing else to compare."""
+    """Returns an arm's experiment as that of a cell: judged in one way, without the sweep and the other arms."""
+    # without these two the cell's config.yaml is the same in every ablation that has this cell
     ablation = session.experiment.ablation
     alone = {"sweep": Sweep(), "ablation": Ablation(model=ablation.model)}
     return judged_plainly(arm.experiment, ablation.split).model_copy(update={**update, **alone})
 
 
 def outcome_of(cell: Cell) -> Outcome | None:
-    """Returns how a cell ended; None if it did not, or if its folder belongs to another experiment."""
+    """Returns how a cell ended.
+
+    None if it did not end, or if its folder belongs to another experiment.
+    """
     try:
         outcome = Outcome(**json.loads((cell.folder / OUTCOME).read_text(encoding="utf-8")))
         stored = _stored(cell.folder / CONFIG, (cell.folder / CONFIG).stat().st_mtime_ns)
     except (OSError, ValueError, TypeError, yaml.YAMLError):  # pydantic's ValidationError is a ValueError
         return None
+    # a failed cell has no scores; a finished one without its file was cut off or cleared, and is run again
     whole = outcome.status == "failed" or (cell.folder / SCORES).is_file()
     return outcome if whole and stored == experiment_identity(cell.experiment) else None
 
 
+# waiting processes look at all cells every second; 4096 is more cells than an ablation has
 @functools.lru_cache(maxsize=4096)
 def _stored(config: Path, _written_ns: int) -> Mapping[str, Any]:
-    """What decides the scores of a stored cell; read again only if its file has changed."""
+    """Reads what decides the scores of a stored cell; reads again only if the file has changed."""
     return stored_identity(config)
 
 

@@ -32,9 +32,10 @@ _ADAPTER = ("adapter", "process.unfreeze", "training.adapter")
 
 
 def measure_ablation(plan: Plan) -> list[Measured]:
-    """Returns a row for each kind of training, then for the photographs and the evaluations. Trains nothing.
+    """Returns a row for each kind of training and for evaluation; trains nothing.
 
-    An adapter that is trained already is counted: it cannot be found before its prior is there.
+    The rows of the trainings come first, then those for the photographs and the evaluations. An adapter that is trained
+    already is counted: it cannot be found before its prior is there.
     """
     pending = [cell for cell in plan.cells if outcome_of(cell) is None]
     rows: list[Measured] = []

@@ -1,4 +1,7 @@
-"""The end of an ablation: its report is written and its runs are closed, once, by whichever process comes first."""
+"""Finishes an ablation.
+
+The first process to come writes the report and closes the runs, once.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +28,15 @@ from texprior.store import write_atomically
 from texprior.track import Run
 
 _RECORD = "report.json"
+"""The file next to the report that says which outcomes the report is made of, and where its run is shown."""
 
 
 @dataclass(frozen=True)
 class AblationDone:
-    """An ablation's comparison, its report, and where its runs are shown."""
+    """An ablation's comparison and its report.
+
+    It also says where the tracker shows the run of the whole ablation.
+    """
 
     plan: Plan
     results: Results
@@ -39,6 +46,7 @@ class AblationDone:
 
     @property
     def failed(self) -> list[Outcome]:
+        """The outcomes of the cells that failed."""
         return [outcome for outcome in self.outcomes if outcome.status == "failed"]
 
     @property
@@ -48,24 +56,28 @@ class AblationDone:
 
 
 def finish_ablation(plan: Plan, command: str, interim: bool = False) -> AblationDone:
-    """The report of what has ended. ``interim`` leaves the runs open: others may be at work still.
+    """Writes the report of the cells that have ended, and closes the runs.
 
-    What is there already, of the same outcomes, is not made again.
+    ``interim`` leaves the runs open, because other processes may still run cells. A report of the same outcomes that
+    is already there is not made again.
     """
     outcomes = [outcome for cell in plan.cells if (outcome := outcome_of(cell)) is not None]
     found, digest = finished_results(plan), _digest(plan)
+
+    # the lock protects the report and its record: processes that end together would all write it and make a run each
     with hold_lock(plan.folder / ".report.lock"):
         known = _known(plan.folder / _RECORD, digest)
         if known is None:
             report = write_report(plan, found, command)
             known = {} if interim else _close(plan, found, outcomes, report, digest)
+            # the record comes last: after an interruption the report is made again, with the same run
             if not interim:
                 write_atomically(plan.folder / _RECORD, json.dumps({"of": digest, "run": known}, indent=2).encode())
     return AblationDone(plan, found, outcomes, plan.folder / REPORT, known)
 
 
 def _digest(plan: Plan) -> str:
-    """What the report is made of, by content: the question, this program's version, and every outcome."""
+    """Hashes what the report depends on: the ablation's section, this program's version, outcomes and scores."""
     ablation = plan.session.experiment.ablation
     texts = [ablation.model_dump_json().encode(), __version__.encode()] + [
         path.read_bytes() for cell in plan.cells for name in (OUTCOME, SCORES) if (path := cell.folder / name).is_file()
@@ -74,7 +86,7 @@ def _digest(plan: Plan) -> str:
 
 
 def _known(record: Path, digest: str) -> dict[str, str] | None:
-    """Where the runs are shown, if the report beside the record is of these outcomes."""
+    """Returns where the run is shown; None if there is no report, or if it is of other outcomes."""
     if not (record.is_file() and record.with_name(REPORT).is_file()):
         return None
     stored = json.loads(record.read_text(encoding="utf-8"))
@@ -83,9 +95,11 @@ def _known(record: Path, digest: str) -> dict[str, str] | None:
 
 
 def _close(plan: Plan, found: Results, outcomes: list[Outcome], report: Report, digest: str) -> dict[str, str]:
-    """Ends the arms' runs, and makes the run of the whole: another one of other outcomes, whose winner may differ."""
+    """Ends the arms' runs, and makes the run of the whole ablation."""
     for arm in plan.arms:
         _close_arm(plan, found, arm.name, report.crops)
+
+    # the id holds the outcomes' digest: a report of other outcomes, whose winner may differ, is another run
     best = found.ranking()[0] if found.ranking() else plan.baseline.name
     session = plan.session.with_(experiment=plan.of(best)[0].experiment)
     name = f"ablation: {plan.session.experiment.name}"
@@ -99,7 +113,8 @@ def _close(plan: Plan, found: Results, outcomes: list[Outcome], report: Report, 
 
 
 def _write_up(run: Run, plan: Plan, found: Results, report: Report, best: str) -> None:
-    """The answer on the run of the whole: the note, the winner's numbers, the figures, the files."""
+    """Writes the answer to the run of the whole ablation: the note, the winner's numbers, the figures, the files."""
+    # in the tracker
     ablation = plan.session.experiment.ablation
     run.notes.append(text.report_markdown(found, ablation.split, ablation.model is not None))
     for metric, rows in found.table.items():
@@ -109,6 +124,8 @@ def _write_up(run: Run, plan: Plan, found: Results, report: Report, best: str) -
         run.image(f"report/{picture.stem}", load_image(picture))
     for crop in report.crops:
         run.image(f"pictures/{crop.picture}", _tensor(crop.versions[best]))
+
+    # as files: both experiments can be started again as they are
     resolved = plan.folder / "ablation.yaml"
     write_atomically(resolved, plan.session.experiment.to_yaml().encode())
     winner = plan.folder / "best.yaml"
@@ -118,7 +135,7 @@ def _write_up(run: Run, plan: Plan, found: Results, report: Report, best: str) -
 
 
 def _close_arm(plan: Plan, found: Results, name: str, crops: list[Crop]) -> None:
-    """An arm's means, differences and crops on its run; it has failed where one of its cells has."""
+    """Writes an arm's means, differences and crops to its run, which fails if one of the arm's cells failed."""
     arm = next(arm for arm in plan.arms if arm.name == name)
     ended = [outcome for cell in plan.of(name) if (outcome := outcome_of(cell)) is not None]
     reasons = [f"seed {o.seed}: {o.reason}" for o in ended if not is_finished(o)]
@@ -134,7 +151,7 @@ def _close_arm(plan: Plan, found: Results, name: str, crops: list[Crop]) -> None
 
 
 def _numbers(found: Results, arm: str, metric: str) -> dict[str, float]:
-    """One arm in one metric, by names that MLflow's chart page groups at the slash."""
+    """Returns the numbers of one arm in one metric; MLflow's chart page groups their names at the slash."""
     row = found.table[metric][arm]
     numbers = {f"mean/{metric}": row.mean, f"seed_sd/{metric}": row.seed_sd}
     if found.better[metric] == "one":
@@ -148,6 +165,7 @@ def _numbers(found: Results, arm: str, metric: str) -> dict[str, float]:
             f"p_holm/{metric}": row.difference.p_holm,
             f"wins/{metric}": row.difference.wins,
         }
+    # an arm with one training has no seed sd, and one picture has no interval: there is nothing to chart
     return {name: value for name, value in numbers.items() if math.isfinite(value)}
 
 

@@ -1,4 +1,7 @@
-"""Plans an ablation: its arms, its cells (arms times seeds), and a check of every arm before anything is trained."""
+"""Plans an ablation: its arms and its cells (arms times seeds).
+
+Checks every arm before anything is trained.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,8 @@ from texprior.ablations.arms import Arm, arms_of, baseline_of
 from texprior.ablations.cells import Cell, Outcome, cell_of, outcome_of, scores_of
 from texprior.ablations.comparison import Results, results_of
 from texprior.config.dotted_paths import get_path
-from texprior.config.validation import suggest_name
 from texprior.digests import digest
-from texprior.errors import ConfigError, TexpriorError
+from texprior.errors import ConfigError, TexpriorError, suggest_name
 from texprior.evaluation.metrics import build_metrics
 from texprior.models.build import Model, require_grid
 from texprior.models.folders import load_model
@@ -25,7 +27,10 @@ from texprior.training.prior import at_strength
 
 @dataclass(frozen=True)
 class Plan:
-    """An ablation before anything is trained: its arms, and its cells in the order in which they are run."""
+    """An ablation before anything is trained.
+
+    It has its arms, and its cells in the order in which they are run.
+    """
 
     session: Session
     arms: list[Arm]
@@ -45,7 +50,10 @@ class Plan:
         return [cell for cell in self.cells if cell.arm == arm]
 
     def arm_run(self, arm: Arm) -> RunInfo:
-        """Returns the run of an arm, whose parameters are what arms differ in; its cells' runs are its children."""
+        """Returns the run of an arm; its cells' runs are its children.
+
+        The run's parameters are what arms differ in.
+        """
         inner = self.session.with_(experiment=self.of(arm.name)[0].experiment, parent_run="")
         info = inner.run_info(
             f"arm-{self.digest}-{digest(arm.name.encode())}", arm.name, "arm", True, **self.tags(arm.name)
@@ -61,7 +69,10 @@ class Plan:
 
 
 def plan_of(session: Session) -> Plan:
-    """Plans the ablation of the session's experiment. Raises ConfigError that names every arm that cannot work."""
+    """Plans the ablation of the session's experiment.
+
+    Raises ConfigError that names every arm that cannot work.
+    """
     experiment = session.experiment
     arms = arms_of(experiment, session.registry)
     baseline = baseline_of(experiment, arms)
@@ -95,9 +106,10 @@ def plan_of(session: Session) -> Plan:
 
 
 def check_arms(plan: Plan, match: bool = True) -> None:
-    """Builds and tries every arm that is still to be done. Raises ConfigError that names each arm that does not work.
+    """Builds and tries every arm that is still to be done.
 
-    ``match`` finds the strength of arms that are matched in strength, and stores it for their first training.
+    Raises ConfigError that names each arm that does not work. ``match`` finds the strength of arms that are matched in
+    strength, and stores it for their first training.
     """
     complaints = []
     model: Model | None = None

@@ -10,9 +10,10 @@ from texprior.runtime.session import Session
 
 
 def run_ablation(session: Session, workers: int = 1, retry_failed: bool = False, command: str = "") -> AblationDone:
-    """Works on every cell of the session's ablation, alone or with so many processes, and reports.
+    """Works on every cell of the session's ablation, and reports.
 
-    Raises ConfigError before anything starts where an arm cannot work. ``command`` is what the report says to type.
+    One process works alone, or ``workers`` processes share the cells. Raises ConfigError before anything starts if
+    an arm cannot work. ``command`` is what the report says to type.
     """
     plan = plan_of(session)
     if retry_failed:

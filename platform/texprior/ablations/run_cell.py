@@ -1,4 +1,7 @@
-"""Runs one cell of an ablation: trains its model, or takes the given one, then restores and scores pictures."""
+"""Runs one cell of an ablation.
+
+Trains its model, or takes the given one, then restores and scores pictures.
+"""
 
 from __future__ import annotations
 

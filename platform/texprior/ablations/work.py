@@ -29,7 +29,10 @@ def forget_failed(plan: Plan) -> None:
 
 
 def run_cells(plan: Plan) -> None:
-    """Runs cells until every one has ended, here or in another process. Raises an interruption again, after saving."""
+    """Runs cells until every one has ended, here or in another process.
+
+    Raises an interruption again, after saving.
+    """
     waiting = False
     with ExitStack() as stack:
         arms: dict[str, Run] = {}

@@ -1,4 +1,7 @@
-"""Worker processes of an ablation. Each gets a share of threads and cache, and runs cells until none are left."""
+"""Starts worker processes of an ablation.
+
+Each gets a share of threads and cache, and runs cells until none are left.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ _LEAST_MB = 16
 
 
 def start_workers(plan: Plan, workers: int) -> None:
-    """Starts ``workers`` processes and waits. If one dies, reports it; another worker picks up its cell."""
+    """Starts ``workers`` processes and waits.
+
+    If one dies, reports it; another worker picks up its cell.
+    """
     session, experiment = plan.session, plan.session.experiment
     threads = max(1, (experiment.threads or os.cpu_count() or 1) // workers)
     cache_mb = max(_LEAST_MB, experiment.data.cache_mb // workers)
@@ -25,5 +31,8 @@ def start_workers(plan: Plan, workers: int) -> None:
 
 
 def run_worker(start: WorkerStart) -> None:
-    """Runs cells that no other process is running, until all have ended; reports under the worker's name."""
+    """Runs cells that no other process is running, until all have ended.
+
+    Reports under the worker's name.
+    """
     run_cells(plan_of(start.session()))

@@ -21,7 +21,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any
 
 import click
 
@@ -49,7 +48,10 @@ COMMANDS = {
 
 
 class _Lazy(click.Group):
-    """A click group that imports a command's module only when the command is used, so that ``--help`` is fast."""
+    """A click group that imports a command's module only when it is used.
+
+    So ``--help`` is fast.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -130,7 +132,10 @@ def _end_as_ctrl_c_does(_number: int, _frame: FrameType | None) -> None:
 
 
 class _Stderr(logging.Handler):
-    """A log handler that writes warnings of the platform and of plugins as plain lines to stderr."""
+    """A log handler that writes warnings as plain lines to stderr.
+
+    The warnings are those of the platform and of plugins.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         _say(f"{record.levelname.lower()}: {record.getMessage()}")
@@ -144,5 +149,5 @@ def _log_to_stderr() -> None:
             logger.addHandler(_Stderr(logging.WARNING))
 
 
-def _say(message: Any) -> None:
+def _say(message: str) -> None:
     click.echo(message, err=True)

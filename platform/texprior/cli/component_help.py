@@ -1,4 +1,4 @@
-"""Describes a component: its options as rows, and the YAML that names it in an experiment."""
+"""Describes a component: its options as rows, and its YAML in an experiment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from texprior.registry import Entry
 
 @dataclass(frozen=True)
 class Option:
-    """An option in readable form. ``default`` has a JSON type, and is None if the option is ``required``."""
+    """An option in readable form.
+
+    ``default`` has a JSON type, and is None if the option is ``required``.
+    """
 
     name: str
     type: str
@@ -43,7 +46,10 @@ def option_rows(model: type[Options]) -> list[Option]:
 
 
 def experiment_snippet(component: Component) -> str:
-    """Returns the YAML that names the component in an experiment, with defaults, or REQUIRED if there is none."""
+    """Returns the YAML that names the component in an experiment.
+
+    Each option has its default, or REQUIRED if there is none.
+    """
     import yaml
 
     values: dict[str, Any] = {}
@@ -96,7 +102,7 @@ def _options(model: type[Options], search: dict[str, str], prefix: str = "") -> 
         )
 
 
-def _type(plain: Any, kind: str) -> str:
+def _type(plain: object, kind: str) -> str:
     if plain is NoneType:
         return "null"
     if kind:
@@ -133,7 +139,7 @@ def _search(dimension: Dimension) -> str:
     return f"{dimension.low} to {dimension.high}{', log' if dimension.log else ''}{step}"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(type(value)).dump_python(value, mode="json")

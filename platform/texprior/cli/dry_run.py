@@ -1,15 +1,20 @@
-"""Implements ``--dry-run``: shows what a command would train, with memory, speed and time on this machine."""
+"""Implements ``--dry-run``, which shows what a command would train.
+
+It also shows memory, speed and time on this machine.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from texprior.cli.output import emit, say, table
 
 if TYPE_CHECKING:
+    import torch
+
     from texprior.config import Experiment
     from texprior.training.dry_run import Measured
 
@@ -18,7 +23,7 @@ dry_run_option = click.option(
 )
 
 
-def show_dry_run(experiment: Experiment, device: Any, measured: Sequence[Measured], as_json: bool) -> None:
+def show_dry_run(experiment: Experiment, device: torch.device, measured: Sequence[Measured], as_json: bool) -> None:
     """Prints the resolved experiment and a row for each training."""
     from texprior.runtime.progress import clock_time
 

@@ -35,7 +35,7 @@ def keep_stdout_for_json(ctx: click.Context, _option: click.Parameter, wanted: b
     return wanted
 
 
-def emit(document: Any) -> None:
+def emit(document: object) -> None:
     """Writes the command's one JSON document to stdout. NaN and infinity become null."""
     # ``sys.stdout`` may be redirected by ``keep_stdout_for_json``: the original is in click's context.
     ctx = click.get_current_context(silent=True)
@@ -44,7 +44,7 @@ def emit(document: Any) -> None:
     stdout.flush()
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Converts a value to JSON types: dataclasses, paths, sets, and numbers that are not finite."""
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
@@ -58,7 +58,10 @@ def plain(value: Any) -> Any:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", wrap: Sequence[str] = ()) -> None:
-    """Prints a table to stdout. Only the columns in ``wrap`` break into lines, and only on a terminal."""
+    """Prints a table to stdout.
+
+    Only the columns in ``wrap`` break into lines, and only on a terminal.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -80,7 +83,10 @@ def _console() -> Console:
 
 
 def name_broken(broken: Mapping[str, str], what: str) -> None:
-    """Lists the pictures that were left out, if there are any, and ends the command with exit code 1."""
+    """Lists the pictures that were left out and ends with exit code 1.
+
+    If there are none, it does nothing.
+    """
     if broken:
         say(f"{len(broken)} picture{'s' * (len(broken) > 1)} could not be {what}:")
         for reason in broken.values():

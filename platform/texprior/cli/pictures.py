@@ -1,4 +1,7 @@
-"""Finds the input pictures of a command and gives each a unique name for its results."""
+"""Finds the input pictures of a command.
+
+It also gives each picture a unique name for its results.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,11 @@ class Source(NamedTuple):
 
 
 def find_sources(images: Sequence[str]) -> list[Source]:
-    """Returns the given files, and the pictures of the given folders and their subfolders, in order.
+    """Returns the given files and the pictures of the given folders, in order.
 
-    If pictures have the same stem, the folder distinguishes their names, then the suffix, then the whole path.
-    Raises ConfigError if a path is missing, a folder has no pictures, or no name distinguishes two pictures.
+    Subfolders are included. If pictures have the same stem, the folder distinguishes their names, then the suffix, then
+    the whole path. Raises ConfigError if a path is missing, a folder has no pictures, or no name distinguishes two
+    pictures.
     """
     paths = list(dict.fromkeys(path for image in images for path in _files(image)))
     names: dict[Path, str] = {}
@@ -50,9 +54,10 @@ def target_path(folder: Path, name: str, among: Sequence[Source]) -> Path:
 def process_each(
     found: Sequence[Source], work: Callable[[Source], dict[str, object]], as_json: bool, **about: object
 ) -> None:
-    """Runs ``work`` for every picture and prints its results, or one JSON document that also holds ``about``.
+    """Runs ``work`` for every picture and prints its results.
 
-    If a picture cannot be read or written, it is reported and the others are processed. The exit code is then 1.
+    With ``as_json``, it prints one JSON document that also holds ``about``. If a picture cannot be read or written, it
+    is reported and the others are processed. The exit code is then 1.
     """
     done: list[dict[str, object]] = []
     broken: dict[str, str] = {}

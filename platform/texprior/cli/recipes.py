@@ -29,7 +29,10 @@ class Recipes:
     drawn: Drawn = field(default_factory=dict)
 
     def of(self, picture: Path, width: int, height: int) -> Mapping[str, Any]:
-        """Returns a picture's recipe. Raises ImageError if there is none for its file name and size."""
+        """Returns a picture's recipe.
+
+        Raises ImageError if there is none for its file name and size.
+        """
         if (picture.name, width, height) in self.drawn:
             return self.drawn[picture.name, width, height]
         # Another size under the same name is the most likely mistake, so the message names the sizes that would do.

@@ -78,7 +78,10 @@ class Request:
 
 
 def takes_experiment(function: Command) -> Command:
-    """Decorates a command with the argument EXPERIMENT and the common options, passed to it as a ``Request``."""
+    """Decorates a command with the argument EXPERIMENT and the common options.
+
+    The command gets them as a ``Request``.
+    """
 
     @click.argument("experiment")
     @set_option
@@ -147,7 +150,10 @@ def can_be_written(path: Path) -> bool:
 
 
 def require_runs() -> None:
-    """Raises ConfigError if the folder of the runs cannot be written, before a training instead of after it."""
+    """Raises ConfigError if the folder of the runs cannot be written.
+
+    Call it before a training, because the error would otherwise come after it.
+    """
     from texprior.errors import ConfigError
     from texprior.store import runs_root
 
@@ -156,7 +162,10 @@ def require_runs() -> None:
 
 
 def output_folder(path: str, option: str = "-o") -> Path:
-    """Returns the folder for results and creates it if it is missing. Raises ConfigError if that fails."""
+    """Returns the folder for results and creates it if it is missing.
+
+    Raises ConfigError if that fails.
+    """
     from texprior.errors import ConfigError
 
     folder = Path(path)

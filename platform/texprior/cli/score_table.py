@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def show_scores(scores: Scores) -> None:
-    """Prints the summary of the scores, and differences between methods if there are any, to stdout."""
+    """Prints the summary of the scores to stdout.
+
+    It also prints the differences between methods, if there are any.
+    """
     from texprior.evaluation.tables import PAIRED, explain_table, metric_headings, paired_rows, score_rows
 
     columns = ["method", *metric_headings(scores.better)]

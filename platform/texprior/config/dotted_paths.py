@@ -6,23 +6,27 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 
-def get_path(data: Any, dotted: str) -> Any:
-    """Returns the value at a dotted path of nested mappings and lists; None if the path does not exist."""
+def get_path(data: object, dotted: str) -> Any:
+    """Returns the value at a dotted path of nested mappings and lists.
+
+    Returns None if the path does not exist.
+    """
     for key in dotted.split("."):
         items = dict(_items(data)) if isinstance(data, list) else data
         data = items.get(key) if isinstance(items, Mapping) else None
     return data
 
 
-def nest_value(dotted: str, value: Any) -> dict[str, Any]:
+def nest_value(dotted: str, value: object) -> dict[str, Any]:
     """Wraps a value in nested mappings, one for each key of its dotted path."""
-    for key in reversed(dotted.split(".")):
-        value = {key: value}
-    nested: dict[str, Any] = value
+    *outer, innermost = dotted.split(".")
+    nested: dict[str, Any] = {innermost: value}
+    for key in reversed(outer):
+        nested = {key: nested}
     return nested
 
 
-def merge(base: Any, over: Any, components: Container[str], path: str = "") -> Any:
+def merge(base: object, over: object, components: Container[str], path: str = "") -> Any:
     """Merges ``over`` into ``base``, deeply, and returns the result; ``over`` wins.
 
     If ``base`` is a list and ``over`` is a mapping whose keys are element numbers, only those elements change.

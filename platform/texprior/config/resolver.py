@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,17 +22,21 @@ from texprior.config.search_space import write_out_space
 from texprior.config.validation import Complaint, complaints_from, raise_complaints
 from texprior.config.yaml_reader import parse_override, read_experiment
 from texprior.errors import PluginError
+from texprior.plugin.added import all_before_values
 from texprior.plugin.references import Ref, kind_of, kinds_of
 from texprior.registry import Registry
 
+_Model = TypeVar("_Model", bound=BaseModel)
 
-def load(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) -> Experiment:
+
+def load(path: str | Path, registry: Registry, overrides: Sequence[str] = (), stored: bool = False) -> Experiment:
     """Reads an experiment file with its ``extends``, applies ``a.b=c`` overrides, validates and resolves it.
 
-    Raises ConfigError. Its message names file, line and dotted path of every error.
+    ``stored`` says that a training wrote the file, perhaps one of an earlier version; see ``resolve``. Raises
+    ConfigError. Its message names file, line and dotted path of every error.
     """
     data, lines = read_experiment(Path(path), ComponentPaths(registry))
-    return resolve(data, registry, overrides, source=str(path), lines=lines)
+    return resolve(data, registry, overrides, source=str(path), lines=lines, stored=stored)
 
 
 def written(path: str | Path, registry: Registry) -> dict[str, Any]:
@@ -46,14 +50,18 @@ def resolve(
     overrides: Sequence[str] = (),
     source: str = "experiment",
     lines: Mapping[str, str] | None = None,
+    stored: bool = False,
 ) -> Experiment:
     """Validates a mapping and fills in every component's options and every dimension of the sweep.
 
-    ``lines`` maps a dotted path to its "file:line", for error messages. Raises ConfigError.
+    ``lines`` maps a dotted path to its "file:line", for error messages. ``stored`` says that the mapping is a resolved
+    experiment that a training wrote: a setting that it lacks did not exist then, and gets the value of its ``Before``
+    mark instead of today's default. Raises ConfigError.
     """
     # Later sources win: defaults, then the file, then overrides.
     where, components = dict(lines or {}), ComponentPaths(registry)
-    merged = merge(_defaults(), copy.deepcopy(dict(data)), components)
+    defaults = merge(_defaults(), all_before_values(Experiment), ()) if stored else _defaults()
+    merged = merge(defaults, copy.deepcopy(dict(data)), components)
     for override in overrides:
         dotted, value = parse_override(override)
         merged = merge(merged, nest_value(dotted, value), components)
@@ -66,7 +74,7 @@ def resolve(
         raise_complaints(complaints_from(error, Experiment), source, where)
 
     complaints: list[Complaint] = []
-    resolved: Experiment = _resolve_refs(experiment, registry, "", complaints)
+    resolved = _resolve_refs(experiment, registry, "", complaints, stored)
     raise_complaints(complaints, source, where)
 
     resolved = resolved.model_copy(update={"sweep": write_out_space(resolved, registry, complaints)})
@@ -77,10 +85,11 @@ def resolve(
 
 
 class ComponentPaths(Container[str]):
-    """The set of dotted paths at which an experiment names a component, including inside other components' options.
+    """The set of dotted paths at which an experiment names a component.
 
-    At these paths, and at those in ``NAMED``, a component with another name replaces the old one and its options.
-    The set is not a list, because it depends on the components that are installed: ``in`` walks the path.
+    It includes paths inside other components' options. At these paths, and at those in ``NAMED``, a component with
+    another name replaces the old one and its options. The set is not a list, because it depends on the components that
+    are installed: ``in`` walks the path.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -120,9 +129,10 @@ def _defaults() -> dict[str, Any]:
 def with_overrides(
     experiment: Experiment, values: Mapping[str, Any], registry: Registry, source: str = "trial"
 ) -> Experiment:
-    """Sets dotted paths, as in a sweep's trial or an ablation's arm, and resolves the experiment again.
+    """Sets dotted paths and resolves the experiment again.
 
-    The result has no ``sweep`` and no ``ablation`` section. Raises ConfigError.
+    The paths and values are those of a sweep's trial or of an ablation's arm. The result has no ``sweep`` and no
+    ``ablation`` section. Raises ConfigError.
     """
     data = experiment.model_dump(mode="json", exclude={"sweep", "ablation"})
     for dotted, value in values.items():
@@ -130,15 +140,18 @@ def with_overrides(
     return resolve(data, registry, source=source)
 
 
-def resolve_ref(ref: Ref, kind: str, path: str, registry: Registry, complaints: list[Complaint]) -> Ref:
-    """Validates a component's options and fills in defaults, also for the components that its options name.
+def resolve_ref(
+    ref: Ref, kind: str, path: str, registry: Registry, complaints: list[Complaint], stored: bool = False
+) -> Ref:
+    """Validates a component's options and fills in defaults.
 
-    Adds errors to ``complaints`` and then returns ``ref`` unchanged.
+    Does the same for the components that its options name. Adds errors to ``complaints`` and then returns ``ref``
+    unchanged.
     """
     try:
-        options = registry.options_of(kind, ref)
-        resolved = _resolve_refs(options, registry, f"{path}.{ref.name}.", complaints)
-        return Ref(name=ref.name, options=resolved.model_dump(mode="json"))
+        options = registry.options_of(kind, ref, stored)
+        resolved = _resolve_refs(options, registry, f"{path}.{ref.name}.", complaints, stored)
+        return Ref.resolved(ref.name, resolved)
     except PluginError as error:
         complaints.append(Complaint(path, str(error)))
     except ValidationError as error:
@@ -147,19 +160,21 @@ def resolve_ref(ref: Ref, kind: str, path: str, registry: Registry, complaints: 
     return ref
 
 
-def _resolve_refs(section: Any, registry: Registry, prefix: str, complaints: list[Complaint]) -> Any:
+def _resolve_refs(
+    section: _Model, registry: Registry, prefix: str, complaints: list[Complaint], stored: bool = False
+) -> _Model:
     """Returns a section of the experiment, or a component's options, with every component in it resolved."""
     kinds, update = kinds_of(type(section)), dict[str, Any]()
     for name in type(section).model_fields:
         value, path = getattr(section, name), f"{prefix}{name}"
         if isinstance(value, list) and name in kinds:
             update[name] = [
-                resolve_ref(r, kinds[name], f"{path}.{i}", registry, complaints) for i, r in enumerate(value)
+                resolve_ref(r, kinds[name], f"{path}.{i}", registry, complaints, stored) for i, r in enumerate(value)
             ]
         elif isinstance(value, Ref) and name in kinds:
-            update[name] = resolve_ref(value, kinds[name], path, registry, complaints)
+            update[name] = resolve_ref(value, kinds[name], path, registry, complaints, stored)
         elif isinstance(value, Section):
-            update[name] = _resolve_refs(value, registry, f"{path}.", complaints)
+            update[name] = _resolve_refs(value, registry, f"{path}.", complaints, stored)
     return section.model_copy(update=update)
 
 

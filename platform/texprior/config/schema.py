@@ -1,13 +1,11 @@
-"""Defines the schema of an experiment as pydantic models, without any plugin and without heavy imports.
+"""Defines the schema of an experiment as pydantic models.
 
-The sections ``evaluation``, ``sweep`` and ``ablation`` are in ``schema_studies``.
+Imports no plugin and nothing heavy. The sections ``evaluation``, ``sweep`` and ``ablation`` are in ``schema_studies``.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from typing import Annotated, Literal
 
 import yaml
@@ -15,6 +13,8 @@ from pydantic import Field, model_validator
 
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema_studies import Ablation, Evaluation, Section, Sweep
+from texprior.digests import digest
+from texprior.plugin.added import DIGEST
 from texprior.plugin.references import Kind, Ref, refs_of
 
 
@@ -43,10 +43,11 @@ class Data(Section):
 
 
 class Diffusion(Section):
-    """Noise levels of training, and changes to the condition, which is the picture concatenated to x_t.
+    """Noise levels of training, and changes to the condition.
 
-    Training draws ln sigma ~ N(``noise_mean``, ``noise_std``^2), for a layer of unit standard deviation.
-    The condition's noise and blur belong to the prior: every task on it uses the same, in training and in sampling.
+    Training draws ln sigma ~ N(``noise_mean``, ``noise_std``^2), for a layer of unit standard deviation. The condition
+    is the picture that is concatenated to x_t. Its noise and blur belong to the prior: every task on it uses the same,
+    in training and in sampling.
     """
 
     noise_mean: float = -0.5
@@ -104,7 +105,10 @@ class Budget(Section):
 
 
 class Training(Section):
-    """Settings of one training. Durations are in images, not in steps, unless a name ends in ``_s`` (seconds)."""
+    """Settings of one training.
+
+    Durations are in images, not in steps, unless a name ends in ``_s`` (seconds).
+    """
 
     budget: Budget
     """The length of the training."""
@@ -164,7 +168,10 @@ LARGEST_SIGMA = {"ddpm-linear": 157.4, "cosine": 20291.0}
 
 
 class Sampling(Section):
-    """How a layer is sampled. Noise levels (sigma) are for a layer of unit standard deviation."""
+    """How a layer is sampled.
+
+    Noise levels (sigma) are for a layer of unit standard deviation.
+    """
 
     sampler: Annotated[Ref, Kind("sampler")] = Ref(name="ddim")
     """The sampler. Default: ``ddim``."""
@@ -280,13 +287,14 @@ class Experiment(Section):
         return self
 
     def hash(self, *paths: str) -> str:
-        """Hashes the parts at the given paths, or the whole experiment if none are given, to ten hex digits.
+        """Hashes the parts at the given paths to ten hex digits.
 
-        Folders are named by such hashes, so that equal experiments share their work.
+        Hashes the whole experiment if no paths are given. Folders are named by such hashes, so that equal experiments
+        share their work.
         """
-        dumped = self.model_dump(mode="json")
+        dumped = self.model_dump(mode="json", context=dict(DIGEST))
         parts = {path: get_path(dumped, path) for path in paths} if paths else dumped
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:10]
+        return digest(parts, sort_keys=True)
 
     def to_yaml(self) -> str:
         """Returns the resolved experiment as YAML, which is enough to run it again."""

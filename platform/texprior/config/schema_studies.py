@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from texprior.plugin.added import WithAddedFields
 from texprior.plugin.references import Ref
 
 
-class Section(BaseModel):
+class Section(WithAddedFields, BaseModel):
     """Base class of the parts of an experiment: unknown keys are errors, values are frozen."""
 
     # NaN and infinity have no JSON form, and experiments are hashed and stored as JSON.
@@ -70,7 +71,10 @@ class Range(Section):
 
 
 class Confirm(Section):
-    """How the best trials of a sweep are trained again with fresh seeds before one of them is called best."""
+    """How the best trials of a sweep are trained again with fresh seeds.
+
+    Only then is one of them called best.
+    """
 
     top: Annotated[int, Field(ge=0)] = 3
     """Number of trials to train again. 0 confirms none. Default: 3."""
@@ -128,7 +132,10 @@ class Sweep(Section):
 
 
 class Ablation(Section):
-    """What ``texprior ablate`` compares: arms that are trained once per seed, or one model sampled in several ways."""
+    """What ``texprior ablate`` compares.
+
+    An ablation compares arms that are trained once per seed, or one model that is sampled in several ways.
+    """
 
     question: str = ""
     """The question that the ablation answers, in words. The report begins with it. Default: empty."""

@@ -51,7 +51,10 @@ def tuned_dimensions(options: type[Options], faults: dict[str, str] | None = Non
 
 
 def nested_options(info: FieldInfo) -> type[Options] | None:
-    """Returns the options class inside a field, if the field always has one or has one by default; else None."""
+    """Returns the options class inside a field, or None.
+
+    Returns the class if the field always has one or has one by default; else None.
+    """
     types = unwrap_annotation(info.annotation, info.metadata)[0]
     inner = [t for t in types if isinstance(t, type) and issubclass(t, Options)]
     if len(inner) != 1 or set(types) - {NoneType, *inner}:
@@ -134,7 +137,7 @@ def _of_tune(tune: Tune, types: Sequence[Any], constraints: Sequence[Any]) -> Di
     return Range(low=low, high=high, log=tune.log, step=tune.step)
 
 
-def _values(plain: Any) -> list[Any]:
+def _values(plain: object) -> list[Any]:
     if plain is bool:
         return [False, True]
     if plain is NoneType:
@@ -151,7 +154,7 @@ def _bound(constraints: Sequence[Any], kind: type[Any], attribute: str) -> Any:
     return next((b for b in bounds if b is not None), None)
 
 
-def unwrap_annotation(annotation: Any, metadata: Iterable[Any]) -> tuple[list[Any], list[Any]]:
+def unwrap_annotation(annotation: object, metadata: Iterable[Any]) -> tuple[list[Any], list[Any]]:
     """Splits unions and ``Annotated`` into (the plain types, all constraints on them)."""
     constraints = [m for item in metadata for m in (item.metadata if isinstance(item, FieldInfo) else [item])]
     if get_origin(annotation) is Annotated:
@@ -174,13 +177,16 @@ def _number(value: float, number: type[int] | type[float]) -> int | float:
     return number(value)
 
 
-def choice_label(choice: Any) -> Any:
-    """Returns a choice as Optuna stores it: plain values as they are, others (a list) as JSON text."""
+def choice_label(choice: object) -> str | int | float | None:
+    """Returns a choice as Optuna stores it.
+
+    Plain values stay as they are; others (a list) become JSON text.
+    """
     # Optuna warns about any other choice, because its storages only keep plain values.
     return choice if isinstance(choice, str | int | float | NoneType) else json.dumps(choice)
 
 
-def contains_value(dimension: Dimension, value: Any) -> bool:
+def contains_value(dimension: Dimension, value: object) -> bool:
     """Whether a search of the dimension can propose the value."""
     if isinstance(dimension, list):
         return value in dimension

@@ -1,15 +1,12 @@
-"""Builds the search space of a sweep from options, and asks Optuna for a trial's values.
+"""Builds the search space of a sweep and asks Optuna for a trial's values.
 
-The space maps dotted paths, as in the experiment file, to dimensions.
+The space is built from options. It maps dotted paths, as in the experiment file, to dimensions.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +28,8 @@ from texprior.config.search_dimension import (
     unwrap_annotation,
 )
 from texprior.config.validation import Complaint
-from texprior.errors import PluginError
+from texprior.digests import digest
+from texprior.errors import PluginError, suggest_name
 from texprior.plugin.references import kind_of
 from texprior.registry import Registry
 
@@ -55,9 +53,10 @@ LEARNING_RATES = Range(low=1e-4, high=4e-3, log=True)
 
 
 def write_out_space(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> Sweep:
-    """Returns the sweep with every dimension explicit, so that a plugin installed later does not change the study.
+    """Returns the sweep with every dimension explicit.
 
-    An empty space becomes the experiment's own adapter and its learning rate. Errors go to ``complaints``.
+    A plugin that is installed later then does not change the study. An empty space becomes the experiment's own adapter
+    and its learning rate. Errors go to ``complaints``.
     """
     space: dict[str, Dimension] = {}
     given = experiment.sweep.space or {"adapter": [experiment.adapter.name], "training.adapter.lr": LEARNING_RATES}
@@ -76,7 +75,10 @@ def write_out_space(experiment: Experiment, registry: Registry, complaints: list
 
 
 def suggest_values(trial: optuna.trial.BaseTrial, sweep: Sweep) -> dict[str, Any]:
-    """Returns one trial's values by dotted path. A component's options have values only if the trial chose it."""
+    """Returns one trial's values by dotted path.
+
+    The options of a component have values only if the trial chose this component.
+    """
     values: dict[str, Any] = {}
     for path, dimension in _applying(sweep.space, values):
         values[path] = _suggest(trial, path, dimension)
@@ -110,7 +112,7 @@ def space_hash(sweep: Sweep) -> str:
     """Hashes the dimensions to ten hex digits, which keep studies of different spaces apart."""
     # Optuna raises when a categorical parameter of a stored study gets other choices.
     dumped = sweep.model_dump(mode="json")["space"]
-    return hashlib.sha256(json.dumps(dumped, sort_keys=True).encode()).hexdigest()[:10]
+    return digest(dumped, sort_keys=True)
 
 
 def count_configurations(sweep: Sweep) -> int | None:
@@ -194,7 +196,9 @@ def _find(path: str, experiment: Experiment, space: Mapping[str, Dimension], reg
         key, _, rest = rest.partition(".")
         info = model.model_fields.get(key)
         if info is None:
-            raise ValueError(f"there is no '{key}' in '{walked or 'the experiment'}'{_hint(key, model.model_fields)}")
+            raise ValueError(
+                f"there is no '{key}' in '{walked or 'the experiment'}'; {suggest_name(key, model.model_fields)}"
+            )
         walked = f"{walked}.{key}" if walked else key
         inner = [
             t for t in unwrap_annotation(info.annotation, [])[0] if isinstance(t, type) and issubclass(t, BaseModel)
@@ -235,7 +239,7 @@ def _chosen(path: str, rest: str, experiment: Experiment, space: Mapping[str, Di
         if rest.startswith(f"{name}."):
             return name, rest.removeprefix(f"{name}.")
     name = rest.partition(".")[0]
-    raise ValueError(f"'{path}' is never '{name}' here{_hint(name, names)}")
+    raise ValueError(f"'{path}' is never '{name}' here; {suggest_name(name, names)}")
 
 
 def _components(path: str, info: FieldInfo, dimension: Dimension) -> list[Any]:
@@ -247,9 +251,3 @@ def _components(path: str, info: FieldInfo, dimension: Dimension) -> list[Any]:
 
 def _sizes(space: Mapping[str, Dimension], prefix: str) -> list[float]:
     return [count_values(dimension) for path, dimension in space.items() if path.startswith(prefix)]
-
-
-def _hint(key: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = get_close_matches(key, names, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are: {', '.join(names) or 'none'}"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from texprior.errors import ConfigError
+from texprior.errors import ConfigError, suggest_name
 
 
 @dataclass(frozen=True)
 class Complaint:
-    """One error at a dotted path of an experiment. An empty path is the whole experiment."""
+    """One error at a dotted path of an experiment.
+
+    An empty path is the whole experiment.
+    """
 
     path: str
     message: str
@@ -35,13 +37,6 @@ def raise_complaints(complaints: Sequence[Complaint], source: str, lines: Mappin
         raise ConfigError("\n".join(dict.fromkeys(_sentence(c, source, lines) for c in complaints)))
 
 
-def suggest_name(name: str, known: Iterable[str]) -> str:
-    """Returns a hint for an unknown name: the closest known one, else all of them."""
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(names) or 'none'}"
-
-
 def _sentence(complaint: Complaint, source: str, lines: Mapping[str, str]) -> str:
     path = complaint.path
     place = source
@@ -54,13 +49,11 @@ def _sentence(complaint: Complaint, source: str, lines: Mapping[str, str]) -> st
     return f"{place}: {complaint.path}: {complaint.message}" if complaint.path else f"{place}: {complaint.message}"
 
 
-def _complaint(item: Any, model: type[BaseModel]) -> Complaint:
-    path = ".".join(str(p) for p in item["loc"] if not _is_union_branch(p))
+def _complaint(item: ErrorDetails, model: type[BaseModel]) -> Complaint:
+    path = ".".join(_path_parts(item["loc"]))
     if item["type"] == "extra_forbidden":
         known = _fields_at(model, item["loc"][:-1])
-        close = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else f"; known are: {', '.join(known)}" if known else ""
-        return Complaint(path, f"unknown key{hint}")
+        return Complaint(path, f"unknown key; {suggest_name(str(item['loc'][-1]), known)}" if known else "unknown key")
     if item["type"] == "missing":
         return Complaint(path, "this key is required")
     # pydantic adds this prefix to the text of a ValueError that a validator raises.
@@ -68,12 +61,19 @@ def _complaint(item: Any, model: type[BaseModel]) -> Complaint:
     return Complaint(path, f"{message[:1].lower()}{message[1:]} (got {_short(item['input'])})")
 
 
-def _is_union_branch(part: Any) -> bool:
-    # pydantic puts the name of a union's branch, such as ``Range`` or ``list[any]``, into the location of an error.
-    return isinstance(part, str) and (part in ("Range", "Ref") or "[" in part)
+_USERS_NAMES = (("ablation", "arms"), ("ablation", "grid"), ("sweep", "space"))
+"""Sections whose keys a user chooses: such a key may look like the name of a union's branch."""
 
 
-def _fields_at(model: Any, loc: Sequence[Any]) -> list[str]:
+def _path_parts(loc: Sequence[str | int]) -> Iterator[str]:
+    """The parts of an error's location, without the branch of a union that pydantic adds (``Range``, ``list[any]``)."""
+    for place, part in enumerate(loc):
+        added = isinstance(part, str) and (part in ("Range", "Ref") or "[" in part)
+        if not added or tuple(loc[:place]) in _USERS_NAMES:
+            yield str(part)
+
+
+def _fields_at(model: object, loc: Sequence[str | int]) -> list[str]:
     for part in loc:
         info = getattr(model, "model_fields", {}).get(part)
         if info is None:
@@ -82,7 +82,7 @@ def _fields_at(model: Any, loc: Sequence[Any]) -> list[str]:
     return list(getattr(model, "model_fields", {}))
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     # 60 characters keep an error on about one line of a terminal.
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -27,10 +27,11 @@ def parse_override(text: str) -> tuple[str, Any]:
 def read_experiment(
     path: Path, components: Container[str], chain: tuple[Path, ...] = ()
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Reads a file, merges it into the files that it ``extends``, and returns (the mapping, its lines).
+    """Reads a file and merges it into the files that it ``extends``.
 
-    The lines are dotted path -> "file:line" of everything in the mapping. ``components`` are the paths of components,
-    for ``merge``; ``chain`` holds the files that led to this one. Raises ConfigError.
+    Returns (the mapping, its lines). The lines are dotted path -> "file:line" of everything in the mapping.
+    ``components`` are the paths of components, for ``merge``; ``chain`` holds the files that led to this one. Raises
+    ConfigError.
     """
     if path.resolve() in chain:
         raise ConfigError(f"{path}: the files of 'extends' form a circle: {' -> '.join(map(str, [*chain, path]))}")
@@ -68,7 +69,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     return data, lines
 
 
-def _misfits(node: Any) -> Iterator[str]:
+def _misfits(node: yaml.Node | None) -> Iterator[str]:
     """Yields a sentence for each value that looks like a date or a number to YAML but is not a valid one."""
     if isinstance(node, yaml.ScalarNode):
         try:
@@ -94,7 +95,7 @@ def _distinct(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def _lines(node: Any, prefix: str, file: str) -> Iterator[tuple[str, str]]:
+def _lines(node: yaml.Node | None, prefix: str, file: str) -> Iterator[tuple[str, str]]:
     """Yields (dotted path, "file:line") of everything in a YAML node."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:

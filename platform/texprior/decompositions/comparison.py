@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -21,9 +20,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from texprior.errors import ConfigError, ImageError, TexpriorError
+from texprior.decompositions.moments import Moments
+from texprior.errors import ConfigError, ImageError, blaming
 from texprior.flow.decompose import Decomposer, Layers, decompose
 from texprior.flow.image import load_image
+from texprior.flow.kinds import DECOMPOSITION
 from texprior.plugin import Ref
 from texprior.registry import Registry
 
@@ -48,28 +49,11 @@ class Row:
     """Median over photographs of its time divided by the reference's; both are measured one right after the other."""
 
 
-class Moments:
-    """Sums numbers that come in portions, for their mean and variance."""
-
-    def __init__(self) -> None:
-        self.count, self.total, self.squares = 0, 0.0, 0.0
-
-    def add(self, values: Tensor) -> None:
-        # sums over millions of values in float64: the variance is a small difference of two large sums
-        self.count += values.numel()
-        self.total += float(values.double().sum())
-        self.squares += float(values.double().square().sum())
-
-    def variance(self) -> float:
-        """Returns the variance about the mean, divided by the count."""
-        # rounding may make the variance of constant numbers slightly negative
-        return max(self.squares / self.count - (self.total / self.count) ** 2, 0.0)
-
-
 class LinearPrediction:
-    """Predicts the texture with a linear filter of the structure and a constant, one for each channel.
+    """Predicts the texture with a linear filter of the structure and a constant.
 
-    Call ``fit`` for all photographs to fit on first, then ``judge`` for the others.
+    Each channel has its own filter and constant. Call ``fit`` for all photographs to fit on first, then ``judge`` for
+    the others.
     """
 
     def __init__(self) -> None:
@@ -136,10 +120,10 @@ def compare_decompositions(
         raise ConfigError(f"a report needs at least two photographs, one to fit on and one to judge{reasons}")
 
     # run each decomposition once on a small picture, since the extra cost of a first call must not be timed
-    clock = registry.build("decomposition", reference)
-    tallies = [_Tally(ref, registry.build("decomposition", ref)) for ref in refs]
+    clock = registry.build(DECOMPOSITION, reference)
+    tallies = [_Tally(ref, registry.build(DECOMPOSITION, ref)) for ref in refs]
     for name, decomposition in ((reference.name, clock), *((t.ref.name, t.decomposition) for t in tallies)):
-        with _blamed(name, pictures[0]):
+        with blaming("decomposition", name, pictures[0]):
             decompose(load_image(pictures[0])[None, :, :64, :64], decomposition)
 
     # all photographs to fit on come before those to judge, which need the finished filters
@@ -154,7 +138,7 @@ def compare_decompositions(
         # time the reference again for each decomposition, so that a busy machine slows down both
         for tally in tallies:
             _, reference_s = _timed(picture, clock)
-            with _blamed(tally.ref.name, path):
+            with blaming("decomposition", tally.ref.name, path):
                 layers, elapsed_s = _timed(picture, tally.decomposition)
             tally.elapsed_s += elapsed_s
             tally.ratios.append(elapsed_s / reference_s)
@@ -176,17 +160,6 @@ def _usable(photographs: Sequence[Path]) -> tuple[list[Path], dict[str, str]]:
         except ImageError as error:
             broken[str(path)] = str(error)
     return good, broken
-
-
-@contextmanager
-def _blamed(name: str, path: Path) -> Iterator[None]:
-    """Turns other exceptions into an error that names the decomposition and the photograph."""
-    try:
-        yield
-    except TexpriorError:
-        raise
-    except Exception as error:
-        raise TexpriorError(f"decomposition '{name}' failed on {path}: {type(error).__name__}: {error}") from error
 
 
 def _timed(picture: Tensor, decomposition: Decomposer) -> tuple[Layers, float]:

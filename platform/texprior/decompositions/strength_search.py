@@ -15,8 +15,10 @@ from torch import Tensor
 
 from texprior.config.schema_studies import Range
 from texprior.config.search_dimension import allowed_range, tuned_dimensions
+from texprior.decompositions.moments import Moments
 from texprior.errors import ConfigError
 from texprior.flow.decompose import Decomposer, decompose
+from texprior.flow.kinds import DECOMPOSITION
 from texprior.plugin import Decomposition, Ref
 from texprior.registry import Registry
 
@@ -61,19 +63,21 @@ Tell = Callable[[int, float, float], None]
 
 
 def texture_std(decomposition: Decomposer, pictures: Sequence[Tensor]) -> float:
-    """Returns the texture's standard deviation over all values of some pictures, (3, H, W) each, in their units."""
-    count, total, squares = 0, 0.0, 0.0
+    """Returns the texture's standard deviation over all values of some pictures.
+
+    Each picture is (3, H, W). The result is in the units of the pictures.
+    """
+    moments = Moments()
     for picture in pictures:
-        # float64, since the variance is a small difference of two large sums
-        texture = decompose(picture[None], decomposition).texture.cpu().double()
-        count += texture.numel()
-        total += float(texture.sum())
-        squares += float(texture.square().sum())
-    return math.sqrt(max(squares / count - (total / count) ** 2, 0.0))
+        moments.add(decompose(picture[None], decomposition).texture.cpu())
+    return math.sqrt(moments.variance())
 
 
 def strength_of(registry: Registry, ref: Ref) -> str:
-    """Returns the name of the option that is a decomposition's strength. Raises ConfigError if it has none."""
+    """Returns the name of the option that is a decomposition's strength.
+
+    Raises ConfigError if it has none.
+    """
     record = registry.find("decomposition", ref.name).component
     option = record.strength if isinstance(record, Decomposition) else ""
     if not option:
@@ -83,13 +87,15 @@ def strength_of(registry: Registry, ref: Ref) -> str:
 
 def with_option(ref: Ref, option: str, value: float) -> Ref:
     """Returns the reference with one option set."""
-    return Ref(name=ref.name, options={**ref.options, option: value})
+    return ref.with_options({**ref.options, option: value})
 
 
 def match_strength(
     registry: Registry, ref: Ref, target: float, pictures: Sequence[Tensor], tell: Tell = lambda *_: None
 ) -> Matched:
-    """Finds the strength at which the texture of some pictures, (3, H, W) each, has a standard deviation of ``target``.
+    """Finds the strength at which the texture has a standard deviation of ``target``.
+
+    The texture is that of all ``pictures``, (3, H, W) each.
 
     First searches the range of the option's ``Tune`` mark; if the target is outside, the whole range that the option
     allows. The search is logarithmic if ``Tune`` has ``log``. Raises ConfigError if the decomposition has no strength,
@@ -107,7 +113,7 @@ def match_strength(
     def at(value: float) -> _Point:
         nonlocal trials
         value = round(value) if dimension.integer else float(value)
-        point = _Point(value, texture_std(registry.build("decomposition", with_option(ref, option, value)), pictures))
+        point = _Point(value, texture_std(registry.build(DECOMPOSITION, with_option(ref, option, value)), pictures))
         trials += 1
         tell(trials, point.value, point.std)
         return point

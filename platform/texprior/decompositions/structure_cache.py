@@ -1,4 +1,6 @@
-"""Keeps the structures of slow decompositions on disk, so that a filter runs once on a photograph.
+"""Keeps the structures of slow decompositions on disk.
+
+A filter then runs only once on a photograph.
 
 A structure's key is a hash of the picture's values and of everything that decides the result: the filter with its
 version, its source code, its options, the kind of device, and torch's version. A file is written completely and then

@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 class Ema:
-    """Exponential moving average of weights, with a half-life in images (Karras et al. 2022, appendix F.2).
+    """Exponential moving average of weights, with a half-life in images.
 
-    The half-life is at most ``rampup`` times the images seen. Without this limit, the average of a short run would
-    still contain much of the initial weights.
+    See Karras et al. 2022, appendix F.2. The half-life is at most ``rampup`` times the images seen. Without this limit,
+    the average of a short run would still contain much of the initial weights.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor], half_life_images: float, rampup: float = 0.05) -> None:

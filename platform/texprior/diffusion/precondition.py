@@ -1,6 +1,7 @@
-"""Turns a network F into the denoiser D by preconditioning (Karras et al. 2022, eq. 7 and table 1).
+"""Turns a network F into the denoiser D by preconditioning.
 
-D(x, sigma) = c_skip x + c_out F(c_in x, c_noise), for a layer whose standard deviation is 1.
+D(x, sigma) = c_skip x + c_out F(c_in x, c_noise), for a layer whose standard deviation is 1 (Karras et al. 2022, eq. 7
+and table 1).
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from torch import Tensor
 
 
 class Coefficients(NamedTuple):
-    """The factors c_skip, c_out, c_in and the network's input c_noise; each has the shape of sigma."""
+    """The factors c_skip, c_out, c_in and the network's input c_noise.
+
+    Each has the shape of sigma.
+    """
 
     skip: Tensor
     out: Tensor
@@ -29,7 +33,10 @@ def coefficients(sigma: Tensor) -> Coefficients:
 
 
 def denoise(network: Callable[[Tensor, Tensor], Tensor], x_BCHW: Tensor, sigma_B: Tensor) -> Tensor:
-    """Returns the estimate of the clean layer, (B, C, H, W), from a network ``F(c_in x, c_noise_B)``."""
+    """Returns the estimate of the clean layer, (B, C, H, W).
+
+    Calls the network as ``F(c_in x, c_noise_B)``.
+    """
     c = coefficients(sigma_B)
     # the network may run in half precision; its result is combined with x in x's precision
     f = network(_image(c.in_) * x_BCHW, c.noise).to(x_BCHW.dtype)

@@ -12,10 +12,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Process:
-    """The relation picture = base + scale * layer, with a layer of unit standard deviation.
+    """The relation picture = base + scale * layer.
 
-    Stage I: base = S(x). Stage II: base = y_eps (the paper) or S(y_eps). All are (B, 3, H, W), and pictures are in
-    [0, 1]. The layer is never clipped; only the finished picture is.
+    The layer has unit standard deviation. Stage I: base = S(x). Stage II: base = y_eps (the paper) or S(y_eps). All are
+    (B, 3, H, W), and pictures are in [0, 1]. The layer is never clipped; only the finished picture is.
     """
 
     scale: float

@@ -20,7 +20,10 @@ Spacing = Callable[[int], Tensor]
 
 
 def linspace(steps: int) -> Tensor:
-    """Returns u_i = i / (steps - 1): the last step starts at sigma_min. A single step has u = 0."""
+    """Returns u_i = i / (steps - 1): the last step starts at sigma_min.
+
+    A single step has u = 0.
+    """
     return torch.linspace(0, 1, steps, dtype=torch.float64)
 
 
@@ -33,7 +36,10 @@ def trailing(steps: int) -> Tensor:
 
 
 def karras(steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0, *, spacing: Spacing = linspace) -> Tensor:
-    """Returns decreasing sigmas with a final 0; sigma^(1 / rho) is linear in u (Karras et al. 2022, eq. 5)."""
+    """Returns decreasing sigmas with a final 0; sigma^(1 / rho) is linear in u.
+
+    See Karras et al. 2022, eq. 5.
+    """
     low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
     return _with_zero((high + spacing(steps) * (low - high)) ** rho)
 

@@ -16,9 +16,10 @@ _LABEL = 22
 
 
 def contact_sheet(rows: Sequence[Mapping[str, Tensor]], path: Path, crop: int = 240) -> Path:
-    """A PNG with a row for each picture and a column for each of its versions, (3, H, W) in [0, 1].
+    """Writes a PNG with a row for each picture; returns its path.
 
-    The crop is the square with the most detail in the reference, or in the first column, at its own resolution.
+    The row has a column for each version of the picture, (3, H, W) in [0, 1]. The crop is the square with the most
+    detail in the reference, or in the first column, at its own resolution.
     """
     names = list(rows[0])
     sheet = Image.new("RGB", (len(names) * (crop + 4) + 4, len(rows) * (crop + 4) + _LABEL + 4), "white")
@@ -36,16 +37,19 @@ def contact_sheet(rows: Sequence[Mapping[str, Tensor]], path: Path, crop: int = 
 
 
 def most_detailed(image: npt.NDArray[np.uint8], crop: int) -> tuple[int, int]:
-    """Returns the top left corner of the square with the largest mean gradient, of a picture (H, W, 3)."""
+    """Returns the top left corner of the square with the most detail.
+
+    This is the square with the largest mean gradient, of a picture (H, W, 3).
+    """
     grey = image.mean(2)
     gradient = np.abs(np.diff(grey, axis=0, append=grey[-1:])) + np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
     return largest_square(gradient, crop)
 
 
 def largest_square(values_HW: npt.NDArray[np.float64], side: int) -> tuple[int, int]:
-    """Returns the top left corner of the square with the largest sum, by an integral image.
+    """Returns the top left corner of the square with the largest sum.
 
-    A side that is longer than the picture's is cut to it.
+    It is found by an integral image. A side that is longer than the picture's is cut to it.
     """
     h, w = min(side, values_HW.shape[0]), min(side, values_HW.shape[1])
     total = np.pad(values_HW.cumsum(0).cumsum(1), ((1, 0), (1, 0)))

@@ -33,7 +33,10 @@ Keep = Callable[[int, str, Mapping[str, Tensor]], None]
 
 
 class Prepared(NamedTuple):
-    """A picture of the split with all that restoring it starts from; (1, 3, H, W) on the device."""
+    """A picture of the split with all that restoring it starts from.
+
+    Pictures are (1, 3, H, W) on the device.
+    """
 
     key: str
     reference: Tensor
@@ -57,7 +60,10 @@ class Spent(NamedTuple):
 
 @dataclass
 class Evaluated:
-    """The scores of an evaluation, pictures for a contact sheet, and the pictures that could not be read."""
+    """The scores of an evaluation and pictures for a contact sheet.
+
+    It also lists the pictures that could not be read.
+    """
 
     scores: Scores
     sheet: list[dict[str, Tensor]]
@@ -67,7 +73,10 @@ class Evaluated:
 
     @property
     def costs(self) -> dict[str, float]:
-        """``calls`` of the network and ``latency_s``, the mean time of a picture's sampling without its prediction."""
+        """``calls`` of the network and ``latency_s``.
+
+        ``latency_s`` is the mean time of a picture's sampling without its prediction.
+        """
         if not self.spent:
             return {"calls": math.nan, "latency_s": math.nan}
         return {
@@ -77,9 +86,10 @@ class Evaluated:
 
 
 def evaluate(session: Session, model: Model, keep: Keep = lambda _number, _key, _versions: None) -> Evaluated:
-    """Scores the experiment's evaluation split. A picture that cannot be read is reported, and the others are scored.
+    """Scores the experiment's evaluation split.
 
-    ``keep`` gets the versions of every picture. Raises ConfigError for a metric to choose by that is not measured.
+    Reports a picture that cannot be read, and scores the others. ``keep`` gets the versions of every picture. Raises
+    ConfigError for a metric to choose by that is not measured.
     """
     # what is scored, and by what
     choice = session.experiment.evaluation
@@ -148,9 +158,10 @@ def _another(prepare: Callable[[str], Prepared], keys: Sequence[str], done: int)
 
 
 def judged_plainly(experiment: Experiment, split: str) -> Experiment:
-    """Returns an experiment whose evaluation has one row of restored pictures, on a split, and no controls.
+    """Returns an experiment whose evaluation has one row of restored pictures.
 
-    Sweeps and ablations compare that row, so nothing else may be chosen on the pictures.
+    The evaluation is on the given split and has no controls. Sweeps and ablations compare that row, so nothing else may
+    be chosen on the pictures.
     """
     plain = {"split": split, "steps": [], "texture_strengths": [], "controls": False, "choose_by": None}
     evaluation = experiment.evaluation.model_copy(update=plain)

@@ -1,4 +1,7 @@
-"""Builds the metrics that an experiment names, and fills in the scores of metrics that score sets."""
+"""Builds the metrics that an experiment names.
+
+Also fills in the scores of metrics that score sets.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ from texprior.runtime.session import Session
 
 
 class Metrics(NamedTuple):
-    """The metrics by their keys: those that score pictures, those that score sets, and the direction of all."""
+    """The metrics by their keys.
+
+    They are those that score pictures, those that score sets, and the direction of all.
+    """
 
     images: dict[str, ImageMetric]
     sets: dict[str, SetMetric]
@@ -26,7 +32,10 @@ class Metrics(NamedTuple):
 
 
 def build_metrics(session: Session) -> Metrics:
-    """Builds the experiment's metrics. Raises ConfigError if two have one key: their scores would be mixed up."""
+    """Builds the experiment's metrics.
+
+    Raises ConfigError if two have one key: their scores would be mixed up.
+    """
     metrics = Metrics({}, {}, {})
     for number, ref in enumerate(session.experiment.metrics):
         record = session.registry.find("metric", ref.name).component
@@ -43,10 +52,11 @@ def build_metrics(session: Session) -> Metrics:
 def scored_as_sets(
     scores: Sequence[Score], gathered: Gathered, seen_as: Callable[[Score], str] = lambda score: score.method
 ) -> list[Score]:
-    """Returns the scores with the values of set metrics filled in; the pictures of a method are a set.
+    """Returns the scores with the values of set metrics filled in.
 
-    The value of a picture is its contribution, and the set's score is the mean of them; NaN if the metric could not use
-    the picture. ``seen_as`` returns the method under which the picture of a score was gathered.
+    The pictures of a method are a set. The value of a picture is its contribution, and the set's score is the mean of
+    them; NaN if the metric could not use the picture. ``seen_as`` returns the method under which the picture of a score
+    was gathered.
     """
     sets: dict[tuple[str, str], dict[str, tuple[Tensor, Tensor | None]]] = {}
     for s in scores:

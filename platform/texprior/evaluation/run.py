@@ -1,4 +1,7 @@
-"""judge: an evaluation with its files, its run, and its place in the model's card."""
+"""Runs an evaluation.
+
+Writes its files, records its tracked run, and adds its scores to the model's card.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ from texprior.runtime.session import Session
 
 @dataclass(frozen=True)
 class EvaluationRun:
-    """What an evaluation found, the folder with scores.csv and sheet.png, and where its run is shown."""
+    """The result of an evaluation and its folder.
+
+    The folder holds scores.csv and sheet.png. It also says where the run is shown.
+    """
 
     evaluated: Evaluated
     folder: Path
@@ -25,23 +31,30 @@ class EvaluationRun:
 
 
 def run_evaluation(session: Session, model: Model, folder: Path | None = None) -> EvaluationRun:
-    """Evaluates a model under a run of its own; by default the files go to ``MODEL/evaluation-SPLIT``."""
+    """Evaluates a model in a new run; by default writes the files to ``MODEL/evaluation-SPLIT``."""
+    # the experiment's file may have changed since the training: what the model is made of comes from the model
     session = session.with_(experiment=judged_experiment(session.experiment, model.experiment))
     split = session.experiment.evaluation.split
     folder = folder or model.folder / f"evaluation-{split}"
+
+    # a random id: each evaluation is a new run, and none is resumed
     name = f"evaluation-{split} of {model.folder.name}"
     info = session.run_info(
         f"evaluation-{uuid.uuid4().hex[:12]}", name, "evaluation", False, **{"texprior.split": split}
     )
     with session.tracker.run(info) as run:
+        # the run gets its picture and its artifacts from these files, so they are written first
         evaluated = evaluate(session, model)
         write_evaluation(evaluated, folder)
+
         run.summary |= evaluated.scores.flat()
         table = scores_markdown(evaluated.scores)
         run.notes.append(table)
         if evaluated.sheet:
             run.image("sheet", load_image(folder / "sheet.png"))
         run.artifact(folder)
+
+        # an evaluation without any score does not replace an earlier table in the card by an empty one
         if evaluated.scores.scores:
             put_section(model.folder / CARD, f"Scores on {split}", table)
         where = run.where()
@@ -49,7 +62,10 @@ def run_evaluation(session: Session, model: Model, folder: Path | None = None) -
 
 
 def judged_experiment(experiment: Experiment, of_model: Experiment) -> Experiment:
-    """What an evaluation's run records: the model as it was trained, judged as the experiment says."""
+    """Returns the model's experiment, judged as ``experiment`` says.
+
+    It takes from ``experiment`` those settings that decide how the model is judged.
+    """
     judging = (
         "name",
         "data",

@@ -1,4 +1,7 @@
-"""Scores: one per method, picture and metric; their summary, and the CSV file from which a summary can be redone."""
+"""Holds scores, summarises them, and reads and writes them as CSV.
+
+There is one score per method, picture and metric. A summary can be redone from the CSV file.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ class Mean:
 
 @dataclass(frozen=True)
 class Paired:
-    """How a method differs from a baseline, picture by picture: the mean difference, and counts of wins and ties."""
+    """How a method differs from a baseline, picture by picture.
+
+    It holds the mean difference, and counts of wins and ties.
+    """
 
     difference: Mean
     wins: int
@@ -65,7 +71,10 @@ class Scores:
         return {s.picture: s.value for s in self.scores if (s.method, s.metric) == (method, metric)}
 
     def complete(self, metric: str) -> list[str]:
-        """Lists the pictures that every method has a finite score for: all methods are averaged over the same ones."""
+        """Lists the pictures that every method has a finite score for.
+
+        All methods are averaged over the same pictures.
+        """
         scored = [self.of(method, metric) for method in self.methods()]
         pictures = dict.fromkeys(s.picture for s in self.scores)
         return [p for p in pictures if all(math.isfinite(values.get(p, math.nan)) for values in scored)]
@@ -85,7 +94,10 @@ class Scores:
         }
 
     def paired(self, method: str, baseline: str, metric: str) -> Paired:
-        """Compares a method with a baseline over the complete pictures; ``wins`` counts those it is better on."""
+        """Compares a method with a baseline over the complete pictures.
+
+        ``wins`` counts the pictures on which the method is better.
+        """
         a, b = self.of(method, metric), self.of(baseline, metric)
         pictures = self.complete(metric)
         gains = [loss_of(self.better[metric], b[p]) - loss_of(self.better[metric], a[p]) for p in pictures]
@@ -98,7 +110,10 @@ class Scores:
         return {m: {metric: self.paired(m, baseline, metric) for metric in self.better} for m in restored}
 
     def restored_method(self) -> str:
-        """Returns the name of the restored pictures' row, the last if there are several; empty if there is none."""
+        """Returns the name of the restored pictures' row.
+
+        If there are several rows, it is the last one. Empty if there is none.
+        """
         return next((method for method in reversed(self.methods()) if method.startswith("restored")), "")
 
     def restored_means(self) -> dict[str, float]:
@@ -124,7 +139,10 @@ class Scores:
 
 
 def mean_of(values: Sequence[float], resamples: int = 2000) -> Mean:
-    """Computes mean, standard error and percentile bootstrap over pictures; the seed is fixed, so it can be redone."""
+    """Computes mean, standard error and percentile bootstrap over pictures.
+
+    The seed is fixed, so the result can be redone.
+    """
     finite = np.array([v for v in values if math.isfinite(v)], dtype=np.float64)
     if finite.size == 0:
         return Mean(math.nan, math.nan, math.nan, math.nan, 0)
@@ -152,7 +170,10 @@ def loss_of(better: str, value: float) -> float:
 
 
 def pareto_front(losses: Mapping[K, Sequence[float]]) -> list[K]:
-    """Lists the candidates that no other candidate beats: none is at most as large in every loss and smaller in one."""
+    """Lists the candidates that no other candidate beats.
+
+    No other one is at most as large in every loss and smaller in one.
+    """
 
     def beats(a: Sequence[float], b: Sequence[float]) -> bool:
         return a != b and all(x <= y for x, y in zip(a, b, strict=True))
@@ -161,10 +182,10 @@ def pareto_front(losses: Mapping[K, Sequence[float]]) -> list[K]:
 
 
 def at_chosen_strength(scores: Scores, by: str) -> list[Score]:
-    """Returns scores at the texture strength w that is best, by the metric ``by``, on the other half of the pictures.
+    """Returns scores at the best texture strength w, chosen on other pictures.
 
-    The halves are every second picture; each half is scored by every metric at the w that the other half chose. Empty
-    with fewer than two strengths or pictures.
+    The metric ``by`` decides which w is best. The pictures are split into two halves of every second picture. Each half
+    is scored by every metric at the w that is best on the other half. Empty with fewer than two strengths or pictures.
     """
     restored = [s for s in scores.scores if s.method.startswith("restored")]
     pictures = list(dict.fromkeys(s.picture for s in restored))

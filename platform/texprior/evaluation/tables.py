@@ -41,7 +41,10 @@ def paired_cell(paired: Paired) -> str:
 
 
 def paired_rows(scores: Scores, baseline: str = "predictor") -> list[list[str]]:
-    """Returns a row for each restored version: its name, then its paired difference from the baseline per metric."""
+    """Returns a row for each restored version.
+
+    The row has its name, then its paired difference from the baseline per metric.
+    """
     found = scores.against(baseline)
     return [[method, *(paired_cell(row[metric]) for metric in scores.better)] for method, row in found.items()]
 

@@ -1,4 +1,6 @@
-"""Defines the steps of the pipeline, in the order in which a picture passes through them.
+"""Defines the steps of the pipeline.
+
+A picture passes through them in this order:
 
 image -> degrade -> predict -> decompose -> prior -> adapt -> sample -> recompose -> measure
 

@@ -18,7 +18,7 @@ Position = Literal["all", "encoder", "decoder", "middle"]
 """The part of the denoiser where an adapter acts."""
 
 
-def bytes_of(features: Any) -> int:
+def bytes_of(features: object) -> int:
     """Returns the memory of all tensors in nested features, in bytes."""
     if isinstance(features, Tensor):
         # count the storage and not the view: a small view keeps its whole storage in memory
@@ -68,7 +68,10 @@ class BlockAdapter(DenoiserAdapter):
         """Returns h', which replaces the block's output h, (B, channels, H/stride, W/stride)."""
 
     def guide(self, features: Features) -> Guide:
-        """Returns the guide of a network call: h' after the blocks where the adapter acts, h after the others."""
+        """Returns the guide of a network call.
+
+        The guide returns h' after the blocks where the adapter acts, and h after the others.
+        """
         return lambda block, h: self.after_block(block, h, features) if block in self.block_of else h
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
@@ -100,7 +103,10 @@ class WeightAdapter(DenoiserAdapter):
 
 
 def blocks_at(denoiser: DenoiserNet, position: Position) -> dict[str, Block]:
-    """Returns the blocks at a position, in the order of their visit. Raises ConfigError if there are none."""
+    """Returns the blocks at a position, in the order of their visit.
+
+    Raises ConfigError if there are none.
+    """
     found = {name: b for name, b in denoiser.blocks().items() if position in ("all", b.part)}
     if not found:
         where = "" if position == "all" else f" at the position '{position}'"
@@ -109,9 +115,9 @@ def blocks_at(denoiser: DenoiserNet, position: Position) -> dict[str, Block]:
 
 
 def within(denoiser: DenoiserNet, position: Position) -> Callable[[str], bool]:
-    """Returns a test of a module's or parameter's path: is it in a block at this position?
+    """Returns a test of whether a path is in a block at this position.
 
-    The position ``all`` is the whole network.
+    The path is that of a module or parameter. The position ``all`` is the whole network.
     """
     if position == "all":
         return lambda _path: True

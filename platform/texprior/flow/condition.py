@@ -1,8 +1,8 @@
-"""Blurs the condition or adds noise to it, so that the denoiser can read less from it.
+"""Blurs the condition or adds noise to it.
 
-The condition is the picture that is concatenated to x_t. This follows the conditioning augmentation of Ho et al. 2022
-(Cascaded Diffusion Models, section 4), but with one fixed level. The level is no input of the network, so a picture
-must be restored at the level that its prior was trained with.
+The condition is the picture that is concatenated to x_t. After the change, the denoiser can read less from it. This
+follows the conditioning augmentation of Ho et al. 2022 (Cascaded Diffusion Models, section 4), but with one fixed
+level. The level is no input of the network, so a picture must be restored at the level that its prior was trained with.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from torch.nn import functional as F
 
 
 def blurred(image_BCHW: Tensor, sigma: float) -> Tensor:
-    """Blurs pictures, (B, C, H, W) of any size, with a Gaussian of standard deviation ``sigma`` px.
+    """Blurs pictures with a Gaussian of standard deviation ``sigma`` px.
 
-    The Gaussian is cut off at 4 sigma, and border pixels are repeated outside. A sigma of 0 returns the picture itself.
+    The pictures are (B, C, H, W), of any size. The Gaussian is cut off at 4 sigma, and border pixels are repeated
+    outside. A sigma of 0 returns the picture itself.
     """
     # the same cut-off as in scipy's gaussian_filter, so that the two agree
     radius = int(4 * sigma + 0.5)

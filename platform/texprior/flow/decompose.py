@@ -10,9 +10,9 @@ from torch import Tensor
 
 
 class Layers(NamedTuple):
-    """The two layers of a picture: structure + texture = picture; each (B, C, H, W).
+    """The two layers of a picture: structure + texture = picture.
 
-    The texture is signed and never clipped.
+    Each is (B, C, H, W). The texture is signed and never clipped.
     """
 
     structure: Tensor
@@ -20,7 +20,10 @@ class Layers(NamedTuple):
 
 
 class Decomposer(Protocol):
-    """The contract of a decomposition. It acts on whole photographs, of any size and number of channels."""
+    """The contract of a decomposition.
+
+    It acts on whole photographs, of any size and number of channels.
+    """
 
     def __call__(self, image_BCHW: Tensor) -> Layers:
         """Returns both layers of a float batch in [0, 1], with the batch's device and dtype."""

@@ -42,14 +42,20 @@ class Replayable(ABC):
 
     @abstractmethod
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-        """Returns the degraded picture, (3, H, W) in [0, 1], float32; does not change the input."""
+        """Returns the degraded picture, (3, H, W) in [0, 1], float32.
+
+        Does not change the input.
+        """
 
     def __call__(self, image_CHW: Tensor, rng: torch.Generator) -> Tensor:
         return self.apply(image_CHW, self.draw(rng, (image_CHW.shape[-2], image_CHW.shape[-1])))
 
 
 def degrade(image_BCHW: Tensor, degradation: Degrader, seed: int, keys: Sequence[Key]) -> Tensor:
-    """Degrades each picture of a batch, (B, 3, H, W) in [0, 1], with its own key."""
+    """Degrades each picture of a batch with its own key.
+
+    The batch is (B, 3, H, W) in [0, 1].
+    """
     degraded = [degradation(image, rng_of(seed, key)) for image, key in zip(image_BCHW, keys, strict=True)]
     return torch.stack(degraded)
 
@@ -65,7 +71,7 @@ def spawn(rng: torch.Generator) -> torch.Generator:
 
 
 def draw_seed(rng: torch.Generator) -> int:
-    """Draws the seed of a random field or of a generator, to store it in a recipe."""
+    """Draws the seed of a random field or of a generator, for a recipe."""
     # every JSON reader keeps integers below 2^53 exactly; some read larger ones as rounded doubles
     return int(torch.randint(2**53, (), generator=rng))
 
@@ -84,16 +90,20 @@ def draw(degradation: Degrader, rng: torch.Generator, size: tuple[int, int]) -> 
 
 
 def replay(degradation: Degrader, image_CHW: Tensor, recipe: Recipe) -> Tensor:
-    """Repeats the degradation of a recipe from ``draw``; the result is the same to the bit."""
+    """Repeats the degradation of a recipe from ``draw``.
+
+    The result is the same to the bit.
+    """
     if isinstance(degradation, Replayable):
         return degradation.apply(image_CHW, recipe)
     return degradation(image_CHW, seeded(recipe["seed"]))
 
 
 def degraded_sample(sample: Sample, degradation: Degrader | None, seed: int, *key: int | str) -> Tensor:
-    """Returns the sample's own degraded picture, or one synthesised with (seed, sample key, ...); (3, H, W).
+    """Returns the sample's own degraded picture or a synthesised one, (3, H, W).
 
-    Raises ConfigError if both the sample and the experiment bring a degradation, or neither does.
+    The picture is synthesised with (seed, sample key, ...). Raises ConfigError if both the sample and the experiment
+    bring a degradation, or neither does.
     """
     if sample.degraded is not None and degradation is not None:
         raise ConfigError("degradation: the data set brings its own degraded pictures; set 'degradation: null'")

@@ -1,4 +1,7 @@
-"""Reads and writes pictures. Inside the platform a picture is float32 RGB in [0, 1], (3, H, W)."""
+"""Reads and writes pictures.
+
+Inside the platform a picture is float32 RGB in [0, 1], (3, H, W).
+"""
 
 from __future__ import annotations
 
@@ -33,12 +36,12 @@ class Sample:
 
 
 class PictureSet(Protocol):
-    """The contract of a data set, which is built as ``Impl(options)``; before ``load`` it only lists names.
+    """The contract of a data set, which is built as ``Impl(options)``.
 
-    It may also have ``source(key) -> str``, which says where a sample's clean picture comes from. This is the absolute
-    path, or an id such as ``skimage:astronaut`` if the picture is not a single file. The platform uses it to find
-    pictures that are in the training data of one data set and in the test data of another. A data set without
-    ``source`` is compared only with itself.
+    Before ``load`` it only lists names. It may also have ``source(key) -> str``, which says where a sample's clean
+    picture comes from. This is the absolute path, or an id such as ``skimage:astronaut`` if the picture is not a single
+    file. The platform uses it to find pictures that are in the training data of one data set and in the test data of
+    another. A data set without ``source`` is compared only with itself.
     """
 
     def keys(self, split: str) -> Sequence[str]:
@@ -90,7 +93,10 @@ def from_pil(image: Image.Image) -> Tensor:
 
 
 def to_uint8(image_CHW: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Converts (3, H, W) in [0, 1] to (H, W, 3), clipped and rounded to 8 bits."""
+    """Converts (3, H, W) in [0, 1] to (H, W, 3) with 8 bits.
+
+    Values are clipped and rounded.
+    """
     rounded = (image_CHW.detach().clamp(0, 1) * 255).round().to(torch.uint8)
     array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] = rounded.permute(1, 2, 0).cpu().numpy()
     return array

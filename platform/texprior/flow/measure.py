@@ -76,10 +76,10 @@ def needs_reference(metric: ImageMetric | SetMetric, record: Metric) -> bool:
 def measure(
     image_BCHW: Tensor, reference_BCHW: Tensor | None, metrics: Mapping[str, ImageMetric], picture: str = ""
 ) -> dict[str, Tensor]:
-    """Scores a batch with each metric; returns metric key -> scores, (B,) float64 on the CPU.
+    """Scores a batch with each metric.
 
-    If a metric raises ImageError, its scores are NaN and a warning names the metric and ``picture``. The scores of the
-    other metrics are kept.
+    Returns metric key -> scores, (B,) float64 on the CPU. If a metric raises ImageError, its scores are NaN and a
+    warning names the metric and ``picture``. The scores of the other metrics are kept.
     """
     scores = {}
     for key, metric in metrics.items():
@@ -115,7 +115,10 @@ class Gathered:
             self.seen.setdefault((method, key), {})[picture] = own, reference
 
     def score(self, key: str, rows: Mapping[str, tuple[Tensor, Tensor | None]]) -> dict[str, float]:
-        """Returns picture -> contribution for a set of gathered pictures; the set's score is the mean."""
+        """Returns picture -> contribution for a set of gathered pictures.
+
+        The set's score is the mean.
+        """
         own = torch.stack([features for features, _ in rows.values()])
         references = [reference for _, reference in rows.values() if reference is not None]
         # all references or none: row i of both sets must show the same scene

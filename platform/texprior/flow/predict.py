@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 
 class InitialPredictor(nn.Module, ABC):
-    """The contract of a predictor: a network with its own loss, for pictures of any size.
+    """The contract of a predictor: a network with its own loss.
 
-    It is built as ``Impl(options)``. A predictor without trainable parameters is used as it is, without training.
+    It is built as ``Impl(options)``, and is for pictures of any size. A predictor without trainable parameters is used
+    as it is, without training.
     """
 
     stride: int = 1

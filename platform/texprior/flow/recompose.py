@@ -1,4 +1,7 @@
-"""Adds the sampled layers to the base: a restored picture and its spread over the samples."""
+"""Adds the sampled layers to the base.
+
+The result is a restored picture and its spread over the samples.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ class Recomposed(NamedTuple):
 
 
 def recompose(process: Process, base_BCHW: Tensor, layer_KBCHW: Tensor, texture_strength: float = 1.0) -> Recomposed:
-    """Returns base + w * scale * (mean of the K sampled layers), clipped to [0, 1], and the spread."""
+    """Returns the restored picture and its spread.
+
+    The picture is base + w * scale * (mean of the K sampled layers), clipped to [0, 1]. w is ``texture_strength``.
+    """
     picture = process.picture(base_BCHW, layer_KBCHW.mean(0), texture_strength)
     spread = layer_KBCHW.std(0, correction=0) * process.scale * texture_strength
     return Recomposed(picture, torch.zeros_like(picture) if len(layer_KBCHW) == 1 else spread)

@@ -1,4 +1,7 @@
-"""Turns noise into a layer with a sampler, which uses only a denoiser D and an array of sigmas."""
+"""Turns noise into a layer with a sampler.
+
+A sampler uses only a denoiser D and an array of sigmas.
+"""
 
 from __future__ import annotations
 

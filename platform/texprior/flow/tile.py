@@ -1,4 +1,7 @@
-"""Cuts pictures of any size into tiles, which are computed with a halo and kept without it."""
+"""Cuts pictures of any size into tiles.
+
+Tiles are computed with a halo and kept without it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Builds the networks of a prior and of a model, with initial weights, on their device."""
+"""Builds the networks of a prior and of a model.
+
+The networks have initial weights and are on their device.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from texprior.flow.kinds import ADAPTER, ATTENTION, DECOMPOSITION, DENOISER, ENC
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import AttentionBackend, DenoiserNet, SemanticEncoder
 from texprior.flow.unfreeze import Unfrozen
+from texprior.plugin.added import DIGEST
 from texprior.registry import Registry
 from texprior.runtime.builder import Builder
 from texprior.runtime.identity import program_digest
@@ -30,7 +34,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Prior:
-    """A texture prior: the denoiser with its net S and its decomposition, and the texture's standard deviation."""
+    """A texture prior: its denoiser and the texture's standard deviation.
+
+    The denoiser comes with its net S and its decomposition.
+    """
 
     experiment: Experiment
     network: DenoiserNet
@@ -43,9 +50,10 @@ class Prior:
     """The hash of its weights file; empty for a prior with initial weights."""
 
     def describe(self, experiment: Experiment) -> Experiment:
-        """Returns an experiment of Stage II with the prior's own settings in place of its settings of Stage I.
+        """Returns an experiment of Stage II with the prior's own Stage I settings.
 
-        These are the decomposition, net S, the denoiser, and what the prior's training did to the condition.
+        The prior's settings replace those of the experiment. These are the decomposition, net S, the denoiser, and what
+        the prior's training did to the condition.
         """
         parts = ("decomposition", "match_texture_std", "encoder", "denoiser")
         own = {part: getattr(self.experiment, part) for part in parts}
@@ -67,7 +75,10 @@ class Model:
 
 
 def to_device(module: T, device: torch.device) -> T:
-    """Moves a network to a device, with its channels last. What is no network is returned as it is."""
+    """Moves a network to a device, with its channels last.
+
+    Returns anything that is not a network as it is.
+    """
     if isinstance(module, nn.Module):
         # channels_last makes convolutions about a third faster on the CPU, and uses tensor cores on a GPU
         module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -75,7 +86,10 @@ def to_device(module: T, device: torch.device) -> T:
 
 
 def build_prior(builder: Builder, scale: float, folder: Path) -> Prior:
-    """Builds a prior with initial weights. Raises ConfigError if tile and halo do not fit its networks."""
+    """Builds a prior with initial weights.
+
+    Raises ConfigError if tile and halo do not fit its networks.
+    """
     experiment, device = builder.experiment, builder.device
     encoder = to_device(builder.build(ENCODER), device)
     network = builder.build(DENOISER, code_width=encoder.width, attention=build_attention(builder))
@@ -102,7 +116,10 @@ def build_adapter(builder: Builder, prior: Prior) -> DenoiserAdapter:
 
 
 def build_attention(builder: Builder) -> AttentionBackend:
-    """Builds the attention backend and tries it on the device. Raises ConfigError if it does not work there."""
+    """Builds the attention backend and tries it on the device.
+
+    Raises ConfigError if it does not work there.
+    """
     backend = builder.build(ATTENTION)
     reason = backend.available(builder.device, torch.float32)
     if reason:
@@ -127,9 +144,10 @@ def require_grid(settings: Sampling, network: DenoiserNet, predictor: InitialPre
 
 
 def with_structure_cache(prior: Prior, registry: Registry, folder: Path, room_mb: int) -> Prior:
-    """Returns the prior with the structures of its decomposition kept on disk, if that is tagged slow.
+    """Returns the prior with its decomposition's structures kept on disk.
 
-    The files are in ``structures`` below ``folder`` and take at most ``room_mb``; 0 keeps none.
+    It keeps them only if the decomposition is tagged slow. The files are in ``structures`` below ``folder`` and take at
+    most ``room_mb``; 0 keeps none.
     """
     ref = prior.experiment.decomposition
     entry = registry.find("decomposition", ref.name)
@@ -138,7 +156,7 @@ def with_structure_cache(prior: Prior, registry: Registry, folder: Path, room_mb
     cache = StructureCache(folder / "structures", room_mb * 2**20)
     about = {
         "decomposition": entry.qualified,
-        "options": registry.options_of("decomposition", ref).model_dump(mode="json"),
+        "options": registry.options_of("decomposition", ref).model_dump(mode="json", context=dict(DIGEST)),
     }
     identity = json.dumps(
         [VERSION, about, entry.plugin.version, program_digest(entry), torch.__version__], sort_keys=True

@@ -32,7 +32,10 @@ CONFIG, PRIOR, PREDICTOR, ADAPTER, CARD = (
 def save_prior(
     folder: Path, experiment: Experiment, weights: dict[str, Tensor], about: dict[str, Any], card: str
 ) -> None:
-    """Writes a prior's folder. The weights come last, so that a folder with weights is complete."""
+    """Writes a prior's folder.
+
+    The weights come last, so that a folder with weights is complete.
+    """
     _save_texts(folder, experiment, card)
     save_tensors(folder / PRIOR, weights, about)
 
@@ -66,7 +69,10 @@ def load_predictor(folder: Path, builder: Builder) -> InitialPredictor:
 def save_model(
     folder: Path, experiment: Experiment, adapter: dict[str, Tensor], predictor: Path, about: dict[str, Any], card: str
 ) -> None:
-    """Writes a model's folder. The adapter comes last, so that a folder with an adapter is complete."""
+    """Writes a model's folder.
+
+    The adapter comes last, so that a folder with an adapter is complete.
+    """
     _save_texts(folder, experiment, card)
     write_atomically(folder / PREDICTOR, (predictor / PREDICTOR).read_bytes())
     save_tensors(folder / ADAPTER, adapter, about)
@@ -99,9 +105,9 @@ def load_model(folder: Path, here: Builder, prior: Path | None = None) -> Model:
 
 
 def identify_model(folder: Path, here: Builder) -> tuple[Experiment, Path, list[str]]:
-    """Returns a model's experiment, its prior's folder, and the hashes of its weights; builds no network.
+    """Returns a model's experiment, its prior's folder, and its weights' hashes.
 
-    Raises ConfigError if the folder holds no model, or its prior is missing.
+    Builds no network. Raises ConfigError if the folder holds no model, or its prior is missing.
     """
     require_folder(folder, "model", CONFIG, PREDICTOR, ADAPTER)
     about = about_tensors(folder / ADAPTER)
@@ -110,9 +116,10 @@ def identify_model(folder: Path, here: Builder) -> tuple[Experiment, Path, list[
 
 
 def folder_builder(folder: Path, registry: Registry, here: Builder | None = None) -> Builder:
-    """Returns a builder of the experiment in a folder, on the device and with the attention backend of ``here``.
+    """Returns a builder of the experiment in a folder.
 
-    Without ``here`` both are the folder's own. Raises ConfigError if the experiment cannot be read or resolved.
+    It has the device and the attention backend of ``here``. Without ``here`` both are the folder's own. Raises
+    ConfigError if the experiment cannot be read or resolved.
     """
     try:
         data = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
@@ -120,7 +127,7 @@ def folder_builder(folder: Path, registry: Registry, here: Builder | None = None
         raise ConfigError(f"{folder / CONFIG}: cannot be read ({error})") from None
     if here is not None and isinstance(data, dict):
         data |= {"device": here.experiment.device, "attention": here.experiment.attention.model_dump()}
-    return Builder(resolve(data, registry, source=str(folder / CONFIG)), registry)
+    return Builder(resolve(data, registry, source=str(folder / CONFIG), stored=True), registry)
 
 
 def _prior_of(folder: Path, about: Mapping[str, Any], given: Path | None) -> Path:
@@ -155,7 +162,10 @@ def _save_texts(folder: Path, experiment: Experiment, card: str) -> None:
 
 
 def put_section(card: Path, title: str, text: str) -> None:
-    """Adds a section to a card, or replaces the section of the same title. The rest of the card stays as it is."""
+    """Adds a section to a card, or replaces the section of that title.
+
+    The rest of the card stays as it is.
+    """
     heading = f"## {title}\n"
     old = card.read_text(encoding="utf-8") if card.is_file() else ""
     before, found, after = old.partition(heading)

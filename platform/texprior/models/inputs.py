@@ -1,4 +1,4 @@
-"""What Stage II derives from a degraded picture before it samples, in training and in restoring."""
+"""Derives the inputs of Stage II from a degraded picture, for training and restoration."""
 
 from __future__ import annotations
 
@@ -18,25 +18,30 @@ from texprior.models.build import Prior
 
 
 class Inputs(NamedTuple):
-    """What Stage II derives from one degraded picture before it samples; pictures (B, 3, H, W)."""
+    """Inputs of Stage II for degraded pictures.
+
+    They are derived before sampling. Pictures are (B, 3, H, W).
+    """
 
     estimate: Tensor
-    """y_eps, in [0, 1]."""
+    """The predictor's estimate y_eps, in [0, 1]."""
     base: Tensor
-    """What the layer is added to."""
+    """The picture that the sampled layer is added to."""
     condition: Tensor
-    """What is concatenated to x_t."""
+    """The picture that is concatenated to x_t."""
     code: Tensor
-    """The semantic code of y_d, or of what ``process.code`` says, (B, N, width)."""
+    """The semantic code of the picture that ``process.code`` names, y_d by default; (B, N, width)."""
 
 
 @torch.no_grad()
 def inputs_of(
     degraded_BCHW: Tensor, experiment: Experiment, predictor: InitialPredictor, prior: Prior, encoder: SemanticEncoder
 ) -> Inputs:
-    """Predicts, decomposes and encodes whole pictures, as the experiment's process says."""
+    """Predicts, decomposes and encodes whole pictures, as the experiment's ``process`` section says."""
     choice, tiling = experiment.process, experiment.sampling
+    # Only the predictor works in tiles, to bound its memory. A filter or an encoder may need the whole picture (ADR 2).
     estimate = in_tiles(lambda tile: predict(tile, predictor), degraded_BCHW, tiling.tile, tiling.halo)
+    # A decomposition may take seconds per picture, so it runs only if one of the three inputs uses it.
     needs_structure = {"estimate-structure", "initial-structure", "structure"} & {
         choice.base,
         choice.concat,
@@ -50,7 +55,10 @@ def inputs_of(
 
 
 def noised_condition(condition_BCHW: Tensor, experiment: Experiment, seed: int, *key: Key) -> Tensor:
-    """The condition of whole pictures with the noise that their prior is used to, a function of (seed, key)."""
+    """Adds the noise that the prior was trained with to the condition of whole pictures.
+
+    The noise is a function of (seed, key).
+    """
     std = experiment.diffusion.condition_noise
     if not std:
         return condition_BCHW

@@ -1,4 +1,4 @@
-"""How an experiment's ``sampling`` section becomes a sampler and its noise levels."""
+"""Builds the sampler and the noise levels of an experiment's ``sampling`` section."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ _SPACINGS: Mapping[str, sigmas.Spacing] = {"linspace": sigmas.linspace, "trailin
 
 
 def sigmas_of(settings: Sampling, training: Diffusion) -> Tensor:
-    """The noise levels that the sampling visits, decreasing to 0, (steps + 1,).
+    """Returns the noise levels that the sampling visits, decreasing to 0, (steps + 1,).
 
-    ``training`` is the noise that the denoiser was trained with. Raises ConfigError where the range is so narrow that
-    steps coincide in float32.
+    ``training`` describes the noise that the denoiser was trained with. Raises ConfigError if the range is so narrow
+    that steps coincide in float32.
     """
+    # passed only if it was chosen, because the schedules differ in their default spacing
     s, given = settings, {"spacing": _SPACINGS[settings.spacing]} if settings.spacing else {}
     schedules: Mapping[str, Callable[[], Tensor]] = {
         "karras": lambda: sigmas.karras(s.steps, s.sigma_min, s.sigma_max, s.rho, **given),
@@ -39,9 +40,10 @@ def sigmas_of(settings: Sampling, training: Diffusion) -> Tensor:
         ),
     }
     levels = schedules[s.schedule]()
+    # Multistep samplers divide by the difference of the logarithms of two levels; equal levels would give NaN.
     if not bool((levels.diff() < 0).all()):
         raise ConfigError(
             f"sampling: {s.steps} steps of '{s.schedule}' between sigma_min {s.sigma_min} and sigma_max {s.sigma_max} "
-            "do not differ; take fewer steps or a wider range"
+            "do not all differ; take fewer steps or a wider range"
         )
     return levels

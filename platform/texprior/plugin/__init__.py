@@ -1,15 +1,19 @@
-"""Defines everything that a plugin author imports: hooks, component records, Options, Tune, Ref, Kind, Weights, API.
+"""Defines everything that a plugin author imports.
+
+This is: hooks, component records, Options, Tune, Ref, Kind, Weights and API.
 
 This package does not import torch, so that listing, validating and ``--help`` stay fast. A plugin's entry module should
 import only this package. The platform imports an implementation (the record's ``impl``) when it is first used.
 
 - ``records``: the component records that a plugin's hooks return, one class for each kind
 - ``options``: ``Options``, the base class of a component's options, and ``Tune``
+- ``added``: ``Before``, which marks a setting that earlier versions did not have
 - ``hooks``: the hook of each kind, and the markers ``hookspec`` and ``hookimpl``
 - ``references``: how an experiment and a component's options name components
 - ``typed_kind``: a kind together with the type of its implementations
 """
 
+from texprior.plugin.added import Before
 from texprior.plugin.hooks import GROUP, HOOK_OF_KIND, KINDS, Hooks, hookimpl, hookspec
 from texprior.plugin.options import Options, Tune
 from texprior.plugin.records import (
@@ -37,6 +41,7 @@ __all__ = [
     "KINDS",
     "Adapter",
     "Attention",
+    "Before",
     "Component",
     "Dataset",
     "Decomposition",

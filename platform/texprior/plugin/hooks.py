@@ -34,9 +34,9 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 
 class Hooks:
-    """The specifications of all hooks, one per kind; each hook returns a list of component records.
+    """The specifications of all hooks, one per kind.
 
-    Pluggy reads these methods to know the hooks, and never calls them.
+    Each hook returns a list of component records. Pluggy reads these methods to know the hooks, and never calls them.
     """
 
     @hookspec

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from texprior.plugin.added import WithAddedFields
 
 
-class Options(BaseModel):
+class Options(WithAddedFields):
     """The base class of every component's options: unknown fields are errors, and values are frozen.
 
     One annotation, ``Annotated[int, Field(ge=1, le=64, description="..."), Tune()]``, is used for validation,

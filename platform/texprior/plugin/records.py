@@ -16,7 +16,9 @@ It only grows, so that components of older contracts are still accepted.
 
 @dataclass(frozen=True)
 class Weights:
-    """Third-party weights that a component needs; found by content, and downloaded only if the user asks.
+    """Third-party weights that a component needs.
+
+    They are found by content, and downloaded only if the user asks.
 
     ``tensors_sha256`` is the hash of the tensors themselves (see ``texprior.weights``), so the file format may change,
     but not the content. If the file ships with the plugin, ``packaged`` is its path inside the plugin's package

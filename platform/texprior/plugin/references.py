@@ -1,4 +1,6 @@
-"""Defines how components are named, with ``Ref`` and ``Kind``, and finds the names in a model. Imports no plugin.
+"""Defines how components are named, and finds the names in a model.
+
+``Ref`` is a name with options, and ``Kind`` marks a field as a name. Imports no plugin.
 
 An experiment's fields and a component's own options name components in the same way, so that the same few functions
 resolve, build, record and merge both.
@@ -6,28 +8,50 @@ resolve, build, record and merge both.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, SerializationInfo, model_serializer, model_validator
 from pydantic.fields import FieldInfo
+
+from texprior.plugin.added import DIGEST, is_set
 
 
 class Ref(BaseModel):
-    """A reference to a component: its name ``cga``, or a mapping with one key ``{cga: {width: 32}}``.
+    """A reference to a component.
 
-    The name may include the component's distribution: ``acme-rain/rain``. A reference is always written back in the
-    mapping form, so that ``adapter.cga.width`` is the path of an option everywhere.
+    It is the component's name, ``cga``, or a mapping with one key, ``{cga: {width: 32}}``. The name may include the
+    component's distribution: ``acme-rain/rain``. A reference is always written back in the mapping form, so that
+    ``adapter.cga.width`` is the path of an option everywhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     options: dict[str, Any] = {}
+    _of_digest: dict[str, Any] | None = PrivateAttr(default=None)
+    """The options as a digest has them, if it leaves some out (see ``added``)."""
+
+    @classmethod
+    def resolved(cls, name: str, options: BaseModel) -> Ref:
+        """Returns a reference with all options of the component written out."""
+        ref = cls(name=name, options=options.model_dump(mode="json"))
+        of_digest = options.model_dump(mode="json", context=dict(DIGEST))
+        ref._of_digest = of_digest if of_digest != ref.options else None
+        return ref
+
+    def with_options(self, options: Mapping[str, Any]) -> Ref:
+        """Returns the reference with other options; what a digest leaves out stays left out."""
+        ref = Ref(name=self.name, options=dict(options))
+        if self._of_digest is not None:
+            same = {name for name, value in options.items() if self.options.get(name, self) == value}
+            changed = {name: value for name, value in options.items() if name not in same}
+            ref._of_digest = {**{n: v for n, v in self._of_digest.items() if n in same}, **changed}
+        return ref
 
     @model_validator(mode="before")
     @classmethod
-    def _from_name_or_mapping(cls, value: Any) -> Any:
+    def _from_name_or_mapping(cls, value: object) -> object:
         if isinstance(value, str):
             return {"name": value}
         # Ref(name=..., options=...) in Python arrives here too, as a mapping of Ref's own fields
@@ -42,8 +66,9 @@ class Ref(BaseModel):
         raise ValueError("expected a component's name, or one name with its options: {name: {option: value}}")
 
     @model_serializer
-    def _as_mapping(self) -> dict[str, dict[str, Any]]:
-        return {self.name: self.options}
+    def _as_mapping(self, info: SerializationInfo) -> dict[str, dict[str, Any]]:
+        of_digest = self._of_digest if is_set(info.context, DIGEST) else None
+        return {self.name: self.options if of_digest is None else of_digest}
 
 
 @dataclass(frozen=True)
@@ -59,7 +84,7 @@ class Kind:
 
 
 def kind_of(info: FieldInfo | None) -> str:
-    """Returns the kind that a field is marked with; empty if it does not name a component."""
+    """Returns the kind that marks a field; empty if the field names no component."""
     return next((m.name for m in info.metadata if isinstance(m, Kind)), "") if info else ""
 
 
@@ -69,7 +94,10 @@ def kinds_of(model: type[BaseModel]) -> dict[str, str]:
 
 
 def refs_of(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, Ref]]:
-    """Yields (dotted path, kind, reference) for every component that a model and its nested models name."""
+    """Yields every component that a model and its nested models name.
+
+    Each item is (dotted path, kind, reference).
+    """
     kinds = kinds_of(type(section))
     for name in type(section).model_fields:
         value, path = getattr(section, name), f"{prefix}{name}"
@@ -81,7 +109,10 @@ def refs_of(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, Re
 
 
 def check_references(options: type[BaseModel], kinds: Container[str], inside: str = "") -> str:
-    """Returns what is wrong with the component fields of a component's options; empty if nothing is."""
+    """Checks the component fields of a component's options.
+
+    Returns what is wrong; empty if nothing is.
+    """
     for name, info in options.model_fields.items():
         kind, option = kind_of(info), f"option '{inside}{name}'"
         inner = [t for t in _types(info.annotation) if isinstance(t, type) and issubclass(t, BaseModel)]
@@ -97,7 +128,7 @@ def check_references(options: type[BaseModel], kinds: Container[str], inside: st
     return ""
 
 
-def _types(annotation: Any) -> Iterator[Any]:
+def _types(annotation: object) -> Iterator[Any]:
     yield annotation
     for part in get_args(annotation):
         yield from _types(part)

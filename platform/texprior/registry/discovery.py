@@ -6,7 +6,6 @@ Either all components of a plugin are loaded, or none.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import re
 import sys
@@ -20,6 +19,7 @@ from typing import Any, Literal
 import pluggy
 
 from texprior._version import __version__
+from texprior.digests import files_digest
 from texprior.errors import PluginError
 from texprior.plugin import API, GROUP, HOOK_OF_KIND, Component, Hooks, Options
 from texprior.plugin.references import check_references
@@ -52,7 +52,10 @@ class Plugin:
 
     @property
     def installed(self) -> bool:
-        """Whether the plugin is an installed distribution, and not a file or module that was registered."""
+        """Whether the plugin is an installed distribution.
+
+        False for a file or module that was registered.
+        """
         # only registered files and modules have these versions
         return not self.version.startswith("sha256-") and self.version != "unversioned"
 
@@ -164,7 +167,7 @@ def _load(name: str, version: str, modules: Callable[[], list[Any]], file: str =
     return Plugin(name, version, "loaded", components=components, file=file)
 
 
-def _refuse_unmarked(module: Any) -> None:
+def _refuse_unmarked(module: object) -> None:
     """Raises PluginError for a hook function without ``@hookimpl``, which pluggy would ignore silently."""
     hooks = {hook for hook, _ in HOOK_OF_KIND.values()}
     for name, value in vars(module).items() if isinstance(module, ModuleType) else ():
@@ -193,7 +196,7 @@ def _collect(manager: pluggy.PluginManager) -> Iterator[Component]:
         raise PluginError(f"it implements no hook; a hook is a function such as {next(iter(HOOK_OF_KIND.values()))[0]}")
 
 
-def _check(component: Any, record: type[Component], hook: str) -> None:
+def _check(component: object, record: type[Component], hook: str) -> None:
     if not isinstance(component, record):
         raise PluginError(f"{hook} must return {record.__name__} records, not {component!r}")
     if component.api > API:
@@ -244,7 +247,4 @@ def _files_of(module: ModuleType) -> list[Path]:
 
 
 def _sha256(files: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.read_bytes())
-    return f"sha256-{digest.hexdigest()[:16]}"
+    return f"sha256-{files_digest(files, digits=16)}"

@@ -46,7 +46,10 @@ def find_source(error: BaseException) -> ErrorSource | None:
 
 
 def describe_error(error: BaseException) -> str:
-    """Returns an error as text for a run's record, with the component that it came from."""
+    """Returns an error as text for a run's record.
+
+    The text names the component that the error came from, if there is one.
+    """
     found = find_source(error)
     return found.sentence(error) if found else f"{type(error).__name__}: {error}"
 
@@ -60,7 +63,7 @@ def _innermost_first(error: BaseException) -> Iterator[tuple[FrameType, int]]:
     return reversed(steps)
 
 
-def _is_own(frame: FrameType, _entry: Entry, implementation: Any) -> bool:
+def _is_own(frame: FrameType, _entry: Entry, implementation: object) -> bool:
     """Returns whether a frame is code of the implementation itself.
 
     This includes functions that it returned and methods that it inherits.
@@ -73,7 +76,7 @@ def _is_own(frame: FrameType, _entry: Entry, implementation: Any) -> bool:
     return type(frame.f_locals.get("self")) is implementation and _module(frame) not in _LIBRARIES
 
 
-def _is_beside(frame: FrameType, entry: Entry, implementation: Any) -> bool:
+def _is_beside(frame: FrameType, entry: Entry, implementation: object) -> bool:
     """Returns whether a frame is other code in the implementation's file or package."""
     module, name = _module(frame), entry.component.impl.partition(":")[0]
     package = name.rpartition(".")[0]
@@ -81,7 +84,7 @@ def _is_beside(frame: FrameType, entry: Entry, implementation: Any) -> bool:
     return inside or module in (name, getattr(implementation, "__module__", None))
 
 
-def _is_input(frame: FrameType, entry: Entry, implementation: Any) -> bool:
+def _is_input(frame: FrameType, entry: Entry, implementation: object) -> bool:
     """Returns whether a frame is the platform's step that called the component, or was building it."""
     # if the call of a constructor fails, such as for a wrong argument, the only frame is the registry's private _build
     if frame.f_code is Registry._build.__code__:

@@ -1,8 +1,7 @@
-"""The registry: the components that are there, resolved by name and built. Imports no torch."""
+"""Resolves the names of components and builds them. Imports no torch."""
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import random
@@ -15,8 +14,9 @@ from typing import Any, overload
 
 from pydantic import BaseModel
 
-from texprior.errors import PluginError
+from texprior.errors import PluginError, suggest_name
 from texprior.plugin import Component, Options, Ref
+from texprior.plugin.added import STORED
 from texprior.plugin.references import kinds_of, refs_of
 from texprior.plugin.typed_kind import ComponentKind, T
 from texprior.registry.discovery import Plugin, canonical, installed_plugins, plugin_of_file, plugin_of_module
@@ -41,13 +41,13 @@ class Entry:
 
 @dataclass
 class Registry:
-    """The components that are there. ``Registry.discover()`` reads the installed distributions."""
+    """The components that can be used. ``Registry.discover()`` reads the installed distributions."""
 
     plugins: list[Plugin] = field(default_factory=list)
 
     @classmethod
     def discover(cls, files: Iterable[str | Path] = ()) -> Registry:
-        """Loads every distribution with entry points in the group, each for itself, then single files."""
+        """Loads every distribution with entry points in the group, each by itself, then single files."""
         registry = cls(installed_plugins(os.environ.get("TEXPRIOR_DISABLE", "").split(",")))
         for file in files:
             registry.register(file)
@@ -55,11 +55,14 @@ class Registry:
 
     @property
     def files(self) -> list[str]:
-        """The single files among the plugins, which another process is given with ``--plugin``."""
+        """The paths of the single-file plugins, which another process gets with ``--plugin``."""
         return [plugin.file for plugin in self.plugins if plugin.file]
 
     def register(self, source: ModuleType | str | Path) -> Plugin:
-        """Adds a module, or a file whose content hash becomes its version. Raises PluginError where it fails."""
+        """Adds a plugin from a module or a file.
+
+        The hash of a file's content becomes its version. Raises PluginError if the plugin cannot be added.
+        """
         if isinstance(source, ModuleType):
             plugin = plugin_of_module(source)
         elif Path(source).is_file():
@@ -75,11 +78,14 @@ class Registry:
         return plugin
 
     def entries(self, kind: str | None = None) -> list[Entry]:
-        """Every usable component, of one kind or of all."""
+        """Returns every usable component, of one kind or of all."""
         return [Entry(c, p) for p in self.plugins for c in p.components if kind in (None, c.kind)]
 
     def find(self, kind: str, name: str) -> Entry:
-        """Resolves a bare or qualified name. Raises PluginError: unknown, ambiguous, or its plugin did not load."""
+        """Resolves a bare or qualified name.
+
+        Raises PluginError if the name is unknown or ambiguous, or if its plugin did not load.
+        """
         entries = self.entries(kind)
         distribution, slash, bare = name.rpartition("/")
         wanted = f"{canonical(distribution)}/{bare}" if slash else name
@@ -91,8 +97,7 @@ class Registry:
             raise PluginError(f"{kind} '{name}' is given by several plugins; name one of: {names}")
         self._refuse_failed(kind, name)
         known = sorted({e.component.name for e in entries})
-        close = difflib.get_close_matches(name.rsplit("/", 1)[-1], known, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(known) or 'none'}"
+        hint = suggest_name(name.rsplit("/", 1)[-1], known)
         raise PluginError(f"there is no {kind} '{name}'; {hint}{self._not_loaded()}")
 
     @overload
@@ -102,8 +107,8 @@ class Registry:
     def build(self, kind: ComponentKind[Any] | str, ref: Ref, *, seed: int = 0, **context: object) -> Any:
         """Imports the implementation and builds ``Impl(options, **context)``, after the components in its options.
 
-        The global random state is forked and seeded by (seed, kind), so that initial weights are a function of keys. A
-        kind by its name alone builds an ``Any``; a ``ComponentKind`` builds what the kind's contract says.
+        The global random state is forked and seeded by (seed, kind), so that initial weights are a function of keys.
+        For a kind's name the result has the type ``Any``; for a ``ComponentKind`` it has the type of the contract.
         """
         name = kind if isinstance(kind, str) else kind.name
         return self._build(name, ref, (seed, "build", name), context)
@@ -123,12 +128,19 @@ class Registry:
         with _forked_random_state(*key):
             return implementation(options, **{**context, **parts})
 
-    def options_of(self, kind: str, ref: Ref) -> Options:
-        """The validated options of a component (raises pydantic's ValidationError)."""
-        return self.find(kind, ref.name).component.options.model_validate(ref.options)
+    def options_of(self, kind: str, ref: Ref, stored: bool = False) -> Options:
+        """Returns the validated options of a component. Raises pydantic's ValidationError.
+
+        ``stored`` says that an earlier version may have written them; see ``plugin.added``.
+        """
+        context = dict(STORED) if stored else None
+        return self.find(kind, ref.name).component.options.model_validate(ref.options, context=context)
 
     def components_of(self, section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, Ref]]:
-        """(dotted path, kind, reference) of every component that a resolved section names, and that these name."""
+        """Yields every component that a resolved section names, directly or through another component.
+
+        Each item is (dotted path, kind, reference).
+        """
         for path, kind, ref in refs_of(section, prefix):
             yield path, kind, ref
             yield from self.components_of(self.options_of(kind, ref), f"{path}.{ref.name}.")
@@ -145,7 +157,7 @@ class Registry:
 
 
 def load_implementation(entry: Entry) -> Any:
-    """Imports ``package.module:Class``. Raises PluginError with the plugin's name where that fails."""
+    """Imports ``package.module:Class``. Raises PluginError with the plugin's name if that fails."""
     module, _, attribute = entry.component.impl.partition(":")
     try:
         implementation = getattr(importlib.import_module(module), attribute)

@@ -1,4 +1,7 @@
-"""Builds the components of one experiment on its device, with initial weights keyed by its seed."""
+"""Builds the components of one experiment on its device.
+
+Initial weights are keyed by the experiment's seed.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Builder:
-    """What it takes to build networks and data sets: a resolved experiment and the registry of its components."""
+    """Builds networks and data sets from a resolved experiment.
+
+    It holds the experiment and the registry of its components.
+    """
 
     experiment: Experiment
     registry: Registry
 
     @property
     def device(self) -> torch.device:
-        """The experiment's device; ``auto`` is the GPU if there is one. Raises ConfigError if the device is missing."""
+        """The experiment's device.
+
+        ``auto`` is the GPU if there is one. Raises ConfigError if the device is missing.
+        """
         import torch
 
         name = self.experiment.device
@@ -39,9 +48,10 @@ class Builder:
         return device
 
     def build(self, kind: ComponentKind[T], path: str = "", **context: object) -> T:
-        """Builds the component at a dotted path of the experiment; by default the path is the kind's name.
+        """Builds the component at a dotted path of the experiment.
 
-        Raises ConfigError if the experiment names no component of the kind there.
+        By default the path is the kind's name. Raises ConfigError if the experiment names no component of the kind
+        there.
         """
         wanted = path or kind.name
         for found, of, ref in refs_of(self.experiment):

@@ -1,8 +1,9 @@
-"""Which work is the same work. Every name of a run folder, a cell or a study comes from here.
+"""Decides which work is the same work.
 
-Two pieces of work are the same if all that decides their result is the same: the settings, the pictures, the program of
-every component that is not texprior's own, and the weights that they start from. What only watches the work (names,
-devices, caches, logging) is left out. A change of what goes into a digest orphans stored work (ADR 4).
+Every name of a run folder, a cell or a study comes from here. Two pieces of work are the same if all that decides their
+result is the same: the settings, the pictures, the program of every component that is not texprior's own, and the
+weights that they start from. What only watches the work (names, devices, caches, logging) is left out. A change of what
+goes into a digest orphans stored work (ADR 4).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import yaml
 from texprior.config.schema import Data, Experiment, Training
 from texprior.digests import digest, files_digest
 from texprior.errors import ImageError
+from texprior.plugin.added import DIGEST, STORED
 from texprior.registry import Entry
 from texprior.runtime.run_record import component_tag
 from texprior.runtime.session import Session
@@ -38,7 +40,13 @@ def training_digest(session: Session, parts: tuple[str, ...], settings: Training
     constant learning rate the budget only says where the training ends, so a larger budget continues the same training.
     """
     irrelevant = {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
-    text = json.dumps([session.experiment.hash(*parts), settings.model_dump(mode="json", exclude=irrelevant), parents])
+    text = json.dumps(
+        [
+            session.experiment.hash(*parts),
+            settings.model_dump(mode="json", exclude=irrelevant, context=dict(DIGEST)),
+            parents,
+        ]
+    )
     foreign = foreign_components(session, parts)
     # appended only if there are any: digests of experiments with texprior's own components stay what they were
     text += json.dumps(foreign) if foreign else ""
@@ -56,15 +64,21 @@ def cell_digest(session: Session, judged_on: Sequence[str], trained_on: object) 
 
 
 def data_digest(data: Data, keys: Sequence[str]) -> str:
-    """Returns the digest of training data: the data set, its keys, and how many patches a visit cuts."""
+    """Returns the digest of training data.
+
+    The digest covers the data set, its keys, and how many patches a visit cuts.
+    """
     per_visit = data.patches_per_photograph
-    return digest([data.train.model_dump(mode="json"), list(keys), *([per_visit] if per_visit > 1 else [])])
+    return digest(
+        [data.train.model_dump(mode="json", context=dict(DIGEST)), list(keys), *([per_visit] if per_visit > 1 else [])]
+    )
 
 
 def pictures_digest(session: Session) -> str:
-    """Returns a digest of the content of some training pictures, evenly spread over the data set.
+    """Returns a digest of the content of some training pictures.
 
-    Names alone do not say what the pictures show. Pictures that cannot be read are left out.
+    The pictures are evenly spread over the data set. Names alone do not say what the pictures show. Pictures that
+    cannot be read are left out.
     """
     dataset, keys = session.pictures("train")
     known, names = session.caches.picture_digests, data_digest(session.experiment.data, keys)
@@ -82,7 +96,7 @@ def pictures_digest(session: Session) -> str:
 def experiment_identity(experiment: Experiment) -> dict[str, Any]:
     """Returns all of an experiment that can change its scores, in JSON's types."""
     free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation"}
-    data: dict[str, Any] = experiment.model_dump(mode="json", exclude=free)
+    data: dict[str, Any] = experiment.model_dump(mode="json", exclude=free, context=dict(DIGEST))
     del data["data"]["cache_mb"], data["data"]["disk_cache_mb"]
     del data["evaluation"]["pictures"], data["sampling"]["features_mb"]
     for training in data["training"].values():
@@ -95,14 +109,16 @@ def stored_identity(config: Path) -> Mapping[str, Any]:
 
     Raises OSError, YAMLError or ValueError if the file cannot be read or is no experiment.
     """
-    return experiment_identity(Experiment.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
+    stored = yaml.safe_load(config.read_text(encoding="utf-8"))
+    return experiment_identity(Experiment.model_validate(stored, context=dict(STORED)))
 
 
 def foreign_components(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:
-    """Lists the components that are not texprior's own, each with its version and the digest of its program.
+    """Lists the components that are not texprior's own, with version and digest.
 
-    With ``parts`` only those that a training of these parts uses, else all that matter to scores. An edit or an upgrade
-    of a plugin therefore makes another training of what uses it, and of nothing else.
+    The digest is that of the component's program. With ``parts``, lists only those that a training of these parts
+    uses, else all that matter to scores. An edit or an upgrade of a plugin therefore makes another training of what
+    uses it, and of nothing else.
     """
     registry, found = session.registry, []
     for path, kind, ref in registry.components_of(session.experiment):
@@ -115,7 +131,10 @@ def foreign_components(session: Session, parts: tuple[str, ...] | None = None) -
 
 
 def program_digest(entry: Entry) -> str:
-    """Returns the digest of the Python files next to a component's implementation; empty if there are none."""
+    """Returns the digest of the Python files next to a component's implementation.
+
+    It is empty if there are none.
+    """
     if not entry.plugin.installed:  # a single file, whose content is its version
         return entry.plugin.version
     try:

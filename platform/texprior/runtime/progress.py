@@ -1,4 +1,7 @@
-"""Progress of long work on stderr: a bar with rate and time left on a terminal, else a line every ten seconds."""
+"""Shows the progress of long work on stderr.
+
+On a terminal this is a bar with rate and time left, else a line every ten seconds.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,12 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _EVERY_S = 10.0
+"""Seconds between two lines without a terminal: rare enough for a log file, often enough to see that work continues."""
 
 
 @dataclass
 class _Work:
-    """A piece of work in progress, and where it stood when this process took it up."""
+    """A piece of work in progress, and how far it was when this process started or resumed it."""
 
     first: int
     started: float
@@ -28,12 +32,15 @@ class _Work:
     bar: TaskID | None = None
 
     def rate(self, done: int, now: float) -> float:
-        """Per second; 0 where it is not known yet."""
+        """Returns the items per second in this process; 0 if no time has passed yet."""
         return (done - self.first) / (now - self.started) if now > self.started else 0.0
 
 
 class Reporter:
-    """Called as a session's ``progress``; a context manager around all the work of a command."""
+    """Shows what a session passes to its ``progress``.
+
+    It is a context manager around all work of a command.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -52,12 +59,17 @@ class Reporter:
             self._bars = None
 
     def __call__(self, what: str, done: int, total: int, values: Mapping[str, float]) -> None:
+        """Shows how far a piece of work is."""
         now = self._clock()
+
+        # A smaller count than the first one means that work of the same name has started again.
         work = self._work.get(what)
         if work is None or done < work.first:
             work = self._work[what] = _Work(done, now, now)
             if self._bars is not None:
                 work.bar = self._bars.add_task(what, total=total, completed=done, values="")
+
+        # A training measures its own rate, without the time between its steps.
         rate = values.get("images/s") or work.rate(done, now)
         shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items() if name != "images/s")
         if self._bars is not None and work.bar is not None:
@@ -69,8 +81,9 @@ class Reporter:
             self._finish(what)
 
     def say(self, message: str) -> None:
-        """A line above the bar."""
+        """Prints a line above the bar."""
         if self._bars is not None:
+            # a message is no markup: rich would drop a part in brackets
             self._bars.console.print(message, markup=False, highlight=False)
         else:
             click.echo(message, err=True)
@@ -88,7 +101,7 @@ def _pace(work: _Work, done: int, total: int, rate: float, now: float) -> list[s
 
 
 def clock_time(seconds: float) -> str:
-    """h:mm:ss, or m:ss."""
+    """Formats seconds as h:mm:ss, or as m:ss below an hour."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
@@ -114,7 +127,7 @@ def _bars() -> Bars:
 
 
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called with what is being done, how much of how much, and values to show."""
+"""Reports progress: name of the work, done, total, and values to show."""
 
 
 def no_progress(_what: str, _done: int, _total: int, _values: Mapping[str, float]) -> None:

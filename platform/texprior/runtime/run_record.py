@@ -1,4 +1,7 @@
-"""What the record of a run says: commit, budgets, components with versions and citations, and pictures."""
+"""Collects what the record of a run contains.
+
+The record has the commit, the budgets, the components with versions and citations, and pictures.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ from texprior.track.observer import DataInput
 
 @functools.cache
 def current_commit() -> str:
-    """Returns the git commit of the current folder, with ``+`` if tracked files differ from it; empty without git."""
+    """Returns the git commit of the current folder.
+
+    It ends with ``+`` if tracked files differ from it. It is empty without git.
+    """
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=10).stdout
@@ -30,7 +36,10 @@ def current_commit() -> str:
 
 
 def provenance_tags(experiment: Experiment) -> dict[str, str]:
-    """Returns the tags of the commit, if there is one, and of the budgets in images."""
+    """Returns the tags of a run's commit and of its budgets in images.
+
+    The commit has a tag only if there is a commit.
+    """
     trainings = {name: getattr(experiment.training, name).budget.images for name in ("prior", "predictor", "adapter")}
     budgets = {"texprior.budget": ", ".join(f"{name} {images} images" for name, images in trainings.items())}
     return {**budgets, **({"texprior.commit": c} if (c := current_commit()) else {})}

@@ -1,4 +1,4 @@
-"""A session: one resolved experiment with what it needs to run."""
+"""Holds one resolved experiment together with all that it needs to run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from texprior.config.schema import Experiment
 from texprior.errors import ConfigError
@@ -27,12 +27,29 @@ if TYPE_CHECKING:
     import torch
 
 _JUDGED = ("evaluation", "demo", "cell", "arm", "ablation")
-"""The stages whose runs see the split of the experiment's evaluation; a sweep's are judged on val."""
+"""The stages whose runs are scored on ``evaluation.split``; the trials of a sweep are scored on val."""
+
+
+class SessionOptions(TypedDict, total=False):
+    """Options for the start of a session; ``Session`` describes them."""
+
+    root: Path
+    progress: Progress
+    say: Callable[[str], None]
+    parent_run: str
+    fresh: bool
+    caches: SharedCaches
+
+
+class SessionChanges(SessionOptions, total=False):
+    """Attributes that a derived session may have differently."""
+
+    experiment: Experiment
 
 
 @dataclass(frozen=True)
 class Session:
-    """An experiment, the registry that resolved it, its observers, and where its folders go."""
+    """An experiment, the registry that resolved it, its observers, and the root of its folders."""
 
     experiment: Experiment
     registry: Registry
@@ -42,34 +59,40 @@ class Session:
     say: Callable[[str], None] = lambda _message: None
     parent_run: str = ""
     fresh: bool = False
-    """Start over instead of going on from checkpoints and finished folders."""
+    """Start from zero instead of continuing from checkpoints and finished folders."""
     caches: SharedCaches = field(default_factory=SharedCaches)
-    """What the sessions of one process share, such as prepared photographs."""
+    """Caches that the sessions of one process share, such as prepared photographs."""
     team: Team = ALONE
-    """The processes that train together; only the first of them tells anyone anything."""
+    """The processes that train together; only the first one writes files and reports."""
 
     @classmethod
-    def start(cls, experiment: Experiment, registry: Registry, parallel: bool = False, **how: Any) -> Session:
-        """A session whose observers are built from the experiment's ``events``.
+    def start(
+        cls, experiment: Experiment, registry: Registry, parallel: bool = False, **how: Unpack[SessionOptions]
+    ) -> Session:
+        """Starts a session, with the observers that the experiment's ``events`` name.
 
-        ``parallel`` says that the work may be shared among processes that torchrun started; else ConfigError is raised
-        where there are several.
+        ``parallel`` allows several processes that torchrun started to share the work. Without it, raises ConfigError
+        if there are several.
         """
         import torch
 
         if experiment.threads:
             torch.set_num_threads(experiment.threads)
         if is_launched() and not parallel:
-            raise ConfigError("torchrun started several processes, but only 'prior' and 'adapt' share their work")
+            raise ConfigError(
+                "torchrun started several processes, but only 'prior' and 'adapt' can share their work among them; "
+                "start this command without torchrun"
+            )
         team = join_team(cls(experiment, registry).device)
+        # Only the leader gets observers, progress and messages: otherwise every run would be recorded several times.
         if not team.leads:
             return cls(experiment, registry, team=team, fresh=bool(how.get("fresh")))
-        root = how.pop("root", None) or runs_root()
-        return cls(experiment, registry, _tracker(experiment, registry, root), root, team=team, **how)
+        how["root"] = how.get("root") or runs_root()
+        return cls(experiment, registry, _tracker(experiment, registry, how["root"]), team=team, **how)
 
     @property
     def folder(self) -> Path:
-        """Where this experiment's priors, predictors and models lie."""
+        """The folder of this experiment's priors, predictors and models."""
         return self.root / self.experiment.name
 
     @property
@@ -79,7 +102,7 @@ class Session:
 
     @property
     def builder(self) -> Builder:
-        """Builds the experiment's components."""
+        """The builder of the experiment's components."""
         return Builder(self.experiment, self.registry)
 
     @property
@@ -87,25 +110,29 @@ class Session:
         """The experiment's device. Raises ConfigError if it is missing."""
         return self.builder.device
 
-    def with_(self, **changes: Any) -> Session:
-        """The same session with another experiment, parent run or reporter."""
+    def with_(self, **changes: Unpack[SessionChanges]) -> Session:
+        """Returns a copy of the session with another experiment, parent run or reporter."""
         return replace(self, **changes)
 
     def build(self, kind: ComponentKind[T], path: str = "", **context: object) -> T:
-        """Builds the component at a path of the experiment, by default its component of the kind; see ``Builder``."""
+        """Builds the component at a dotted path of the experiment; see ``Builder.build``.
+
+        By default the path is the kind's name.
+        """
         return self.builder.build(kind, path, **context)
 
     def pictures(self, split: str) -> Split:
         """Returns the data set of a split and its keys.
 
-        Raises ConfigError if the split is empty or shares a picture with an earlier one (train, val, test). Both are
-        looked at once for a ``data`` section.
+        Raises ConfigError if the split is empty or shares a picture with an earlier one, in the order train, val, test.
+        The check of a split runs once for a ``data`` section.
         """
         here = self._split(split)
         if not here.keys:
             raise ConfigError(
-                f"data.{split}: the data set '{getattr(self.experiment.data, split).name}' is empty there"
+                f"data.{split}: the data set '{getattr(self.experiment.data, split).name}' has no picture in this split"
             )
+        # The check may hash large files, and a sweep asks for the same splits in every trial.
         checked = (split, self.experiment.seed, self.experiment.data.model_dump_json())
         if checked not in self.caches.separate:
             for earlier in {"val": ["train"], "test": ["train", "val"]}.get(split, []):
@@ -114,7 +141,7 @@ class Session:
         return here
 
     def _split(self, split: str) -> Split:
-        """The built data set of a split with its keys, even if it is empty."""
+        """Returns the built data set of a split with its keys, even if there are none."""
         key = (split, self.experiment.seed, getattr(self.experiment.data, split).model_dump_json())
         if key not in self.caches.splits:
             dataset = self.build(DATASET, f"data.{split}")
@@ -122,7 +149,7 @@ class Session:
         return self.caches.splits[key]
 
     def _refuse_overlap(self, split: str, here: Split, earlier: str) -> None:
-        """Raises ConfigError if a picture of this split is in an earlier one too, in the same data set or another."""
+        """Raises ConfigError if a picture of this split is also in an earlier one, of the same data set or another."""
         data = self.experiment.data
         if getattr(data, split) == getattr(data, earlier):
             shared = sorted(set(here.keys) & set(here.dataset.keys(earlier)))
@@ -133,7 +160,7 @@ class Session:
             raise ConfigError(f"data.{split}: shares {what} with data.{earlier}, such as {shared[0]}")
 
     def _data_of(self, stage: str) -> tuple[DataInput, ...]:
-        """The pictures that a run of a stage sees: those of training, those of the evaluation, or both."""
+        """Returns the pictures that a run of a stage uses: those of training, those of the evaluation, or both."""
         judged: str = self.experiment.evaluation.split if stage in _JUDGED else "val"
         sampled = stage == "evaluation" or (stage in _JUDGED and self.experiment.ablation.model is not None)
         trains, judges = not sampled, stage not in ("prior", "predictor", "adapter")
@@ -141,7 +168,10 @@ class Session:
         return tuple(data_input(self.experiment.data, split, self._split(split).keys) for split in splits)
 
     def run_info(self, id_: str, name: str, stage: str, resume: bool = False, **tags: str) -> RunInfo:
-        """A run of this session: the resolved experiment as parameters, the components' versions as tags."""
+        """Describes a run of this session to the observers.
+
+        The parameters are the resolved experiment. The tags contain the versions of its components.
+        """
         data = self.experiment.model_dump(mode="json")
         return RunInfo(
             id=id_,
@@ -163,12 +193,13 @@ class Session:
 
 
 def _tracker(experiment: Experiment, registry: Registry, root: Path) -> Tracker:
-    """The experiment's observers by qualified name, numbered where one is there twice."""
+    """Builds the experiment's observers, by qualified name; a second one of the same name gets a number."""
     observers, unsent = dict[str, Observer](), dict[str, Unsent]()
     for ref in experiment.events:
         entry = registry.find("events", ref.name)
         name = entry.qualified if entry.qualified not in observers else f"{entry.qualified} ({len(observers) + 1})"
         observers[name] = registry.build(EVENTS, ref)
+        # only a tracker stores runs for later, so only its missed events are worth keeping on disk
         if "tracker" in entry.component.tags:
             component = {entry.qualified: ref.options}
             unsent[name] = Unsent(root / FOLDER, component, registry.files)

@@ -19,7 +19,10 @@ class Split(NamedTuple):
 
 
 class LastValue(Generic[T]):
-    """The last value that was made, under its key. Another key replaces it: the old value's memory is free first."""
+    """The last value that was made, under its key.
+
+    Another key replaces it: the old value's memory is free first.
+    """
 
     def __init__(self) -> None:
         self._kept: tuple[Hashable, T] | None = None
@@ -39,7 +42,10 @@ class LastValue(Generic[T]):
 
 @dataclass
 class SharedCaches:
-    """Typed caches of a process. A session and all sessions derived from it have the same one."""
+    """Typed caches of a process.
+
+    A session and all sessions derived from it have the same one.
+    """
 
     splits: dict[Hashable, Split] = field(default_factory=dict)
     """(split, its data set, seed) -> the built data set and its keys."""

@@ -1,4 +1,7 @@
-"""Overlap: pictures that two data sets share, found by where they come from and by the bytes of their files."""
+"""Finds pictures that two data sets share.
+
+Pictures are compared by their source and by the bytes of their files.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,22 @@ from texprior.flow.image import PictureSet
 from texprior.store import sha256
 
 Keyed = tuple[PictureSet, Sequence[str]]
-"""A data set and its keys."""
+"""A data set and the keys of one of its splits."""
 
 
 def find_overlap(here: Keyed, there: Keyed) -> list[str]:
-    """The keys of one data set whose picture is in another one too, sorted.
+    """Returns the keys of one data set whose picture is also in another one, sorted.
 
-    A data set that says where a picture comes from (``source(key)``) is compared by that, and by content: files of
-    equal length are read and hashed, so that a copy under another name is found. Others are not compared.
+    Data sets are compared by the sources of their pictures (``source(key)``) and by content. Files of equal length are
+    read and hashed, to find a copy under another name. A data set without ``source`` is not compared.
     """
     ours, theirs = _sources(here), _sources(there)
-    shared = {key for key, source in ours.items() if source in set(theirs.values())}
+    known = set(theirs.values())
+    shared = {key for key, source in ours.items() if source in known}
+
+    # Hashing reads a whole file, so only files of equal length are hashed, and each of them once.
     by_size: dict[int, list[Path]] = defaultdict(list)
-    for source in set(theirs.values()):
+    for source in known:
         if (file := Path(source)).is_file():
             by_size[file.stat().st_size].append(file)
     content = functools.cache(sha256)
@@ -38,6 +44,6 @@ def find_overlap(here: Keyed, there: Keyed) -> list[str]:
 
 def _sources(keyed: Keyed) -> dict[str, str]:
     dataset, keys = keyed
-    # ``source`` is optional in the contract of a data set: one that makes its pictures has nothing to say
+    # ``source`` is optional in the contract of a data set: pictures that are computed have no source
     source = getattr(dataset, "source", None)
     return {key: str(source(key)) for key in keys} if source else {}

@@ -1,7 +1,7 @@
-"""Data-parallel training past one process: torch.distributed, launched by torchrun.
+"""Shares a training among several processes, which torchrun starts and torch.distributed connects.
 
-Each process takes its share of every batch; gradients, losses and the wish to stop are summed in one reduction a step,
-so that all processes take the same steps and stop after the same one. The first process alone writes and tells.
+Each process takes its share of every batch. One reduction per step sums gradients, losses and requests to stop. All
+processes therefore take the same steps and stop after the same one. Only the first process writes files and reports.
 """
 
 from __future__ import annotations
@@ -20,36 +20,48 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Team:
-    """The processes that train together; one process is a team of its own."""
+    """The processes that train together, seen from one of them.
+
+    A single process is a team of size 1.
+    """
 
     rank: int = 0
     size: int = 1
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes files and tells observers."""
+        """Whether this process is the one that writes files and calls observers."""
         return self.rank == 0
 
     def share(self, numbers: Sequence[int]) -> Sequence[int]:
-        """This process's part of a batch's sample numbers: every size-th, from rank on."""
+        """Returns this process's part of a batch's sample numbers: every ``size``-th, starting at ``rank``."""
         return numbers[self.rank :: self.size]
 
     def require(self, what: str, batch: int) -> None:
-        """Raises ConfigError where a batch cannot be shared out evenly."""
+        """Raises ConfigError if the number of processes does not divide the batch."""
         if batch % self.size:
-            raise ConfigError(f"{what}: {batch} images do not divide among {self.size} processes")
+            raise ConfigError(
+                f"{what}: {batch} images cannot be divided evenly among {self.size} processes; "
+                f"use a multiple of {self.size}"
+            )
 
     def total(self, parameters: Sequence[nn.Parameter], *numbers: float) -> list[float]:
-        """Sums the gradients and further numbers over all processes; gradients in place, absent ones count as 0."""
+        """Sums the gradients, in place, and further numbers over all processes; returns the numbers.
+
+        A gradient that is None counts as 0.
+        """
         if self.size == 1:
             return list(numbers)
         import torch
 
+        # Every process must reduce a tensor of the same length, even if a parameter took no part in its share.
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         gradients = [p.grad for p in parameters if p.grad is not None]
         device = gradients[0].device if gradients else torch.device("cpu")
+        # One flat tensor, so that the request to stop always travels with the gradients of the same step (ADR 7). It is
+        # float32, so that gradients of a lower precision do not lose bits in the sum.
         flat = torch.cat([*(g.float().flatten() for g in gradients), torch.tensor(numbers, device=device)])
         torch.distributed.all_reduce(flat)
         sums = torch.split(flat, [*(g.numel() for g in gradients), len(numbers)])
@@ -58,7 +70,7 @@ class Team:
         return [float(n) for n in sums[-1]]
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Blocks until every process of the team has called this."""
         if self.size > 1:
             import torch
 
@@ -69,12 +81,15 @@ ALONE = Team()
 
 
 def is_launched() -> bool:
-    """Whether torchrun started this process beside others."""
+    """Whether torchrun started this process together with others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def join_team(device: torch.device) -> Team:
-    """This process's team, from what torchrun set: NCCL between GPUs, gloo between CPUs."""
+    """Returns this process's team, from the variables that torchrun set.
+
+    GPUs communicate by NCCL, CPUs by gloo.
+    """
     if not is_launched():
         return Team()
     import torch.distributed as dist
@@ -85,7 +100,7 @@ def join_team(device: torch.device) -> Team:
 
 
 def leave_team() -> None:
-    """Ends the team, so that torchrun sees every process end by itself."""
+    """Leaves the process group, so that torchrun sees every process end normally."""
     import torch.distributed as dist
 
     if dist.is_available() and dist.is_initialized():
@@ -93,5 +108,8 @@ def leave_team() -> None:
 
 
 def own_device(name: str) -> str:
-    """The device of this process: each process of a machine takes a GPU of its own where GPUs are used."""
+    """Returns the device of this process.
+
+    If GPUs are used, each process of a machine gets its own.
+    """
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" and is_launched() else name

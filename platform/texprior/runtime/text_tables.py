@@ -14,7 +14,10 @@ def markdown_table(columns: Sequence[object], rows: Iterable[Sequence[object]]) 
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> bytes:
-    """Returns rows as CSV, UTF-8, with a newline after each row; the first row is the header."""
+    """Returns rows as CSV in UTF-8; the first row is the header.
+
+    A newline follows each row.
+    """
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()

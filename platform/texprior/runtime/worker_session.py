@@ -1,4 +1,7 @@
-"""Starts a session in a worker process from text, so that any machine can run the worker."""
+"""Starts a session in a worker process from text.
+
+Because it needs only text, any machine can run the worker.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ from texprior.runtime.session import Session
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerStart:
-    """What every worker is started with; all of it can be pickled and sent to another machine."""
+    """What every worker is started with.
+
+    All of it can be pickled and sent to another machine.
+    """
 
     name: str
     """Begins every line that the worker writes to stderr."""

@@ -1,4 +1,7 @@
-"""The loop of a sweep: asks Optuna for configurations, runs them, and tells Optuna their outcomes."""
+"""Runs the loop of a sweep.
+
+The loop asks Optuna for configurations, runs them, and tells Optuna their outcomes.
+"""
 
 from __future__ import annotations
 

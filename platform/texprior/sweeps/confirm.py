@@ -1,4 +1,7 @@
-"""Trains the best trials of a sweep again with fresh seeds, before one is called best. Workers share the trainings."""
+"""Trains the best trials of a sweep again with fresh seeds.
+
+This is done before one of them is called best. Workers share the trainings.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ from texprior.sweeps.trial import Trials
 def confirm_best(trials: Trials, result: SweepResult) -> list[Confirmed]:
     """Returns the best trials with their values over fresh seeds, the best mean first.
 
-    A training that no worker has done is done here. A configuration that fails with a fresh seed is reported, and
-    cannot be the best.
+    Trainings that no worker has done run here. A configuration that fails with a fresh seed is reported, and cannot be
+    the best.
     """
     metric = trials.session.experiment.sweep.metric
     rows: dict[int, dict[int, float | None]] = {}
@@ -26,6 +29,8 @@ def confirm_best(trials: Trials, result: SweepResult) -> list[Confirmed]:
         # the lock protects the training of one seed: a worker may be doing it
         with hold_lock(_lock(trials, trial, seed)):
             rows.setdefault(trial.number, {})[seed] = _value(trials, trial, seed)
+
+    # a mean over fewer seeds cannot be compared with the others, so one failed seed leaves the trial out
     found = []
     for number, row in rows.items():
         values = [value for value in row.values() if value is not None]
@@ -36,11 +41,13 @@ def confirm_best(trials: Trials, result: SweepResult) -> list[Confirmed]:
 
 
 def confirm_unclaimed(trials: Trials, result: SweepResult, worker: int) -> None:
-    """Does every training that no other process is doing; each worker begins with another seed."""
+    """Runs every training that no other process is running; each worker begins with another seed."""
     work = confirmation_pairs(trials, result)
     choice = trials.session.experiment.sweep.confirm
+    # workers that begin with different seeds rarely meet, and do not prepare the same pictures at the same time
     begin = worker % choice.seeds * len(work) // choice.seeds
     for trial, seed in (*work[begin:], *work[:begin]):
+        # the lock protects the training of one seed; a worker that does not get it continues with the next one
         with try_lock(_lock(trials, trial, seed)) as held:
             if held:
                 _value(trials, trial, seed)
@@ -55,18 +62,20 @@ def confirmation_pairs(trials: Trials, result: SweepResult) -> list[tuple[TrialR
     choice, metric = experiment.sweep.confirm, experiment.sweep.metric
     finished = [t for t in result.trials if t.state == "finished"]
     best = sorted(finished, key=lambda t: loss_of(result.objectives[metric], t.values[metric]))[: choice.top]
+    # the trials were trained with the experiment's own seed: fresh ones begin after it
     return [(trial, experiment.seed + 1 + n) for n in range(choice.seeds) for trial in best]
 
 
 def _value(trials: Trials, trial: TrialRecord, seed: int) -> float | None:
-    """The searched metric of a trial's configuration with a fresh seed; None, after a report, if it fails."""
+    """Returns the searched metric of a trial's configuration with a fresh seed; reports a failure and returns None."""
     metric = trials.session.experiment.sweep.metric
     try:
         value = trials.train_again(trial, seed)[metric]
         reason = "" if math.isfinite(value) else f"{metric} is {value}"
     except Interrupted:
         raise
-    except Exception as error:  # out of memory, a diverged training: of the others one may still be the best
+    except Exception as error:
+        # lack of memory, a diverged training: one of the other configurations may still be the best
         reason = describe_error(error)
     if reason:
         trials.session.say(f"trial {trial.number} again, with seed {seed}, failed: {reason}")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from texprior.locks import hold_lock
-from texprior.processes import has_died, this_process
+from texprior.processes import is_here, is_running, this_process
 from texprior.store import runs_root
 from texprior.sweeps.optuna_private import (
     fail_trial,
@@ -35,10 +33,11 @@ _UNNAMED_S = 60
 
 
 def release_dead_trials(study: optuna.Study, retries: int) -> list[int]:
-    """Fails the trials of dead workers and re-queues each at most ``retries`` times; returns their numbers.
+    """Fails the trials of dead workers and re-queues them; returns their numbers.
 
-    A worker on this host is dead if its process is. A worker on another host is dead if the database keeps heartbeats
-    and has missed them for ``GRACE_S``. Only the worker that changed the trial's state re-queues it.
+    Each trial is queued again at most ``retries`` times. A worker on this host is dead if its process is. A worker on
+    another host is dead if the database keeps heartbeats and has missed them for ``GRACE_S``. Only the worker that
+    changed the trial's state re-queues it.
     """
     with lock_study(study):
         dead = [t for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if _is_dead(study, t)]
@@ -102,10 +101,10 @@ def _is_dead(study: optuna.Study, trial: FrozenTrial) -> bool:
     if worker is None:  # asked for a moment ago, or its worker died before it could write who it is
         started, limit = trial.datetime_start, timedelta(seconds=_UNNAMED_S)
         return started is not None and datetime.now() - started > limit
-    if worker["host"] != socket.gethostname() or os.name != "posix":
+    if not is_here(worker):
         return keeps_heartbeats(study) and has_missed_heartbeats(study, trial)
     # a worker runs one trial at a time, and this process runs none at the moment: its own older trial is dead too
-    return has_died(worker) or worker == this_process()
+    return not is_running(worker) or worker == this_process()
 
 
 def _worker_name(trial: FrozenTrial) -> str:

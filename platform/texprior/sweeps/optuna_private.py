@@ -15,7 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 
 def keeps_heartbeats(study: optuna.Study) -> bool:
-    """Whether the study's storage records heartbeats: a database that was opened with an interval for them."""
+    """Returns whether the study's storage records heartbeats.
+
+    Only a database that was opened with an interval for them does.
+    """
     interval = getattr(_storage(study), "get_heartbeat_interval", None)
     return interval is not None and interval() is not None
 

@@ -1,4 +1,7 @@
-"""The records of a sweep: what is searched, trials and their outcomes, and the finished study."""
+"""Defines the records of a sweep.
+
+They are what is searched, trials and their outcomes, and the finished study.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,10 @@ class Pruned(TexpriorError):
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """A trial: its parameters by dotted path, every summary metric, and the reason if it did not finish."""
+    """A trial, with its parameters by dotted path.
+
+    It also has every summary metric, and the reason if it did not finish.
+    """
 
     number: int
     params: Mapping[str, Any]
@@ -91,7 +97,10 @@ class SweepResult:
 
 @dataclass(frozen=True)
 class Confirmed:
-    """A trial's configuration with fresh seeds: mean and standard deviation of the first objective over them."""
+    """The results of a trial's configuration with fresh seeds.
+
+    They are mean and standard deviation of the first objective over the seeds.
+    """
 
     trial: int
     seeds: list[int]
@@ -102,7 +111,10 @@ class Confirmed:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyDone:
-    """A finished study: its trials, and the best one's model with its scores on the split val."""
+    """A finished study: its trials, and the best one's model.
+
+    It also has the model's scores on the split val.
+    """
 
     study: str
     storage: str

@@ -1,4 +1,7 @@
-"""Writes a sweep in words and as CSV: the note of its run, the outcome of a trial, and every trial as a line."""
+"""Writes a sweep in words and as CSV.
+
+These are the note of its run, the outcome of a trial, and every trial as a line.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ def sweep_note(done: StudyDone) -> str:
 
 
 def short_configuration(params: Mapping[str, Any]) -> str:
-    """Returns a trial's parameters in short: components by name, options by the shortest unique end of their path."""
+    """Returns a trial's parameters in short.
+
+    It names components by name, options by the shortest unique end of their path.
+    """
     components = component_paths()
     texts = {path: f"{value:.3g}" if isinstance(value, float) else str(value) for path, value in params.items()}
     return " ".join(

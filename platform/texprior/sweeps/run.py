@@ -1,6 +1,7 @@
-"""Runs a sweep of Stage II: one prior and one predictor, shared by trials that each train and score an adapter.
+"""Runs a sweep of Stage II.
 
-Trials are judged on the split val only. The best of them are trained again with fresh seeds before one is called best.
+Its trials share one prior and one predictor; each trains and scores an adapter. Trials are judged on the split val
+only. The best of them are trained again with fresh seeds before one is called best.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from texprior.config.validation import suggest_name
-from texprior.errors import ConfigError, TexpriorError
+from texprior.errors import ConfigError, TexpriorError, suggest_name
 from texprior.evaluation.metrics import build_metrics
 from texprior.flow.image import load_image
 from texprior.locks import hold_lock
@@ -78,7 +78,10 @@ def run_study(
 
 
 def objectives_of(session: Session) -> dict[str, Better]:
-    """Returns what the sweep searches by, with directions. Raises ConfigError for a metric that is not measured."""
+    """Returns what the sweep searches by, with directions.
+
+    Raises ConfigError for a metric that is not measured.
+    """
     sweep, measured = session.experiment.sweep, {**build_metrics(session).better, **COSTS}
     for path, names in {"sweep.metric": [sweep.metric], "sweep.also": sweep.also}.items():
         for name in names:

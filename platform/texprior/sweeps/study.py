@@ -1,4 +1,4 @@
-"""Opens, counts and reads a sweep's study in Optuna's storage, which is the truth about trials."""
+"""Opens, counts and reads a sweep's study in Optuna's storage, the only record of trials."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -19,6 +18,7 @@ from texprior.config.schema import Experiment, component_paths
 from texprior.digests import digest
 from texprior.errors import ConfigError
 from texprior.evaluation.scores import pareto_front
+from texprior.plugin.added import DIGEST
 from texprior.runtime.identity import foreign_components
 from texprior.runtime.run_record import flatten_paths
 from texprior.runtime.session import Session
@@ -29,18 +29,28 @@ from texprior.sweeps.search_strategy import check_names
 
 _FREE = frozenset({"name", "sweep", "ablation", "device", "threads", "requires_plugins", "metrics", "events"})
 """Sections that may differ between two starts of one study."""
+_PAUSES_S = (0.5, 1, 2, 4, None)
+"""Seconds between tries while another worker creates the tables, which takes a few seconds at most; None ends them."""
+_SQLITE_WAIT_S = 60
+"""Seconds that SQLite waits for another process's lock: several workers write to one file, and 5 s is its default."""
+# a metric that is best at 1 is minimised as its distance from 1
+_DIRECTIONS: dict[Better, str] = {"higher": "maximize", "lower": "minimize", "one": "minimize"}
 
 
 def default_storage() -> str:
-    """Returns the address of Optuna's storage if none is named: ``optuna.db`` in the folder of the runs."""
+    """Returns the address of Optuna's storage if none is named.
+
+    It is ``optuna.db`` in the folder of the runs.
+    """
     runs_root().mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{runs_root() / 'optuna.db'}"
 
 
 def study_name(experiment: Experiment, programs: Sequence[str] = ()) -> str:
-    """Names a study by its experiment, search space, objectives and the components that are not texprior's own.
+    """Names a study by what makes its trials comparable.
 
-    If one of them changes, it is another study: trials of one study are comparable.
+    These are its experiment, search space, objectives and the components that are not texprior's own. If one of them
+    changes, the sweep gets another study, so trials of one study are comparable.
     """
     sweep = experiment.sweep
     code = [digest(list(programs), 8)] if programs else []
@@ -48,7 +58,10 @@ def study_name(experiment: Experiment, programs: Sequence[str] = ()) -> str:
 
 
 def programs_of(session: Session) -> list[str]:
-    """Lists the components that any trial uses and that are not texprior's own, with the digests of their programs."""
+    """Lists the components of all trials that are not texprior's own.
+
+    A component is listed if any trial uses it, with the digest of its program.
+    """
     experiment, kinds = session.experiment, component_paths()
     searched = [
         (path, choice) for path, choices in experiment.sweep.space.items() if path in kinds for choice in choices
@@ -64,8 +77,11 @@ def redact_storage(storage: str) -> str:
 
 def result_of(study: optuna.Study, storage: str, objectives: Mapping[str, Better]) -> SweepResult:
     """Returns what a study holds so far."""
+    # a duplicate has the values of an earlier trial, so it is shown but not ranked
     ended = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished()]
     finished = [t for t in ended if t.state == TrialState.COMPLETE and "duplicate_of" not in t.user_attrs]
+
+    # all objectives as losses, which is what the front needs; among equal trials the earlier one is better
     signs = [1 if d == optuna.study.StudyDirection.MINIMIZE else -1 for d in study.directions]
     losses = {t.number: [sign * value for sign, value in zip(signs, t.values, strict=True)] for t in finished}
     ranked = sorted(finished, key=lambda t: (losses[t.number], t.number))
@@ -97,16 +113,18 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
 
 
 def open_study(setup: SweepSetup, say: Callable[[str], None] = lambda _message: None) -> optuna.Study:
-    """Opens the experiment's study, new or as it was left.
+    """Opens the experiment's study; creates it if the storage does not hold it.
 
-    Reports to ``say`` if the experiment has a study of another search space or other programs in this storage, and what
-    differs. Raises ConfigError if the storage cannot be used, or if its trials depend on something else than these.
+    Reports to ``say`` if the storage holds a study of this experiment with another search space or other programs, and
+    what differs. Raises ConfigError if the storage cannot be used, or if the study's trials are not comparable.
     """
     experiment, storage = setup.experiment, setup.storage
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     check_names(experiment.sweep)
     name = study_name(experiment, setup.programs)
     directions = [_DIRECTIONS[better] for better in setup.objectives.values()]
+
+    # several workers may find an empty database at the same moment: all but one must try again
     for pause_s in _PAUSES_S:
         try:
             connected = connect(storage)
@@ -117,22 +135,16 @@ def open_study(setup: SweepSetup, say: Callable[[str], None] = lambda _message: 
             if pause_s is None or not _is_race(error):
                 raise ConfigError(_unusable(storage, error)) from None
             time.sleep(pause_s)
+
+    # a new study: the user should know if an earlier one was expected to continue
     if name not in names:
         earlier = [n for n in names if n.startswith(f"{experiment.name}-")]
         _report_changes(experiment, list(setup.programs), earlier, connected, say)
         study.set_user_attr("space", experiment.sweep.model_dump(mode="json")["space"])
         study.set_user_attr("programs", list(setup.programs))
+
     _refuse_another(study, experiment, setup.shared)
     return study
-
-
-_PAUSES_S = (0.5, 1, 2, 4, None)
-"""Seconds between tries while another worker makes the tables: creation of a database takes a few seconds at most."""
-_DIRECTIONS: dict[Better, str] = {"higher": "maximize", "lower": "minimize", "one": "minimize"}
-
-
-_SQLITE_WAIT_S = 60
-"""Seconds that SQLite waits for another process's lock: several workers write to one file."""
 
 
 def connect(storage: str) -> BaseStorage:
@@ -145,6 +157,7 @@ def connect(storage: str) -> BaseStorage:
         return JournalStorage(JournalFileBackend(path.removeprefix("//")))
     if kind == "sqlite":
         return RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": _SQLITE_WAIT_S}})
+    # heartbeats are experimental in Optuna, but the only sign of life of a worker on another host
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return RDBStorage(
@@ -155,7 +168,7 @@ def connect(storage: str) -> BaseStorage:
 def _report_changes(
     experiment: Experiment, programs: list[str], names: list[str], storage: BaseStorage, say: Callable[[str], None]
 ) -> None:
-    """Reports what differs from the space, or else from the programs, of the experiment's latest other study."""
+    """Reports how the search space, or else the programs, differ from those of the experiment's latest other study."""
     now = experiment.sweep.model_dump(mode="json")["space"]
     for name in reversed(names):
         attributes = optuna.load_study(study_name=name, storage=storage).user_attrs
@@ -171,7 +184,8 @@ def _report_changes(
             return
 
 
-def _shown(dimension: Any) -> str:
+def _shown(dimension: dict[str, object] | Sequence[object] | None) -> str:
+    """Returns a stored dimension of the search space in words."""
     if isinstance(dimension, dict):
         scale = " by its logarithm" if dimension.get("log") else ""
         return f"{dimension['low']} to {dimension['high']}{scale}"
@@ -179,11 +193,12 @@ def _shown(dimension: Any) -> str:
 
 
 def _is_race(error: Exception) -> bool:
-    """Whether another worker is creating the tables at this moment: Optuna lets both try."""
+    """Whether the error is that another worker creates the tables at this moment; Optuna does not prevent that."""
     return isinstance(error, IntegrityError) or "already exists" in str(error)
 
 
 def _unusable(storage: str, error: Exception) -> str:
+    """Returns the message for a storage that cannot be used, without its password."""
     problem = (str(error).splitlines() or [type(error).__name__])[0]
     return (
         f"Optuna's storage {redact_storage(storage)} cannot be used: {problem}; give --storage an address such as "
@@ -192,11 +207,14 @@ def _unusable(storage: str, error: Exception) -> str:
 
 
 def _refuse_another(study: optuna.Study, experiment: Experiment, shared: Mapping[str, str]) -> None:
-    """Raises ConfigError if something that is not searched differs from the study's first start.
+    """Raises ConfigError if the experiment differs from that of the study's first start in something not searched.
 
-    Trials of a study are comparable only if they depend on the same.
+    Trials of a study are comparable only if everything that is not searched is the same.
     """
-    searched, data = experiment.sweep.space, experiment.model_dump(mode="json", exclude=set(_FREE))
+    searched, data = (
+        experiment.sweep.space,
+        experiment.model_dump(mode="json", exclude=set(_FREE), context=dict(DIGEST)),
+    )
     now = {p: v for p, v in flatten_paths(data, lists=False).items() if p not in searched} | dict(shared)
     then = study.user_attrs.get("experiment")
     if then is None:
@@ -221,5 +239,6 @@ def enqueue_own_configuration(study: optuna.Study, experiment: Experiment) -> No
 
 def count_trials(study: optuna.Study) -> int:
     """Counts the trials that ended by themselves and those that are running."""
+    # an interrupted trial was queued again, so it would count twice; a duplicate was not trained
     states = [record_of(t).state for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
     return sum(state not in ("duplicate", "interrupted") for state in states)

@@ -1,4 +1,7 @@
-"""One trial of a sweep: an adapter on the shared prior and predictor, trained, scored on val, and tracked as a run."""
+"""Runs one trial of a sweep.
+
+A trial is an adapter on the shared prior and predictor: trained, scored on val, and tracked as a run.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ _WORKER_DIED = "its worker died; its configuration is run again"
 
 @dataclass
 class Trials:
-    """A sweep's objective. Trials share a prior and a predictor, and are judged on the split val only."""
+    """A sweep's objective.
+
+    Trials share a prior and a predictor, and are judged on the split val only.
+    """
 
     session: Session
     study: str
@@ -79,9 +85,9 @@ class Trials:
             run.finish(*(("failed", trial.reason) if trial.reason else ("interrupted", _WORKER_DIED)))
 
     def train_again(self, trial: TrialRecord, seed: int) -> Mapping[str, float]:
-        """Trains and judges a trial's configuration with a fresh seed, as a run of its own; returns its values.
+        """Trains and judges a trial's configuration with a fresh seed; returns its values.
 
-        What is known already is not trained again.
+        The tracker shows it as a separate run. What is known already is not trained again.
         """
         known = self.known_values(trial, seed)
         if known is not None:
@@ -114,7 +120,10 @@ class Trials:
         return values if document["experiment"] == experiment_identity(self.experiment_of(trial, seed)) else None
 
     def load_outcome(self, trial: TrialRecord) -> tuple[Path, Scores]:
-        """Returns a trial's model folder and scores, from any process's files; makes again what is missing."""
+        """Returns a trial's model folder and scores, from any process's files.
+
+        Makes again what is missing.
+        """
         experiment = self.experiment_of(trial)
         inner, folder = self.session.with_(experiment=experiment, fresh=False), self.folder(trial.number)
         stored = folder / "config.yaml"  # another storage numbers its trials from 0 too

@@ -1,6 +1,7 @@
-"""Workers that run a sweep's trials: local processes with their share of the threads, or tasks of a Ray cluster.
+"""Starts workers that run a sweep's trials.
 
-They share Optuna's storage and the folder of the runs.
+They are local processes with their share of the threads, or tasks of a Ray cluster. They share Optuna's storage and the
+folder of the runs.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ _RAY_RETRIES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class SweepJob:
-    """What a worker of a sweep is started with; all of it can be pickled and sent to another machine."""
+    """What a worker of a sweep is started with.
+
+    All of it can be pickled and sent to another machine.
+    """
 
     start: WorkerStart
     study: str
@@ -72,15 +76,19 @@ class TrialRunners:
     """The address of a Ray cluster; None is the one in RAY_ADDRESS, else a new local one."""
 
     def run(self, job: SweepJob, most: int, say: Callable[[str], None]) -> None:
-        """Starts at most ``most`` workers on a job and waits for them; does nothing if this process works alone."""
+        """Starts at most ``most`` workers on a job and waits for them.
+
+        Does nothing if this process works alone.
+        """
         if self.workers > 1 or self.launcher != "local":
             run_workers(job, min(self.workers, most), self.launcher, self.address, say)
 
 
 def run_worker(job: SweepJob) -> None:
-    """Runs trials until the study has enough of them, or confirms the best; reports to stderr under the worker's name.
+    """Runs trials until the study has enough of them, or confirms the best.
 
-    Raises ConfigError if this machine's plugins are not those that the study was started with.
+    Reports to stderr under the worker's name. Raises ConfigError if this machine's plugins are not those that the study
+    was started with.
     """
     session = job.start.session()
     trials, programs = Trials(session, job.study, Path(job.prior), Path(job.predictor)), programs_of(session)
@@ -107,9 +115,9 @@ def run_worker(job: SweepJob) -> None:
 def run_workers(
     job: SweepJob, workers: int, launcher: Launcher, address: str | None, say: Callable[[str], None]
 ) -> None:
-    """Starts ``workers`` workers and waits for them. If one dies, reports it; another worker redoes its trial.
+    """Starts ``workers`` workers and waits for them.
 
-    Raises TexpriorError if all of them ended early.
+    If one dies, reports it; another worker redoes its trial. Raises TexpriorError if all of them ended early.
     """
     threads = job.start.threads or max(1, (os.cpu_count() or 1) // workers if launcher == "local" else 1)
     jobs = {f"worker {n + 1}": job.numbered(n, threads) for n in range(workers)}

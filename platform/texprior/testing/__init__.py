@@ -1,7 +1,7 @@
-"""Checks any component against the rules of its kind and of what it declares (the conformance kit).
+"""Checks components against the rules of their kind: the conformance kit.
 
-In pytest, use ``@conformance("degradation", "rain")``. On the command line, use ``texprior plugins check``. See
-docs/conformance.md.
+What a component declares adds further rules. In pytest, use ``@conformance("degradation", "rain")``. On the command
+line, use ``texprior plugins check``. See docs/conformance.md.
 """
 
 from texprior.testing import kinds

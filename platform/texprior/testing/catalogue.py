@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from texprior.errors import ConfigError
+from texprior.errors import ConfigError, suggest_name
 from texprior.plugin import KINDS, Component
 
 if TYPE_CHECKING:
@@ -35,7 +34,10 @@ The numbers count the checks without a condition, less those that may have nothi
 
 @dataclass(frozen=True)
 class When:
-    """The condition under which a check applies: in words, and as a test of the record."""
+    """The condition under which a check applies.
+
+    ``words`` states it for readers, and ``test`` decides it for a record.
+    """
 
     words: str
     test: Callable[[Component], bool]
@@ -61,7 +63,10 @@ class Check:
     function: Callable[[Subject], None]
 
     def applies(self, record: Component) -> bool:
-        """Returns True if the rule is for this component, by its kind and by what its record declares."""
+        """Returns True if the rule is for this component.
+
+        This depends on its kind and on what its record declares.
+        """
         return record.kind in self.kinds and self.when.test(record)
 
 
@@ -72,10 +77,10 @@ CHECKS: dict[str, Check] = {}
 def check(
     id_: str, *kinds: str, when: When = ALWAYS, but: Iterable[str] = ()
 ) -> Callable[[Callable[[Subject], None]], Callable[[Subject], None]]:
-    """Registers a function as a check. If no kind is given, it is for every kind except those in ``but``.
+    """Registers a function as a check.
 
-    The docstring of the function is the rule, followed by ``Fix:`` and what to do. Raises ValueError if the docstring
-    has no rule or fix, or if the id exists.
+    If no kind is given, it is for every kind except those in ``but``. The docstring of the function is the rule,
+    followed by ``Fix:`` and what to do. Raises ValueError if the docstring has no rule or fix, or if the id exists.
     """
 
     def register(function: Callable[[Subject], None]) -> Callable[[Subject], None]:
@@ -96,11 +101,12 @@ def checks_of(record: Component) -> list[Check]:
 
 
 def find(id_: str, record: Component) -> Check:
-    """Returns the check with an id. Raises ConfigError if none exists, or if it does not apply to the component."""
+    """Returns the check with an id.
+
+    Raises ConfigError if none exists, or if it does not apply to the component.
+    """
     if id_ not in CHECKS:
-        close = difflib.get_close_matches(id_, CHECKS, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else f"; there are: {', '.join(CHECKS)}"
-        raise ConfigError(f"there is no conformance check '{id_}'{hint}")
+        raise ConfigError(f"there is no conformance check '{id_}'; {suggest_name(id_, CHECKS)}")
     found = CHECKS[id_]
     if not found.applies(record):
         where = f"{', '.join(found.kinds)}{f' with {found.when.words}' if found.when.words else ''}"

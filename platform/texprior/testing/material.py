@@ -44,9 +44,9 @@ def photographs(count: int, height: int, width: int) -> Tensor:
 
 
 def drawn(height: int, width: int) -> Tensor:
-    """Draws a ramp with a bright square and a fine checkerboard, (1, 3, H, W) in [0, 1].
+    """Draws a ramp with a bright square and a fine checkerboard.
 
-    The picture has smooth parts, edges and texture.
+    The picture, (1, 3, H, W) in [0, 1], has smooth parts, edges and texture.
     """
     y, x = torch.meshgrid(torch.linspace(0, 1, height), torch.linspace(0, 1, width), indexing="ij")
     square = ((x - 0.5).abs() < 0.25) & ((y - 0.5).abs() < 0.25)
@@ -55,7 +55,10 @@ def drawn(height: int, width: int) -> Tensor:
 
 
 def uniform(*shape: int, key: str = "uniform") -> Tensor:
-    """Returns uniform random numbers in [0, 1) of a shape, the same for the same key."""
+    """Returns uniform random numbers of a shape, in [0, 1).
+
+    They are the same for the same key.
+    """
     return torch.rand(shape, generator=generator("conformance", key))
 
 
@@ -66,7 +69,7 @@ def gaussian(*shape: int, key: str = "normal") -> Tensor:
 
 @torch.no_grad()
 def perturbed(module: Module, std: float = 0.05) -> Module:
-    """Adds noise to each parameter of the module, as if it were trained, and returns the module.
+    """Adds noise to each parameter, as if the module were trained, and returns it.
 
     Layers that are initialised with zeros would otherwise hide what the rest of the network computes.
     """
@@ -77,7 +80,10 @@ def perturbed(module: Module, std: float = 0.05) -> Module:
 
 
 def gap(a: Tensor, b: Tensor) -> float:
-    """Returns the largest absolute difference; infinite if the shapes differ or a value is not finite."""
+    """Returns the largest absolute difference of two tensors.
+
+    It is infinite if the shapes differ or a value is not finite.
+    """
     if a.shape != b.shape:
         return float("inf")
     if not a.numel():

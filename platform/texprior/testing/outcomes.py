@@ -1,4 +1,7 @@
-"""Exceptions that end a check: the rule is broken, or the check could not be run."""
+"""Defines the exceptions that end a check.
+
+Either the component breaks the rule, or the check could not be run.
+"""
 
 from __future__ import annotations
 

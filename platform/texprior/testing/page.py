@@ -7,7 +7,10 @@ from texprior.testing.catalogue import CHECKS, FLOOR, Check
 
 
 def catalogue() -> str:
-    """Returns one table for each kind, with the id, conditions, rule and fix of every check."""
+    """Returns one table for each kind.
+
+    It has the id, conditions, rule and fix of every check.
+    """
     families = ["any", *KINDS]
     return "\n\n".join(_family(family) for family in families) + "\n"
 

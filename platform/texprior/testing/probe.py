@@ -1,26 +1,38 @@
-"""Describes how the kit runs a component of a kind, for the rules that all kinds share."""
+"""Describes how the kit runs a component of a kind.
+
+The rules that all kinds share use this description.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from texprior.plugin import Component
 
+Instance = TypeVar("Instance")
 Inputs = dict[str, Tensor]
 """The inputs of a component, by name. If the kind works on batches, the first dimension of each is the batch."""
 
 
-def _build(subject: Any, changes: Mapping[str, Any] | None = None) -> Any:
+class Buildable(Protocol):
+    """The part of a ``Subject`` that a probe needs to build its component."""
+
+    def build(self, changes: Mapping[str, Any] | None = None) -> Any:
+        """Builds an instance with changed options."""
+        ...
+
+
+def _build(subject: Buildable, changes: Mapping[str, Any] | None = None) -> Any:
     return subject.build(changes)
 
 
-def _nothing(_subject: Any) -> dict[str, Any]:
+def _nothing(_subject: Buildable) -> dict[str, Any]:
     return {}
 
 
@@ -59,12 +71,12 @@ def having(*methods: str) -> Callable[[Component], tuple[str, ...]]:
     return lambda _record: methods
 
 
-def unmoved(component: Any, _device: torch.device) -> Any:
+def unmoved(component: Instance, _device: torch.device) -> Instance:
     """Returns the component unchanged, for kinds that work on the device of their inputs."""
     return component
 
 
-def moved(module: Any, device: torch.device) -> Any:
+def moved(module: nn.Module, device: torch.device) -> nn.Module:
     """Returns the module on a device."""
     return module.to(device)
 

@@ -1,4 +1,7 @@
-"""Runs one check on a component, or all that apply, and marks failures that were expected."""
+"""Runs one check on a component, or all that apply.
+
+It also marks failures that were expected.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ Status = Literal["passed", "failed", "expected", "not run"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a check. Status ``expected`` means that it failed and that its author declared this."""
+    """The result of a check.
+
+    Status ``expected`` means that it failed, and that the author of the component declared this.
+    """
 
     check: Check
     status: Status
@@ -57,7 +63,10 @@ class Report:
 
 
 def check_component(subject: Subject, expected_failures: Mapping[str, str] | None = None) -> Report:
-    """Runs every check that applies. Raises ConfigError for an invalid option or an unknown check id."""
+    """Runs every check that applies.
+
+    Raises ConfigError for an invalid option or an unknown check id.
+    """
     subject.validate()
     expected = validated(expected_failures or {}, subject.record)
     outcomes = [settled(outcome_of(each, subject), expected.get(each.id)) for each in checks_of(subject.record)]
@@ -93,7 +102,10 @@ def validated(expected_failures: Mapping[str, str], record: Component) -> dict[s
 
 
 def settled(outcome: Outcome, reason: str | None) -> Outcome:
-    """Returns the final outcome of a check. If there is a reason to expect a failure, a pass becomes a failure."""
+    """Returns the final outcome of a check.
+
+    If there is a reason to expect a failure, a pass becomes a failure.
+    """
     if reason is None or outcome.status == "not run":
         return outcome
     if outcome.status == "failed":

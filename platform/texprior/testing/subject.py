@@ -1,4 +1,7 @@
-"""Builds the component under test, finds what this machine lacks for it, and stores results that checks share."""
+"""Builds the component under test.
+
+It also finds what this machine lacks for the component, and stores results that checks share.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ from texprior.testing.probe import PROBES, Probe
 
 @dataclass
 class Subject:
-    """A component under test, with the options that its author passed. All other options keep their defaults."""
+    """A component under test, with the options that its author passed.
+
+    All other options keep their defaults.
+    """
 
     registry: Registry
     entry: Entry
@@ -115,7 +121,10 @@ class Subject:
     def construct(
         self, changes: Mapping[str, Any] | None = None, seed: int = 0, context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Builds a new instance through the registry, as for a run. Errors of the build pass through."""
+        """Builds a new instance through the registry, as for a run.
+
+        Errors of the build pass through.
+        """
         packages = [name for name in self.record.requires if find_spec(name) is None]
         if packages:
             raise NotRun(f"it requires {', '.join(packages)}, which is not installed here", lacking=True)

@@ -63,9 +63,9 @@ def conformance(
     plugin: str | Path | ModuleType | None = None,
     options: Mapping[str, Any] | None = None,
     expected_failures: Mapping[str, Any] | None = None,
-    denoiser: Any = None,
+    denoiser: str | Mapping[str, Any] | Ref | None = None,
 ) -> Callable[[Target], Target]:
-    """Turns a test function or class into one test for each check that applies to a component.
+    """Turns a test function or class into one test for each check that applies.
 
     ``kind`` and ``name`` (bare or qualified) choose one component; ``distribution`` chooses all components of a
     plugin. ``plugin`` is a file or module to register first.
@@ -93,7 +93,10 @@ def conformance(
 
 
 def entries_of(registry: Registry, kind: str = "", name: str = "", distribution: str = "") -> list[Entry]:
-    """Returns one component, or all of a distribution. Raises PluginError with the reason if it did not load."""
+    """Returns one component, or all of a distribution.
+
+    Raises PluginError with the reason if it did not load.
+    """
     if not distribution:
         if not (kind and name):
             raise ConfigError("conformance: name a component, conformance('degradation', 'rain'), or a distribution")
@@ -124,7 +127,7 @@ def _expectations(
     return [(entry, given.get(name, {})) for name, entry in names.items()]
 
 
-def _decorated(target: Any, *, cases: list[Case], prefixed: bool) -> Any:
+def _decorated(target: Callable[..., object], *, cases: list[Case], prefixed: bool) -> Any:
     # only here, because the command line uses the kit without pytest
     import pytest
 
@@ -150,7 +153,7 @@ def _test(prepare: Callable[..., Any], module: str, doc: str | None) -> Callable
     """Returns a test function that prepares one check, runs it and reports its outcome."""
     wanted = inspect.signature(prepare).parameters
 
-    def test(*self: Any, **fixtures: Any) -> None:
+    def test(*self: object, **fixtures: Any) -> None:
         case, check = fixtures.pop(_CHECK)
         request = fixtures["request"] if "request" in wanted else fixtures.pop("request")
         if "component" in wanted:
@@ -186,7 +189,10 @@ def tell(case: Case, outcome: Outcome) -> None:
 
 
 class _Summary:
-    """Adds a section to the end of pytest's output: how many checks ran on each component."""
+    """Adds a section to the end of pytest's output.
+
+    The section has the number of checks that ran on each component.
+    """
 
     def __init__(self) -> None:
         self.cases: list[Case] = []
@@ -196,7 +202,7 @@ class _Summary:
         if not any(case is known for known in self.cases):
             self.cases.append(case)
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("texprior conformance")
         for case in self.cases:
             terminalreporter.write_line(case.line())

@@ -1,4 +1,7 @@
-"""Lists values of a component's options: samples of its search space, and every value that its types list."""
+"""Lists values of a component's options.
+
+These are samples of its search space, and every value that its types list.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,10 @@ def samples(model: type[Options], count: int = SAMPLES) -> list[dict[str, Any]]:
 
 
 def choices(model: type[Options], prefix: str = "") -> Iterator[dict[str, Any]]:
-    """Yields changes of one option: every value of an option whose type lists its values (bool, Literal, Enum)."""
+    """Yields changes of one option: every value that its type lists.
+
+    Only the types bool, Literal and Enum list their values.
+    """
     for name, info in model.model_fields.items():
         types, _ = unwrap_annotation(info.annotation, info.metadata)
         for plain in types:
@@ -55,7 +61,10 @@ def choices(model: type[Options], prefix: str = "") -> Iterator[dict[str, Any]]:
 
 
 def ends(model: type[Options]) -> Iterator[dict[str, Any]]:
-    """Yields changes of one numeric option: the ends of its bounds and of its search range."""
+    """Yields changes of one numeric option: its lowest and highest values.
+
+    These are the ends of its bounds and of its search range.
+    """
     space = tuned_dimensions(model)
     for name, info in model.model_fields.items():
         types, constraints = unwrap_annotation(info.annotation, info.metadata)
@@ -103,7 +112,7 @@ def _draw(dimension: Dimension, rng: random.Random) -> Any:
     return low + rng.randrange(round((high - low) / step) + 1) * step if step else rng.uniform(low, high)
 
 
-def _listed(plain: Any) -> list[Any]:
+def _listed(plain: object) -> list[Any]:
     if plain is bool:
         return [False, True]
     if get_origin(plain) is Literal:
@@ -117,5 +126,5 @@ def _bounds(constraints: list[Any]) -> list[Any]:
     return [bound for bound in found if bound is not None]
 
 
-def _is_options(plain: Any) -> bool:
+def _is_options(plain: object) -> bool:
     return isinstance(plain, type) and issubclass(plain, Options)

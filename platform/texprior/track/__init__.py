@@ -1,4 +1,6 @@
-"""Reports the events of a run to every observer, and stores on disk what a tracker could not record.
+"""Reports the events of a run to every observer.
+
+Stores on disk what a tracker could not record.
 
 - ``observer``: the methods of an observer, which are the contract of an events component
 - ``tracker``: calls every observer; one that raises is left out, and the work continues

@@ -33,11 +33,12 @@ class DataInput:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A run at its start. ``id`` is unique in its experiment; ``parent`` is the id of the run above it, or empty.
+    """A run at its start.
 
-    If ``resume`` is true, a run with this id may already exist, and the observer continues it unless it is finished.
-    If ``reopen`` is true, it continues a finished one too. ``citations`` is the BibTeX of the components in use, and
-    ``data`` the pictures that the run uses.
+    ``id`` is unique in its experiment; ``parent`` is the id of the run above it, or empty. If ``resume`` is true, a run
+    with this id may already exist, and the observer continues it unless it is finished. If ``reopen`` is true, it
+    continues a finished one too. ``citations`` is the BibTeX of the components in use, and ``data`` the pictures that
+    the run uses.
     """
 
     id: str
@@ -68,15 +69,24 @@ class Observer(Protocol):
         ...
 
     def image(self, run_id: str, key: str, images_seen: int, image_CHW: Tensor) -> None:
-        """Records a picture, (3, H, W) in [0, 1], under a key, at a point of the run."""
+        """Records a picture under a key, at a point of the run.
+
+        The picture is (3, H, W) in [0, 1].
+        """
         ...
 
     def artifact(self, run_id: str, path: Path) -> None:
-        """Stores a file or folder with the run. A folder with ``config.yaml`` and safetensors is a model."""
+        """Stores a file or folder with the run.
+
+        A folder with ``config.yaml`` and safetensors is a model.
+        """
         ...
 
     def run_finished(self, run_id: str, status: Status, summary: Mapping[str, float], note: str) -> None:
-        """Records that the run ends: its status, final values, and a text in Markdown (the reason if it failed)."""
+        """Records that the run ends, with its status.
+
+        ``summary`` has the final values, and ``note`` is a text in Markdown (the reason if the run failed).
+        """
         ...
 
     def where(self, run_id: str) -> Mapping[str, str]:
@@ -103,7 +113,10 @@ class Buffering(Observer, Protocol):
 
 
 def pending_of(observer: Observer, run_id: str) -> Values:
-    """Returns the values of a run that an observer has buffered; empty if the observer does not buffer."""
+    """Returns the values of a run that an observer has buffered.
+
+    The result is empty if the observer does not buffer.
+    """
     # ``pending`` is optional, so that a simple events component need not define it.
     pending: Callable[[str], Values] | None = getattr(observer, "pending", None)
     return pending(run_id) if pending else []

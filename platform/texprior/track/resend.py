@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from texprior.errors import ConfigError
+from texprior.processes import Process, is_running, this_process
 from texprior.store import load_tensors, write_atomically
 from texprior.track.observer import DataInput, Observer, RunInfo, pending_of
 from texprior.track.unsent import EVENTS, FOLDER
@@ -33,22 +32,15 @@ class UnsentFolder:
     """The single-file plugins that the tracker may come from."""
     lines: Sequence[Mapping[str, Any]]
     """The events, in order."""
-    worker: Mapping[str, Any]
-    """``host`` and ``pid`` of the process that wrote the folder."""
+    worker: Process
+    """The process that wrote the folder."""
 
     def require_idle(self) -> None:
         """Raises ConfigError if the process that writes to this folder is still running."""
-        # A process of another host cannot be checked. On Windows ``os.kill`` with signal 0 would end the process.
-        if self.worker["host"] != socket.gethostname() or self.worker["pid"] == os.getpid() or os.name != "posix":
-            return
-        # Signal 0 does nothing but fail if there is no such process.
-        try:
-            os.kill(self.worker["pid"], 0)
-        except OSError:
-            return
-        raise ConfigError(
-            f"{self.folder}: process {self.worker['pid']} is still writing to this folder; wait until it ends"
-        )
+        if self.worker != this_process() and is_running(self.worker):
+            raise ConfigError(
+                f"{self.folder}: process {self.worker['pid']} is still writing to this folder; wait until it ends"
+            )
 
 
 def unsent_folders(root: Path) -> list[Path]:
@@ -84,9 +76,10 @@ def read_unsent(folder: Path) -> UnsentFolder:
 
 
 def resend_events(kept: UnsentFolder, observer: Observer) -> int:
-    """Sends all stored events to a tracker, removes the folder, and returns the number of events.
+    """Sends all stored events to a tracker and removes the folder.
 
-    Any exception of the tracker is raised. The next call does not send again what was recorded before it.
+    Returns the number of events. Any exception of the tracker is raised. The next call does not send again what was
+    recorded before it.
     """
     # The file ``sent`` exists from the first attempt on, so a later attempt knows that runs may exist in the tracker.
     progress = kept.folder / SENT

@@ -1,6 +1,7 @@
-"""Reports the events of a run to every observer. The MLflow tracker is one observer among others.
+"""Reports the events of a run to every observer.
 
-An observer that raises never stops the work. What a tracker (tag ``tracker``) could not record is stored on disk.
+The MLflow tracker is one observer among others. An observer that raises never stops the work. What a tracker (tag
+``tracker``) could not record is stored on disk.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ _REASON_LENGTH = 300
 
 @dataclass
 class Tracker:
-    """Calls every observer. If one raises, the log names it, it gets no more events, and the run continues.
+    """Calls every observer, and continues if one raises.
 
-    A tracker has an entry in ``unsent`` under its name, and is tried again when the next run starts. Any other observer
-    stays out for good.
+    The log names an observer that raised, and it gets no more events. A tracker has an entry in ``unsent`` under its
+    name, and is tried again when the next run starts. Any other observer stays out for good.
     """
 
     observers: Mapping[str, Observer] = field(default_factory=dict)
@@ -40,35 +41,40 @@ class Tracker:
     _out: dict[str, set[str]] = field(default_factory=dict)
     """Observer -> the runs of which it gets no more events."""
 
-    def tell(self, event: str, *arguments: Any) -> list[Any]:
-        """Calls one method of every observer and returns the results of those that did not raise."""
+    def tell(self, event: str, run: RunInfo | str, *more: object) -> list[Any]:
+        """Calls one method of every observer.
+
+        The method's first argument is ``run``, a run at its start or a run's id; ``more`` are the others. Returns the
+        results of the observers that did not raise.
+        """
         results = []
-        run_id: str = arguments[0].id if isinstance(arguments[0], RunInfo) else arguments[0]
+        run_id = run.id if isinstance(run, RunInfo) else run
         for name, observer in self.observers.items():
             if self._is_out(name, run_id):
                 if name in self.unsent and event != "where":
-                    self.unsent[name].keep(event, *arguments)
+                    self.unsent[name].keep(event, run, *more)
                 continue
             # An observer is a plugin and may raise anything. A training of hours must not end for a line in a log.
             try:
-                results.append(getattr(observer, event)(*arguments))
+                results.append(getattr(observer, event)(run, *more))
             except Exception as error:
                 reason = " ".join(str(error).split())[:_REASON_LENGTH]
                 self.broken[name] = f"{type(error).__name__}: {reason}"
                 self._out.setdefault(name, set()).add(run_id)
                 log.error("events component '%s' failed in %s and is left out from here on: %s", name, event, reason)
-                self._keep(name, run_id, event, arguments)
+                self._keep(name, event, run, more)
         return results
 
     def _is_out(self, name: str, run_id: str) -> bool:
         return run_id in self._out.get(name, ()) or (name in self.broken and name not in self.unsent)
 
-    def _keep(self, name: str, run_id: str, event: str, arguments: tuple[Any, ...]) -> None:
+    def _keep(self, name: str, event: str, run: RunInfo | str, more: tuple[object, ...]) -> None:
         """Stores on disk what a tracker has not recorded: the run's start, the values it buffered, and the event."""
         if name not in self.unsent:
             return
         kept, observer = self.unsent[name], self.observers[name]
-        run = self._open[run_id]
+        run_id = run.id if isinstance(run, RunInfo) else run
+        info = self._open[run_id]
 
         # If the tracker knows the run, resending must continue it. A tracker that just failed may fail here too: then
         # it is likely to know the run, unless the start of the run was what failed.
@@ -77,16 +83,19 @@ class Tracker:
         except Exception:
             known, held = event != "run_started", []
 
-        kept.keep("run_started", replace(run, resume=run.resume or known))
+        kept.keep("run_started", replace(info, resume=info.resume or known))
         for images_seen, metrics in held:
             kept.keep("step", run_id, images_seen, metrics)
         # The values of a ``step`` that raised are already among those that the tracker buffered.
         if event not in ("run_started", "where") and not (event == "step" and held):
-            kept.keep(event, *arguments)
+            kept.keep(event, run, *more)
 
     @contextmanager
     def run(self, info: RunInfo) -> Iterator[Run]:
-        """Starts a run around a block of work and ends it with the block. An exception sets its status."""
+        """Starts a run around a block of work and ends it with the block.
+
+        An exception sets its status.
+        """
         run = Run(self, info)
         self._open[info.id] = info
         self.tell("run_started", info)
@@ -130,12 +139,18 @@ class Run:
         self.tracker.tell("artifact", self.info.id, path)
 
     def where(self) -> dict[str, str]:
-        """Returns the place of this run from the first observer that knows it; empty if none does."""
+        """Returns the place of this run; empty if no observer knows it.
+
+        The place comes from the first observer that knows it.
+        """
         known: Sequence[Mapping[str, str]] = self.tracker.tell("where", self.info.id)
         return next((dict(place) for place in known if place), {})
 
     def leave(self) -> None:
-        """Leaves the run open, so that a later block, here or in another process, can continue and end it."""
+        """Leaves the run open, so that a later block can continue and end it.
+
+        The later block may be here or in another process.
+        """
         self.finished = True
 
     def finish(self, status: Status, note: str = "") -> None:

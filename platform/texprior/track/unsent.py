@@ -1,24 +1,24 @@
-"""Writes what a tracker could not record to a folder, as JSON lines and files. ``resend`` reads it back."""
+"""Writes what a tracker could not record to a folder.
+
+The folder has JSON lines and files. ``resend`` reads it back.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from texprior.errors import TexpriorError
+from texprior.processes import this_process
 from texprior.store import save_tensors
-
-if TYPE_CHECKING:
-    from texprior.track.observer import RunInfo
+from texprior.track.observer import RunInfo
 
 FOLDER, EVENTS = "unsent", "events.jsonl"
 """Name of the folder below the runs, and of the file of events in each of its subfolders."""
@@ -28,10 +28,10 @@ _NAMES = {"run_started": "run", "step": "value", "image": "picture", "artifact":
 
 @dataclass
 class Unsent:
-    """The events that one tracker of this process could not record. The first event creates the folder.
+    """The events that one tracker of this process could not record.
 
-    ``component`` is the tracker in the form in which an experiment names it, and ``plugins`` are the single files that
-    it may come from.
+    The first event creates the folder. ``component`` is the tracker in the form in which an experiment names it, and
+    ``plugins`` are the single files that it may come from.
     """
 
     root: Path
@@ -44,11 +44,13 @@ class Unsent:
     lost: str = ""
     """Why an event could not be stored on disk either; empty if all were."""
 
-    def keep(self, event: str, *arguments: Any) -> None:
-        """Writes an event to the folder, or below the system's temporary folder if ``root`` cannot be written.
+    def keep(self, event: str, run: RunInfo | str, *more: object) -> None:
+        """Writes an event to the folder.
 
-        Never raises for a failed write: the reason is then in ``lost``.
+        Writes to a folder below the system's temporary folder if ``root`` cannot be written. Never raises for a failed
+        write: the reason is then in ``lost``.
         """
+        arguments: tuple[Any, ...] = (run, *more)
         try:
             self._write(self.folders[-1] if self.folders else self._begin(self.root), event, arguments)
         except (OSError, TexpriorError):
@@ -58,13 +60,16 @@ class Unsent:
                 self.lost = str(error)
                 return
         self.counts[_NAMES[event]] += len(arguments[2]) if event == "step" else 1
-        if event == "run_started":
-            self.runs[arguments[0].id] = arguments[0]
+        if isinstance(run, RunInfo):
+            self.runs[run.id] = run
         elif event == "run_finished":
-            self.runs.pop(arguments[0], None)
+            self.runs.pop(run, None)
 
     def sentences(self) -> list[str]:
-        """Returns messages about what is stored, where, and how to send it; empty if every event was recorded."""
+        """Returns messages about what is stored, where, and how to send it.
+
+        The result is empty if every event was recorded.
+        """
         counts = ((self.counts[name], name) for name in _NAMES.values() if name not in ("run", "end"))
         kept = ", ".join(f"{n} {name}{'s' * (n != 1)}" for n, name in counts if n) or "the course of a run"
         places = " ".join(str(folder) for folder in self.folders)
@@ -76,9 +81,8 @@ class Unsent:
         """Creates a folder below ``root`` and writes the tracker, this process and the open runs to it."""
         root.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=root))
-        worker = {"host": socket.gethostname(), "pid": os.getpid()}
         try:
-            _append(folder / EVENTS, {"component": self.component, "plugins": self.plugins, **worker})
+            _append(folder / EVENTS, {"component": self.component, "plugins": self.plugins, **this_process()})
             for run in self.runs.values():
                 self._write(folder, "run_started", (replace(run, resume=True),))
         # Without its first lines, nothing in the folder could be sent.

@@ -25,7 +25,10 @@ from texprior.training.run import Trained, run_training, stop_record, version_re
 
 
 def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) -> Trained:
-    """Trains the adapter on a prior and a predictor, or finds it trained; returns the model's folder."""
+    """Trains the adapter on a prior and a predictor; returns the model's folder.
+
+    If it is trained already, returns that folder.
+    """
     prior = load_prior(prior_folder, session.builder)
     session = session.with_(experiment=prior.describe(session.experiment))
     experiment, settings = session.experiment, session.experiment.training.adapter

@@ -1,4 +1,7 @@
-"""Writes model cards: what a prior or a model is, in a README next to its weights."""
+"""Writes the model card of a prior or a model.
+
+The card is the README next to its weights.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[s
     facts = {
         "degradation": str(e.degradation.model_dump()) if e.degradation else "as in the data",
         "prior": f"sha256 {about['prior_sha256']}",
-        "adapter": f"{e.adapter.name}; unfrozen beside it: {e.process.unfreeze}",
+        "adapter": f"{e.adapter.name}; unfrozen parts of the denoiser: {e.process.unfreeze}",
         "trainable parameters": f"{size:,}, {size / count_parameters(prior.network):.2%} of the denoiser's",
         "residual's standard deviation": f"{about['residual_std']:.5f} (prior's texture {prior.scale:.5f})",
         "images seen": f"{done.images_seen:,}",
@@ -64,13 +67,14 @@ def _components(session: Session) -> list[str]:
         entry = session.registry.find(kind, ref.name)
         file = f", the single file {Path(entry.plugin.file).name}" if entry.plugin.file else ""
         lines.append(f"`{path}`: {entry.qualified} {entry.plugin.version}{file}")
+    # a single file is not installed, so the reader of the card must pass it to every command
     files = sorted({Path(file).name for file in session.registry.files if _uses(session, file)})
     if files:
-        lines.append(f"It is restored and evaluated with {' '.join(f'`--plugin {name}`' for name in files)}.")
+        lines.append(f"Commands that use these weights need {' '.join(f'`--plugin {name}`' for name in files)}.")
     return lines
 
 
 def _uses(session: Session, file: str) -> bool:
-    """Whether a component of a single file is in use."""
+    """Whether the experiment uses a component of a single-file plugin."""
     used = session.registry.components_of(session.experiment)
     return any(session.registry.find(kind, ref.name).plugin.file == file for _, kind, ref in used)

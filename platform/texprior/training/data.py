@@ -70,7 +70,10 @@ def guided_pool(experiment: Experiment, pairs: Pool, prior: Prior, predictor: In
 
 
 def layer_scale(pool: Pool, picture: str, base: str, seed: int, photographs: int = SCALE_PHOTOGRAPHS) -> float:
-    """Measures the standard deviation of picture - base over a fixed sample of a pool, in units of the picture."""
+    """Measures the standard deviation of picture - base over a pool.
+
+    It uses a fixed sample of the pool. The result is in units of the picture.
+    """
     order = torch.randperm(len(pool), generator=generator(seed, "scale"))[:photographs]
     layers = [(pool[int(i)][picture] - pool[int(i)][base]).flatten() for i in order]
     return float(torch.cat(layers).double().std(correction=0))

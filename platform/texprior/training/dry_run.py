@@ -1,4 +1,7 @@
-"""Times the real networks and the real training step on random pictures. Writes nothing, trains nothing."""
+"""Times the real networks and the real training step on random pictures.
+
+It writes no files and keeps no trained weights.
+"""
 
 from __future__ import annotations
 
@@ -21,28 +24,30 @@ from texprior.training.losses import prediction_loss
 from texprior.training.preflight import layer_loss, prior_at, random_patches, require_adapters
 
 _WARM_UP, _TIMED = 1, 2
-"""Steps before the clock starts (the first one allocates memory), and steps that are timed: a dry run takes seconds."""
+"""Steps before the clock starts, and steps that are timed.
+
+The first step allocates memory and is slower. Two timed steps are few, so that a dry run takes seconds."""
 _NEVER_S = 1e9
-"""Seconds between checkpoints that a dry run never reaches, so that it writes none."""
+"""Seconds between checkpoints: about 30 years, so that a dry run never writes one."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a training would take on this machine."""
+    """Time and memory that a training would take on this machine."""
 
     stage: str
     parameters: int
-    """Of all networks that take part, the frozen ones included."""
+    """Parameters of all networks that take part, including the frozen ones."""
     trainable: int
     images_per_s: float
-    """0 if there is nothing to train."""
+    """Speed of the training step; 0 if there is nothing to train."""
     budget_images: int
     expected_s: float
-    """For all repetitions (``times``) together, without preparing photographs and without evaluations."""
+    """Expected time of all repetitions (``times``) together, without preparing photographs and without evaluations."""
     memory_mb: float | None
-    """Peak of the process while it trains, without prepared photographs; None if it cannot be measured."""
+    """Peak memory while it trains, without prepared photographs; None if it cannot be measured."""
     times: int = 1
-    """How many times it is trained, such as once for each trial of a sweep."""
+    """Number of times it is trained, such as once for each trial of a sweep."""
     share: float | None = None
     """An adapter's trainable parameters divided by the denoiser's parameters; None for other trainings."""
 
@@ -57,7 +62,10 @@ def measure_prior(session: Session) -> list[Measured]:
 
 
 def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measured]:
-    """Measures the predictor and the adapter, on a trained prior or, if none is given, on one with initial weights."""
+    """Measures the predictor and the adapter.
+
+    They work on a trained prior or, if none is given, on one with initial weights.
+    """
     session.pictures("train")
     trainings, prior = session.experiment.training, prior_at(prior_folder, session.builder)
     experiment = prior.describe(session.experiment)
@@ -78,7 +86,11 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
 
 
 def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> list[Measured]:
-    """Measures a sweep: prior (if none is given) and predictor once, the experiment's own adapter once per trial."""
+    """Measures a sweep's trainings.
+
+    Measures the prior (if none is given) and the predictor once, and the adapter once per trial. The adapter is that of
+    the experiment; a trial may choose another one.
+    """
     require_adapters(session, prior_folder)
     stage_one = [] if prior_folder else measure_prior(session)
     predictor, adapter = measure_stage_two(session, prior_folder)
@@ -88,13 +100,17 @@ def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> l
 def _measured(
     session: Session, stage: str, settings: Training, trained: nn.Module, networks: list[nn.Module], loss: Loss
 ) -> Measured:
+    # An endless budget and no checkpoint: the loop is left after the timed steps, before it could save or stop.
     endless = settings.model_copy(update={"budget": Budget(images=2**62), "checkpoint_every_s": _NEVER_S})
     trainee = Trainee(trained, endless)
+    # The generator state is forked, so that a dry run does not change random numbers that come after it.
     with _peak_memory(session.device) as peak_mb, torch.random.fork_rng():
-        events = train_steps(trainee, loss, Path(), {})  # its checkpoint is written at an end that is never reached
+        events = train_steps(trainee, loss, Path(), {})
         steps = [e for e in islice(events, _WARM_UP + _TIMED) if isinstance(e, Step)][_WARM_UP:]
         events.close()  # type: ignore[attr-defined]
         memory = peak_mb()
+
+    # a mean over time, not over steps: images of the timed steps divided by their seconds
     rate = len(steps) / sum(1 / step.images_per_s for step in steps) if steps else 0.0
     return Measured(
         stage,
@@ -109,7 +125,10 @@ def _measured(
 
 @contextmanager
 def _peak_memory(device: torch.device) -> Iterator[Callable[[], float | None]]:
-    """Yields a function that returns the peak so far in MB: of the GPU's tensors, else of the whole process."""
+    """Yields a function that returns the peak memory so far, in MB.
+
+    On a GPU this is the memory of its tensors, else the memory of the whole process.
+    """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         yield lambda: torch.cuda.max_memory_allocated(device) / 2**20
@@ -122,5 +141,6 @@ def _peak_of_process_mb() -> float | None:
         import resource
     except ImportError:  # not on Windows
         return None
+    # ru_maxrss is in bytes on macOS and in KiB on Linux
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

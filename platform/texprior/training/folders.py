@@ -1,6 +1,7 @@
-"""Folders of trainings, named by what decides their content: the same work is found again, a larger budget continues.
+"""Names the folders of trainings by what decides their content.
 
-The digest in a folder's name says which training it is (see ``runtime.identity``), the number how many images it saw.
+So the same work is found again, and a larger budget continues it. The digest in a folder's name says which training it
+is (see ``runtime.identity``), the number how many images it saw.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ class Place(NamedTuple):
 def training_place(
     session: Session, what: str, parts: tuple[str, ...], settings: Training, parents: Sequence[str]
 ) -> Place:
-    """Returns the place of a training: ``NAME/what-DIGEST-IMAGES`` below the runs, with a limit in seconds if any.
+    """Returns the place of a training: ``NAME/what-DIGEST-IMAGES`` below the runs.
 
-    ``parts`` are the paths of the experiment that matter to it, ``parents`` the digests of what it starts from.
+    The name ends with a limit in seconds if there is one. ``parts`` are the paths of the experiment that matter to it,
+    ``parents`` the digests of what it starts from.
     """
     digest, budget = training_digest(session, parts, settings, *parents), settings.budget
     limit = "" if budget.seconds is None else f"-{budget.seconds:g}s"
@@ -44,7 +46,10 @@ def training_place(
 
 
 def is_trained(session: Session, weights: Path, settings: Training) -> bool:
-    """Whether weights of this budget are there. Weights that a time limit stopped count only for such a limit."""
+    """Returns whether weights of this budget are there.
+
+    Weights that a time limit stopped count only for such a limit.
+    """
     if session.fresh or not weights.is_file():
         return False
     about, limit = about_tensors(weights), settings.budget.seconds
@@ -55,9 +60,10 @@ def is_trained(session: Session, weights: Path, settings: Training) -> bool:
 
 @contextmanager
 def hold_folder(session: Session, folder: Path) -> Iterator[None]:
-    """Holds a training's folder, so that two workers with one configuration do not train into it at once.
+    """Holds a training's folder, so that only one worker trains into it.
 
-    The second worker waits. The operating system frees the lock of a process that dies.
+    Without this, two workers with one configuration would train into it at once. The second worker waits. The operating
+    system frees the lock of a process that dies.
     """
     if not session.team.leads:
         yield

@@ -1,6 +1,6 @@
-"""The one training loop, for Stage I, the predictor and the adapter: a generator of typed steps.
+"""Trains Stage I, the predictor or the adapter in one loop, which yields typed events.
 
-Every random number is a function of (seed, sample number), so that a checkpoint needs no random state and a resumed
+Every random number is a function of (seed, sample number). A checkpoint therefore needs no random state, and a resumed
 run equals an uninterrupted one to the bit.
 """
 
@@ -28,12 +28,12 @@ from texprior.store import load_tensors, save_tensors
 
 NOTHING = "nothing to train"
 Loss = Callable[[Sequence[int]], Tensor]
-"""Sample numbers -> loss per image, (B,)."""
+"""A function from sample numbers to the loss per image, (B,)."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One optimiser step, after it was taken."""
+    """A finished step of the optimiser."""
 
     images_seen: int
     loss: float
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint was written."""
+    """A checkpoint that was written."""
 
     images_seen: int
     path: Path
@@ -52,17 +52,20 @@ class Saved:
 
 @dataclass(frozen=True)
 class Finished:
-    """The end: the budget is used up, a time limit was reached, or the user interrupted."""
+    """The end of a training.
+
+    Its budget or time is used up, or the user interrupted it.
+    """
 
     images_seen: int
     elapsed_s: float
     why: str
-    """``budget``, ``seconds``, ``interrupted``, or ``nothing to train``."""
+    """The reason: ``budget``, ``seconds``, ``interrupted``, or ``nothing to train``."""
 
 
 @dataclass
 class Trainee:
-    """What is trained and how far it is."""
+    """A network in training, with its optimiser, its average and its progress."""
 
     network: nn.Module
     settings: Training
@@ -74,18 +77,20 @@ class Trainee:
     def __post_init__(self) -> None:
         s = self.settings
         self.ema = Ema(self.parameters(), s.ema_half_life_images, s.ema_rampup)
-        group = {"params": list(self.parameters().values())}  # a group may be empty, a list of parameters may not
+        # AdamW refuses an empty list of parameters, but accepts an empty group; an adapter may have no parameters
+        group = {"params": list(self.parameters().values())}
         self.optimizer = torch.optim.AdamW([group], lr=s.lr, weight_decay=s.weight_decay)
 
     def parameters(self) -> dict[str, nn.Parameter]:
+        """Returns the trainable parameters by name."""
         return {n: p for n, p in self.network.named_parameters() if p.requires_grad}
 
     def averaged(self) -> dict[str, Tensor]:
-        """The network's state with the average in place of the trained weights."""
+        """Returns the network's state, with the averages in place of the trained weights."""
         return {**self.network.state_dict(), **self.ema.shadow}
 
-    def save(self, path: Path, about: dict[str, Any]) -> Saved:
-        """Everything for a bit-exact resume, in one file, atomically."""
+    def save(self, path: Path, about: Mapping[str, object]) -> Saved:
+        """Writes all that a bit-exact resume needs to one file, atomically."""
         tensors = {f"model/{n}": t for n, t in self.network.state_dict().items()}
         tensors |= {f"ema/{n}": t for n, t in self.ema.shadow.items()}
         for name, parameter in self.parameters().items():
@@ -94,9 +99,9 @@ class Trainee:
         return Saved(self.images_seen, path)
 
     def load(self, path: Path, wanted: Callable[[Mapping[str, Any]], bool] = lambda _about: True) -> bool:
-        """Takes up a checkpoint, if what it says of itself is ``wanted``: whose it is may go on writing it.
+        """Loads a checkpoint if its record (``about``) is ``wanted``; returns whether it did.
 
-        Raises ConfigError where it cannot be read.
+        The owner of the file may overwrite it later. Raises ConfigError if the file cannot be read.
         """
         tensors, about = load_tensors(path)
         if not wanted(about):
@@ -108,6 +113,8 @@ class Trainee:
             shadow.copy_(group["ema"][name])
         for name, parameter in self.parameters().items():
             state = {key: group["adam"].get(f"{key}/{name}") for key in ("step", "exp_avg", "exp_avg_sq")}
+            # Set directly: the optimiser's own ``load_state_dict`` knows parameters by number, the file by name. The
+            # moments get the parameter's device and memory format; AdamW keeps ``step`` on the CPU.
             self.optimizer.state[parameter] = {
                 key: t if key == "step" else torch.empty_like(parameter).copy_(t)
                 for key, t in state.items()
@@ -118,12 +125,13 @@ class Trainee:
 
 
 def train_steps(
-    trainee: Trainee, loss: Loss, checkpoint: Path, about: dict[str, Any], team: Team = ALONE
+    trainee: Trainee, loss: Loss, checkpoint: Path, about: Mapping[str, object], team: Team = ALONE
 ) -> Iterator[Step | Saved | Finished]:
-    """Trains until the budget is used up. Ctrl-C ends it after the step in progress, with a checkpoint.
+    """Trains until the budget is used up.
 
-    In a team every process takes its share of each batch and all take the same steps; the leader alone saves. A network
-    without trainable parameters is finished at once, after no image.
+    Ctrl-C ends the training after the current step, with a checkpoint. In a team every process takes its share of each
+    batch, and all take the same steps. Only the leader saves. For a network without trainable parameters the only event
+    is ``Finished``, and no step is taken.
     """
     settings = trainee.settings
     team.require("training.batch", settings.batch)
@@ -131,6 +139,7 @@ def train_steps(
     if not trainee.parameters():
         yield Finished(trainee.images_seen, trainee.elapsed_s, NOTHING)
         return
+
     saved_at = time.monotonic()
     with _interruptible() as interrupted:
         why = _spent(trainee, 0.0)
@@ -138,6 +147,7 @@ def train_steps(
             started = time.monotonic()
             step, why = _step(trainee, loss, team, interrupted)
             elapsed = time.monotonic() - started
+            # The clock stops while the caller handles an event: only time in steps counts against the budget.
             trainee.elapsed_s += elapsed
             yield Step(trainee.images_seen, *step, images_per_s=settings.batch / elapsed)
             if team.leads and not why and time.monotonic() - saved_at > settings.checkpoint_every_s:
@@ -151,23 +161,34 @@ def train_steps(
 def _step(
     trainee: Trainee, loss: Loss, team: Team, interrupted: threading.Event
 ) -> tuple[tuple[float, float, float], str]:
-    """Loss, norm of the gradient before clipping and learning rate; and the reason to stop here, if there is one."""
+    """Takes one step of the optimiser.
+
+    Returns (loss, norm of the gradient before clipping, learning rate), and the reason to stop, or "" to continue.
+    """
     settings, first, started = trainee.settings, trainee.images_seen, time.monotonic()
     parameters = list(trainee.parameters().values())
     size = settings.microbatch or settings.batch
+
+    # The sum is divided by the whole batch, so that gradients add up to those of one large batch. They are added over
+    # microbatches here, and over processes below.
     total = 0.0
     for start in range(first, first + settings.batch, size):
         losses = loss(team.share(range(start, start + size)))
         (losses.sum() / settings.batch).backward()  # type: ignore[no-untyped-call]
         total += float(losses.detach().sum()) / settings.batch
+
+    # A process must not stop alone, or the others would wait for it; so the reasons to stop are summed too (ADR 7).
     late = _spent(trainee, time.monotonic() - started) == "seconds"
     total, asked, timed_out = team.total(parameters, total, float(interrupted.is_set()), float(late))
+
+    # Checked before the step, so that NaN reaches neither the weights nor the averages.
     norm = float(nn.utils.clip_grad_norm_(parameters, settings.grad_clip))
     if not (math.isfinite(total) and math.isfinite(norm)):
         raise TexpriorError(
             f"the training diverged after {first} images (loss {total}, gradient norm {norm}); "
             "the last checkpoint was kept; lower the learning rate"
         )
+
     lr = learning_rate(settings, first + settings.batch)
     for group in trainee.optimizer.param_groups:
         group["lr"] = lr
@@ -175,13 +196,18 @@ def _step(
     trainee.optimizer.zero_grad(set_to_none=True)
     trainee.images_seen += settings.batch
     trainee.ema.update(trainee.parameters(), settings.batch, trainee.images_seen)
+
+    # The budget comes first: a training that has all its images is complete, even if it was interrupted as well.
     if trainee.images_seen >= settings.budget.images:
         return (total, norm, lr), "budget"
     return (total, norm, lr), "interrupted" if asked else "seconds" if timed_out else ""
 
 
 def learning_rate(settings: Training, images_seen: int) -> float:
-    """Linear warm-up over the first images, then constant, or a cosine to zero at the end of the budget."""
+    """Returns the learning rate after ``images_seen`` images.
+
+    It rises linearly over ``warmup_images``. Then it is constant, or follows a cosine to 0 at the end of the budget.
+    """
     warm = min(1.0, images_seen / settings.warmup_images) if settings.warmup_images else 1.0
     if settings.decay == "constant":
         return settings.lr * warm
@@ -189,7 +215,10 @@ def learning_rate(settings: Training, images_seen: int) -> float:
 
 
 def _spent(trainee: Trainee, more_s: float) -> str:
-    """``budget`` or ``seconds`` where a training has had its images or, ``more_s`` from its last step, its time."""
+    """Returns which limit of the budget is reached, ``budget`` (images) or ``seconds``; "" if none is.
+
+    ``more_s`` is added to the time that the trainee has counted.
+    """
     budget = trainee.settings.budget
     if trainee.images_seen >= budget.images:
         return "budget"
@@ -198,8 +227,9 @@ def _spent(trainee: Trainee, more_s: float) -> str:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """Ctrl-C (or SIGTERM) sets the event instead of breaking a step; a second Ctrl-C breaks at once."""
+    """Yields an event that Ctrl-C or SIGTERM sets, so that no step is cut off; a second signal interrupts at once."""
     event = threading.Event()
+    # Python allows only the main thread to set signal handlers. In another thread nothing sets the event.
     if threading.current_thread() is not threading.main_thread():
         yield event
         return

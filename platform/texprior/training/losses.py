@@ -1,10 +1,9 @@
-"""The loss of each training on patches, per image, and the precision that it is computed in."""
+"""Computes the loss of each training on patches, per image, in the wanted precision."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,17 +22,20 @@ from texprior.training.patches import Patches
 
 
 class LayerLoss:
-    """Sample numbers -> denoising loss of the layer picture - base, per image, (B,)."""
+    """Denoising loss of the layer (picture - base) for sample numbers, per image, (B,)."""
 
     def __init__(self, experiment: Experiment, prior: Prior, process: Process, patches: Patches, amp: bool) -> None:
         self.experiment, self.prior, self.process, self.patches = experiment, prior, process, patches
         self.device = next(prior.network.parameters()).device
         self.amp = amp
         if experiment.diffusion.code_dropout and not prior.encoder.width:
-            raise ConfigError("diffusion.code_dropout: the encoder gives no code that could be dropped; set it to 0")
+            raise ConfigError("diffusion.code_dropout: the encoder returns no code that could be dropped; set it to 0")
 
     def noised(self, numbers: Sequence[int]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Patches, noise (B, 3, P, P) and sigma (B,), each a function of (seed, sample number)."""
+        """Returns patches, noise (B, 3, P, P) and sigma (B,).
+
+        Each is a function of (seed, sample number).
+        """
         batch = {name: t.to(self.device) for name, t in self.patches.batch(numbers).items()}
         batch["code"] = self.kept(batch["code"], numbers)
         shape = (3, self.patches.patch, self.patches.patch)
@@ -43,7 +45,10 @@ class LayerLoss:
         return batch, noise, log_normal(levels, choice.noise_mean, choice.noise_std).to(self.device)
 
     def kept(self, code_BNC: Tensor, numbers: Sequence[int]) -> Tensor:
-        """The codes, but zeros for a share of the samples, a function of (seed, sample number)."""
+        """Returns the codes, with zeros for a share ``diffusion.code_dropout`` of the samples.
+
+        Which samples lose their code is a function of (seed, sample number).
+        """
         share, seed = self.experiment.diffusion.code_dropout, self.patches.seed
         if not share:
             return code_BNC
@@ -51,8 +56,9 @@ class LayerLoss:
         return code_BNC * torch.cat(kept).to(code_BNC)[:, None, None]
 
     def stage_one(self, numbers: Sequence[int]) -> Tensor:
-        """The texture of clean photographs, given their structure."""
+        """Returns the loss of Stage I: the texture of clean photographs, given their structure."""
         batch, noise, sigma = self.noised(numbers)
+        # The base and its blurred copy get the same share of the texture: both draw it under the sample number.
         base = condition = self.with_some_texture(batch["structure"], batch["picture"], numbers)
         if self.experiment.diffusion.condition_blur:
             condition = self.with_some_texture(batch["blurred structure"], batch["blurred picture"], numbers)
@@ -63,7 +69,10 @@ class LayerLoss:
             return denoising_loss(lambda x, c: network(x, c, condition, batch["code"]), layer, noise, sigma)
 
     def stage_two(self, adapter: DenoiserAdapter, numbers: Sequence[int]) -> Tensor:
-        """The residual of the estimate, given what Stage II derives from the degraded picture."""
+        """Returns the loss of Stage II on the residual.
+
+        The residual is predicted given the inputs that are derived from the degraded picture.
+        """
         batch, noise, sigma = self.noised(numbers)
         condition = self.disturbed(batch["condition"], numbers)
         layer = self.process.layer(batch["clean"], batch["base"])
@@ -72,7 +81,10 @@ class LayerLoss:
             return denoising_loss(lambda x, c: network(x, c, condition, batch["code"]), layer, noise, sigma)
 
     def with_some_texture(self, structure_BCHW: Tensor, picture_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
-        """S + a T, a uniform below ``diffusion.alpha_max``, a function of (seed, sample number)."""
+        """Returns S + a T, with a uniform in [0, ``diffusion.alpha_max``).
+
+        a is a function of (seed, sample number).
+        """
         largest, seed = self.experiment.diffusion.alpha_max, self.patches.seed
         if not largest:
             return structure_BCHW
@@ -80,21 +92,29 @@ class LayerLoss:
         return torch.lerp(structure_BCHW, picture_BCHW, torch.stack(alphas).to(self.device))
 
     def disturbed(self, condition_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
-        """The condition of every sample with noise of its own, a function of (seed, sample number)."""
+        """Adds noise to the condition of each sample.
+
+        The noise is a function of (seed, sample number).
+        """
         one, seed = [c[None] for c in condition_BCHW], self.patches.seed
         return torch.cat([noised_condition(c, self.experiment, seed, n) for c, n in zip(one, numbers, strict=True)])
 
 
 def prediction_loss(predictor: InitialPredictor, patches: Patches, amp: bool, numbers: Sequence[int]) -> Tensor:
-    """The predictor's own loss on clean and degraded patches, per image, (B,)."""
+    """Returns the predictor's own loss on clean and degraded patches, per image, (B,)."""
     device = next(predictor.parameters()).device
     batch = {name: t.to(device) for name, t in patches.batch(numbers).items()}
     with autocast(device, amp):
+        # bfloat16 has 8 significant bits, too few for the difference of two similar pictures
         return predictor.loss(predictor(batch["degraded"]).float(), batch["clean"])
 
 
-def autocast(device: torch.device, wanted: bool) -> contextlib.AbstractContextManager[Any]:
-    """bfloat16 where the device is a GPU that has it."""
+def autocast(device: torch.device, wanted: bool) -> contextlib.AbstractContextManager[object]:
+    """Returns a context that computes in bfloat16, if wanted and supported.
+
+    The device must be a GPU that supports bfloat16; otherwise the context changes nothing.
+    """
+    # A GPU that only emulates bfloat16 would gain no speed from it.
     if wanted and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return contextlib.nullcontext()

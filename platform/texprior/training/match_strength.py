@@ -1,4 +1,7 @@
-"""Finds the decomposition's strength before Stage I is trained, if the experiment asks for a given texture."""
+"""Finds the decomposition's strength before Stage I is trained.
+
+It does so if the experiment asks for a given texture.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def without_strength(session: Session) -> Session:
     if experiment.match_texture_std is None:
         return session
     ref, option = experiment.decomposition, strength_of(session.registry, experiment.decomposition)
-    plain = Ref(name=ref.name, options={name: value for name, value in ref.options.items() if name != option})
+    plain = ref.with_options({name: value for name, value in ref.options.items() if name != option})
     return session.with_(experiment=experiment.model_copy(update={"decomposition": plain}))
 
 

@@ -1,4 +1,7 @@
-"""Prepared photographs and the patches cut from them: filters act on whole photographs, patches come after."""
+"""Prepares photographs and cuts patches from them.
+
+Filters act on whole photographs, and patches are cut afterwards. A patch therefore has no borders that a filter saw.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,14 @@ from texprior.errors import ImageError, TexpriorError
 
 log = logging.getLogger(__name__)
 Prepared = Mapping[str, Tensor]
-"""What belongs to one photograph: pictures (C, H, W) of one size, and codes (N, width)."""
+"""The tensors of one photograph by name: pictures (C, H, W) of one size, and codes (N, width)."""
 
 
 class Pool:
-    """Whole photographs, prepared on first use and kept while they fit into ``cache_mb``.
+    """Whole photographs, prepared on first use and kept in memory up to ``cache_mb``.
 
-    A photograph that cannot be read is named once, replaced by the next one, and listed in ``broken``.
+    If the memory is full, the photograph that was used longest ago goes first. A photograph that cannot be read is
+    replaced by the next one. The log names it once, and ``broken`` lists it with the reason.
     """
 
     def __init__(self, keys: Sequence[str], prepare: Callable[[str], Prepared], cache_mb: int) -> None:
@@ -53,21 +57,25 @@ class Pool:
         item = self.prepare(key)
         self.kept[key] = item
         self.bytes += _bytes(item)
+        # The newest one stays even if it is larger than ``room``: the caller uses it, so its memory is not free anyway.
         while self.bytes > self.room and len(self.kept) > 1:
             self.bytes -= _bytes(self.kept.popitem(last=False)[1])
         return item
 
 
 TOGETHER = 16
-"""Photographs that patches are cut from in turn while each of them is visited for several."""
+"""How many photographs are visited at a time if a visit cuts several patches.
+
+More of them make a batch more varied, but all must fit into the memory of the pool at once."""
 
 
 class Patches:
-    """Sample number -> patch: photograph, place and flips are functions of (seed, sample number) alone.
+    """Cuts the patch of a sample number.
 
-    Every photograph is visited once before any is visited again. A visit gives ``per_visit`` patches, so that what a
-    slow filter or a large file costs is shared among them. They are not cut one after the other: TOGETHER visits take
-    turns, and a batch still sees as many photographs. (The memory for prepared pictures should hold so many.)
+    Photograph, place and flips depend on (seed, sample number) only. Every photograph is visited once before any is
+    visited again. A visit cuts ``per_visit`` patches, which share the cost of a slow filter or a large file. They are
+    not cut one after the other: TOGETHER visits take turns, so that a batch still contains patches of many photographs.
+    The memory of the pool should hold TOGETHER prepared photographs.
     """
 
     def __init__(self, pool: Pool, patch: int, seed: int, per_visit: int = 1) -> None:
@@ -75,12 +83,18 @@ class Patches:
         self._orders: dict[int, Tensor] = {}
 
     def batch(self, numbers: Sequence[int]) -> dict[str, Tensor]:
-        """Stacked patches (B, C, patch, patch), and codes (B, N, width) as they are."""
+        """Returns the stacked patches (B, C, patch, patch) by name.
+
+        Codes (B, N, width) are uncut.
+        """
         samples = [self.sample(n) for n in numbers]
         return {name: torch.stack([s[name] for s in samples]) for name in samples[0]}
 
     def sample(self, number: int) -> dict[str, Tensor]:
-        """One patch of everything that the photograph's pool entry holds."""
+        """Cuts one patch, at the same place from every picture of the photograph.
+
+        Codes stay uncut.
+        """
         item = self.pool[self.photograph(number)]
         height, width = next(t.shape[-2:] for t in item.values() if t.dim() == 3)
         rng = generator(self.seed, "crop", number)
@@ -91,10 +105,13 @@ class Patches:
         return {name: self._cut(t, top, left, flips, turned) if t.dim() == 3 else t for name, t in item.items()}
 
     def photograph(self, number: int) -> int:
-        """The place in the pool of the photograph that a sample is cut from."""
+        """Returns the index, in the pool, of the photograph that a sample is cut from."""
+        # A block is TOGETHER visits. Inside it, consecutive samples go around the visits, ``per_visit`` times.
         block, within = divmod(number, TOGETHER * self.per_visit)
         epoch, position = divmod(block * TOGETHER + within % TOGETHER, len(self.pool))
         if epoch not in self._orders:
+            # A block may touch several epochs if the pool is small, up to TOGETHER with a single photograph. Their
+            # orders are kept, because a permutation is too slow to be made for every sample.
             self._orders = {e: order for e, order in self._orders.items() if abs(e - epoch) <= TOGETHER}
             self._orders[epoch] = permutation(len(self.pool), self.seed, "order", epoch)
         return int(self._orders[epoch][position])
@@ -105,12 +122,13 @@ class Patches:
 
 
 def require_size(image_CHW: Tensor, patch: int, key: str) -> None:
-    """Raises ImageError where no patch can be cut from a photograph."""
+    """Raises ImageError if a photograph is too small for a patch."""
     height, width = image_CHW.shape[-2:]
     if min(height, width) < patch:
         raise ImageError(f"{key}: {width}x{height} px is smaller than the training patch of {patch} px")
 
 
 def _bytes(item: Prepared) -> int:
+    # several names may share one tensor; it takes memory only once
     distinct = {t.data_ptr(): t.untyped_storage().nbytes() for t in item.values()}
     return sum(distinct.values())

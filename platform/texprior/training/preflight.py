@@ -26,7 +26,10 @@ _PICTURES = ("picture", "structure", "clean", "degraded", "estimate", "base", "c
 
 
 def prior_at(folder: Path | None, builder: Builder) -> Prior:
-    """Loads the prior in a folder; without a folder, builds the experiment's own with initial weights. Frozen."""
+    """Loads the prior in a folder, or builds one; it is frozen.
+
+    Without a folder, builds the experiment's own prior with initial weights.
+    """
     prior = load_prior(folder, builder) if folder else build_prior(builder, 1.0, Path())
     prior.network.requires_grad_(False).eval()
     return prior
@@ -45,9 +48,10 @@ def require_adapters(session: Session, prior: Path | None) -> None:
 
 
 def rehearse_training(session: Session) -> None:
-    """Builds all components and sends one random patch through every stage, forwards and backwards; keeps nothing.
+    """Builds all components and sends one random patch through every stage.
 
-    A component that cannot work raises here, in seconds, instead of hours later.
+    The patch goes forwards and backwards. Keeps nothing. A component that cannot work raises here, in seconds, instead
+    of hours later.
     """
     experiment, trainings, builder = session.experiment, session.experiment.training, session.builder
     prior, predictor = build_prior(builder, 1.0, Path()), build_predictor(builder)
@@ -70,7 +74,10 @@ def rehearse_training(session: Session) -> None:
 
 
 def rehearse_sampling(session: Session, model: Model) -> None:
-    """Restores one random patch with a trained model, sampled as the session's experiment says; keeps nothing."""
+    """Restores one random patch with a trained model; keeps nothing.
+
+    The patch is sampled as the session's experiment says.
+    """
     patch = torch.rand(1, 3, 64, 64, generator=generator(0, "rehearsal"))
     with torch.random.fork_rng():
         restore(model, patch.to(session.device), "rehearsal", session.experiment.sampling)

@@ -68,9 +68,9 @@ def prior_place(session: Session) -> Place:
 
 
 def at_strength(session: Session) -> Session:
-    """Returns the session at the strength that its prior is trained at; searches for the strength if it is not known.
+    """Returns the session at the strength that its prior is trained at.
 
-    Raises ConfigError if no strength reaches the target.
+    Searches for the strength if it is not known. Raises ConfigError if no strength reaches the target.
     """
     if session.experiment.match_texture_std is None:
         return session

@@ -1,4 +1,7 @@
-"""Runs one training as a tracked run: resumes it, reports its steps, and writes its weights at the end."""
+"""Runs one training as a tracked run.
+
+Resumes it, reports its steps, and writes its weights at the end.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +38,10 @@ def run_training(
     loss: Loss,
     finish: Callable[[Run, Finished], None],
 ) -> None:
-    """Trains as a tracked run, from the furthest checkpoint of the same training to the end of the budget.
+    """Trains as a tracked run to the end of the budget.
 
-    ``finish`` writes the weights. Raises Interrupted, after a checkpoint was saved, if the user interrupts.
+    Starts from the furthest checkpoint of the same training. ``finish`` writes the weights. Raises Interrupted, after a
+    checkpoint was saved, if the user interrupts.
     """
     team, pictures, checkpoint = session.team, pictures_digest(session), place.folder / CHECKPOINT
     start = _resume(session, stage, place, trainee, pictures)

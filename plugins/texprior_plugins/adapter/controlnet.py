@@ -1,4 +1,7 @@
-"""Implements ControlNet (Zhang et al. 2023, eq. 2 and section 3.2) on a denoiser of this platform."""
+"""Implements ControlNet on a denoiser of this platform.
+
+See Zhang et al. 2023, eq. 2 and section 3.2.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Implements feature-wise linear modulation (Perez et al. 2018, eq. 1 and 2) on a frozen denoiser."""
+"""Implements feature-wise linear modulation on a frozen denoiser.
+
+See Perez et al. 2018, eq. 1 and 2.
+"""
 
 from __future__ import annotations
 

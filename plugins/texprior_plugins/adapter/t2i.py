@@ -1,4 +1,7 @@
-"""Adds features of the condition to the encoder once per resolution: T2I-Adapter (Mou et al. 2024)."""
+"""Adds features of the condition to the encoder once per resolution.
+
+This is the T2I-Adapter (Mou et al. 2024).
+"""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Reference:
-    """Attention by the plain formula, softmax(q k^T / sqrt(D)) v (Vaswani et al. 2017, eq. 1).
+    """Attention by the plain formula, softmax(q k^T / sqrt(D)) v.
 
-    It holds all N x M weights in memory.
+    See Vaswani et al. 2017, eq. 1. The implementation holds all N x M weights in memory.
     """
 
     def __init__(self, options: Options) -> None:

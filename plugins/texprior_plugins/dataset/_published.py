@@ -58,7 +58,7 @@ Layout = Mapping[str, tuple[Part, ...]]
 
 @dataclass(frozen=True)
 class Item:
-    """The files of a pair or of a clean picture, and the scene that they show."""
+    """The files of a pair or of a clean picture, and their scene."""
 
     clean: Path
     degraded: Path | None

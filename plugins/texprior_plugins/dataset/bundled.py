@@ -70,7 +70,10 @@ class Bundled:
         self.options = options
 
     def keys(self, split: str) -> Sequence[str]:
-        """Returns the names of a split, sorted. Raises ConfigError if a file is missing in the packages."""
+        """Returns the names of a split, sorted.
+
+        Raises ConfigError if a file is missing in the packages.
+        """
         chosen = {
             name: photograph
             for name, photograph in sorted(PHOTOGRAPHS.items())
@@ -85,7 +88,10 @@ class Bundled:
         return list(chosen)
 
     def load(self, key: str) -> Sample:
-        """Loads one clean photograph, (3, H, W) in [0, 1], at most ``max_side`` px on a side."""
+        """Loads one clean photograph, (3, H, W) in [0, 1].
+
+        Each side has at most ``max_side`` px.
+        """
         if key not in PHOTOGRAPHS:
             raise ImageError(
                 f"bundled photographs: there is none named '{key}'; the names are {', '.join(PHOTOGRAPHS)}"

@@ -1,4 +1,7 @@
-"""Describes the files of DIV2K and Flickr2K: clean photographs of about 2K px, together called DF2K."""
+"""Describes the files of DIV2K and Flickr2K, together called DF2K.
+
+They are clean photographs of about 2K px.
+"""
 
 from __future__ import annotations
 

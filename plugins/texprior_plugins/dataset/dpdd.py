@@ -1,4 +1,7 @@
-"""Describes the files of DPDD: photographs of one camera with a wide and with a narrow aperture."""
+"""Describes the files of DPDD.
+
+They are photographs of one camera with a wide and with a narrow aperture.
+"""
 
 from __future__ import annotations
 

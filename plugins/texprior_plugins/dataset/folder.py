@@ -20,14 +20,18 @@ class Folder:
         self.options = options
 
     def keys(self, split: str) -> Sequence[str]:
-        """Returns the keys in the split's list, or those of all pictures if there are no lists.
+        """Returns the keys in the split's list.
 
-        Raises ConfigError if the folder or its pictures are missing, or if a list is wrong.
+        Without lists, returns the keys of all pictures. Raises ConfigError if the folder or its pictures are missing,
+        or if a list is wrong.
         """
         return chosen(pictures(self.options.path, self.options), split, self.options)
 
     def load(self, key: str) -> Sample:
-        """Loads one clean picture, (3, H, W) float32 in [0, 1]. Raises ImageError if it cannot be read."""
+        """Loads one clean picture, (3, H, W) float32 in [0, 1].
+
+        Raises ImageError if the picture cannot be read.
+        """
         return Sample(key, load_image(Path(self.options.path).expanduser() / key))
 
     def source(self, key: str) -> str:

@@ -1,4 +1,7 @@
-"""Describes the files of LOL: photographs in low light, and the same with a longer exposure."""
+"""Describes the files of LOL.
+
+They are photographs in low light, and the same with a longer exposure.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,10 @@ from texprior_plugins.dataset._published import Layout, Part, Published
 
 
 class OutdoorRain(Published):
-    """The Outdoor-Rain data set. Val is carved out of train, all versions of a photograph together."""
+    """The Outdoor-Rain data set.
+
+    Val is a part of train. All versions of a photograph are in the same split.
+    """
 
     name = "Outdoor-Rain"
 

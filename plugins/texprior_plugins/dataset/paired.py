@@ -23,9 +23,9 @@ class Paired:
         self.options = options
 
     def keys(self, split: str) -> Sequence[str]:
-        """Returns the keys in the split's list, or those of all pairs if there are no lists.
+        """Returns the keys in the split's list.
 
-        Raises ConfigError if a partner is missing.
+        Without lists, returns the keys of all pairs. Raises ConfigError if a partner is missing.
         """
         return chosen(sorted(self._pairs), split, self.options)
 

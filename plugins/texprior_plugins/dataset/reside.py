@@ -1,6 +1,7 @@
-"""Describes the files of RESIDE: synthetic haze indoors (ITS) and outdoors (OTS), with SOTS as test.
+"""Describes the files of RESIDE: synthetic haze indoors (ITS) and outdoors (OTS).
 
-The clean pictures of SOTS indoors have a border of 10 px that the hazy ones lack. It is cut off.
+SOTS is the split ``test``. The clean pictures of SOTS indoors have a border of 10 px that the hazy ones lack. It is cut
+off.
 """
 
 from __future__ import annotations

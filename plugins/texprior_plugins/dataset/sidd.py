@@ -59,7 +59,10 @@ class Sidd(Published):
         return [f"blocks/{i:02d}_{b:02d}" for i in range(images) for b in range(blocks)][: self.options.limit]
 
     def load(self, key: str) -> Sample:
-        """Loads one pair, both (3, H, W) float32 in [0, 1]. Raises ImageError if it cannot be read."""
+        """Loads one pair, both (3, H, W) float32 in [0, 1].
+
+        Raises ImageError if the pair cannot be read.
+        """
         if not key.startswith("blocks/"):
             return super().load(key)
         try:

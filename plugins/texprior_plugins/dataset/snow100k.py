@@ -1,4 +1,7 @@
-"""Describes the files of Snow100K: synthetic snow on 100,000 photographs, test in three sizes of flakes."""
+"""Describes the files of Snow100K: synthetic snow on 100,000 photographs.
+
+The split ``test`` has three sizes of flakes.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,10 @@ class Union:
         self.of = list(of)
 
     def keys(self, split: str) -> Sequence[str]:
-        """Returns the keys of a split of all data sets. Raises ConfigError if one of them does."""
+        """Returns the keys of a split of all data sets.
+
+        Raises ConfigError if one of them does.
+        """
         return [f"{i}/{key}" for i, dataset in enumerate(self.of) for key in dataset.keys(split)]
 
     def load(self, key: str) -> Sample:

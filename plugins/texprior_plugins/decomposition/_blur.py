@@ -14,13 +14,19 @@ TRUNCATE = 4.0
 
 
 def blurred(image: Tensor, sigma: float) -> Tensor:
-    """Convolves a picture with a sampled Gaussian of standard deviation ``sigma``, px, along its last two axes."""
+    """Convolves a picture with a sampled Gaussian along its last two axes.
+
+    The Gaussian has the standard deviation ``sigma``, px.
+    """
     taps = gaussian_taps(sigma)
     return _along(_along(image, taps, -2), taps, -1)
 
 
 def gaussian_taps(sigma: float) -> list[float]:
-    """Returns the weights exp(-k² / 2 sigma²) for |k| <= 4 sigma (rounded), scaled to the sum 1."""
+    """Returns the weights of a sampled Gaussian, which sum to 1.
+
+    They are proportional to exp(-k² / 2 sigma²), for |k| <= 4 sigma (rounded).
+    """
     radius = int(TRUNCATE * sigma + 0.5)
     taps = [math.exp(-0.5 * (k / sigma) ** 2) for k in range(-radius, radius + 1)]
     return [tap / math.fsum(taps) for tap in taps]

@@ -1,7 +1,7 @@
-"""Computes the two-dimensional discrete cosine transform with one real FFT of the same length per axis.
+"""Computes the two-dimensional discrete cosine transform.
 
-PyTorch has no cosine transform. The method is that of J. Makhoul, "A fast cosine transform in one and two dimensions",
-IEEE Trans. ASSP 28 (1980).
+It needs one real FFT of the same length per axis. PyTorch has no cosine transform. The method is that of J. Makhoul, "A
+fast cosine transform in one and two dimensions", IEEE Trans. ASSP 28 (1980).
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ def idct2(spectrum: Tensor) -> Tensor:
 
 
 def mirror_laplacian(image: Tensor) -> Tensor:
-    """Returns the eigenvalues of minus the Laplacian with mirrored borders in the basis of ``dct2``, (H, W)."""
+    """Returns the eigenvalues of minus the Laplacian with mirrored borders, (H, W).
+
+    They are in the order of the basis of ``dct2``.
+    """
     y, x = (4 * torch.sin(_count(n, image) * (torch.pi / (2 * n))).square() for n in image.shape[-2:])
     return y[:, None] + x
 

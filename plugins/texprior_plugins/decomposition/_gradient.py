@@ -7,7 +7,10 @@ from torch import Tensor
 
 
 def gradient(image_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the forward differences along x and y; 0 in the last column and row, respectively."""
+    """Returns the forward differences along x and y.
+
+    They are 0 in the last column and in the last row, respectively.
+    """
     return (
         torch.diff(image_BCHW, dim=-1, append=image_BCHW[..., -1:]),
         torch.diff(image_BCHW, dim=-2, append=image_BCHW[..., -1:, :]),

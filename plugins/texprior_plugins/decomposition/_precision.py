@@ -7,9 +7,10 @@ from torch import Tensor
 
 
 def working(image: Tensor) -> Tensor:
-    """Converts a picture to float64, or to float32 on Apple's devices (mps), which have no float64.
+    """Converts a picture to float64, because filters lose too many digits in float32.
 
-    Variances computed as E[x²] - E[x]², and spectra multiplied by beta = 1e5, lose too many digits in float32.
+    Examples are variances computed as E[x²] - E[x]², and spectra multiplied by beta = 1e5. Apple's devices (mps) have
+    no float64, so a picture there becomes float32.
     """
     return image.to(torch.float32 if image.device.type == "mps" else torch.float64)
 

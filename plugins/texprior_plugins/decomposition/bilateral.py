@@ -20,6 +20,9 @@ class Bilateral(StructureFilter):
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """Returns the smoothed picture, (B, C, H, W), within the range of values in each window."""
+        """Returns the smoothed picture, (B, C, H, W).
+
+        Its values are within the range of the values in each window.
+        """
         image, options = at_least_single(image_BCHW), self.options
         return joint_bilateral(image, image, options.sigma_space, options.sigma_range).to(image_BCHW.dtype)

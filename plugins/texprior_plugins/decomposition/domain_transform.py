@@ -41,13 +41,19 @@ class DomainTransform(StructureFilter):
 
 
 def distances(image: Tensor, ratio: float) -> tuple[Tensor, Tensor]:
-    """Returns d between neighbours along x, (B, 1, H, W - 1), and along y, (B, 1, H - 1, W)."""
+    """Returns d between neighbours along x and along y.
+
+    The shapes are (B, 1, H, W - 1) and (B, 1, H - 1, W).
+    """
     x, y = (1 + ratio * torch.diff(image, dim=axis).abs().sum(1, keepdim=True) for axis in (-1, -2))
     return x, y
 
 
 def both_ways(image: Tensor, feedback: Tensor) -> Tensor:
-    """Runs the recursion along the last axis, forwards and then backwards; feedback is a^d between neighbours."""
+    """Runs the recursion along the last axis, forwards and then backwards.
+
+    ``feedback`` is a^d between neighbours.
+    """
     forwards = recursion(image, feedback)
     return recursion(forwards.flip(-1), feedback.flip(-1)).flip(-1)
 

@@ -11,7 +11,10 @@ from texprior_plugins.decomposition._precision import working
 
 
 class Gaussian(StructureFilter):
-    """S = G_sigma * I with mirrored borders, the first level of a scale space (Koenderink 1984)."""
+    """S = G_sigma * I with mirrored borders.
+
+    This is the first level of a scale space (Koenderink 1984).
+    """
 
     def __init__(self, options: GaussianOptions) -> None:
         self.options = options

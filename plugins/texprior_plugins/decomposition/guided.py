@@ -1,4 +1,7 @@
-"""Smooths with the guided filter (He, Sun, Tang, ECCV 2010; algorithm 1), the picture as its own guide."""
+"""Smooths with the guided filter, with the picture as its own guide.
+
+See He, Sun, Tang, ECCV 2010, algorithm 1.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from texprior_plugins.decomposition._precision import working
 
 
 def box_mean(image_BCHW: Tensor, radius: int) -> Tensor:
-    """Returns means over windows of (2 radius + 1)² px; each counts only the pixels inside the picture."""
+    """Returns means over windows of (2 radius + 1)² px.
+
+    Each mean counts only the pixels inside the picture.
+    """
     # One axis after the other costs 2 (2 radius + 1) instead of (2 radius + 1)² additions per pixel.
     side = 2 * radius + 1
     rows = functional.avg_pool2d(image_BCHW, (side, 1), 1, (radius, 0), count_include_pad=False)
@@ -19,17 +25,20 @@ def box_mean(image_BCHW: Tensor, radius: int) -> Tensor:
 
 
 class Guided(StructureFilter):
-    """S = mean(a) I + mean(b), with a = var / (var + eps) and b = (1 - a) mean in each window.
+    """S = mean(a) I + mean(b), with coefficients a and b of each window.
 
-    Every channel guides itself, so any number of channels is possible. The paper's colour guide, which couples the
-    three channels, is a different filter.
+    In a window, a = var / (var + eps) and b = (1 - a) mean. Every channel guides itself, so any number of channels is
+    possible. The paper's colour guide, which couples the three channels, is a different filter.
     """
 
     def __init__(self, options: GuidedOptions) -> None:
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """Returns the smoothed picture, (B, C, H, W), within the range of values in each window."""
+        """Returns the smoothed picture, (B, C, H, W).
+
+        Its values are within the range of the values in each window.
+        """
         image, radius = working(image_BCHW), self.options.radius
         mean = box_mean(image, radius)
         # E[x²] - E[x]² cancels on bright flat windows: hence float64, and no value below 0 from rounding.

@@ -1,4 +1,6 @@
-"""Smooths by L0 gradient minimisation (Xu, Lu, Xu, Jia, SIGGRAPH Asia 2011), on the device and batched.
+"""Smooths by L0 gradient minimisation, on the device and batched.
+
+See Xu, Lu, Xu, Jia, SIGGRAPH Asia 2011.
 
 Auxiliary gradients (h, v) relax the problem min over S of ‖S - I‖² + lambda #{p : grad S(p) != 0}:
 
@@ -56,7 +58,10 @@ class L0(StructureFilter):
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """Returns the smoothed picture, (B, C, H, W); its values may leave the picture's range slightly."""
+        """Returns the smoothed picture, (B, C, H, W).
+
+        Its values may leave the picture's range slightly.
+        """
         lam, image = self.options.lam, working(image_BCHW)
         S, beta = image, 2 * lam
         while beta < self.options.beta_max:

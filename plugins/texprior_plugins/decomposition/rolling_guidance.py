@@ -22,7 +22,10 @@ class RollingGuidance(StructureFilter):
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """Returns the smoothed picture, (B, C, H, W), within the range of values in each window."""
+        """Returns the smoothed picture, (B, C, H, W).
+
+        Its values are within the range of the values in each window.
+        """
         image, options = at_least_single(image_BCHW), self.options
         guide = blurred(image, options.sigma_space)
         for _ in range(options.iterations):

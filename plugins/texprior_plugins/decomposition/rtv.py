@@ -47,7 +47,10 @@ class RelativeTotalVariation(StructureFilter):
 
 
 def variation_weights(S: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """Returns u of both axes, (B, 1, H, W): large where gradients cancel within the window."""
+    """Returns u of both axes, (B, 1, H, W).
+
+    It is large at places where gradients cancel within the window.
+    """
     x, y = (blurred(1 / (_over_channels(blurred(d, sigma)) + EPS), sigma) for d in gradient(S))
     return x, y
 
@@ -60,9 +63,10 @@ def quadratic_weights(S: Tensor, sigma: float, sharpness: float) -> tuple[Tensor
 
 
 def energy(S: Tensor, image: Tensor, u: tuple[Tensor, Tensor], lam: float, sharpness: float) -> Tensor:
-    """Returns the energy: mean over channels of ‖S - I‖² + lambda sum u |dS|, (B,).
+    """Returns the energy of each picture of the batch, (B,).
 
-    Below s = ``sharpness``, |t| is smoothed to t² / 2s + s / 2.
+    It is the mean over channels of ‖S - I‖² + lambda sum u |dS|. Below s = ``sharpness``, |t| is smoothed to
+    t² / 2s + s / 2.
     """
     steps = (_over_channels(d) for d in gradient(S))
     smooth = (torch.where(t > sharpness, t, t.square() / (2 * sharpness) + sharpness / 2) for t in steps)

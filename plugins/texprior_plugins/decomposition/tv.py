@@ -28,14 +28,19 @@ class TotalVariation(StructureFilter):
         self.options = options
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
-        """Returns the smoothed picture, (B, C, H, W); its root mean square error is at most ``tolerance``."""
+        """Returns the smoothed picture, (B, C, H, W).
+
+        Its root mean square error is at most ``tolerance``.
+        """
         image, lam = at_least_single(image_BCHW), self.options.lam
         p = solved(image, lam, steps_for(lam, self.options.tolerance))
         return (image - lam * gradient_adjoint(*p)).to(image_BCHW.dtype)
 
 
 def steps_for(lam: float, tolerance: float) -> int:
-    """Returns the number of steps after which no picture's root mean square error is above the tolerance.
+    """Returns the number of steps that reach the tolerance for every picture.
+
+    After them, no picture's root mean square error is above the tolerance.
 
     After k steps ½‖S - S*‖² <= 2 (8 lambda²) ‖p*‖² / (k + 1)² (Beck and Teboulle, theorem 4.4 of SIAM J. Imaging
     Sciences 2009), and ‖p*‖² is at most the number of pixels.
@@ -59,15 +64,19 @@ def solved(image: Tensor, lam: float, iterations: int) -> Field:
 
 
 def energy(S: Tensor, image: Tensor, lam: float) -> Tensor:
-    """Returns the energy ½‖S - I‖² + lambda TV(S) of each picture of the batch, (B,)."""
+    """Returns the energy of each picture of the batch, (B,).
+
+    It is ½‖S - I‖² + lambda TV(S).
+    """
     x, y = gradient(S)
     return ((S - image).square() / 2 + lam * torch.hypot(x, y)).sum((1, 2, 3))
 
 
 def duality_gap(image: Tensor, p: Field, lam: float) -> Tensor:
-    """Returns the energy of S(p) minus that of the dual, lambda (TV(S) - <grad S, p>), (B,).
+    """Returns the energy of S(p) minus that of the dual, (B,).
 
-    It is never below ½‖S(p) - S‖², because the energy is strongly convex. So it bounds the distance to the solution.
+    This is lambda (TV(S) - <grad S, p>). It is never below ½‖S(p) - S‖², because the energy is strongly convex. So it
+    bounds the distance to the solution.
     """
     x, y = gradient(image - lam * gradient_adjoint(*p))
     return lam * (torch.hypot(x, y) - x * p[0] - y * p[1]).sum((1, 2, 3))

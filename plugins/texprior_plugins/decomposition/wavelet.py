@@ -49,12 +49,18 @@ def analysed(image: Tensor, moments: int) -> Tensor:
 
 
 def synthesised(approximation: Tensor, size: tuple[int, int], moments: int) -> Tensor:
-    """Inverts one step with all details set to 0; ``size`` is the result's height and width."""
+    """Inverts one step with all details set to 0.
+
+    ``size`` is the result's height and width.
+    """
     return _synthesise(_synthesise(approximation, size[1], moments).mT, size[0], moments).mT
 
 
 class Wavelet(StructureFilter):
-    """S = the picture after its finest detail bands are set to 0 (orthonormal, decimated, mirrored borders)."""
+    """S = the picture after its finest detail bands are set to 0.
+
+    The transform is orthonormal and decimated, with mirrored borders.
+    """
 
     def __init__(self, options: WaveletOptions) -> None:
         self.options = options

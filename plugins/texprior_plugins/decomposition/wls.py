@@ -22,7 +22,10 @@ DARKEST = 1e-4
 
 
 class WeightedLeastSquares(StructureFilter):
-    """S = the picture of least energy; the weights come from the luminance, the mean over channels."""
+    """S = the picture of least energy.
+
+    The weights come from the luminance, which is the mean over channels.
+    """
 
     def __init__(self, options: WeightedLeastSquaresOptions) -> None:
         self.options = options
@@ -35,7 +38,10 @@ class WeightedLeastSquares(StructureFilter):
 
 
 def smoothness_weights(image: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Returns w along x, (B, 1, H, W - 1), and along y, (B, 1, H - 1, W)."""
+    """Returns the weights w along x and along y.
+
+    The shapes are (B, 1, H, W - 1) and (B, 1, H - 1, W).
+    """
     luminance = image.mean(1, keepdim=True).clamp_min(DARKEST).log()
     x, y = (1 / (torch.diff(luminance, dim=axis).abs() ** alpha + EPS) for axis in (-1, -2))
     return x, y

@@ -128,7 +128,10 @@ class NoiseJpegOptions(Bounded):
 
 
 class RealEsrganOptions(Bounded):
-    """Options of ``real_esrgan``. The second round has 1/2 of the largest blur and 5/6 of the largest noise."""
+    """Options of ``real_esrgan``.
+
+    The second round has 1/2 of the largest blur and 5/6 of the largest noise.
+    """
 
     scale: Annotated[
         float,

@@ -1,4 +1,6 @@
-"""Estimates a plausible depth of a photograph without a network: 0 is near, 1 is far.
+"""Estimates a plausible depth of a photograph without a network.
+
+A depth of 0 is near, and 1 is far.
 
 The user weights three cues, and the code adds them:
 
@@ -66,7 +68,10 @@ def relief(height: int, width: int, seed: int, cells: int = 4) -> Map:
 
 
 def guided(guide: Map, source: Map, radius: int) -> Map:
-    """Applies the guided filter of He et al. to ``source``, with mirrored borders; all maps are (H, W)."""
+    """Applies the guided filter of He et al. to ``source``, with mirrored borders.
+
+    All maps are (H, W).
+    """
     side = 2 * radius + 1
 
     def mean(x: Map) -> Map:

@@ -10,7 +10,10 @@ from torch import Tensor
 
 
 def to_light(image: Tensor) -> Tensor:
-    """Converts sRGB values in [0, 1] to linear light in [0, 1], in the same dtype."""
+    """Converts sRGB values in [0, 1] to linear light in [0, 1].
+
+    The dtype stays the same.
+    """
     # torch.where computes both branches: the clamp keeps the base of the power from being negative (NaN).
     return torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055).clamp(min=0) ** 2.4)
 

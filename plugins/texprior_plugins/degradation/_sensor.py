@@ -20,9 +20,10 @@ _SLOPE, _OFFSET, _SPREAD = 2.18, 1.2, 0.26
 
 
 def draw_noise(shot_min: float, shot_max: float, read: float | None, rng: torch.Generator) -> Recipe:
-    """Draws the noise levels: ``shot`` is a, ``read`` is b, ``seed`` is that of the noise field.
+    """Draws the noise levels and the seed of the noise field.
 
-    If ``read`` is None, b is drawn to fit a.
+    In the recipe, ``shot`` is a, ``read`` is b, and ``seed`` is that of the noise field. If ``read`` is None, b is
+    drawn to fit a.
     """
     shot = log_uniform(shot_min, shot_max, rng)
     # Drawn even if it is not used, so that a fixed ``read`` does not change the numbers drawn later.

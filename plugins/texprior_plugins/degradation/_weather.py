@@ -72,7 +72,10 @@ class HazeOptions(Bounded):
 
 
 class VeilOptions(HazeOptions):
-    """Options of the veil of far rain, which by default is thicker and darker than haze."""
+    """Options of the veil of far rain.
+
+    By default the veil is thicker and darker than haze.
+    """
 
     beta_min: Annotated[float, Field(ge=0.0, le=10.0, description="smallest thickness")] = 0.8
     beta_max: Annotated[float, Field(ge=0.0, le=10.0, description="largest thickness"), Tune(0.8, 4.0)] = 2.0

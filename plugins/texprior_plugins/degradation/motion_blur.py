@@ -33,10 +33,10 @@ Up to it, trajectories are paths; above it they shrink to points.
 
 
 def trajectory(length: float, shake: float, seed: int) -> NDArray[np.complex128]:
-    """Returns where the camera points at 1,001 instants, x + i y in px, with mean 0.
+    """Returns the path of the camera's direction at 1,001 instants.
 
-    The path is ``length`` px long. ``shake`` is from 0 to 1: a straight line at 0; at 1 the camera trembles around
-    its starting point.
+    Its points are x + i y in px, with mean 0. The path is ``length`` px long. ``shake`` is from 0 to 1: a straight line
+    at 0; at 1 the camera trembles around its starting point.
     """
     rng, shake = seeded(seed), shake * _MOST_SHAKE
     push, pull, jerk = (uniform(0, bound, rng) for bound in (_PUSH, _PULL, _JERK))

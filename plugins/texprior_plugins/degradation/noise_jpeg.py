@@ -22,7 +22,10 @@ class NoiseJpeg(Replayable):
         )
 
     def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
-        """Draws the one seed that determines the noise's strength, the noise field and the JPEG quality."""
+        """Draws the one seed of the recipe.
+
+        It determines the noise's strength, the noise field and the JPEG quality.
+        """
         return {"seed": transform_seed(rng)}
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:

@@ -73,7 +73,10 @@ class Rain(Replayable):
         return to_values(torch.lerp(to_light(image_CHW), torch.tensor(self.options.brightness), cover))
 
     def cover(self, height: int, width: int, recipe: Recipe) -> NDArray[np.float32]:
-        """Returns the share of the exposure for which drops cover each pixel, (H, W) in [0, 1]."""
+        """Returns how much drops cover each pixel, (H, W) in [0, 1].
+
+        It is the share of the exposure for which drops cover the pixel.
+        """
         options, rng = self.options, seeded(recipe["seed"])
         clear = np.ones((height, width))
         for distance, share, angle in zip(DISTANCES, shares(), recipe["angles"], strict=True):

@@ -16,7 +16,10 @@ from texprior_plugins.degradation.rain import Rain
 
 
 class RainHaze(Replayable):
-    """Adds rain, then haze over the rainy picture; the depth is that of the picture without rain."""
+    """Adds rain, then haze over the rainy picture.
+
+    The depth is that of the picture without rain.
+    """
 
     def __init__(self, options: RainHazeOptions) -> None:
         self.rain, self.haze = Rain(options.rain), Haze(options.haze)

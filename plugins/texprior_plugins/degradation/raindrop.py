@@ -1,4 +1,6 @@
-"""Adds raindrops on a glass pane: small lenses that show the scene upside down and wide-angled.
+"""Adds raindrops on a glass pane.
+
+They are small lenses that show the scene upside down and wide-angled.
 
 A drop is a cap of water (as in Roser et al., 2010, and Hao et al., 2019). At a point with the surface slope phi, light
 is bent by delta = asin(n sin phi) - phi towards the axis (Snell's law; n = 1.333). The surface reflects a part of it
@@ -37,9 +39,9 @@ Array = NDArray[np.float64]
 
 
 def deflection(sine: Array) -> Array:
-    """Returns the angle by which light is bent, radians, for the sine of the surface slope phi.
+    """Returns the angle by which light is bent, radians.
 
-    It is at most 41.4 degrees, the value at total reflection.
+    ``sine`` is the sine of the surface slope phi. The angle is at most 41.4 degrees, the value at total reflection.
     """
     # Beyond the angle of total reflection no light passes; the clamps keep asin in its domain there.
     bent: Array = np.arcsin(np.minimum(WATER * sine, 1)) - np.arcsin(np.minimum(sine, 1 / WATER))
@@ -47,7 +49,10 @@ def deflection(sine: Array) -> Array:
 
 
 def transmitted(sine: Array) -> Array:
-    """Returns the share of unpolarised light that passes from water to air (Fresnel); 0 at total reflection."""
+    """Returns the share of unpolarised light that passes from water to air.
+
+    It follows from Fresnel's equations, and is 0 at total reflection.
+    """
     inner = np.sqrt(np.clip(1 - sine**2, 0, 1))
     outer = np.sqrt(np.clip(1 - (WATER * sine) ** 2, 0, 1))
     s = (WATER * inner - outer) / (WATER * inner + outer)

@@ -86,7 +86,10 @@ class Snow(Replayable):
         return to_values(torch.lerp(to_light(image_CHW), torch.tensor(self.options.brightness), cover))
 
     def cover(self, height: int, width: int, recipe: Recipe) -> NDArray[np.float32]:
-        """Returns z, the share of each pixel's light that comes from flakes, (H, W) in [0, 1]."""
+        """Returns z, the share of each pixel's light that comes from flakes.
+
+        z is (H, W) in [0, 1].
+        """
         options, rng = self.options, seeded(recipe["seed"])
         clear = np.ones((height, width))
         for distance, share in zip(DISTANCES, shares(), strict=True):
@@ -103,7 +106,10 @@ class Snow(Replayable):
         return cover
 
     def kernel(self, distance: float, angle_deg: float, rng: torch.Generator) -> Kernel:
-        """Draws one flake of a layer with its own shape and path, defocused and blurred by motion."""
+        """Draws one flake of a layer with its own shape and path.
+
+        The flake is defocused and blurred by motion.
+        """
         options = self.options
         lobes = np.array([(uniform(0, 0.5 / k, rng), uniform(0, 2 * np.pi, rng)) for k in range(2, 6)])
         radius = options.size / distance * uniform(0.7, 1.3, rng)

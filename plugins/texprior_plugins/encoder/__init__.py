@@ -1,4 +1,7 @@
-"""Registers the first-party semantic encoders: the frozen net S that describes the picture to the prior."""
+"""Registers the first-party semantic encoders.
+
+A semantic encoder is the frozen net S, which describes the picture to the prior.
+"""
 
 from __future__ import annotations
 

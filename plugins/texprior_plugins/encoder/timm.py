@@ -1,4 +1,7 @@
-"""Uses any frozen model of PyTorch Image Models (Wightman 2019), with parameters from a local file."""
+"""Uses any frozen model of PyTorch Image Models (Wightman 2019).
+
+The parameters come from a local file.
+"""
 
 from __future__ import annotations
 

@@ -39,9 +39,9 @@ def as_key(name: str) -> str:
 
 
 def distinct(names: Iterable[str]) -> Iterator[str]:
-    """Yields the keys of names, with a number added if two names would have the same key.
+    """Yields the keys of names, all different.
 
-    MLflow refuses a second parameter of the same key.
+    Adds a number if two names would have the same key. MLflow refuses a second parameter of the same key.
     """
     seen: set[str] = set()
     for name in names:

@@ -72,7 +72,10 @@ class MlflowEvents:
         self._reached = -math.inf
 
     def run_started(self, run: RunInfo) -> None:
-        """Creates the run in MLflow, or reopens the one with the same id if ``run.resume`` is set."""
+        """Creates the run in MLflow.
+
+        Reopens the one with the same id if ``run.resume`` is set.
+        """
         experiment_id = self._experiment_id(run.experiment)
         found = self._find(run.id, experiment_id) if run.resume else None
 
@@ -168,12 +171,18 @@ class MlflowEvents:
             self._client.log_inputs(mlflow_id, inputs)
 
     def pending(self, run_id: str) -> Values:
-        """Returns the values of ``step`` that are not written yet, as (images seen, name -> value)."""
+        """Returns the values of ``step`` that are not written yet.
+
+        They are (images seen, name -> value).
+        """
         run = self._runs.get(run_id)
         return [(metric.step, {metric.key: metric.value}) for metric in run.pending] if run else []
 
     def where(self, run_id: str) -> Mapping[str, str]:
-        """Returns where to find the run: MLflow's store, experiment and run id. Empty if the run is unknown."""
+        """Returns where to find the run: MLflow's store, experiment and run id.
+
+        The result is empty if the run is unknown.
+        """
         if run_id not in self._runs:
             return {}
         run = self._runs[run_id]

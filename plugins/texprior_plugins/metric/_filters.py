@@ -8,7 +8,10 @@ from torch.nn import functional as F
 
 
 def gaussian_taps(sigma: float, radius: int) -> Tensor:
-    """Returns a sampled Gaussian that sums to 1, (2 radius + 1,) float64; sigma in px."""
+    """Returns a sampled Gaussian that sums to 1, (2 radius + 1,) float64.
+
+    ``sigma`` is in px.
+    """
     offset = torch.arange(-radius, radius + 1, dtype=torch.float64)
     taps = torch.exp(-0.5 * (offset / sigma) ** 2)
     return taps / taps.sum()

@@ -1,4 +1,7 @@
-"""Computes natural scene statistics as the NIQE and BRISQUE releases do (Mittal et al. 2012, 2013)."""
+"""Computes natural scene statistics as the NIQE and BRISQUE releases do.
+
+See Mittal et al. 2012, 2013.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,10 @@ The errors have random signs, and fits to them would differ with the order of su
 
 
 def contrast_normalised(grey_B1HW: Tensor, border: str) -> Tensor:
-    """Returns (I - mu) / (sigma + 1) with local mean and deviation (equation 1), for grey in [0, 255].
+    """Returns (I - mu) / (sigma + 1) with local mean and deviation (equation 1).
 
-    Outside the picture, border pixels repeat (``replicate``) or pixels are black (``constant``).
+    The grey values are in [0, 255]. Outside the picture, border pixels repeat (``replicate``) or pixels are black
+    (``constant``).
     """
     padded = F.pad(grey_B1HW, [len(WINDOW) // 2] * 4, mode=border)
     mean = filter_separable(padded, WINDOW)

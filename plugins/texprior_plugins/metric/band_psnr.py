@@ -14,7 +14,9 @@ from texprior_plugins.metric.psnr import decibels
 
 
 class BandPsnr:
-    """PSNR between the same band of two pictures, for a peak of 1; at most ``CEILING_DB``.
+    """PSNR between the same band of two pictures, for a peak of 1.
+
+    It is at most ``CEILING_DB``.
 
     The structure band of a picture x is G x, with G a Gaussian low-pass of ``sigma``. The texture band is x - G x. Both
     are linear, so only the error e is filtered: the structure band's error is MSE(G e), the texture band's is

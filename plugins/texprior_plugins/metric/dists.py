@@ -22,11 +22,11 @@ _HANN = (0.25, 0.5, 0.25)
 
 
 class Dists:
-    """Distance 1 - sum(alpha l + beta s) over the channels of the picture and of VGG16.
+    """Distance 1 - sum(alpha l + beta s).
 
-    It is >= 0, and 0 for identical pictures. l compares the channels' means (texture), s their correlation (structure),
-    equations 3 to 6. The picture is not resized. The metric computes in float32, with the trunk's weights rounded to
-    float16.
+    The sum is over the channels of the picture and of VGG16. The distance is >= 0, and 0 for identical pictures. l
+    compares the channels' means (texture), s their correlation (structure), equations 3 to 6. The picture is not
+    resized. The metric computes in float32, with the trunk's weights rounded to float16.
     """
 
     key = "dists"

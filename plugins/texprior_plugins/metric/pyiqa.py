@@ -1,4 +1,7 @@
-"""Runs any metric of the package pyiqa, an extra, by its name there (Chen, Mo 2022)."""
+"""Runs any metric of the package pyiqa by its name there.
+
+pyiqa (Chen, Mo 2022) is an extra.
+"""
 
 from __future__ import annotations
 

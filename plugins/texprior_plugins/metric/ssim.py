@@ -15,9 +15,10 @@ TAPS = gaussian_taps(1.5, radius=5)
 
 
 class Ssim:
-    """Structural similarity (equation 13), at most 1: the mean over channels and the window's valid region.
+    """Structural similarity (equation 13), at most 1.
 
-    Covariances are those of the population, weighted by the window. Pictures are not downsampled.
+    It is the mean over channels and over the window's valid region. Covariances are those of the population, weighted
+    by the window. Pictures are not downsampled.
     """
 
     def __init__(self, options: SsimOptions) -> None:
@@ -35,7 +36,10 @@ class Ssim:
 
 
 def similarity(x_BCHW: Tensor, y_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the maps l and c s (equations 6 and 13), each (B, C, H - 10, W - 10)."""
+    """Returns the maps l and c s (equations 6 and 13).
+
+    Each is (B, C, H - 10, W - 10).
+    """
     mean_x, mean_y = _local_mean(x_BCHW), _local_mean(y_BCHW)
     variance_x = _local_mean(x_BCHW * x_BCHW) - mean_x**2
     variance_y = _local_mean(y_BCHW * y_BCHW) - mean_y**2

@@ -14,7 +14,9 @@ from texprior_plugins.predictor._loss import distance
 
 
 class Nafnet(InitialPredictor):
-    """NAFNet as a UNet of ``NafBlock``: y_eps = y_d + f(y_d), with f zero at initialisation.
+    """NAFNet as a UNet of ``NafBlock``.
+
+    The network computes y_eps = y_d + f(y_d), with f zero at initialisation.
 
     The width doubles at each level. The paper's channel attention averages over the whole picture, which a tile does
     not see. Here it averages over a window around each position, both in training and in use. Chu et al. 2022 do this
@@ -65,9 +67,9 @@ class Nafnet(InitialPredictor):
 
 
 class NafBlock(nn.Module):
-    """NAFNet's block (Chen et al. 2022): y = h + beta f(h), then y + gamma g(y).
+    """NAFNet's block (Chen et al. 2022).
 
-    beta and gamma are 0 at initialisation.
+    It computes y = h + beta f(h), then y + gamma g(y). beta and gamma are 0 at initialisation.
 
     - f: normalise, 1x1 convolution to 2C, 3x3 convolution of each channel, SimpleGate, channel attention, 1x1
       convolution.
@@ -93,7 +95,10 @@ class NafBlock(nn.Module):
 
 
 def simple_gate(h_BCHW: Tensor) -> Tensor:
-    """Returns the product of the two halves of the channels, (B, C / 2, H, W)."""
+    """Returns the product of the two halves of the channels.
+
+    The result is (B, C / 2, H, W).
+    """
     a, b = h_BCHW.chunk(2, 1)
     return a * b
 

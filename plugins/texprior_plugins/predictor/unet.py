@@ -1,4 +1,7 @@
-"""Predicts what to add to the degraded picture: a compact residual UNet (Ronneberger et al. 2015)."""
+"""Predicts what to add to the degraded picture.
+
+The network is a compact residual UNet (Ronneberger et al. 2015).
+"""
 
 from __future__ import annotations
 

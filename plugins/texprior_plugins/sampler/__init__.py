@@ -82,7 +82,10 @@ class EulerAncestralOptions(Options):
 
 
 class DdpmOptions(Options):
-    """Options of ``ddpm``: none, since it is DDIM at eta 1, the posterior with the small variance."""
+    """Options of ``ddpm``: none.
+
+    The sampler is DDIM at eta 1, the posterior with the small variance.
+    """
 
     eta: ClassVar[float] = 1.0
 

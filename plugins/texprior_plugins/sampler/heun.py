@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Heun:
-    """Heun's method: Karras et al. 2022, algorithm 2, with sigma(t) = t; algorithm 1 if churn = 0.
+    """Heun's method (Karras et al. 2022, algorithm 2), with sigma(t) = t.
 
-    ``noise(i)`` is called only if step i adds noise (churns).
+    With churn = 0 it is algorithm 1. ``noise(i)`` is called only if step i adds noise (churns).
     """
 
     def __init__(self, options: HeunOptions) -> None:

@@ -1,5 +1,6 @@
 """An experiment's file: what it may say, how it is composed, and the sentences where it is wrong."""
 
+import re
 import types
 from typing import Annotated, Literal
 
@@ -288,3 +289,11 @@ def test_experiments_are_frozen(registry):
     e = resolve({"name": "x"}, registry)
     with pytest.raises(ValueError, match="frozen"):
         e.seed = 3
+
+
+@pytest.mark.parametrize("name", ["Range", "Ref", "a[1]"])
+def test_an_arm_keeps_its_name_in_an_error_even_if_it_looks_like_a_type(registry, tmp_path, name):
+    file = tmp_path / "x.yaml"
+    file.write_text(f"name: x\nablation:\n  arms:\n    {name}: 3\n")
+    with pytest.raises(ConfigError, match=rf"x\.yaml:4: ablation\.arms\.{re.escape(name)}: "):
+        load(file, registry)

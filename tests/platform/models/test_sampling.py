@@ -52,5 +52,7 @@ def test_a_schedule_ends_where_its_levels_do(schedule):
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_steps_that_coincide_are_an_error_before_any_call(schedule):
-    with pytest.raises(ConfigError, match=r"1000 steps of '.*' between sigma_min 1.0 and sigma_max 1.00001 do not"):
+    with pytest.raises(
+        ConfigError, match=r"1000 steps of '.*' between sigma_min 1.0 and sigma_max 1.00001 do not all differ"
+    ):
         levels(schedule=schedule, steps=1000, sigma_min=1.0, sigma_max=1.00001)

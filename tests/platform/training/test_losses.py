@@ -85,6 +85,6 @@ def test_without_dropout_everyone_has_it_and_the_noise_is_as_ever(registry):
 
 
 def test_dropping_what_is_not_there_is_an_error(registry):
-    with pytest.raises(ConfigError, match=r"diffusion\.code_dropout: the encoder gives no code"):
+    with pytest.raises(ConfigError, match=r"diffusion\.code_dropout: the encoder returns no code"):
         layer_loss(registry, 0.1, encoder="none")
     layer_loss(registry, 0.0, encoder="none")

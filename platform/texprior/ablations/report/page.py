@@ -1,4 +1,7 @@
-"""Writes an ablation's report: one HTML file that needs nothing else, figures as PNG, every score as CSV."""
+"""Writes an ablation's report.
+
+It is one HTML file that needs nothing else, figures as PNG, and every score as CSV.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -18,7 +21,7 @@ from texprior.ablations.cells import Cell, Outcome, outcome_of, scores_of
 from texprior.ablations.comparison import Results
 from texprior.ablations.plan import Plan
 from texprior.ablations.report import figures, text
-from texprior.ablations.report.crops import ZOOM, Crop, crops_of, draw_grid
+from texprior.ablations.report.crops import ZOOM, Crop, Picture, crops_of, draw_grid
 from texprior.evaluation.tables import ARROWS
 from texprior.runtime.run_record import current_commit
 from texprior.runtime.text_tables import csv_text
@@ -43,8 +46,10 @@ class Report:
 
 
 def write_report(plan: Plan, results: Results, command: str) -> Report:
-    """Writes everything into the ablation's folder."""
+    """Writes the page, the figures and the tables to the ablation's folder."""
     folder, crops = plan.folder, crops_of(plan, results)
+
+    # figures, once there are differences to draw; SVG for the page, PNG for the tracker
     pictures, drawn = [], {}
     if len(results.ranking()) > 1 and results.baseline in results.ranking():
         for name, figure in _figures(plan, results).items():
@@ -53,17 +58,21 @@ def write_report(plan: Plan, results: Results, command: str) -> Report:
             pictures.append(folder / f"{name}.png")
     if crops:
         pictures.append(draw_grid(crops, folder / "grid.png"))
+
+    # tables
     outcomes = [(cell, outcome) for cell in plan.cells if (outcome := outcome_of(cell)) is not None]
     tables = [folder / name for name in TABLES]
     write_atomically(tables[0], csv_text(_score_rows(outcomes)))
     write_atomically(tables[1], csv_text(_summary_rows(results)))
+
+    # the page comes last: if there is a page, everything next to it is there too
     page = _page(plan, results, outcomes, crops, drawn, command)
     write_atomically(folder / REPORT, page.encode())
     return Report(folder / REPORT, pictures, tables, crops)
 
 
 def _figures(plan: Plan, results: Results) -> dict[str, Figure]:
-    """The figures of a comparison, by name."""
+    """Returns the figures of a comparison, by name; with ``plane`` if the ablation has a second metric."""
     ablation = plan.session.experiment.ablation
     drawn = {"forest": figures.draw_forest(results), "strips": figures.draw_strips(results)}
     if ablation.against is not None and results.of(results.baseline, ablation.against) is not None:
@@ -80,12 +89,14 @@ def _page(
     drawn: Mapping[str, str],
     command: str,
 ) -> str:
+    """Renders the page from its template."""
     from jinja2 import Environment, StrictUndefined
 
     experiment = plan.session.experiment
     split, ablation = experiment.ablation.split, experiment.ablation
     sampled = ablation.model is not None
     source = files("texprior.ablations.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    # names of arms and reasons of failures are any text, so they are escaped; a name that is missing here is an error
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     metrics = [results.metric, *(m for m in results.better if m != results.metric)]
     return environment.from_string(source).render(
@@ -122,7 +133,7 @@ def _page(
 
 
 def _front(results: Results, against: str) -> list[list[str]]:
-    """Each arm on the front with its means in the other metric and in the ranking one."""
+    """Returns each arm on the front with its means in the other metric and in the ranking one."""
     return [
         [arm, *(text.metric_texts(results, arm, metric)["mean"] for metric in (against, results.metric))]
         for arm in results.front(against)
@@ -130,22 +141,22 @@ def _front(results: Results, against: str) -> list[list[str]]:
 
 
 def _textures(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
-    """Arm, what it sets, its filter, R², standard deviations of texture and residual, and the adapter's parameters."""
+    """Returns a row for each arm: what it sets, its filter, R², texture and residual, and the adapter's parameters."""
     rows = []
     for arm in plan.arms:
         done = [o for cell, o in outcomes if cell.arm == arm.name and o.status == "finished"]
         texture = [o.texture_std for o in done if o.texture_std is not None]
         residual = [o.residual_std for o in done if o.residual_std is not None]
-        foretold = [o.texture_r2 for o in done if o.texture_r2 is not None]
+        r2s = [o.texture_r2 for o in done if o.texture_r2 is not None]
         ratio = f"{np.mean(residual) / np.mean(texture):.2f}" if texture and residual else "-"
         parameters = f"{done[0].trainable_parameters:,}" if done else "-"
-        r2 = f"{np.mean(foretold):.2f}" if foretold else "-"
+        r2 = f"{np.mean(r2s):.2f}" if r2s else "-"
         rows.append([arm.name, arm.sets, _filters(done), r2, _spread(texture), _spread(residual), ratio, parameters])
     return rows
 
 
 def _filters(done: Sequence[Outcome]) -> str:
-    """The decomposition of an arm's trainings; if an option differs between them, all its values."""
+    """Returns the decomposition of an arm's trainings in words; if an option differs between them, all its values."""
     options: dict[str, dict[str, None]] = {}
     for outcome in done:
         for name, given in outcome.decomposition.items():
@@ -158,7 +169,7 @@ def _filters(done: Sequence[Outcome]) -> str:
 
 
 def _spread(values: Sequence[float]) -> str:
-    """Mean over trainings, and their standard deviation if it shows in four decimals."""
+    """Returns the mean over trainings, and their standard deviation if it is visible in four decimals."""
     if not values:
         return "-"
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
@@ -166,8 +177,9 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _costs(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
-    """Training, how many there were, images each: costs that do not depend on the machine."""
+    """Returns a row for each stage: number of trainings, images each, patch, images in all."""
     done = [(cell, o) for cell, o in outcomes if o.status == "finished"]
+    # by folder, because a training that several cells share was done once
     folders = {
         "prior": {cell.prior.folder: o.images["prior"] for cell, o in done},
         "predictor": {cell.predictor.folder: o.images["predictor"] for cell, o in done},
@@ -183,8 +195,8 @@ def _costs(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
     return rows
 
 
-def _shown(crop: Crop) -> dict[str, Any]:
-    """A crop as the page shows it."""
+def _shown(crop: Crop) -> dict[str, object]:
+    """Returns what the template needs of a crop, with pictures as data URIs."""
     return {
         "picture": crop.picture,
         "whole": _uri(_png(crop.whole), "png"),
@@ -196,18 +208,19 @@ def _shown(crop: Crop) -> dict[str, Any]:
     }
 
 
-def _png(image: Any) -> bytes:
+def _png(image: Picture) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
 def _uri(data: bytes, kind: str) -> str:
+    """Returns a picture as a data URI: the page needs no other file."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _score_rows(outcomes: Outcomes) -> Iterator[list[Any]]:
-    """Every score of every finished cell."""
+def _score_rows(outcomes: Outcomes) -> Iterator[list[object]]:
+    """Yields the table of every score of every finished cell, with its head."""
     yield ["arm", "seed", "method", "calls", "texture_strength", "picture", "metric", "better", "value"]
     for cell, outcome in outcomes:
         if outcome.status == "finished":
@@ -217,8 +230,11 @@ def _score_rows(outcomes: Outcomes) -> Iterator[list[Any]]:
                 yield [*where, found.better[s.metric], f"{s.value:.6g}"]
 
 
-def _summary_rows(results: Results) -> Iterator[list[Any]]:
-    """Arm by metric; differences in the metric's own direction or, if 1 is best, of the distance from 1."""
+def _summary_rows(results: Results) -> Iterator[list[object]]:
+    """Yields the table of arms by metric, with its head.
+
+    Differences are in the metric's own direction or, if 1 is best, of the distance from 1.
+    """
     yield [
         *("arm", "baseline", "metric", "better", "pictures", "trainings", "mean", "standard_error", "seed_sd"),
         *("difference", "low", "high", "p", "p_holm", "wins", "ties", "separated"),
@@ -227,7 +243,7 @@ def _summary_rows(results: Results) -> Iterator[list[Any]]:
         for arm, row in rows.items():
             numbers = [f"{v:.6g}" for v in (row.mean, row.standard_error, row.seed_sd)]
             line = [arm, results.baseline, metric, results.better[metric], len(results.pictures[metric]), row.trainings]
-            compared: list[Any] = [""] * 8
+            compared: list[object] = [""] * 8
             if (d := row.difference) is not None:
                 compared = [f"{v:.6g}" for v in (*results.shown(d, metric), d.p, d.p_holm)]
                 compared += [d.wins, d.ties, str(d.separated).lower()]

@@ -172,9 +172,9 @@ def _document(done: AblationDone) -> dict[str, Any]:
 
 
 def comparison(done: AblationDone) -> str:
-    """Returns the address of the page in MLflow's UI that compares the arms, best first; empty if MLflow has no record.
+    """Returns the address of MLflow's page that compares the arms, best first.
 
-    The server is the one in use, else the one that 'texprior ui' starts.
+    It is empty if MLflow has no record. The server is the one in use, else the one that 'texprior ui' starts.
     """
     if "experiment_id" not in done.run:
         return ""

@@ -157,7 +157,10 @@ def _document(kept: CurveFiles) -> dict[str, Any]:
 
 
 def _show(kept: CurveFiles) -> None:
-    """Prints both ends of the curve, and how many pictures improve, for each decomposition and metric."""
+    """Prints both ends of the curve, and how many pictures improve.
+
+    There is a row for each decomposition and metric.
+    """
     from texprior.evaluation.tables import ARROWS, mean_cell, paired_cell
 
     curves = kept.curves

@@ -5,8 +5,6 @@ It splits pictures into layers, finds the strength for a given texture, and comp
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import fields
@@ -130,8 +128,10 @@ def _write_layers(
     about: dict[str, Any],
 ) -> None:
     """Writes structure, texture and recomposed pictures of every source, with ``how`` = (alphas, amplification)."""
+    from texprior.flow.kinds import DECOMPOSITION
+
     alphas, amplify = how
-    decomposition = registry.build("decomposition", ref)
+    decomposition = registry.build(DECOMPOSITION, ref)
 
     def work(source: Source) -> dict[str, object]:
         from texprior.flow.decompose import decompose as split
@@ -163,7 +163,10 @@ def _write_layers(
 
 
 def _match(registry: Registry, ref: Ref, target_std: float, found: Sequence[Source]) -> tuple[Matched, dict[str, str]]:
-    """Returns (the decomposition at the strength that was found, the pictures that could not be read)."""
+    """Returns the decomposition at the strength that was found.
+
+    Also returns the pictures that could not be read.
+    """
     from texprior.decompositions.strength_search import match_strength
     from texprior.flow.image import load_image
     from texprior.runtime.progress import Reporter
@@ -210,7 +213,7 @@ def _report(
     )
 
     if folder:
-        write_atomically(folder / REPORT, _csv(rows).encode())
+        write_atomically(folder / REPORT, _csv(rows))
     if as_json:
         emit({"decompositions": rows, "reference": REFERENCE, "broken": broken})
     else:
@@ -234,17 +237,13 @@ def _twice(name: str, registry: Registry) -> bool:
     return sum(e.component.name == name for e in registry.entries("decomposition")) > 1
 
 
-def _csv(rows: Sequence[Row]) -> str:
+def _csv(rows: Sequence[Row]) -> bytes:
     from texprior.decompositions.comparison import Row
+    from texprior.runtime.text_tables import csv_text
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     names = [field.name for field in fields(Row)]
-    writer.writerow(names)
-    for row in rows:
-        values = {**plain(row), "options": json.dumps(row.options)}
-        writer.writerow([values[name] for name in names])
-    return text.getvalue()
+    values = ({**plain(row), "options": json.dumps(row.options)} for row in rows)
+    return csv_text([names, *([row[name] for name in names] for row in values)])
 
 
 def _show(rows: Sequence[Row]) -> None:

@@ -66,12 +66,14 @@ def degrade(
 
     With --recipe, the random values are written too. --replay uses them to make the same pictures again.
     """
+    from texprior.flow.kinds import DEGRADATION
+
     registry = discover_plugins(plugins)
     recipes = _recipes(registry, named, seed, replay)
     found = find_sources(images)
     folder = output_folder(output)
     targets = {source: target_path(folder, source.name, found) for source in found}
-    degradation = registry.build("degradation", recipes.degradation)
+    degradation = registry.build(DEGRADATION, recipes.degradation)
     # A replayed file may cover other pictures too: the new file holds only those of this command.
     used = replace(recipes, drawn={})
 

@@ -62,6 +62,7 @@ def _attention(registry: Registry) -> list[dict[str, str]]:
     """Tries every attention backend on every type of device. ``reason`` is empty if it works."""
     import torch
 
+    from texprior.flow.kinds import ATTENTION
     from texprior.plugin import Ref
 
     devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
@@ -71,7 +72,7 @@ def _attention(registry: Registry) -> list[dict[str, str]]:
             # A backend may be installed and still not work here, and only a try on the device shows that. A plugin may
             # raise anything, which is what the user wants to see.
             try:
-                backend = registry.build("attention", Ref(name=entry.qualified))
+                backend = registry.build(ATTENTION, Ref(name=entry.qualified))
                 reason = str(backend.available(torch.device(device), torch.float32))
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
@@ -101,9 +102,9 @@ def _weights(registry: Registry) -> list[dict[str, Any]]:
 
 
 def _store() -> dict[str, Any]:
-    """Returns where runs go, whether that can be written, and the folders of events that a tracker could not record.
+    """Returns where runs go, and whether that can be written.
 
-    A tracking server is not asked.
+    Also returns the folders of events that a tracker could not record. A tracking server is not asked.
     """
     from texprior.cli.commands.ui import store_in_use
     from texprior.store import runs_root

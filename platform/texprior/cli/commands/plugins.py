@@ -71,7 +71,7 @@ def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
 @plugin_option
 @json_option
 def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) -> None:
-    """Show a component: its options, what a sweep searches, its citation, and its YAML in an experiment.
+    """Show a component: its options, search space, citation, and YAML in an experiment.
 
     NAME may include the distribution: degradation/acme-rain/rain.
     """
@@ -116,10 +116,10 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the new package.")
 @json_option
 def new(kind: str, name: str, output: str, as_json: bool) -> None:
-    """Create a package with one component of KIND, called NAME, that works and passes its tests.
+    """Create a package with one component of KIND, called NAME.
 
-    It contains a small working component, its options with their search space, the entry point by which texprior
-    finds it, and tests that run the conformance kit.
+    It contains a small component that works, its options with their search space, the entry point by which texprior
+    finds it, and tests that run the conformance kit and pass.
     """
     from texprior.scaffold.new_plugin import new_plugin
 
@@ -139,5 +139,5 @@ def new(kind: str, name: str, output: str, as_json: bool) -> None:
     say(f"next: pip install -e {folder}'[tests]', then pytest {folder}, and texprior plugins show {kind}/{name}")
 
 
-def _default(value: Any) -> Any:
+def _default(value: object) -> object:
     return "null" if value is None else value

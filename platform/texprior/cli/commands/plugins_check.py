@@ -1,4 +1,7 @@
-"""Implements ``texprior plugins check``, which runs the conformance kit on a plugin, a component or a file."""
+"""Implements ``texprior plugins check``, which runs the conformance kit.
+
+It checks a plugin, a component or a file.
+"""
 
 from __future__ import annotations
 
@@ -48,9 +51,10 @@ def check(
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check components against the rules of their kind: all of a distribution, one, or those of a file.
+    """Check components against the rules of their kind.
 
-    The exit code is 1 if a check fails. docs/conformance.md lists the rules.
+    Checks all components of a distribution, one component, or those of a file. The exit code is 1 if a check fails.
+    docs/conformance.md lists the rules.
     """
     file = target if target.endswith(".py") or Path(target).is_file() else None
     registry = discover_plugins([*plugins, *([file] if file else [])])
@@ -103,7 +107,7 @@ def _name(entry: Entry) -> str:
     return f"{entry.component.kind}/{entry.component.name}"
 
 
-def _mapping(text: str | None) -> Any:
+def _mapping(text: str | None) -> object:
     import yaml
 
     try:
@@ -112,10 +116,11 @@ def _mapping(text: str | None) -> Any:
         raise ConfigError(f"--options {text}: this is not valid YAML, such as '{{path: photographs}}'") from None
 
 
-def _by_component(given: Any, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
-    """Returns KIND/NAME -> options. If only one component is checked, the options may be given without KIND/NAME.
+def _by_component(given: object, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+    """Returns KIND/NAME -> options.
 
-    Raises ConfigError if ``given`` has another form.
+    If only one component is checked, the options may be given without KIND/NAME. Raises ConfigError if ``given`` has
+    another form.
     """
     names = [_name(entry) for entry in entries]
     if not isinstance(given, dict):

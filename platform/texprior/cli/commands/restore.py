@@ -107,7 +107,10 @@ def restore(
 
 
 def _spreads(targets: dict[Source, Path], folder: Path, found: list[Source]) -> dict[Source, Path]:
-    """Returns the target of each picture's spread. Raises ConfigError if another picture's result has that target."""
+    """Returns the target of each picture's spread.
+
+    Raises ConfigError if another picture's result has that target.
+    """
     # A picture called ``x-spread`` collides with the spread of ``x``, in lower case on some file systems.
     from texprior.errors import ConfigError
 

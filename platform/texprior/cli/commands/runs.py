@@ -41,13 +41,15 @@ def unsent(as_json: bool) -> None:
 @click.argument("folders", metavar="[FOLDER]...", nargs=-1)
 @json_option
 def resend(folders: tuple[str, ...], as_json: bool) -> None:
-    """Send unsent events to their tracker: those of each FOLDER, or of every folder below the runs.
+    """Send unsent events to their tracker.
 
-    A folder is removed when all of its events are recorded. If sending fails, run the command again.
+    Sends the events of each FOLDER, or of every folder below the runs. A folder is removed when all of its events are
+    recorded. If sending fails, run the command again.
     """
     from texprior.errors import TexpriorError
     from texprior.plugin import Ref
     from texprior.registry import Registry
+    from texprior.track import EVENTS
     from texprior.track.resend import resend_events as send
 
     sent: list[dict[str, Any]] = []
@@ -56,7 +58,7 @@ def resend(folders: tuple[str, ...], as_json: bool) -> None:
         try:
             kept.require_idle()
             registry = Registry.discover(kept.plugins)
-            observer = registry.build("events", Ref.model_validate(kept.component))
+            observer = registry.build(EVENTS, Ref.model_validate(kept.component))
         # The other folders may go to another tracker, so one problem does not stop them.
         except TexpriorError as error:
             failed.append(str(error) if str(kept.folder) in str(error) else f"{kept.folder}: {error}")

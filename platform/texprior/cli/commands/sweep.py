@@ -102,10 +102,10 @@ def _components(done: StudyDone) -> dict[str, Any]:
 
 
 def _compare(done: StudyDone, alike: Mapping[str, Any] | None = None) -> str:
-    """Returns the address of the page in MLflow's UI that compares finished trials; empty if MLflow has no record.
+    """Returns the address of MLflow's page that compares finished trials.
 
-    ``alike`` restricts the page to the trials with these parameters. The server is the one in use, else the one that
-    'texprior ui' starts.
+    It is empty if MLflow has no record. ``alike`` restricts the page to the trials with these parameters. The server
+    is the one in use, else the one that 'texprior ui' starts.
     """
     wanted = (alike or {}).items()
     runs = [t.run for t in done.trials if t.run and t.state == "finished" and wanted <= t.params.items()]

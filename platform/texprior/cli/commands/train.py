@@ -83,7 +83,10 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
 
 
 def own_prior(session: Session, path: str) -> Path:
-    """Returns the folder of this experiment's own prior. Raises ConfigError if it is not trained yet."""
+    """Returns the folder of this experiment's own prior.
+
+    Raises ConfigError if it is not trained yet.
+    """
     from texprior.errors import ConfigError
     from texprior.models.folders import PRIOR
     from texprior.training.prior import prior_place

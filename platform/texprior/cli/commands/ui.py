@@ -66,7 +66,10 @@ def store_in_use() -> str:
 
 @contextmanager
 def _serving(uri: str, port: int) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Starts MLflow's server, yields it with its address when it answers, and ends it with all of its processes."""
+    """Starts MLflow's server and yields it with its address when it answers.
+
+    At the end, ends the server with all of its processes.
+    """
     # Both are checked first: MLflow would create an empty database, and report a busy port only in its log.
     database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
     if database is not None and not database.is_file():

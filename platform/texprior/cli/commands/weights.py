@@ -15,7 +15,7 @@ import click
 
 from texprior.cli.output import emit, say, table
 from texprior.cli.request import discover_plugins, json_option, plugin_option
-from texprior.errors import ConfigError, TexpriorError
+from texprior.errors import ConfigError, TexpriorError, suggest_name
 
 if TYPE_CHECKING:
     from texprior.plugin import Weights
@@ -127,8 +127,6 @@ def _records(registry: Registry) -> dict[tuple[str, str], tuple[Weights, list[st
 
 
 def _record(registry: Registry, name: str) -> Weights:
-    import difflib
-
     records = [record for record, _ in _records(registry).values()]
     found = [record for record in records if record.name == name]
     if len(found) == 1:
@@ -138,9 +136,7 @@ def _record(registry: Registry, name: str) -> Weights:
             f"several plugins have different parameters called '{name}'; disable one plugin with TEXPRIOR_DISABLE"
         )
     names = sorted({record.name for record in records})
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(names) or 'none'}"
-    raise ConfigError(f"no component needs parameters '{name}'; {hint}")
+    raise ConfigError(f"no component needs parameters '{name}'; {suggest_name(name, names)}")
 
 
 def _download(url: str, file: Path) -> str:

@@ -1,4 +1,6 @@
-"""The alpha curve: no-reference quality over the share of texture in a picture, as in the poster's figure 1.
+"""Measures no-reference quality over the share alpha of texture in a picture.
+
+This is what the poster's figure 1 shows.
 
 - ``curves``: the scores of the curves
 - ``run``: measures them as tracked runs

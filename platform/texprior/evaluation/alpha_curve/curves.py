@@ -1,4 +1,4 @@
-"""The scores of an alpha curve: one for every decomposition, alpha, picture and metric."""
+"""Holds the scores of an alpha curve: one for every decomposition, alpha, picture and metric."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from texprior.evaluation.scores import Mean, Paired, Scores, mean_of
 
 @dataclass(frozen=True)
 class Curves:
-    """What was found: a score for every decomposition, alpha, picture and metric.
+    """The scores of the curves: one for every decomposition, alpha, picture and metric.
 
-    ``strips`` has, for every decomposition, the first picture at every alpha, (3, H, W). ``broken`` are pictures that
-    could not be read, which are left out everywhere.
+    ``strips`` maps each decomposition to the first picture at every alpha, each (3, H, W). ``broken`` maps each picture
+    that could not be read to the reason; these pictures are left out everywhere.
     """
 
     scores: Scores
@@ -25,20 +25,24 @@ class Curves:
     broken: Mapping[str, str]
 
     def points(self, label: str, metric: str) -> list[Mean]:
-        """The mean over pictures at every alpha, with its bootstrap interval over pictures."""
+        """Returns the mean over pictures at every alpha, with its bootstrap interval over pictures."""
+        # the same pictures at every alpha: otherwise the curve would also show which pictures were left out
         pictures = self.scores.complete(metric)
         at = [self.scores.of(method_of(label, alpha), metric) for alpha in self.alphas]
         return [mean_of([values[p] for p in pictures]) for values in at]
 
     def change(self, label: str, metric: str) -> Paired:
-        """The last alpha against the first, picture by picture; ``wins`` counts the pictures that improve."""
+        """Compares the last alpha with the first, picture by picture.
+
+        ``wins`` counts the pictures that improve.
+        """
         return self.scores.paired(method_of(label, self.alphas[-1]), method_of(label, self.alphas[0]), metric)
 
     def first(self, label: str, metric: str) -> list[float]:
-        """The scores of the picture of the strip, at every alpha."""
+        """Returns the scores of the strip's picture at every alpha."""
         return [next(iter(self.scores.of(method_of(label, alpha), metric).values())) for alpha in self.alphas]
 
 
 def method_of(label: str, alpha: float) -> str:
-    """Names a decomposition at an alpha as a method of ``Scores``."""
+    """Returns the name under which ``Scores`` holds a decomposition at an alpha."""
     return f"{label} alpha {alpha:g}"

@@ -1,4 +1,7 @@
-"""alpha-curve: no-reference quality against the share alpha of texture in a picture, as in figure 1 of the poster."""
+"""Measures alpha curves as tracked runs.
+
+A curve is no-reference quality against the share alpha of texture in a picture.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 NAME = "alpha-curve"
-"""Of the experiment in the tracker, and of the files."""
+"""Name of the experiment in the tracker, and of the files."""
 
 
 @dataclass(frozen=True)
 class CurveFiles:
-    """The curves, the files that show them, and where each decomposition's run is shown."""
+    """The curves, their figure and their table.
+
+    It also says where the tracker shows the run of each decomposition.
+    """
 
     curves: Curves
     figure: Path
@@ -44,9 +50,10 @@ class CurveFiles:
 
 
 def label_decompositions(refs: Sequence[Ref]) -> dict[str, Ref]:
-    """A name for each decomposition: its own, with the options that tell it from others of its name.
+    """Returns label -> decomposition.
 
-    Raises ConfigError where two are the same.
+    A label is the name and the options that differ from others of that name. Raises ConfigError if two decompositions
+    are the same.
     """
     named: dict[str, Ref] = {}
     for ref in refs:
@@ -60,13 +67,16 @@ def label_decompositions(refs: Sequence[Ref]) -> dict[str, Ref]:
 
 
 def metrics_without_reference(session: Session) -> Metrics:
-    """The experiment's metrics. Raises ConfigError for one that scores no picture by itself."""
+    """Builds the experiment's metrics. Raises ConfigError if one cannot score a picture without a reference."""
     metrics = build_metrics(session)
     records = [session.registry.find("metric", ref.name).component for ref in session.experiment.metrics]
     known = [entry.component for entry in session.registry.entries("metric")]
+
+    # a record says whether a metric is for sets; whether it needs a reference may depend on its options
     alone = [r for r in records if isinstance(r, Metric) and r.scope == "image"]
     unfit = [r.name for r in records if r not in alone]
     unfit += [r.name for r, m in zip(alone, metrics.images.values(), strict=True) if needs_reference(m, r)]
+
     if unfit:
         free = sorted(r.name for r in known if isinstance(r, Metric) and not r.reference and r.scope == "image")
         raise ConfigError(
@@ -82,24 +92,29 @@ def alpha_curves(
     alphas: Sequence[float],
     folder: Path,
 ) -> CurveFiles:
-    """Measures the curves, writes ``alpha-curve.png`` and ``alpha-curve.csv``, and tells a run for each decomposition.
+    """Measures the curves, writes ``alpha-curve.png`` and ``alpha-curve.csv``, and logs a run for each decomposition.
 
-    Raises ImageError where no picture can be read.
+    Raises ImageError if no picture can be scored.
     """
     from texprior.evaluation.alpha_curve.figure import draw_curves
 
+    # what can be refused is refused before a run is opened
     metrics = metrics_without_reference(session)
     built = {label: session.registry.build(DECOMPOSITION, ref) for label, ref in decompositions.items()}
+
+    # all runs are open together, because each picture is measured for all decompositions before the next one is read
     with contextlib.ExitStack() as stack:
         about = {"metrics": [ref.model_dump() for ref in session.experiment.metrics], "alphas": list(alphas)}
         infos = {label: _info(session, label, ref, about, len(pictures)) for label, ref in decompositions.items()}
         runs = {label: stack.enter_context(session.tracker.run(info)) for label, info in infos.items()}
         curves = _measured(session, pictures, built, alphas, metrics)
+
         table, figure = folder / f"{NAME}.csv", folder / f"{NAME}.png"
         write_atomically(table, _csv(curves))
         draw_curves(curves, figure)
         for label, run in runs.items():
             _tell(run, curves, label, (figure, table))
+
         return CurveFiles(curves, figure, table, {label: run.where() for label, run in runs.items()})
 
 
@@ -110,11 +125,13 @@ def _measured(
     alphas: Sequence[float],
     metrics: Metrics,
 ) -> Curves:
+    """Scores every picture at every alpha. Raises ImageError if no picture could be scored."""
     scores: list[Score] = []
     strips: dict[str, list[Tensor]] = {}  # of the first picture
     broken: dict[str, str] = {}
     total = len(pictures) * len(decompositions)
     for number, (picture, path) in enumerate(pictures.items()):
+        # scores are collected per picture first: a picture that fails halfway must be left out everywhere
         found: list[Score] = []
         strip: dict[str, list[Tensor]] = {}
         try:
@@ -131,8 +148,10 @@ def _measured(
         except ImageError as error:
             broken[str(path)] = str(error)
             continue
+
         scores += found
         strips = strips or strip
+
     session.progress(NAME, total, total, {})
     if not scores:
         raise ImageError(f"no picture could be scored: {'; '.join(broken.values())}")
@@ -140,11 +159,12 @@ def _measured(
 
 
 def _rounded(image: Tensor) -> Tensor:
-    """Clipped and rounded to 8 bits, as a file would hold it: that is what no-reference metrics were made for."""
+    """Clips and rounds to 8 bits, as in a file: no-reference metrics were made for that."""
     return (image.clamp(0, 1) * 255).round() / 255
 
 
 def _csv(curves: Curves) -> bytes:
+    """Returns the table of all scores as CSV, one line per score."""
     places = {method_of(label, alpha): (label, alpha) for label in curves.labels for alpha in curves.alphas}
     rows: list[list[object]] = [["decomposition", "alpha", "picture", "metric", "better", "value"]]
     for s in curves.scores.scores:
@@ -154,6 +174,7 @@ def _csv(curves: Curves) -> bytes:
 
 
 def _info(session: Session, label: str, ref: Ref, about: Mapping[str, object], pictures: int) -> RunInfo:
+    """Returns the description of a decomposition's run; its id is random, so each measurement is a new run."""
     tags = {"texprior.stage": NAME, **component_tag(session.registry, "decomposition", "decomposition", ref)}
     for number, metric in enumerate(session.experiment.metrics):
         tags |= component_tag(session.registry, f"metrics.{number}", "metric", metric)
@@ -168,7 +189,8 @@ def _info(session: Session, label: str, ref: Ref, about: Mapping[str, object], p
 
 
 def _tell(run: Run, curves: Curves, label: str, files: Sequence[Path]) -> None:
-    """The curve over alpha in percent, the strip on the same axis, the change, and the files."""
+    """Logs to a decomposition's run: the curve over alpha in percent, the strip, the change, and the files."""
+    # a tracker's step must be an integer, so alpha is in percent; curve and strip share that axis
     points = {metric: curves.points(label, metric) for metric in curves.scores.better}
     for place, alpha in enumerate(curves.alphas):
         percent, at = round(100 * alpha), {metric: means[place] for metric, means in points.items()}
@@ -177,6 +199,7 @@ def _tell(run: Run, curves: Curves, label: str, files: Sequence[Path]) -> None:
         values |= {f"{metric}/high": mean.high for metric, mean in at.items()}
         run.step(percent, **values)
         run.image("strip", curves.strips[label][place], percent)
+
     for metric in curves.scores.better:
         change = curves.change(label, metric)
         run.summary |= {f"{metric}/change": change.difference.mean, f"{metric}/improved": change.wins}
@@ -184,5 +207,6 @@ def _tell(run: Run, curves: Curves, label: str, files: Sequence[Path]) -> None:
             f"{metric} improves from alpha {curves.alphas[0]:g} to {curves.alphas[-1]:g} on {change.wins} of "
             f"{change.difference.pictures} pictures."
         )
+
     for file in files:
         run.artifact(file)

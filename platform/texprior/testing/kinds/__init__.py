@@ -1,4 +1,7 @@
-"""Imports the rules of every kind, which fills the catalogue in the order of the documentation."""
+"""Imports the rules of every kind.
+
+This fills the catalogue in the order of the documentation.
+"""
 
 from texprior.testing.kinds import (  # noqa: I001 (the order of the documentation)
     declared,

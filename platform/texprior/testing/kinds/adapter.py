@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import nn
 
 from texprior.flow.adapt import DenoiserAdapter
-from texprior.plugin import Adapter
+from texprior.plugin import Adapter, Component
 from texprior.testing.catalogue import When, check, tagged
 from texprior.testing.kinds.denoiser import call
 from texprior.testing.kinds.repeats import repeated_work
@@ -34,7 +33,7 @@ PROBES["adapter"] = Probe(
 )
 
 
-def _promises(record: Any) -> bool:
+def _promises(record: Component) -> bool:
     return isinstance(record, Adapter) and record.identity != "no"
 
 
@@ -82,7 +81,7 @@ def gradients(subject: Subject) -> None:
 
 @check("adapter.frozen", "adapter")
 def frozen(subject: Subject) -> None:
-    """The prior stays frozen: none of its tensors gets a gradient or is a parameter of the adapter, and a training step
+    """The prior stays frozen. None of its tensors gets a gradient or is a parameter of the adapter, and a training step
     does not change any of them.
 
     Fix: store your own weight changes separately from the frozen weights; copy what you want to train
@@ -110,7 +109,7 @@ def frozen(subject: Subject) -> None:
 
 @check("adapter.state", "adapter")
 def state(subject: Subject) -> None:
-    """The adapter's ``state_dict`` is complete and its own: no tensor of it is in the prior's memory, and a new adapter
+    """The adapter's ``state_dict`` is complete and its own. No tensor of it is in the prior's memory. A new adapter
     with another seed gives the same output after loading it.
 
     Fix: do not store modules of the denoiser as attributes of the adapter; register everything that is learned as

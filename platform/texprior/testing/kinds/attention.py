@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from texprior.flow.prior import AttentionBackend
 from texprior.testing.catalogue import check
 from texprior.testing.material import accelerator, gap, gaussian
 from texprior.testing.outcomes import NotRun, require
@@ -38,7 +37,7 @@ def _inputs() -> Inputs:
     return _tokens(7, 13, 8)
 
 
-def _work(backend: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+def _work(backend: AttentionBackend, inputs: Inputs) -> tuple[Tensor, ...]:
     query = inputs["query"]
     reason = backend.available(query.device, query.dtype)
     if reason:
@@ -94,7 +93,7 @@ def _compare(subject: Subject, *, gradients: bool) -> None:
         raise NotRun(f"it does not work on this machine: {reasons[0]}", lacking=True)
 
 
-def _compare_on(backend: Any, device: torch.device, dtype: torch.dtype, gradients: bool) -> None:
+def _compare_on(backend: AttentionBackend, device: torch.device, dtype: torch.dtype, gradients: bool) -> None:
     for n, m, d in SHAPES:
         pairs = zip(
             NAMES, _results(Plain(), n, m, d, device, dtype), _results(backend, n, m, d, device, dtype), strict=True
@@ -106,7 +105,9 @@ def _compare_on(backend: Any, device: torch.device, dtype: torch.dtype, gradient
             require(off <= limit, f"{name} of {n} queries and {m} keys is off by {off:.2g} ({dtype}, {device})")
 
 
-def _results(backend: Any, n: int, m: int, d: int, device: torch.device, dtype: torch.dtype) -> list[Tensor]:
+def _results(
+    backend: AttentionBackend, n: int, m: int, d: int, device: torch.device, dtype: torch.dtype
+) -> list[Tensor]:
     tokens = [t.to(device, dtype).requires_grad_() for t in _tokens(n, m, d).values()]
     result: Tensor = backend(*tokens)
     weight = gaussian(2, 2, n, d, key="weight").to(device, dtype)

@@ -26,8 +26,8 @@ _BATCHED = ("decomposition", "encoder", "denoiser", "predictor", "adapter", "sam
 
 @check("any.space-works", but=["events"])
 def space_works(subject: Subject) -> None:
-    """The component builds and returns finite results at the ends and inside of its search space, and with every value
-    of a bool, Literal or Enum option. It may refuse such a listed value with a ConfigError.
+    """The component builds and returns finite results at the ends and inside of its search space. The same holds
+    for every value of a bool, Literal or Enum option, but it may refuse such a listed value with a ConfigError.
 
     Fix: narrow the bounds or the list to values that work, or reject invalid combinations in a validator of Options.
     """
@@ -159,7 +159,10 @@ def _worked_once(subject: Subject) -> tuple[Tensor, ...]:
 
 
 def _work_seeded(subject: Subject, seed: int) -> tuple[tuple[Tensor, ...], bool]:
-    """Returns the outputs of a new instance after seeding the global generators, and whether it changed them."""
+    """Returns the outputs of a new instance after seeding the global generators.
+
+    Also returns whether the instance changed these generators.
+    """
     # seed after the construction, which may draw initial weights from the global generator
     component, inputs = subject.probe.make(subject), subject.probe.inputs()
     seed_globals(seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,7 +29,7 @@ def _loaded(dataset: PictureSet, count: int = LOOKED_AT) -> Iterator[tuple[str, 
             yield key, dataset.load(key)
 
 
-def _work(dataset: Any, _inputs: Inputs) -> tuple[Tensor, ...]:
+def _work(dataset: PictureSet, _inputs: Inputs) -> tuple[Tensor, ...]:
     return tuple(sample.clean for _, sample in _loaded(dataset, 1))
 
 

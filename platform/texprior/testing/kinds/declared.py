@@ -1,4 +1,7 @@
-"""Checks the rules of every kind about what a plugin declares: entry module, record and options."""
+"""Checks the rules of every kind about what a plugin declares.
+
+A plugin declares its entry module, record and options.
+"""
 
 from __future__ import annotations
 
@@ -141,7 +144,10 @@ def _valid(subject: Subject, changes: dict[str, object]) -> object:
 # the version is part of the cache key, so that an updated plugin is imported again
 @lru_cache
 def _heavy_imports(distribution: str, _version: str) -> tuple[str, ...]:
-    """Returns the heavy packages that a new interpreter has loaded after importing a distribution's entry modules."""
+    """Returns the heavy packages that the entry modules of a distribution load.
+
+    A new interpreter imports these modules.
+    """
     points = [
         p for p in importlib.metadata.entry_points(group=GROUP) if p.dist and canonical(p.dist.name) == distribution
     ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from texprior.flow.decompose import Decomposer
 from texprior.plugin import Component, Decomposition
 from texprior.testing.catalogue import When, check, tagged
 from texprior.testing.kinds.reach import FAR, leak
@@ -31,7 +31,7 @@ def _inputs() -> Inputs:
     return {"image": photographs(2, 28, 36)}
 
 
-def _work(decomposition: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+def _work(decomposition: Decomposer, inputs: Inputs) -> tuple[Tensor, ...]:
     structure, texture = decomposition(inputs["image"])
     return structure, texture
 
@@ -81,7 +81,7 @@ def constant(subject: Subject) -> None:
 
 @check("decomposition.strength", "decomposition", when=When("`strength`", _strong))
 def strength(subject: Subject) -> None:
-    """The option that ``strength`` names moves energy from the structure to the texture: as it grows over its range,
+    """The option that ``strength`` names moves energy from the structure to the texture. As it grows over its range,
     the mean of T² over photographs never falls, and is larger at the end than at the start.
 
     Fix: name an option that smooths more as it grows, and give it a range (``Tune`` or ``ge``/``le``); invert an option
@@ -100,7 +100,7 @@ def strength(subject: Subject) -> None:
 
 @check("decomposition.local", "decomposition", when=tagged("local"))
 def local(subject: Subject) -> None:
-    """With the tag ``local``, the filter depends only on nearby pixels: after a change at one end of a strip of 512 px,
+    """With the tag ``local``, the filter depends only on nearby pixels. After a change at one end of a strip of 512 px,
     results that are 368 px or more away change by at most 1e-6.
 
     Fix: remove the tag if the filter solves for the whole picture at once.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +27,7 @@ def _inputs() -> Inputs:
     return {"image": photographs(1, 48, 64)[0]}
 
 
-def _work(degradation: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+def _work(degradation: Degrader, inputs: Inputs) -> tuple[Tensor, ...]:
     return (degradation(inputs["image"], generator(0, "degrade", "a")),)
 
 

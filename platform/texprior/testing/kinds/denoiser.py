@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from texprior.errors import ConfigError
-from texprior.flow.prior import Block, DenoiserNet, unguided
+from texprior.flow.prior import Block, DenoiserNet, Guide, unguided
 from texprior.testing.catalogue import check, tagged
 from texprior.testing.kinds.attention import Plain
 from texprior.testing.kinds.reach import FAR, leak
@@ -35,14 +35,14 @@ def arguments(height: int = 16, width: int = 24) -> Inputs:
     }
 
 
-def call(network: Any, inputs: Inputs, guide: Any = unguided, skip: Any = unguided) -> Tensor:
+def call(network: DenoiserNet, inputs: Inputs, guide: Guide = unguided, skip: Guide = unguided) -> Tensor:
     """Returns F(x, c_noise; condition, code) with a guide and a guide for skip connections."""
     output: Tensor = network(inputs["x"], inputs["noise"], inputs["condition"], inputs["code"], guide, skip)
     return output
 
 
-def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> Any:
-    network: nn.Module = subject.build(changes)
+def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> DenoiserNet:
+    network: DenoiserNet = subject.build(changes)
     return perturbed(network).eval()
 
 
@@ -249,7 +249,7 @@ def gradients(subject: Subject) -> None:
 
 @check("denoiser.local", "denoiser", when=tagged("local"))
 def local(subject: Subject) -> None:
-    """With the tag ``local``, the network depends only on nearby pixels: after a change at one end of a strip of 512
+    """With the tag ``local``, the network depends only on nearby pixels. After a change at one end of a strip of 512
     px, outputs that are 368 px or more away change by at most 1e-6. So tiles with a halo give the same result as the
     whole picture.
 

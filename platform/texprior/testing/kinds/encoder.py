@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from texprior.flow.prior import SemanticEncoder
 from texprior.testing.catalogue import check
@@ -23,12 +23,12 @@ def _inputs() -> Inputs:
     return {"image": photographs(2, 64, 96)}
 
 
-def _work(encoder: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+def _work(encoder: SemanticEncoder, inputs: Inputs) -> tuple[Tensor, ...]:
     return (encoder(inputs["image"]),)
 
 
-def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> nn.Module:
-    encoder: nn.Module = subject.build(changes)
+def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> SemanticEncoder:
+    encoder: SemanticEncoder = subject.build(changes)
     return encoder.eval()
 
 

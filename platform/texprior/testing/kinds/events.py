@@ -1,4 +1,7 @@
-"""Checks the rules of observers: sends a script of events to the component and examines what it did."""
+"""Checks the rules of observers.
+
+It sends a script of events to the component and examines what the component did.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from texprior.testing.material import photographs, same
 from texprior.testing.outcomes import require
 from texprior.testing.probe import PROBES, Probe, having
 from texprior.testing.subject import Subject
-from texprior.track import RunInfo, Status
+from texprior.track import Observer, RunInfo, Status
 
 METHODS = ("run_started", "step", "image", "artifact", "run_finished", "where")
 ENDS: tuple[Status, ...] = ("finished", "failed", "pruned", "interrupted")
@@ -25,7 +28,10 @@ ENDS: tuple[Status, ...] = ("finished", "failed", "pruned", "interrupted")
 
 @contextlib.contextmanager
 def empty_folder() -> Iterator[Path]:
-    """Enters an empty folder, sets TEXPRIOR_RUNS to a folder in it, and undoes both at the end."""
+    """Enters an empty folder and sets TEXPRIOR_RUNS to a folder in it.
+
+    Both are undone at the end.
+    """
     before = os.environ.get("TEXPRIOR_RUNS")
     with tempfile.TemporaryDirectory(prefix="texprior-conformance-", ignore_cleanup_errors=True) as name:
         os.environ["TEXPRIOR_RUNS"] = str(Path(name, "runs"))
@@ -56,7 +62,10 @@ class Told:
 
 
 def told(subject: Subject) -> Told:
-    """Sends all events to a new observer in an empty folder, once per subject, and returns what happened."""
+    """Sends all events to a new observer and returns what happened.
+
+    This happens in an empty folder, once per subject.
+    """
     if "told" not in subject.memory:
         with empty_folder() as folder, contextlib.redirect_stdout(io.StringIO()) as out:
             story = Told()
@@ -77,13 +86,13 @@ def told(subject: Subject) -> Told:
     return story
 
 
-def _start(observer: Any, run_id: str, **more: Any) -> None:
+def _start(observer: Observer, run_id: str, **more: Any) -> None:
     # parameters of several types, as a real run has them
     params = {"adapter.cga.width": 32, "training": {"lr": 1e-3, "steps": [1, 2]}, "nothing": None}
     observer.run_started(RunInfo(run_id, "conformance", f"run {run_id}", "adapter", params=params, **more))
 
 
-def _a_run(observer: Any, folder: Path, story: Told) -> None:
+def _a_run(observer: Observer, folder: Path, story: Told) -> None:
     _start(observer, "one", tags={"texprior.version": "1"})
     story.places["in a run"] = observer.where("one")
     observer.step("one", 16, {"loss": 0.5, "lr": 1e-3})
@@ -100,13 +109,13 @@ def _a_run(observer: Any, folder: Path, story: Told) -> None:
     observer.run_finished("one", "finished", {"psnr_rgb": 30.5}, "A note in *Markdown*.")
 
 
-def _not_a_number(observer: Any, _folder: Path, _story: Told) -> None:
+def _not_a_number(observer: Observer, _folder: Path, _story: Told) -> None:
     _start(observer, "nan")
     observer.step("nan", 16, {"loss": float("nan"), "gradient": float("inf")})
     observer.run_finished("nan", "finished", {"loss": float("nan")}, "")
 
 
-def _a_run_in_a_run(observer: Any, _folder: Path, _story: Told) -> None:
+def _a_run_in_a_run(observer: Observer, _folder: Path, _story: Told) -> None:
     _start(observer, "above")
     _start(observer, "below", parent="above")
     observer.step("below", 8, {"loss": 1.0})
@@ -115,13 +124,13 @@ def _a_run_in_a_run(observer: Any, _folder: Path, _story: Told) -> None:
     observer.run_finished("above", "finished", {}, "")
 
 
-def _four_ends(observer: Any, _folder: Path, _story: Told) -> None:
+def _four_ends(observer: Observer, _folder: Path, _story: Told) -> None:
     for status in ENDS:
         _start(observer, f"end-{status}")
         observer.run_finished(f"end-{status}", status, {}, "the reason" if status == "failed" else "")
 
 
-def _gone_on(observer: Any, _folder: Path, _story: Told) -> None:
+def _gone_on(observer: Observer, _folder: Path, _story: Told) -> None:
     # the first run with this id is unknown to the observer, the second is known
     _start(observer, "again", resume=True)
     observer.run_finished("again", "interrupted", {}, "")
@@ -130,7 +139,7 @@ def _gone_on(observer: Any, _folder: Path, _story: Told) -> None:
     observer.run_finished("again", "finished", {}, "")
 
 
-def _nobody_knows(observer: Any, _folder: Path, story: Told) -> None:
+def _nobody_knows(observer: Observer, _folder: Path, story: Told) -> None:
     story.places["for an unknown run"] = observer.where("never started")
 
 
@@ -159,8 +168,8 @@ def not_a_number(subject: Subject) -> None:
 
 @check("events.nested", "events")
 def nested(subject: Subject) -> None:
-    """The observer accepts nested runs, told apart by their ids: a run and another one that names it as its ``parent``,
-    both active at the same time.
+    """The observer accepts nested runs, told apart by their ids. One run names the other as its ``parent``, and both
+    are active at the same time.
 
     Fix: store the data of a run under its id; do not rely on a "current run".
     """

@@ -1,14 +1,18 @@
-"""Defines denoisers with a known solution, and computes the exact response of a sampler to its inputs."""
+"""Defines denoisers with a known solution.
+
+It also computes the exact response of a sampler to its inputs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from texprior.flow.sample import LayerSampler
 
 DATA_MEAN, DATA_STD = 0.25, 0.5
 """The Gaussian data. The mean is not 0, so that a sampler that loses it is found."""
@@ -20,18 +24,27 @@ def gaussian_denoiser(x: Tensor, sigma: Tensor) -> Tensor:
 
 
 def curved(x: Tensor, sigma: Tensor) -> Tensor:
-    """Returns tanh(x / sigma^2), which is E[x_0 | x] for data that are -1 or 1 with equal probability."""
+    """Returns tanh(x / sigma^2).
+
+    This is E[x_0 | x] for data that are -1 or 1 with equal probability.
+    """
     return torch.tanh(x / sigma**2)
 
 
 def exact_gain(sigma: float) -> float:
-    """Returns (x_0 - mean) / (x_sigma - mean) on the probability flow of Gaussian data (Karras et al. 2022, eq. 1)."""
+    """Returns (x_0 - mean) / (x_sigma - mean) for Gaussian data.
+
+    x_0 and x_sigma are on the same path of the probability flow (Karras et al. 2022, eq. 1).
+    """
     return DATA_STD / sqrt(DATA_STD**2 + sigma**2)
 
 
 @dataclass(frozen=True)
 class Response:
-    """The output of a sampler with an affine denoiser: ``offset + start * x + sum_i noises[i] * n_i``."""
+    """The output of a sampler with an affine denoiser.
+
+    It is ``offset + start * x + sum_i noises[i] * n_i``.
+    """
 
     offset: float
     start: float
@@ -43,12 +56,18 @@ class Response:
         return self.offset + self.start * DATA_MEAN
 
     def std(self, sigma: float) -> float:
-        """Returns the standard deviation of the output, if x follows its distribution at sigma and noise is normal."""
+        """Returns the standard deviation of the output.
+
+        It holds if x follows its distribution at sigma and the noise is normal.
+        """
         return sqrt(self.start**2 * (DATA_STD**2 + sigma**2) + sum(gain**2 for gain in self.noises))
 
 
-def respond(sampler: Any, sigmas: Tensor) -> Response:
-    """Computes the exact response from one run on unit impulses in float64, one batch entry for each input."""
+def respond(sampler: LayerSampler, sigmas: Tensor) -> Response:
+    """Computes the exact response from one run on unit impulses.
+
+    The run is in float64, with one batch entry for each input.
+    """
     steps = len(sigmas) - 1
     x = torch.zeros(steps + 2, 1, 1, 1, dtype=torch.float64)
     # entries 0 to steps - 1 get a unit of one step's noise, entry ``steps`` a unit of x, and the last entry nothing

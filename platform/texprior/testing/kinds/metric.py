@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from texprior.flow.measure import ImageMetric, direction, needs_reference
+from texprior.flow.measure import ImageMetric, SetMetric, direction, needs_reference
 from texprior.plugin import Component, Metric
 from texprior.testing.catalogue import When, check
 from texprior.testing.material import gap, gaussian, photographs
@@ -48,7 +48,10 @@ NO_REFERENCE = When("`scope` is image, `reference` is false", _no_reference)
 
 
 def noisy(level: float) -> Tensor:
-    """Returns the photographs with white noise of a standard deviation, (2, 3, 192, 224), clipped to [0, 1]."""
+    """Returns the photographs with white noise of a standard deviation.
+
+    They are (2, 3, 192, 224), clipped to [0, 1].
+    """
     return (photographs(2, *SIZE) + level * gaussian(2, 3, *SIZE, key="noise")).clamp(0, 1)
 
 
@@ -56,12 +59,14 @@ def _inputs() -> Inputs:
     return {"image": noisy(0.05), "reference": photographs(2, *SIZE)}
 
 
-def _work(metric: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+def _work(metric: ImageMetric | SetMetric, inputs: Inputs) -> tuple[Tensor, ...]:
     image, reference = inputs["image"], inputs["reference"]
     if not hasattr(metric, "contributions"):
         return (metric(image, reference),)
-    seen = metric.features(pieces(image)), metric.features(pieces(reference))
-    return (*seen, metric.contributions(*seen))
+    # hasattr does not narrow a type to a Protocol
+    of_set = cast(SetMetric, metric)
+    seen = of_set.features(pieces(image)), of_set.features(pieces(reference))
+    return (*seen, of_set.contributions(*seen))
 
 
 def pieces(image_BCHW: Tensor) -> Tensor:
@@ -87,7 +92,10 @@ def scores(subject: Subject, level: float) -> Tensor:
 
 
 def badness(subject: Subject, found: Tensor) -> Tensor:
-    """Returns numbers that grow as a picture gets worse, according to the direction that the metric declares."""
+    """Returns numbers that grow as a picture gets worse.
+
+    The direction in which a score gets worse is what the metric declares.
+    """
     better = direction(subject.shared(), _record(subject))
     values = found.detach().double().cpu()
     return {"higher": -values, "lower": values, "one": (values - 1).abs()}[better]

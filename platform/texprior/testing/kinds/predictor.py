@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from texprior.flow.predict import InitialPredictor
 from texprior.testing.catalogue import check, tagged
@@ -24,12 +24,12 @@ def _inputs() -> Inputs:
     return {"image": photographs(2, 32, 48)}
 
 
-def _work(predictor: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+def _work(predictor: InitialPredictor, inputs: Inputs) -> tuple[Tensor, ...]:
     return (predictor(inputs["image"]),)
 
 
-def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> Any:
-    predictor: nn.Module = subject.build(changes)
+def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> InitialPredictor:
+    predictor: InitialPredictor = subject.build(changes)
     return perturbed(predictor, 0.02).eval()
 
 
@@ -95,7 +95,7 @@ def gradients(subject: Subject) -> None:
 
 @check("predictor.local", "predictor", when=tagged("local"))
 def local(subject: Subject) -> None:
-    """With the tag ``local``, the network depends only on nearby pixels: after a change at one end of a strip of 512
+    """With the tag ``local``, the network depends only on nearby pixels. After a change at one end of a strip of 512
     px, estimates that are 368 px or more away change by at most 1e-6. So tiles with a halo give the same result as the
     whole picture.
 

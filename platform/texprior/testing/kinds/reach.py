@@ -1,4 +1,7 @@
-"""Measures how far a change of a picture reaches. Tiles agree with the whole picture only if that is bounded."""
+"""Measures how far a change of a picture reaches.
+
+Tiles agree with the whole picture only if that distance is bounded.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ def strip() -> Tensor:
 
 
 def leak(function: Callable[[Tensor], Tensor]) -> float:
-    """Returns by how much the result changes at a large distance from a change of the input."""
+    """Returns how much the result changes far from a change of the input.
+
+    Far means a distance of at least ``FAR`` px.
+    """
     before, after = strip(), strip()
     after[..., :CHANGED] = 1 - after[..., :CHANGED]
     return gap(function(before)[..., CHANGED + FAR :], function(after)[..., CHANGED + FAR :])

@@ -1,4 +1,7 @@
-"""Finds repeated work: operations whose inputs are the same at every step, but differ between pictures."""
+"""Finds work that is repeated at every step.
+
+This means operations whose inputs are the same at every step, but differ between pictures.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,13 @@ class _Recorder(TorchFunctionMode):
         super().__init__()
         self.seen: Counter[tuple[str, str]] = Counter()
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         name = str(getattr(func, "__name__", func)).strip("_")
         if any(part in name for part in COSTLY):
             self.seen[name, _content(_tensors((args, kwargs or {})))] += 1
@@ -32,10 +41,10 @@ class _Recorder(TorchFunctionMode):
 def repeated_work(
     step: Callable[[], Any], other_step: Callable[[], Any], other_picture: Callable[[], Any]
 ) -> list[str]:
-    """Returns the costly calls that are equal in two steps of one picture and differ for another picture.
+    """Returns the costly calls that are equal in two steps of one picture.
 
-    Each argument is a network call. It runs once before it is recorded, so that results that the first call caches do
-    not count as repeated.
+    Calls that are equal for another picture too are left out. Each argument is a network call. It runs once before
+    it is recorded, so that results that the first call caches do not count as repeated.
     """
     first, second, third = (_recorded(call) for call in (step, other_step, other_picture))
     # what a third picture shares depends on the weights alone, which is allowed
@@ -52,7 +61,7 @@ def _recorded(call: Callable[[], Any]) -> Counter[tuple[str, str]]:
     return seen
 
 
-def _tensors(value: Any) -> Iterable[Tensor]:
+def _tensors(value: object) -> Iterable[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict):

@@ -30,7 +30,10 @@ def hosts(subject: Subject) -> list[Ref]:
 
 
 def prior(subject: Subject) -> DenoiserNet:
-    """Returns a new copy of the first denoiser that fits, perturbed as if trained, and frozen."""
+    """Returns a new copy of the first denoiser that fits.
+
+    It is perturbed, as if it were trained, and frozen.
+    """
     return copy.deepcopy(untouched(subject))
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from texprior.diffusion.sigmas import karras
+from texprior.flow.sample import LayerSampler
 from texprior.plugin import Sampler
 from texprior.testing.catalogue import check, tagged
 from texprior.testing.kinds.linear import DATA_MEAN, DATA_STD, curved, exact_gain, respond, slope
@@ -35,7 +36,7 @@ def _inputs() -> Inputs:
     return {"x": 20 * gaussian(2, 3, 8, 8, key="x"), "noise": gaussian(2, _WORK_STEPS, 3, 8, 8, key="noise")}
 
 
-def _work(sampler: Any, inputs: Inputs) -> tuple[Tensor, ...]:
+def _work(sampler: LayerSampler, inputs: Inputs) -> tuple[Tensor, ...]:
     sigmas = karras(_WORK_STEPS, 0.02, 20).to(inputs["x"].device)
     return (sampler(curved, inputs["x"], sigmas, lambda i: inputs["noise"][:, i]),)
 
@@ -46,7 +47,10 @@ PROBES["sampler"] = Probe(
 
 
 def settings(subject: Subject) -> Iterator[dict[str, Any]]:
-    """Yields the default options, then changes of one option: its ends, and each value that its type lists."""
+    """Yields the default options, then changes of one option.
+
+    The changes of an option are its ends, and each value that its type lists.
+    """
     for changes in ({}, *ends(subject.model), *choices(subject.model)):
         if subject.accepts(changes):
             yield changes
@@ -64,14 +68,17 @@ def _asks_noise(subject: Subject, changes: Mapping[str, Any]) -> bool:
 
 
 def _form(subject: Subject, *, stochastic: bool) -> dict[str, Any] | None:
-    """Returns the first options with which the sampler uses noise, or does not; None if there are none."""
+    """Returns the first options with which the sampler is stochastic, or is not.
+
+    Stochastic means that it uses noise. Returns None if there are no such options.
+    """
     return next((s for s in settings(subject) if _asks_noise(subject, s) == stochastic), None)
 
 
 @check("sampler.gaussian", "sampler")
 def recovers(subject: Subject) -> None:
     """With the exact denoiser of Gaussian data, samples have the mean of the data (within 1e-5) and its standard
-    deviation (within 3 % at 200 steps), at the default options and across the search space.
+    deviation (within 3 % at 200 steps). This holds at the default options and across the search space.
 
     Fix: compare each step with the equations of the method; the noise that is added must replace the noise that is
     removed.
@@ -163,8 +170,8 @@ def few_steps(subject: Subject) -> None:
 
 @check("sampler.noise", "sampler")
 def noise_source(subject: Subject) -> None:
-    """The sampler requests noise by the index of a step, at most once for each index, because the source returns the
-    same numbers for the same index.
+    """The sampler requests noise by the index of a step, at most once for each index. The source returns the same
+    numbers again for the same index.
 
     Fix: call ``noise(i)`` with i from 0 to steps - 1; if a step needs two draws that depend on each other, split one
     draw.
@@ -183,7 +190,7 @@ def noise_source(subject: Subject) -> None:
 
 @check("sampler.deterministic", "sampler", when=tagged("deterministic"))
 def deterministic(subject: Subject) -> None:
-    """With the tag ``deterministic``, the sampler has a form that requests no noise: at its defaults, or with one
+    """With the tag ``deterministic``, the sampler has a form that requests no noise. This form has the defaults, or one
     option at an end of its range.
 
     Fix: do not call ``noise`` if its factor is 0; remove the tag if the sampler always uses noise.
@@ -193,8 +200,8 @@ def deterministic(subject: Subject) -> None:
 
 @check("sampler.stochastic", "sampler", when=tagged("stochastic"))
 def stochastic(subject: Subject) -> None:
-    """With the tag ``stochastic``, the sampler has a form that uses the injected noise: at its defaults, or with one
-    option at an end of its range.
+    """With the tag ``stochastic``, the sampler has a form that uses the injected noise. This form has the defaults, or
+    one option at an end of its range.
 
     Fix: draw through ``noise(i)``; remove the tag if the sampler uses no noise.
     """
@@ -205,8 +212,11 @@ def stochastic(subject: Subject) -> None:
         raise Broken("it requests noise, but the noise does not change the output")
 
 
-def _seen(sampler: Any, steps: int, asked: list[int] | None = None) -> list[Tensor]:
-    """Returns the sigmas of all calls of the denoiser, and appends the indices of requested noise to ``asked``."""
+def _seen(sampler: LayerSampler, steps: int, asked: list[int] | None = None) -> list[Tensor]:
+    """Returns the sigmas of all calls of the denoiser.
+
+    Appends the indices of requested noise to ``asked``.
+    """
     sigmas, x = list[Tensor](), torch.ones(1, 1, 2, 2)
 
     def denoise(state: Tensor, level: Tensor) -> Tensor:

@@ -1,12 +1,14 @@
-"""Checks the rules of metrics with scope set: distances between sets, with a contribution of each picture."""
+"""Checks the rules of metrics with scope set.
+
+They are distances between sets, with a contribution of each picture.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from texprior.flow.measure import SetMetric
 from texprior.testing.catalogue import When, check
 from texprior.testing.kinds.metric import LEVELS, SET, SIZE, badness, noisy, pieces
 from texprior.testing.material import gap, photographs
@@ -26,7 +28,7 @@ def _pictures(level: float) -> Tensor:
 
 def _score(subject: Subject, level: float) -> float:
     """Returns the score of the set with noise against the clean set."""
-    metric: Any = subject.shared()
+    metric: SetMetric = subject.shared()
     contributions = metric.contributions(metric.features(_pictures(level)), metric.features(_pictures(0.0)))
     return float(contributions.double().mean())
 

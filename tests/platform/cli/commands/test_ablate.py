@@ -132,7 +132,7 @@ def test_the_report_is_one_file_with_everything_in_it(ablation):
     assert "<script" not in page
     assert re.findall(r'(?:src|href)="(?!data:)[^"]*"', page) == []
     assert "{:#.4g}".format(ablation.json["table"]["psnr_rgb"]["l0"]["mean"]) in page
-    assert "With 2 pictures and one arm to compare no corrected p can fall below .05" in page
+    assert "With 2 pictures and one arm to compare, no corrected p can fall below .05" in page
     assert "texprior ablate" in page or "pytest" in page  # the command as it was typed
     pictures = [base64.b64decode(found) for found in re.findall(r'"data:image/png;base64,([^"]*)"', page)]
     assert len(pictures) == 2 * (1 + 4)  # of each picture the whole, degraded, two arms, reference

@@ -105,7 +105,7 @@ def test_a_dry_run_counts_no_training(texprior, in_study, study, file, sampled):
     [
         (
             {"grid": {"decomposition": ["guided", "l0"]}},
-            "arm 'guided': decomposition: ablation.model is sampled and not trained, so arms differ in sampling alone",
+            "arm 'guided': decomposition: ablation.model is sampled and not trained: arms can differ only in sampling",
         ),
         ({"model": "nowhere"}, "nowhere"),
         ({"against": "psnr"}, "ablation.against: the experiment does not measure 'psnr'; did you mean 'psnr_rgb'?"),

@@ -1,0 +1,55 @@
+"""A worker starts from text that can be sent anywhere, with its share of threads and cache."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from texprior import config
+from texprior.registry import Registry
+from texprior.runtime.session import Session
+from texprior.runtime.worker_session import WorkerStart
+
+PLUGIN = """
+from texprior.plugin import Degradation, hookimpl
+
+@hookimpl
+def texprior_degradations():
+    return [Degradation("half", "half_plugin:Half")]
+
+class Half:
+    def __init__(self, options): pass
+    def __call__(self, image, rng): return image / 2
+"""
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_worker_has_the_experiment_the_plugins_the_runs_and_its_share(tmp_path, monkeypatch, capsys, threads):
+    monkeypatch.setenv("TEXPRIOR_RUNS", str(tmp_path / "other"))
+    file = tmp_path / "half_plugin.py"
+    file.write_text(PLUGIN)
+    registry = Registry.discover([file])
+    experiment = config.resolve({"name": "x", "events": [], "degradation": "half", "seed": 3}, registry)
+    parent = Session(experiment, registry, root=tmp_path / "runs", parent_run="above")
+    start = pickle.loads(pickle.dumps(WorkerStart.of(parent, "worker 2", threads=1, cache_mb=32)))
+    session = start.session()
+    assert (session.experiment.seed, session.experiment.degradation.name) == (3, "half")
+    assert (session.experiment.threads, torch.get_num_threads(), session.experiment.data.cache_mb) == (1, 1, 32)
+    assert (session.root, session.parent_run) == (tmp_path / "runs", "above")
+    assert [Path(name) for name in session.registry.files] == [file]
+    session.say("hello")
+    assert capsys.readouterr().err == "worker 2: hello\n"
+
+
+def test_without_a_share_the_experiment_decides(tmp_path, threads):
+    registry = Registry.discover()
+    experiment = config.resolve({"name": "x", "events": [], "data": {"cache_mb": 77}}, registry)
+    session = WorkerStart.of(Session(experiment, registry, root=tmp_path), "worker 1").session()
+    assert (session.experiment.threads, session.experiment.data.cache_mb) == (None, 77)
