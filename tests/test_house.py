@@ -85,3 +85,55 @@ def test_every_first_party_kind_is_an_entry_point(repository: Path) -> None:
     points = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["entry-points"]["texprior"]
     folders = {p.parent.name for p in (repository / "plugins" / "texprior_plugins").glob("*/__init__.py")}
     assert points == {kind: f"texprior_plugins.{kind}" for kind in folders}
+
+
+COVERED_BY = "tests/covered_by.txt"
+
+
+@pytest.fixture(scope="module")
+def mirrors(repository: Path) -> dict[str, str]:
+    """Module of the platform -> the test file of its name, whether it is there or not."""
+    root = repository / "platform" / "texprior"
+    modules = [path.relative_to(root) for path in root.rglob("*.py") if path.name != "__init__.py"]
+    return {m.as_posix(): (Path("tests/platform") / m.with_name(f"test_{m.name}")).as_posix() for m in sorted(modules)}
+
+
+@pytest.fixture(scope="module")
+def covered_by(repository: Path) -> dict[str, list[str]]:
+    """Module -> test files, of every line of the list."""
+    lines = (repository / COVERED_BY).read_text(encoding="utf-8").splitlines()
+    lines = [line for line in lines if not line.startswith("#")]
+    assert [line for line in lines if not re.fullmatch(r"\S+\.py: \S+\.py(, \S+\.py)*", line)] == [], "not MODULE: TEST"
+    assert lines == sorted(set(lines)), f"{COVERED_BY} is not sorted, or says a line twice"
+    named = [line.partition(": ") for line in lines]
+    assert len({module for module, _, _ in named}) == len(named), f"{COVERED_BY} names a module twice"
+    return {module: tests.split(", ") for module, _, tests in named}
+
+
+def test_every_module_has_its_test_file_or_a_line_that_says_which_test_covers_it(
+    repository: Path, mirrors: dict[str, str], covered_by: dict[str, list[str]]
+) -> None:
+    missing = [m for m, test in mirrors.items() if m not in covered_by and not (repository / test).is_file()]
+    told = [f"{module}: write {mirrors[module]}, or a line in {COVERED_BY}" for module in missing]
+    assert missing == [], "\n".join(told)
+
+
+def test_every_line_of_the_list_is_needed_and_true(
+    repository: Path, mirrors: dict[str, str], covered_by: dict[str, list[str]]
+) -> None:
+    wrong = []
+    for module, tests in covered_by.items():
+        if module not in mirrors:
+            wrong.append(f"{module}: there is no such module")
+        elif (repository / mirrors[module]).is_file():
+            wrong.append(f"{module}: it has a test file of its own, {mirrors[module]}")
+        wrong += [f"{module}: there is no {test}" for test in tests if not (repository / test).is_file()]
+    assert wrong == [], f"lines of {COVERED_BY} to remove or to correct:\n" + "\n".join(wrong)
+
+
+def test_every_plugin_kind_has_a_folder_of_tests(repository: Path) -> None:
+    kinds = sorted(init.parent.name for init in (repository / "plugins" / "texprior_plugins").glob("*/__init__.py"))
+    folders = [repository / "tests" / "plugins" / kind for kind in kinds]
+    missing = [f"tests/plugins/{folder.name}" for folder in folders if not any(folder.glob("test_*.py"))]
+    assert kinds
+    assert missing == [], f"no test file in: {', '.join(missing)}"

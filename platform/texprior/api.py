@@ -21,8 +21,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
+from texprior.config import ALL_SAID, resolve, said_in, written
 from texprior.config import load as load_experiment
-from texprior.config import resolve, written
 from texprior.config.schema import Experiment
 from texprior.registry import Plugin, Registry
 
@@ -104,14 +104,18 @@ class Workbench:
         The prior is by default this experiment's own. Raises ConfigError if it is not trained yet.
         """
         from texprior.models.folders import CONFIG, PRIOR
+        from texprior.runtime.split_check import require_splits
         from texprior.store import require_folder
         from texprior.training.adapter import train_adapter
         from texprior.training.predictor import train_predictor
-        from texprior.training.prior import prior_place
+        from texprior.training.preflight import require_adapters
+        from texprior.training.prior import own_prior
 
         with self._session(fresh=fresh) as session:
-            folder = Path(prior) if prior else prior_place(session).folder
+            folder = Path(prior) if prior else own_prior(session, "train it with prior(), or name one with prior=...")
             require_folder(folder, "prior", CONFIG, PRIOR)
+            require_splits(session, "train")
+            require_adapters(session, folder)
             return _folder(train_adapter(session, folder, _folder(train_predictor(session))))
 
     def evaluate(
@@ -119,7 +123,8 @@ class Workbench:
     ) -> Scores:
         """Scores a model on a split (by default ``evaluation.split``) as a tracked run.
 
-        ``scores.csv`` and ``sheet.png`` go to ``folder``, or to ``MODEL/evaluation-SPLIT``; the means also to the card.
+        ``scores.csv`` and ``sheet.png`` go to ``folder``, by default to that of ``texprior evaluate``; the means go
+        to the card too.
         """
         from texprior.evaluation.run import run_evaluation
 
@@ -173,11 +178,14 @@ class Workbench:
         from texprior.runtime.progress import Reporter
         from texprior.runtime.session import Session
 
+        said = said_in(self.written, self.registry, self.overrides) if self.written else ALL_SAID
         if self.quiet:
-            yield Session.start(self.experiment, self.registry, fresh=fresh)
+            yield Session.start(self.experiment, self.registry, fresh=fresh, said=said)
             return
         with Reporter() as reporter:
-            yield Session.start(self.experiment, self.registry, progress=reporter, say=reporter.say, fresh=fresh)
+            yield Session.start(
+                self.experiment, self.registry, progress=reporter, say=reporter.say, fresh=fresh, said=said
+            )
 
 
 def load_model(folder: str | Path, prior: str | Path | None = None, device: str = "auto") -> Model:

@@ -21,6 +21,7 @@ from texprior.models.folders import load_model
 from texprior.registry import Registry
 from texprior.runtime.progress import Progress, no_progress
 from texprior.runtime.session import Session
+from texprior.runtime.split_check import require_splits
 from texprior.sweeps.run import run_study
 from texprior.training.preflight import require_adapters
 from texprior.training.prior import train_prior
@@ -79,6 +80,7 @@ def run_demo(
     """Trains, sweeps and evaluates under one parent run, and returns where everything is."""
     # what cannot work is refused before a run is opened
     session = Session.start(experiment(registry, quick, overrides), registry, say=say, progress=progress)
+    require_splits(session, "train", "val", "test")
     require_adapters(session, None)
     info = session.run_info(f"demo-{session.experiment.hash()}", "demo", "demo", resume=True)
     with session.tracker.run(info) as run:

@@ -25,9 +25,6 @@ def digest(content: object, digits: int = DIGITS, sort_keys: bool = False) -> st
     return hashlib.sha256(data).hexdigest()[:digits]
 
 
-def files_digest(files: Iterable[Path], separator: bytes = b"", digits: int = 64) -> str:
-    """Returns the first hex digits of the sha256 over the contents of files.
-
-    The contents are joined in the order of the files, with ``separator`` between them.
-    """
-    return digest(separator.join(path.read_bytes() for path in files), digits)
+def content_version(files: Iterable[Path]) -> str:
+    """Returns the version of files that have no other: the sha256 over their contents, in their order."""
+    return f"sha256-{digest(b''.join(path.read_bytes() for path in files), 16)}"

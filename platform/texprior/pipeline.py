@@ -6,7 +6,6 @@ The whole platform is: image -> degrade -> predict -> decompose -> noise, denois
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +23,7 @@ from texprior.flow.tile import Tile, tiles
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs, inputs_of, noised_condition
 from texprior.models.sampling import sampler_of, sigmas_of
+from texprior.runtime.device_clock import device_time
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def restore(
     controls, ``guided=False`` leaves the adapter out, and ``inputs`` replaces the inputs derived from the picture.
     """
     # decompose and encode the whole picture first, so that all tiles share one structure and one code
-    started, settings = time.monotonic(), sampling or model.experiment.sampling
-    device = next(model.prior.network.parameters()).device
+    settings, device = sampling or model.experiment.sampling, next(model.prior.network.parameters()).device
+    started = device_time(device)
     degraded = degraded_BCHW.to(device)
     given = inputs or inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
     given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key))
@@ -76,7 +76,7 @@ def restore(
     layer = torch.stack(layers)
     picture, spread = recompose(model.process, given.base, layer, settings.texture_strength)
     calls = sampler.calls(settings.steps) * settings.samples
-    return Restored(picture, spread, given.estimate, given.base, layer, calls, time.monotonic() - started)
+    return Restored(picture, spread, given.estimate, given.base, layer, calls, device_time(device) - started)
 
 
 def _noise(like: Tensor, seed: int, key: Key, k: int, step: int) -> Tensor:

@@ -44,15 +44,37 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
-    """Writes tensors to a safetensors file, with ``about`` as JSON in its header."""
+    """Writes tensors to a safetensors file, with ``about`` as JSON in its header.
+
+    A tensor that has several names, such as a tied weight, is written once, and the header lists its other names.
+    """
     from safetensors.torch import save
 
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(contiguous, {"texprior": json.dumps(dict(about or {}))}))
+    written, aliases = _without_repetition(tensors)
+    header = {"texprior": json.dumps(dict(about or {})), **({"aliases": json.dumps(aliases)} if aliases else {})}
+    write_atomically(path, save(written, header))
+
+
+def _without_repetition(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Returns the tensors in separate memory on the CPU, and further name -> name of one that is there already."""
+    written: dict[str, Tensor] = {}
+    name_of: dict[tuple[object, ...], str] = {}
+    aliases, storages = dict[str, str](), set[int]()
+    for name, tensor in tensors.items():
+        same = (tensor.device, tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
+        if tensor.numel() and name_of.setdefault(same, name) != name:
+            aliases[name] = name_of[same]
+            continue
+        copied = tensor.detach().cpu().contiguous()
+        # safetensors refuses tensors that share memory, such as two parts of one
+        storage = copied.untyped_storage().data_ptr()
+        written[name] = copied.clone() if copied.numel() and storage in storages else copied
+        storages.add(storage)
+    return written, aliases
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Returns the tensors of a file and the ``about`` from its header.
+    """Returns the tensors of a file, under all their names, and the ``about`` from its header.
 
     Raises ConfigError if the file is missing or broken.
     """
@@ -60,12 +82,15 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("texprior", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118 (no mapping)
+            header = file.metadata() or {}
+            about = json.loads(header.get("texprior", "{}"))
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            aliases = json.loads(header.get("aliases", "{}"))
+            return {**found, **{alias: found[name] for alias, name in aliases.items()}}, about
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
-    # torch raises RuntimeError if another process deletes the file after it was opened
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+    # torch raises RuntimeError if another process deletes the file after it was opened, and a header may be anything
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, AttributeError) as error:
         raise ConfigError(f"{path}: these weights cannot be read ({error})") from None
 
 

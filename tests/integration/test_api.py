@@ -99,6 +99,9 @@ def test_a_plugin_file_is_part_of_what_is_trained(bench, model):
     Path(plugin.file).write_text(PLUGIN + "\n# another content\n")
     try:
         texprior.register(plugin.file)
+        assert bench.adapt() == model
+        Path(plugin.file).write_text(PLUGIN + "\nother = 'program'\n")
+        texprior.register(plugin.file)
         assert bench.adapt().name != model.name
     finally:
         Path(plugin.file).write_text(PLUGIN)
@@ -162,7 +165,7 @@ def test_overrides_and_what_is_wrong(bench, tmp_path):
         texprior.load({"name": "x", "adaptor": "cga"})
     with pytest.raises(ConfigError, match="there is no such experiment file"):
         texprior.load(tmp_path / "none.yaml")
-    with pytest.raises(ConfigError, match=r"prior .*: there is no such folder"):
+    with pytest.raises(ConfigError, match=r"own prior is not trained yet .*: seed: 0 -> 9; train it with prior\(\)"):
         bench.with_("seed=9").adapt()
     with pytest.raises(PluginError, match="there is no such file"):
         texprior.register(tmp_path / "none.py")

@@ -1,5 +1,7 @@
-"""The ablations in experiments/: every arm resolves, is what its name says, and works on small networks."""
+"""The studies in experiments/: every arm resolves and works on small networks, and stored results are found again."""
 
+import importlib
+import json
 import shutil
 from pathlib import Path
 
@@ -42,6 +44,47 @@ def test_the_stored_cells_of_a_study_are_found(study, shared, monkeypatch, tmp_p
     done = {cell.folder.name for cell in plan_of(session).cells if (o := outcome_of(cell)) and o.status == "finished"}
     assert stored
     assert stored <= done
+
+
+@pytest.mark.parametrize("study", sorted(p.parent.name for p in ROOT.glob("*/results")))
+def test_every_stored_result_names_what_made_it(study):
+    """Command, commit, day and versions; what is not known of old results is said."""
+    record = json.loads((ROOT / study / "results" / "record.json").read_text("utf-8"))
+    assert record["results"]
+    for name, result in record["results"].items():
+        assert (ROOT / study / "results" / name).exists()
+        assert {"what", "command", "commit", "stored_with", "date", "versions", "known"} == set(result)
+        assert result["commit"] or result["known"]
+        assert set(result["versions"]) == {"texprior", "torch"}
+    assert all((ROOT / study / "results" / check["scores"]).is_file() for check in record["checks"])
+
+
+@pytest.fixture
+def check(monkeypatch):
+    """``experiments/check.py``, at the top level of the repository."""
+    monkeypatch.chdir(ROOT.parent)
+    monkeypatch.syspath_prepend(ROOT)
+    return importlib.import_module("check")
+
+
+def test_a_stored_result_with_weights_is_scored_again(check, shared):
+    """The predictor and one call of the model of defocus, on two pictures."""
+    for part in check.read_record("sampler-steps")["checks"]:
+        found = check.run_check("sampler-steps", part, pictures=2)
+        assert [(d.row, d.pictures, d.holds) for d in found] == [(d.row, 2, True) for d in found]
+
+
+def test_a_stored_result_that_is_not_what_is_scored_is_told(check, shared, monkeypatch, tmp_path):
+    """A hundredth of a dB more in the stored file, and a row that is not in it."""
+    shutil.copytree(ROOT / "concat-choice" / "results", tmp_path / "study" / "results")
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    (part,) = check.read_record("study")["checks"]
+    assert all(d.holds for d in check.run_check("study", part, pictures=1))
+    stored = tmp_path / "study" / "results" / part["scores"]
+    stored.write_text(stored.read_text().replace("psnr_rgb,higher,24.1685", "psnr_rgb,higher,24.1785"))
+    psnr, lpips = check.run_check("study", part, pictures=1)
+    assert (psnr.metric, psnr.holds, lpips.holds) == ("psnr_rgb", False, True)
+    assert not check.run_check("study", part | {"rows": {"predictor": "predictor"}}, pictures=1)[0].holds
 
 
 @pytest.mark.parametrize("study", STUDIES)

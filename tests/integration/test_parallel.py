@@ -6,11 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 
-from texprior.errors import ConfigError
-from texprior.runtime.team import Team
 from texprior.store import load_tensors
 
 EXPERIMENT = {
@@ -80,23 +77,3 @@ def test_other_commands_refuse_several_processes(folder, trained):
     assert (
         "only 'prior' and 'adapt' can share their work among them; start this command without torchrun" in done.stderr
     )
-
-
-def test_a_batch_that_cannot_be_shared_out_is_refused():
-    with pytest.raises(
-        ConfigError, match=r"training.batch: 8 images cannot be divided evenly among 3 processes; use a multiple of 3"
-    ):
-        Team(0, 3).require("training.batch", 8)
-
-
-def test_shares_are_disjoint_and_whole():
-    shares = [list(Team(rank, 3).share(range(12, 24))) for rank in range(3)]
-    assert shares[0] == [12, 15, 18, 21]
-    assert sorted(n for share in shares for n in share) == list(range(12, 24))
-
-
-def test_one_process_is_a_team_of_its_own():
-    parameter = torch.nn.Parameter(torch.ones(2))
-    parameter.grad = torch.tensor([1.0, 2.0])
-    assert Team().total([parameter], 3.0, 4.0) == [3.0, 4.0]
-    assert parameter.grad.tolist() == [1.0, 2.0]

@@ -186,7 +186,7 @@ def test_the_mean_of_samples_and_their_spread(model, degraded):
     assert result.calls == 12
     layers = result.layer * model.process.scale
     assert torch.allclose(result.picture, (result.base + layers.mean(0)).clamp(0, 1), atol=1e-6)
-    assert torch.allclose(result.spread, layers.std(0, correction=0), atol=1e-6)
+    assert torch.allclose(result.spread, layers.std(0, correction=1), atol=1e-6)
     assert not restored(model, degraded).spread.any()
 
 
@@ -245,6 +245,16 @@ def test_evaluation_scores_every_method_and_control(trained, registry, model):
     assert {s.metric for s in result.scores.scores} == {"psnr_rgb", "texture_ratio_gauss2"}
     assert all(len(result.scores.of(m, "psnr_rgb")) == 2 for m in result.scores.methods())
     assert list(result.sheet[0]) == ["degraded", "predictor", "restored", "reference", "texture layer"]
+
+
+@pytest.mark.parametrize(("bits", "whole"), [(8, True), (None, False)])
+def test_an_evaluation_rounds_degraded_pictures_as_the_experiment_says(trained, model, bits, whole):
+    own, kept = trained[0].experiment, []
+    data = own.data.model_copy(update={"degraded_bits": bits})
+    one = own.model_copy(update={"data": data, "evaluation": config.Evaluation(limit=1)})
+    evaluate(trained[0].with_(experiment=one), model, lambda _number, _key, versions: kept.append(versions["degraded"]))
+    steps = kept[0].double() * 255
+    assert bool((steps - steps.round()).abs().max() < 1e-4) is whole
 
 
 def test_another_training_seed_is_judged_on_equal_pictures(trained, model):

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from texprior.digests import digest, files_digest
+from texprior.digests import content_version, digest
 
 
 def test_a_digest_is_the_sha256_of_bytes_or_of_json(tmp_path):
@@ -13,10 +13,9 @@ def test_a_digest_is_the_sha256_of_bytes_or_of_json(tmp_path):
     assert digest({"b": 1, "a": 2}) != digest({"a": 2, "b": 1})
 
 
-def test_files_are_taken_in_their_order_with_a_separator(tmp_path):
+def test_the_version_of_files_is_that_of_their_contents_in_their_order(tmp_path):
     a, b = tmp_path / "a", tmp_path / "b"
     a.write_bytes(b"x")
     b.write_bytes(b"yz")
-    assert files_digest([a, b]) == hashlib.sha256(b"xyz").hexdigest()
-    assert files_digest([a, b], separator=b"\0", digits=16) == hashlib.sha256(b"x\0yz").hexdigest()[:16]
-    assert files_digest([a, b], separator=b"\0") != files_digest([b, a], separator=b"\0")
+    assert content_version([a, b]) == f"sha256-{hashlib.sha256(b'xyz').hexdigest()[:16]}"
+    assert content_version([b, a]) == f"sha256-{hashlib.sha256(b'yzx').hexdigest()[:16]}"

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from texprior.ablations.statistics import Array, Difference, compare_arms, seed_sd, standard_error
+from texprior.ablations.statistics import Difference, compare_arms, seed_sd, standard_error
+from texprior.evaluation.intervals import Array
 from texprior.evaluation.scores import Scores, loss_of, pareto_front
 
 
@@ -98,11 +99,16 @@ class Results:
 
 
 def results_of(
-    scores: Mapping[str, Sequence[Scores]], arms: Sequence[str], baseline: str, metric: str, better: Mapping[str, str]
+    scores: Mapping[str, Sequence[Scores]],
+    arms: Sequence[str],
+    baseline: str,
+    metric: str,
+    better: Mapping[str, str],
+    sampled: bool = False,
 ) -> Results:
     """Compares arms by the scores of their finished trainings.
 
-    ``scores`` is arm -> one ``Scores`` for each seed.
+    ``scores`` is arm -> one ``Scores`` for each seed. ``sampled`` says that the arms sample one trained model.
     """
     values, pictures, left_out, table = {}, {}, {}, {}
     for name in better:
@@ -123,16 +129,16 @@ def results_of(
             for arm, rows in finite.items()
             if pictures[name]
         }
-        table[name] = _rows(values[name], baseline, better[name])
+        table[name] = _rows(values[name], baseline, better[name], sampled)
 
     references = _references(scores.get(baseline, []), pictures)
     return Results(metric, baseline, better, arms, pictures, left_out, values, table, references)
 
 
-def _rows(values: Mapping[str, Array], baseline: str, better: str) -> dict[str, ArmScore]:
+def _rows(values: Mapping[str, Array], baseline: str, better: str, sampled: bool) -> dict[str, ArmScore]:
     """Returns the row of each arm in one metric: means in the metric's unit, differences as losses."""
     losses = {arm: _losses(scores, better) for arm, scores in values.items()}
-    differences = compare_arms(losses, baseline) if baseline in losses else {}
+    differences = compare_arms(losses, baseline, sampled) if baseline in losses else {}
     return {
         arm: ArmScore(float(scores.mean()), standard_error(scores), seed_sd(scores), len(scores), differences.get(arm))
         for arm, scores in values.items()

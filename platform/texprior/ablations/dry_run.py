@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +19,14 @@ from texprior.flow.degrade import degraded_sample
 from texprior.flow.kinds import DEGRADATION, SAMPLER
 from texprior.flow.measure import measure
 from texprior.models.build import Model, build_adapter, build_predictor, build_prior
+from texprior.models.folders import PREDICTOR, PRIOR
 from texprior.models.inputs import inputs_of
 from texprior.pipeline import restore
+from texprior.runtime.device_clock import device_time
 from texprior.runtime.session import Session
 from texprior.training.dry_run import Measured, measure_prior, measure_stage_two
 from texprior.training.folders import ADAPTER_PARTS
+from texprior.training.planned import Planned, planned_at
 
 _NETWORKS = ("denoiser", "encoder", "attention")
 _PREDICTOR = ("predictor", "training.predictor")
@@ -56,6 +58,22 @@ def measure_ablation(plan: Plan) -> list[Measured]:
         rows.append(_times(adapter, sum(cell in group for cell in adapters)))
     done = [row for row in rows if row.times]
     return _named(done) + ([*_pictures(plan, pending)] if pending else [])
+
+
+def planned_trainings(plan: Plan) -> list[Planned]:
+    """Returns what would be done for each prior and predictor of the pending cells, and for each of their adapters."""
+    found: dict[Any, Planned] = {}
+    for cell in plan.cells:
+        if cell.model is not None or outcome_of(cell) is not None:
+            continue
+        session, trainings = _of(plan, cell), cell.experiment.training
+        prior = planned_at(session, "prior", cell.prior, PRIOR, trainings.prior)
+        predictor = planned_at(session, "predictor", cell.predictor, PREDICTOR, trainings.predictor)
+        keys = cell.prior.folder, cell.predictor.folder, _adapter(cell)
+        adapter = Planned("adapter", "trained here", None, trainings.adapter.budget.images)
+        for key, planned in zip(keys, (prior, predictor, adapter), strict=True):
+            found.setdefault(key, planned)
+    return sorted(found.values(), key=lambda planned: ("prior", "predictor", "adapter").index(planned.stage))
 
 
 def _first_of_each(cells: Iterable[Cell], key: Callable[[Cell], Any]) -> list[Cell]:
@@ -142,12 +160,12 @@ def _timed(session: Session, split: str) -> tuple[float, float, float]:
     sample = dataset.load(keys[0])
     clean = sample.clean[None].to(session.device)
     with torch.no_grad():
-        started = time.monotonic()
+        started = device_time(session.device)
         prior.encoder(decompose(clean, prior.decomposition).structure)
-        structured = time.monotonic()
+        structured = device_time(session.device)
         degraded = degraded_sample(sample, degradation, choice.seed)[None].to(session.device)
         derived = inputs_of(degraded, experiment, predictor, prior, prior.encoder)
-        known = time.monotonic()
+        known = device_time(session.device)
         restored = restore(model, degraded, keys[0], None, choice.seed, derived)
         measure(restored.picture, clean, metrics)
-    return structured - started, known - structured, time.monotonic() - known
+    return structured - started, known - structured, device_time(session.device) - known

@@ -20,8 +20,9 @@ from texprior.models.build import Model, require_grid
 from texprior.models.folders import load_model
 from texprior.runtime.run_record import flatten_paths
 from texprior.runtime.session import Session
+from texprior.runtime.split_check import require_splits
 from texprior.track import RunInfo
-from texprior.training.preflight import rehearse_sampling, rehearse_training
+from texprior.training.preflight import on_prior, rehearse_sampling, rehearse_training
 from texprior.training.prior import at_strength
 
 
@@ -111,6 +112,10 @@ def check_arms(plan: Plan, match: bool = True) -> None:
     Raises ConfigError that names each arm that does not work. ``match`` finds the strength of arms that are matched in
     strength, and stores it for their first training.
     """
+    # arms that sample a model have its prior; what the experiment states of Stage I must be that of the prior
+    if plan.cells[0].model is not None:
+        on_prior(plan.session, plan.cells[0].prior.folder)
+
     complaints = []
     model: Model | None = None
     for arm in plan.arms:
@@ -119,6 +124,8 @@ def check_arms(plan: Plan, match: bool = True) -> None:
             continue
         try:
             session, cell = plan.session.with_(experiment=cells[0].experiment), cells[0]
+            judged = session.experiment.evaluation.split
+            require_splits(session, *(["train"] if cell.model is None else []), judged)
             if cell.model is not None:
                 model = model or load_model(cell.model, session.builder, cell.prior.folder)
                 require_grid(session.experiment.sampling, model.prior.network, model.predictor)
@@ -136,7 +143,8 @@ def finished_results(plan: Plan) -> Results:
     scores = {
         arm.name: [scores_of(cell) for cell in plan.of(arm.name) if is_finished(outcome_of(cell))] for arm in plan.arms
     }
-    return results_of(scores, [arm.name for arm in plan.arms], plan.baseline.name, plan.metric, plan.better)
+    sampled = plan.session.experiment.ablation.model is not None
+    return results_of(scores, [arm.name for arm in plan.arms], plan.baseline.name, plan.metric, plan.better, sampled)
 
 
 def is_finished(outcome: Outcome | None) -> bool:

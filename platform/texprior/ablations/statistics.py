@@ -11,14 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from texprior.evaluation.intervals import FEWEST, Array, resampling_weights, stretched_interval
 
-LEVEL = 0.95
-"""The share of studies in which an interval shall contain the true difference: the usual level, as in the report."""
 SIGNIFICANT = 0.05
-"""Below this corrected p a difference counts: 1 - ``LEVEL``, so that interval and test are equally strict."""
+"""Below this corrected p a difference counts: 1 - ``intervals.LEVEL``, so that interval and test are equally strict."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +26,22 @@ class Difference:
     low: float
     high: float
     p: float
-    """Wilcoxon's signed-rank test on the pictures' differences, seeds averaged first; two-sided."""
+    """Two-sided p of the mean over pictures and trainings, see ``difference_p``; NaN if it is not tested."""
     p_holm: float
-    """The same, corrected for the number of arms that were compared."""
+    """The same, corrected for the number of arms that were tested."""
+    p_pictures: float
+    """Wilcoxon's p, about pictures only and these trainings, not corrected: it describes, and decides nothing."""
     wins: int
     """Pictures on which the arm is better."""
     ties: int
     pictures: int
+    not_tested: str = ""
+    """Why there is no test; empty if there is one."""
 
     @property
     def separated(self) -> bool:
-        """Whether the interval leaves out 0 and the corrected p is below .05."""
-        return (self.low > 0 or self.high < 0) and self.p_holm < SIGNIFICANT
+        """Whether the corrected p is below .05."""
+        return self.p_holm < SIGNIFICANT
 
     @property
     def better(self) -> bool:
@@ -48,27 +49,70 @@ class Difference:
         return self.mean < 0
 
 
-def compare_arms(losses: Mapping[str, Array], baseline: str) -> dict[str, Difference]:
+def compare_arms(losses: Mapping[str, Array], baseline: str, sampled: bool = False) -> dict[str, Difference]:
     """Compares every other arm with the baseline, in the order of the arms.
 
-    Holm's family is all of these tests.
+    Holm's family is all of these tests. ``sampled`` says that the arms sample one trained model.
     """
     others = [name for name in losses if name != baseline]
-    differences = {name: losses[name].mean(0) - losses[baseline].mean(0) for name in others}
+    reasons = {name: not_tested(losses[name], losses[baseline], sampled) for name in others}
+    tested = [name for name in others if not reasons[name]]
+    ps = {name: difference_p(losses[name], losses[baseline]) for name in tested}
+    corrected = dict(zip(tested, holm_correction(list(ps.values())), strict=True))
 
-    # the test is about pictures, so seeds are averaged first; it does not include the luck of training
-    ps = {name: wilcoxon_p(values) for name, values in differences.items()}
-    corrected = dict(zip(others, holm_correction(list(ps.values())), strict=True))
-
-    # the interval is about pictures and seeds, so it needs each training by itself
     found = {}
-    for name, values in differences.items():
+    for name in others:
+        values = losses[name].mean(0) - losses[baseline].mean(0)
         low, high = two_way_interval(losses[name], losses[baseline])
-        wins, ties = int((values < 0).sum()), int((values == 0).sum())
         found[name] = Difference(
-            float(values.mean()), low, high, ps[name], corrected[name], wins, ties, int(values.size)
+            mean=float(values.mean()),
+            low=low,
+            high=high,
+            p=ps.get(name, math.nan),
+            p_holm=corrected.get(name, math.nan),
+            p_pictures=wilcoxon_p(values),
+            wins=int((values < 0).sum()),
+            ties=int((values == 0).sum()),
+            pictures=int(values.size),
+            not_tested=reasons[name],
         )
     return found
+
+
+def not_tested(arm_SN: Array, baseline_SN: Array, sampled: bool) -> str:
+    """Returns why an arm cannot be tested against the baseline; empty if it can.
+
+    One training says nothing about the luck of training. If all arms sample one trained model, there is no such luck,
+    and one sampling can be tested over pictures.
+    """
+    if arm_SN.shape[1] < 2:
+        return "one picture"
+    if sampled or min(len(arm_SN), len(baseline_SN)) > 1:
+        return ""
+    return "one training" if len(arm_SN) == 1 else "one training of the baseline"
+
+
+def difference_p(arm_SN: Array, baseline_SN: Array) -> float:
+    """Returns the two-sided p of mean(arm) - mean(baseline), by Student's t.
+
+    The standard error is the square root of the sum of the variance's parts, so the test asks about other pictures and
+    other trainings. The degrees of freedom are Welch and Satterthwaite's.
+    """
+    from scipy.stats import t
+
+    mean = float(arm_SN.mean() - baseline_SN.mean())
+    variance = sum(part for part, _ in _variance_parts(arm_SN, baseline_SN))
+    # without any spread, every difference is beyond doubt, and arms that are equal are equal
+    if not variance:
+        return float(mean == 0)
+    return float(2 * t.sf(abs(mean) / math.sqrt(variance), degrees_of_freedom(arm_SN, baseline_SN)))
+
+
+def least_t(freedom: float, arms: int) -> float:
+    """Returns the standard errors beyond which Holm's first step separates the best of several arms."""
+    from scipy.stats import t
+
+    return float(t.isf(SIGNIFICANT / arms / 2, freedom))
 
 
 def wilcoxon_p(differences: Array) -> float:
@@ -104,46 +148,47 @@ def two_way_interval(arm_SN: Array, baseline_SN: Array, resamples: int = 5000, s
 
     It is over pictures and seeds (Owen 2007). Pictures are drawn once for both arms, which keeps the pairing. Seeds are
     drawn within each arm separately, so trainings of the same seed that share their random numbers do not make the
-    interval narrower.
-
-    From n units n - 1 are drawn, which makes the variance of a mean unbiased (Rao and Wu 1988, m = n - 1). The
-    percentiles are then stretched about the mean by t / z with Welch and Satterthwaite's degrees of freedom. Without
-    this, the interval of three trainings would be far too narrow (cf. Hesterberg 2015).
+    interval narrower. ``stretched_interval`` makes it wide enough for few trainings.
 
     An arm with one training adds nothing for its seeds: its interval is about pictures only. NaN if there are fewer
-    than two pictures.
+    than ``FEWEST`` pictures.
     """
-    if arm_SN.shape[1] < 2:
+    if arm_SN.shape[1] < FEWEST:
         return math.nan, math.nan
     mean = float(arm_SN.mean() - baseline_SN.mean())
-    tails = 50 * (1 - LEVEL)
-    low, high = np.percentile(bootstrap_replicates(arm_SN, baseline_SN, resamples, seed), [tails, 100 - tails])
-    stretch = _stretch(degrees_of_freedom(arm_SN, baseline_SN))
-    return mean + (float(low) - mean) * stretch, mean + (float(high) - mean) * stretch
+    replicates = bootstrap_replicates(arm_SN, baseline_SN, resamples, seed)
+    return stretched_interval(mean, replicates, degrees_of_freedom(arm_SN, baseline_SN))
 
 
 def bootstrap_replicates(arm_SN: Array, baseline_SN: Array, resamples: int, seed: int) -> Array:
     """Returns the mean difference in each resample, (R,)."""
     # weighted sums instead of indexed copies: (R, S) @ (S, N) keeps memory at R N, not R S N
     rng = np.random.default_rng(seed)
-    of_arm, of_baseline = (_weights(rng, len(scores), resamples) for scores in (arm_SN, baseline_SN))
+    of_arm, of_baseline = (resampling_weights(rng, len(scores), resamples) for scores in (arm_SN, baseline_SN))
     differences_RN = of_arm @ arm_SN - of_baseline @ baseline_SN
-    means: Array = (differences_RN * _weights(rng, arm_SN.shape[1], resamples)).sum(1)
+    means: Array = (differences_RN * resampling_weights(rng, arm_SN.shape[1], resamples)).sum(1)
     return means
 
 
 def degrees_of_freedom(arm_SN: Array, baseline_SN: Array) -> float:
     """Returns Welch and Satterthwaite's degrees of freedom of the mean difference's variance.
 
-    They are infinite if the variance is 0. The variance is the sum of three parts v = s^2 / n: of the pictures, and of
-    each arm's seeds. The result is (sum v)^2 / sum(v^2 / (n - 1)).
+    They are (sum v)^2 / sum(v^2 / (n - 1)) over the variance's parts v, and infinite if the variance is 0.
+    """
+    parts = _variance_parts(arm_SN, baseline_SN)
+    weights = sum(variance**2 / degrees for variance, degrees in parts)
+    return sum(variance for variance, _ in parts) ** 2 / weights if weights else math.inf
+
+
+def _variance_parts(arm_SN: Array, baseline_SN: Array) -> list[tuple[float, int]]:
+    """Returns the parts of the mean difference's variance, s^2 / n, each with its n - 1.
+
+    They are those of the pictures, of the arm's seeds and of the baseline's seeds.
     """
     # a sample of one unit has no variance to estimate, so it is left out
     differences = arm_SN.mean(0) - baseline_SN.mean(0)
     samples = [values for values in (differences, arm_SN.mean(1), baseline_SN.mean(1)) if values.size > 1]
-    parts = [(float(values.var(ddof=1)) / values.size, values.size - 1) for values in samples]
-    weights = sum(variance**2 / degrees for variance, degrees in parts)
-    return sum(variance for variance, _ in parts) ** 2 / weights if weights else math.inf
+    return [(float(values.var(ddof=1)) / values.size, values.size - 1) for values in samples]
 
 
 def seed_sd(losses_SN: Array) -> float:
@@ -161,17 +206,3 @@ def standard_error(losses_SN: Array) -> float:
     """
     pictures = losses_SN.shape[1]
     return float(losses_SN.mean(0).std(ddof=1)) / math.sqrt(pictures) if pictures > 1 else math.nan
-
-
-def _weights(rng: np.random.Generator, units: int, resamples: int) -> Array:
-    """Returns the share of each of n units in each resample of n - 1 draws (one draw if n is 1), (R, n)."""
-    draws = max(1, units - 1)
-    return rng.multinomial(draws, np.full(units, 1 / units), size=resamples) / draws
-
-
-def _stretch(freedom: float) -> float:
-    """Returns t / z at the level, by which the interval is stretched; 1 for infinite degrees of freedom."""
-    from scipy.stats import norm, t
-
-    upper = (1 + LEVEL) / 2
-    return float(t.ppf(upper, freedom) / norm.ppf(upper)) if math.isfinite(freedom) else 1.0

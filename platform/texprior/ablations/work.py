@@ -39,7 +39,7 @@ def run_cells(plan: Plan) -> None:
 
         def run_of(name: str) -> RunInfo:
             if name not in arms:
-                # the lock protects the tracker's look for the arm's run: two processes at once would both make one
+                # without the lock, two processes could both find no run and both create one
                 with hold_lock(plan.folder / ".runs.lock"):
                     info = plan.arm_run(next(arm for arm in plan.arms if arm.name == name))
                     arms[name] = stack.enter_context(plan.session.tracker.run(info))

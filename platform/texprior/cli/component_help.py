@@ -16,6 +16,7 @@ from texprior.config.dotted_paths import merge, nest_value
 from texprior.config.search_dimension import Dimension, nested_options, tuned_dimensions, unwrap_annotation
 from texprior.plugin import Component, Options
 from texprior.plugin.references import kind_of
+from texprior.plugin.tags import tag_warnings
 from texprior.registry import Entry
 
 
@@ -77,6 +78,7 @@ def component_json(entry: Entry) -> dict[str, Any]:
         "summary": component.summary,
         "options": [vars(option) for option in option_rows(component.options)],
         "tags": component.tags,
+        "warnings": tag_warnings(component),
         "citation": component.citation,
     }
 

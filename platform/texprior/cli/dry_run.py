@@ -5,6 +5,7 @@ It also shows memory, speed and time on this machine.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,20 +17,33 @@ if TYPE_CHECKING:
     import torch
 
     from texprior.config import Experiment
+    from texprior.runtime.session import Session
     from texprior.training.dry_run import Measured
+    from texprior.training.planned import Planned
 
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Print the resolved experiment, parameters, memory and speed; train nothing."
 )
 
 
-def show_dry_run(experiment: Experiment, device: torch.device, measured: Sequence[Measured], as_json: bool) -> None:
-    """Prints the resolved experiment and a row for each training."""
+def show_dry_run(
+    experiment: Experiment,
+    device: torch.device,
+    measured: Sequence[Measured],
+    as_json: bool,
+    planned: Sequence[Planned] = (),
+    notes: Sequence[str] = (),
+) -> None:
+    """Prints the resolved experiment, a row for each training, and what would be reused.
+
+    ``notes`` say what cannot be concluded from the command's results.
+    """
     from texprior.runtime.progress import clock_time
 
     if as_json:
         stages = [vars(m) for m in measured]
-        emit({"experiment": experiment.model_dump(mode="json"), "device": str(device), "stages": stages})
+        about = {"experiment": experiment.model_dump(mode="json"), "device": str(device)}
+        emit({**about, "stages": stages, "trainings": [vars(p) for p in planned], "notes": list(notes)})
         return
 
     click.echo(experiment.to_yaml())
@@ -48,7 +62,35 @@ def show_dry_run(experiment: Experiment, device: torch.device, measured: Sequenc
         for m in measured
     ]
     table(["stage", *numbers], rows)
+    for line, count in Counter(map(str, planned)).items():
+        click.echo(line + f" ({count} of these)" * (count > 1))
+    for note in notes:
+        click.echo(f"note: {note}")
     say(
         f"measured on {device} with random pictures; prepared photographs need up to "
         f"{experiment.data.cache_mb:,} MB more (data.cache_mb); nothing was trained"
     )
+
+
+def picture_notes(session: Session, split: str) -> list[str]:
+    """Says what a split has too few pictures for."""
+    from texprior.evaluation.intervals import FEWEST
+
+    count, limit = len(session.pictures(split).keys), session.experiment.evaluation.limit
+    pictures = count if limit is None else min(count, limit)
+    few = f"data.{split} has {pictures} picture{'s' * (pictures != 1)}: no interval below {FEWEST} pictures"
+    return [few] if pictures < FEWEST else []
+
+
+def sweep_notes(session: Session) -> list[str]:
+    """Says what cannot be concluded from a sweep."""
+    unconfirmed = "sweep.confirm.top is 0: each trial is one training, so the best one may be best by chance"
+    return picture_notes(session, "val") + [unconfirmed] * (session.experiment.sweep.confirm.top == 0)
+
+
+def ablation_notes(session: Session) -> list[str]:
+    """Says what cannot be concluded from an ablation."""
+    ablation = session.experiment.ablation
+    alone = ablation.model is None and len(ablation.seeds) == 1
+    untested = "ablation.seeds has one seed: with one training of each arm no difference is tested"
+    return picture_notes(session, ablation.split) + [untested] * alone

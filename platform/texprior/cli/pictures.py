@@ -26,14 +26,18 @@ class Source(NamedTuple):
 def find_sources(images: Sequence[str]) -> list[Source]:
     """Returns the given files and the pictures of the given folders, in order.
 
-    Subfolders are included. If pictures have the same stem, the folder distinguishes their names, then the suffix, then
-    the whole path. Raises ConfigError if a path is missing, a folder has no pictures, or no name distinguishes two
+    Subfolders are included. A picture is named by its path below the given folder, so that its name does not depend on
+    the other pictures. Only if two pictures would have the same name, the folder distinguishes them, then the suffix,
+    then the whole path. Raises ConfigError if a path is missing, a folder has no pictures, or no name distinguishes two
     pictures.
     """
-    paths = list(dict.fromkeys(path for image in images for path in _files(image)))
-    names: dict[Path, str] = {}
+    below: dict[Path, str] = {}
+    for image in images:
+        for path, name in _files(image):
+            below.setdefault(path, name)
+    paths, names = list(below), dict[Path, str]()
     # The shortest naming that is unique wins. Names compare in lower case, because some file systems ignore case.
-    for naming in (_by_stem, _by_folder, _by_suffix, _by_whole_path):
+    for naming in (below.__getitem__, _by_folder, _by_suffix, _by_whole_path):
         waiting = [path for path in paths if path not in names]
         taken = Counter([n.lower() for n in names.values()] + [naming(p).lower() for p in waiting])
         names |= {path: naming(path) for path in waiting if taken[naming(path).lower()] == 1}
@@ -76,7 +80,8 @@ def process_each(
     name_broken(broken, "read or written")
 
 
-def _files(image: str) -> Iterator[Path]:
+def _files(image: str) -> Iterator[tuple[Path, str]]:
+    """Yields a file, or the pictures in a folder, each with its path below the folder as a name."""
     from texprior.flow.image import SUFFIXES
 
     path = Path(image).expanduser()
@@ -86,15 +91,11 @@ def _files(image: str) -> Iterator[Path]:
         visible = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)]
         if not visible:
             raise ConfigError(f"{image}: there is no picture in this folder ({', '.join(SUFFIXES)})")
-        yield from visible
+        yield from ((file, "-".join(file.relative_to(path).with_suffix("").parts)) for file in visible)
     elif path.exists():
-        yield path
+        yield path, path.stem
     else:
         raise ConfigError(f"{image}: there is no such file or folder")
-
-
-def _by_stem(path: Path) -> str:
-    return path.stem
 
 
 def _by_folder(path: Path) -> str:

@@ -78,6 +78,7 @@ def read_recipes(path: Path, registry: Registry) -> Recipes:
         ) from None
 
     complaints: list[Complaint] = []
-    resolved = resolve_ref(ref, "degradation", "degradation", registry, complaints)
+    # A file of an earlier version lacks the options of today: it is replayed as it was made.
+    resolved = resolve_ref(ref, "degradation", "degradation", registry, complaints, stored=True)
     raise_complaints(complaints, f"--replay {path}", {})
     return Recipes(resolved, drawn)

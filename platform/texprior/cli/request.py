@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +70,25 @@ class Request:
         """Loads the resolved experiment. ``more`` holds the overrides that come from options of the command."""
         from texprior import config
 
-        device = [f"device={self.device}"] if self.device else []
-        return config.load(self.path, self.registry, [*self.overrides, *device, *more])
+        return config.load(self.path, self.registry, self._every_override(more))
 
     def session(self, *more: str, **how: Any) -> Session:
         """Starts a session on the experiment, whose progress is shown until the command ends."""
-        return session_of(self.experiment(*more), self.registry, **how)
+        from texprior import config
+
+        experiment = self.experiment(*more)
+        said = config.load_said(self.path, self.registry, self._every_override(more))
+        return session_of(experiment, self.registry, said=said, **how)
+
+    def command(self, name: str) -> str:
+        """Returns the line to type for another command on the same experiment, with the options that were given."""
+        options = [*(("--set", text) for text in self.overrides), *(("--plugin", file) for file in self.plugins)]
+        options += [("--device", self.device)] if self.device else []
+        return shlex.join(["texprior", name, self.path, *(part for option in options for part in option)])
+
+    def _every_override(self, more: Sequence[str]) -> list[str]:
+        device = [f"device={self.device}"] if self.device else []
+        return [*self.overrides, *device, *more]
 
 
 def takes_experiment(function: Command) -> Command:

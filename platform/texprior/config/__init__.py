@@ -4,12 +4,14 @@
 - ``resolver``: loads a file, applies overrides, validates, and fills in every component's options
 - ``yaml_reader``: reads YAML files with ``extends`` and records the line of every key
 - ``dotted_paths``: reads values at dotted paths and merges one mapping into another
+- ``said``: which settings an experiment states itself
 - ``validation``: turns errors in an experiment into sentences with file, line and path
 - ``search_space``: the search space of a sweep; ``search_dimension``: one dimension of it
 """
 
 from texprior.config.dotted_paths import get_path, merge
-from texprior.config.resolver import load, resolve, with_overrides, written
+from texprior.config.resolver import load, load_said, resolve, said_in, with_overrides, written
+from texprior.config.said import ALL_SAID, Said
 from texprior.config.schema import (
     Budget,
     Data,
@@ -27,6 +29,7 @@ from texprior.plugin import Kind
 from texprior.plugin.references import refs_of
 
 __all__ = [
+    "ALL_SAID",
     "Ablation",
     "Budget",
     "Data",
@@ -36,6 +39,7 @@ __all__ = [
     "Kind",
     "ProcessChoice",
     "Range",
+    "Said",
     "Sampling",
     "Section",
     "Sweep",
@@ -44,10 +48,12 @@ __all__ = [
     "component_paths",
     "get_path",
     "load",
+    "load_said",
     "merge",
     "parse_override",
     "refs_of",
     "resolve",
+    "said_in",
     "with_overrides",
     "written",
 ]

@@ -6,15 +6,32 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 
-def get_path(data: object, dotted: str) -> Any:
+def get_path(data: object, dotted: str, absent: object = None) -> Any:
     """Returns the value at a dotted path of nested mappings and lists.
 
-    Returns None if the path does not exist.
+    Returns ``absent`` if the path does not exist.
     """
     for key in dotted.split("."):
         items = dict(_items(data)) if isinstance(data, list) else data
-        data = items.get(key) if isinstance(items, Mapping) else None
+        data = items.get(key, absent) if isinstance(items, Mapping) else absent
     return data
+
+
+def leaf_paths(data: object, prefix: str = "") -> Iterator[str]:
+    """Yields the dotted paths of the values in nested mappings. Lists and empty mappings are values."""
+    if isinstance(data, Mapping) and data:
+        for key, value in data.items():
+            yield from leaf_paths(value, f"{prefix}.{key}" if prefix else str(key))
+    elif prefix:
+        yield prefix
+
+
+def inner_paths(data: object, path: str) -> Iterator[str]:
+    """Yields a path and the dotted paths of everything in its value, list elements included."""
+    yield path
+    items = data.items() if isinstance(data, Mapping) else _items(data) if isinstance(data, list) else ()
+    for key, value in items:
+        yield from inner_paths(value, f"{path}.{key}")
 
 
 def nest_value(dotted: str, value: object) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from texprior.config.dotted_paths import merge, nest_value
+from texprior.config.dotted_paths import inner_paths, merge, nest_value
+from texprior.config.said import Said
 from texprior.config.schema import (
     NAMED,
     Experiment,
@@ -44,6 +45,20 @@ def written(path: str | Path, registry: Registry) -> dict[str, Any]:
     return read_experiment(Path(path), ComponentPaths(registry))[0]
 
 
+def load_said(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) -> Said:
+    """Returns which settings an experiment file, its parents and overrides state. Raises ConfigError."""
+    return said_in(written(path, registry), registry, overrides)
+
+
+def said_in(data: Mapping[str, Any], registry: Registry, overrides: Sequence[str] = ()) -> Said:
+    """Returns which settings a mapping and overrides state. Raises ConfigError."""
+    components, merged = ComponentPaths(registry), copy.deepcopy(dict(data))
+    for override in overrides:
+        dotted, value = parse_override(override)
+        merged = merge(merged, nest_value(dotted, value), components)
+    return Said.of(merged)
+
+
 def resolve(
     data: Mapping[str, Any],
     registry: Registry,
@@ -65,7 +80,8 @@ def resolve(
     for override in overrides:
         dotted, value = parse_override(override)
         merged = merge(merged, nest_value(dotted, value), components)
-        where[dotted] = f"--set {override}"
+        # an override also decides what is below its path, so an error there is not one of the file
+        where |= dict.fromkeys(inner_paths(value, dotted), f"--set {override}")
 
     # Each phase reports all of its errors at once, and a later phase can rely on what an earlier one checked.
     try:
@@ -80,6 +96,9 @@ def resolve(
     resolved = resolved.model_copy(update={"sweep": write_out_space(resolved, registry, complaints)})
     _check_requirements(resolved, registry, complaints)
     _check_strength(resolved, registry, complaints)
+    # A stored model may hold a warm start that did nothing; it stays readable as long as nobody asks for another one.
+    if overrides or not stored:
+        _check_start(resolved, complaints)
     raise_complaints(complaints, source, where)
     return resolved
 
@@ -209,3 +228,12 @@ def _check_strength(experiment: Experiment, registry: Registry, complaints: list
     if experiment.match_texture_std is not None and not getattr(record, "strength", ""):
         reason = f"decomposition '{record.name}' declares no option as its strength, so its texture cannot be matched"
         complaints.append(Complaint("match_texture_std", reason))
+
+
+def _check_start(experiment: Experiment, complaints: list[Complaint]) -> None:
+    if experiment.sampling.start == "estimate" and experiment.process.base == "estimate":
+        reason = (
+            "'estimate' starts at the layer of y_eps, which is 0 with 'process.base: estimate', so that it does the "
+            "same as 'noise'; set 'process.base: estimate-structure', or 'sampling.start: noise'"
+        )
+        complaints.append(Complaint("sampling.start", reason))

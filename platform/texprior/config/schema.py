@@ -6,7 +6,8 @@ Imports no plugin and nothing heavy. The sections ``evaluation``, ``sweep`` and 
 from __future__ import annotations
 
 import functools
-from typing import Annotated, Literal
+from collections.abc import Set
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, model_validator
@@ -14,7 +15,7 @@ from pydantic import Field, model_validator
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema_studies import Ablation, Evaluation, Section, Sweep
 from texprior.digests import digest
-from texprior.plugin.added import DIGEST
+from texprior.plugin.added import DIGEST, Before
 from texprior.plugin.references import Kind, Ref, refs_of
 
 
@@ -32,6 +33,9 @@ class Data(Section):
     """Data set of which the split ``test`` is used. Default: ``bundled``."""
     variants: Annotated[int, Field(ge=1, le=1000)] = 2
     """Number of degraded versions of each training photograph, if the degradation is synthesised. Default: 2."""
+    degraded_bits: Annotated[Annotated[int, Field(ge=8, le=16)] | None, Before(None)] = 8
+    """Bits to which each value of a synthesised degraded picture is rounded, as a file does. None keeps floating-point
+    values, which say more than a file can. Degraded pictures from files are used as they are. Default: 8."""
     cache_mb: Annotated[int, Field(ge=16)] = 8192
     """Memory for prepared pictures, MB. Pictures that do not fit are prepared again at each use. Default: 8192."""
     disk_cache_mb: Annotated[int, Field(ge=0)] = 20480
@@ -142,6 +146,18 @@ class Training(Section):
     amp: bool = True
     """Mixed precision (bfloat16), if the device is a CUDA GPU that supports it; else training is in float32.
     Default: true."""
+    start_from: Annotated[str | None, Before(None)] = None
+    """The folder of another training of the same networks, from whose weights and averages this training starts. Its
+    optimiser and its images do not count. Default: None, initial weights."""
+
+    @model_validator(mode="after")
+    def _cosine_ends(self) -> Training:
+        if self.decay == "cosine" and self.budget.seconds is not None:
+            raise ValueError(
+                "decay: cosine falls to 0 at the last of budget.images, but budget.seconds may stop the training "
+                "before that; use decay: constant, or leave out budget.seconds"
+            )
+        return self
 
     @model_validator(mode="after")
     def _microbatch_fits(self) -> Training:
@@ -193,7 +209,8 @@ class Sampling(Section):
     ln sigma evenly. Default: 7."""
     start: Literal["noise", "estimate"] = "noise"
     """Where sampling starts: ``noise`` is pure noise; ``estimate`` is a warm start, the layer of y_eps plus noise of
-    standard deviation ``sigma_max``. Default: ``noise``."""
+    standard deviation ``sigma_max``. It needs ``process.base: estimate-structure``: the layer is what y_eps adds to the
+    base, which is nothing if y_eps is the base. Default: ``noise``."""
     texture_strength: Annotated[float, Field(ge=0, le=2)] = 1.0
     """Factor of the sampled layer in the restored picture: 0 returns the base alone, 1 adds the full layer.
     Default: 1."""
@@ -219,6 +236,10 @@ class Sampling(Section):
                 f"sigma_max {self.sigma_max} is beyond the {self.schedule} schedule, which ends at {largest}"
             )
         return self
+
+
+_ABSENT = object()
+"""Stands for a setting that a digest leaves out."""
 
 
 class Experiment(Section):
@@ -292,9 +313,17 @@ class Experiment(Section):
         Hashes the whole experiment if no paths are given. Folders are named by such hashes, so that equal experiments
         share their work.
         """
-        dumped = self.model_dump(mode="json", context=dict(DIGEST))
-        parts = {path: get_path(dumped, path) for path in paths} if paths else dumped
-        return digest(parts, sort_keys=True)
+        dumped = self.decisive_settings()
+        parts = {path: get_path(dumped, path, _ABSENT) for path in paths} if paths else dumped
+        return digest({path: part for path, part in parts.items() if part is not _ABSENT}, sort_keys=True)
+
+    def decisive_settings(self, exclude: Set[str] = frozenset()) -> dict[str, Any]:
+        """Returns the settings that digests are made of, in JSON's types, without the sections in ``exclude``."""
+        dumped: dict[str, Any] = self.model_dump(mode="json", exclude=set(exclude), context=dict(DIGEST))
+        # Pictures from files are not rounded, so that this setting does nothing for them.
+        if self.degradation is None:
+            dumped["data"].pop("degraded_bits", None)
+        return dumped
 
     def to_yaml(self) -> str:
         """Returns the resolved experiment as YAML, which is enough to run it again."""

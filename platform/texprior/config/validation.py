@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from texprior.errors import ConfigError, suggest_name
@@ -56,6 +57,12 @@ def _complaint(item: ErrorDetails, model: type[BaseModel]) -> Complaint:
         return Complaint(path, f"unknown key; {suggest_name(str(item['loc'][-1]), known)}" if known else "unknown key")
     if item["type"] == "missing":
         return Complaint(path, "this key is required")
+    if item["type"] == "model_type" and (inner := _fields_at(model, item["loc"])):
+        fitting = next((name for name in inner if _fits(_model_at(model, item["loc"]), name, item["input"])), None)
+        example = f"; write {path}.{fitting}={_short(item['input'])}" if fitting else ""
+        return Complaint(
+            path, f"this is a section, with the settings {', '.join(inner)} (got {_short(item['input'])}){example}"
+        )
     # pydantic adds this prefix to the text of a ValueError that a validator raises.
     message = item["msg"].removeprefix("Value error, ")
     return Complaint(path, f"{message[:1].lower()}{message[1:]} (got {_short(item['input'])})")
@@ -74,12 +81,27 @@ def _path_parts(loc: Sequence[str | int]) -> Iterator[str]:
 
 
 def _fields_at(model: object, loc: Sequence[str | int]) -> list[str]:
+    return list(getattr(_model_at(model, loc), "model_fields", {}))
+
+
+def _model_at(model: object, loc: Sequence[str | int]) -> object:
+    """Returns what a location of a model holds, such as another model; None if there is no such field."""
     for part in loc:
         info = getattr(model, "model_fields", {}).get(part)
         if info is None:
-            return []
+            return None
         model = info.annotation
-    return list(getattr(model, "model_fields", {}))
+    return model
+
+
+def _fits(model: object, name: str, value: object) -> bool:
+    """Whether a value is of the type of a model's field."""
+    annotation: Any = getattr(model, "model_fields", {})[name].annotation
+    try:
+        TypeAdapter(annotation).validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def _short(value: object) -> str:

@@ -13,9 +13,10 @@ class Moments:
 
     def add(self, values: Tensor) -> None:
         # sums over millions of values in float64: the variance is a small difference of two large sums
-        self.count += values.numel()
-        self.total += float(values.double().sum())
-        self.squares += float(values.double().square().sum())
+        wide = values.double()
+        self.count += wide.numel()
+        self.total += float(wide.sum())
+        self.squares += float(wide.square().sum())
 
     def variance(self) -> float:
         """Returns the variance about the mean, divided by the count."""

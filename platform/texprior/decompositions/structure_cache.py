@@ -2,8 +2,8 @@
 
 A filter then runs only once on a photograph.
 
-A structure's key is a hash of the picture's values and of everything that decides the result: the filter with its
-version, its source code, its options, the kind of device, and torch's version. A file is written completely and then
+A structure's key is a hash of the picture's values and of everything that decides the result: the filter, its program
+(see ``runtime.program``), its options, the kind of device, and torch's version. A file is written completely and then
 renamed, so that several processes can share the folder. A file that cannot be read counts as missing.
 """
 
@@ -25,12 +25,8 @@ from texprior.errors import ConfigError, TexpriorError
 from texprior.flow.decompose import Decomposer, Layers
 from texprior.store import load_tensors, save_tensors
 
-VERSION = 1
+VERSION = 2
 """Version of the keys and of the file format. After a change of this number, no old file is found."""
-
-
-SLOW = "slow"
-"""The tag of decompositions whose structures are kept on disk."""
 
 
 _ABANDONED_S = 3600.0

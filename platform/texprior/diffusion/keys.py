@@ -5,7 +5,8 @@ The same key gives the same numbers for any batch size, world size and worker co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 
 import torch
@@ -36,3 +37,22 @@ def normal(shape: Sequence[int], *key: Key) -> Tensor:
 def permutation(n: int, *key: Key) -> Tensor:
     """Returns a permutation of 0..n-1."""
     return torch.randperm(n, generator=generator(*key))
+
+
+@contextmanager
+def drawing_by_key(device: torch.device, *key: Key) -> Iterator[None]:
+    """Makes draws from torch's global generators, such as dropout, functions of a key.
+
+    The generators are those of the CPU and of the device. At the end of the block the CPU's and CUDA's continue where
+    they were before it.
+    """
+    seed, on_gpu = seed_of(*key), device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+        # not torch.manual_seed: it stores a stack trace at every call until CUDA is started, and seeds every GPU
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
+        yield

@@ -108,6 +108,8 @@ def evaluate(session: Session, model: Model, keep: Keep = lambda _number, _key, 
         session.progress("evaluate", done, len(keys), {})
         try:
             picture = prepare(key)
+            if not found.spent:
+                _warm_up(session, model, picture)
             rows, shown, took = _picture(session, model, picture, metrics)
             if choice.controls:
                 rows += _controls(session, model, picture, _another(prepare, keys, done), metrics)
@@ -142,15 +144,24 @@ def _preparation(session: Session, model: Model) -> Callable[[str], Prepared]:
 
     def prepare(key: str) -> Prepared:
         sample = dataset.load(key)
-        degraded = degraded_sample(sample, degradation, choice.seed)[None].to(session.device)
+        picture = degraded_sample(sample, degradation, choice.seed, bits=experiment.data.degraded_bits)
+        degraded = picture[None].to(session.device)
         derived = inputs_of(degraded, model.experiment, model.predictor, prior, prior.encoder)
         return Prepared(key, sample.clean[None].to(session.device), degraded, derived)
 
     return prepare
 
 
+def _warm_up(session: Session, model: Model, picture: Prepared) -> None:
+    """Restores the first picture once on a GPU, and drops the result."""
+    # a GPU loads its kernels and chooses its algorithms in the first calls, which are no part of the latency
+    if session.device.type != "cpu":
+        settings, seed = session.experiment.sampling, session.experiment.evaluation.seed
+        restore(model, picture.degraded, picture.key, settings, seed, picture.inputs)
+
+
 def _another(prepare: Callable[[str], Prepared], keys: Sequence[str], done: int) -> Inputs:
-    """What the nearest earlier picture that can be read starts from; its own, if there is no other."""
+    """Returns the inputs of another picture: the nearest earlier one that can be read, else a later one."""
     for key in [*reversed(keys[:done]), *reversed(keys[done:])]:
         with contextlib.suppress(ImageError):
             return prepare(key).inputs

@@ -6,16 +6,27 @@ Writes its files, records its tracked run, and adds its scores to the model's ca
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from texprior.config import parse_override
 from texprior.config.schema import Experiment
+from texprior.errors import ConfigError
+from texprior.evaluation.about import About, about_evaluation
 from texprior.evaluation.evaluate import Evaluated, evaluate, write_evaluation
 from texprior.evaluation.tables import scores_markdown
 from texprior.flow.image import load_image
 from texprior.models.build import Model
 from texprior.models.folders import CARD, put_section
 from texprior.runtime.session import Session
+from texprior.runtime.split_check import require_splits
+
+JUDGING = (
+    *("name", "data", "degradation", "sampling", "metrics", "events"),
+    *("evaluation", "sweep", "ablation", "device", "threads"),
+)
+"""The sections of an experiment that say how a model is judged; everything else is the model's own."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +39,21 @@ class EvaluationRun:
     evaluated: Evaluated
     folder: Path
     run: dict[str, str]
+    about: About
 
 
 def run_evaluation(session: Session, model: Model, folder: Path | None = None) -> EvaluationRun:
-    """Evaluates a model in a new run; by default writes the files to ``MODEL/evaluation-SPLIT``."""
+    """Evaluates a model in a new run.
+
+    By default the files go to ``MODEL/evaluation-SPLIT``. If data, degradation, sampling, seed or limit are not the
+    model's own, a digest of what differs ends the folder's name, and the card gets a section of its own.
+    """
     # the experiment's file may have changed since the training: what the model is made of comes from the model
     session = session.with_(experiment=judged_experiment(session.experiment, model.experiment))
     split = session.experiment.evaluation.split
-    folder = folder or model.folder / f"evaluation-{split}"
+    require_splits(session, split)
+    about = about_evaluation(session.experiment, model.experiment)
+    folder = folder or model.folder / about.folder
 
     # a random id: each evaluation is a new run, and none is resumed
     name = f"evaluation-{split} of {model.folder.name}"
@@ -48,7 +66,7 @@ def run_evaluation(session: Session, model: Model, folder: Path | None = None) -
         write_evaluation(evaluated, folder)
 
         run.summary |= evaluated.scores.flat()
-        table = scores_markdown(evaluated.scores)
+        table = f"{about.markdown(evaluated.scores)}\n\n{scores_markdown(evaluated.scores)}"
         run.notes.append(table)
         if evaluated.sheet:
             run.image("sheet", load_image(folder / "sheet.png"))
@@ -56,9 +74,9 @@ def run_evaluation(session: Session, model: Model, folder: Path | None = None) -
 
         # an evaluation without any score does not replace an earlier table in the card by an empty one
         if evaluated.scores.scores:
-            put_section(model.folder / CARD, f"Scores on {split}", table)
+            put_section(model.folder / CARD, about.title, table)
         where = run.where()
-    return EvaluationRun(evaluated, folder, where)
+    return EvaluationRun(evaluated, folder, where, about)
 
 
 def judged_experiment(experiment: Experiment, of_model: Experiment) -> Experiment:
@@ -66,17 +84,15 @@ def judged_experiment(experiment: Experiment, of_model: Experiment) -> Experimen
 
     It takes from ``experiment`` those settings that decide how the model is judged.
     """
-    judging = (
-        "name",
-        "data",
-        "degradation",
-        "sampling",
-        "metrics",
-        "events",
-        "evaluation",
-        "sweep",
-        "ablation",
-        "device",
-        "threads",
-    )
-    return of_model.model_copy(update={part: getattr(experiment, part) for part in judging})
+    return of_model.model_copy(update={part: getattr(experiment, part) for part in JUDGING})
+
+
+def refuse_ignored(overrides: Sequence[str], experiment: Experiment, of_model: Experiment) -> None:
+    """Raises ConfigError if an override sets what comes from the model, to another value than the model's."""
+    for override in overrides:
+        section = parse_override(override)[0].partition(".")[0]
+        if section not in JUDGING and getattr(experiment, section) != getattr(of_model, section):
+            raise ConfigError(
+                f"--set {override}: an evaluation takes '{section}' from the model, which has another value; only "
+                f"{', '.join(JUDGING)} can be set"
+            )

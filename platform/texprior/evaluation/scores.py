@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from texprior.evaluation.intervals import mean_interval
 from texprior.runtime.text_tables import csv_text
 from texprior.store import write_atomically
 
@@ -34,7 +35,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over pictures with its standard error and a 95 % bootstrap interval."""
+    """A mean over pictures with its standard error and a 95 % bootstrap interval.
+
+    The interval is NaN below ``intervals.FEWEST`` pictures, the standard error for one picture.
+    """
 
     mean: float
     standard_error: float
@@ -138,19 +142,13 @@ class Scores:
         write_atomically(path, csv_text([head, *rows]))
 
 
-def mean_of(values: Sequence[float], resamples: int = 2000) -> Mean:
-    """Computes mean, standard error and percentile bootstrap over pictures.
-
-    The seed is fixed, so the result can be redone.
-    """
+def mean_of(values: Sequence[float]) -> Mean:
+    """Computes mean, standard error and bootstrap interval over pictures; only finite values count."""
     finite = np.array([v for v in values if math.isfinite(v)], dtype=np.float64)
     if finite.size == 0:
         return Mean(math.nan, math.nan, math.nan, math.nan, 0)
     error = float(finite.std(ddof=1) / math.sqrt(finite.size)) if finite.size > 1 else math.nan
-    rng = np.random.default_rng(0)
-    means = finite[rng.integers(finite.size, size=(resamples, finite.size))].mean(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Mean(float(finite.mean()), error, float(low), float(high), finite.size)
+    return Mean(float(finite.mean()), error, *mean_interval(finite), finite.size)
 
 
 def read_scores(path: Path) -> Scores:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from texprior.evaluation.intervals import FEWEST, NO_INTERVAL
 from texprior.evaluation.scores import Mean, Paired, Scores
 from texprior.runtime.text_tables import markdown_table
 
@@ -19,12 +20,12 @@ def metric_headings(better: Mapping[str, str]) -> list[str]:
 
 
 def mean_cell(mean: Mean) -> str:
-    """Returns ``mean ± standard error [95 % interval]``."""
+    """Returns ``mean ± standard error [95 % interval]``, without the interval if there is none."""
     if not mean.pictures:
         return "no finite score"
     if math.isnan(mean.standard_error):
         return f"{mean.mean:.4g} (one picture)"
-    return f"{mean.mean:.4g} ± {mean.standard_error:.2g} [{mean.low:.4g}, {mean.high:.4g}]"
+    return f"{mean.mean:.4g} ± {mean.standard_error:.2g}{_interval(mean, '.4g')}"
 
 
 def score_rows(scores: Scores) -> list[list[str]]:
@@ -33,11 +34,16 @@ def score_rows(scores: Scores) -> list[list[str]]:
 
 
 def paired_cell(paired: Paired) -> str:
-    """Returns ``mean difference [95 % interval], wins/pictures``."""
+    """Returns ``mean difference [95 % interval], wins/pictures``, without the interval if there is none."""
     mean = paired.difference
     if not mean.pictures:
         return "no finite score"
-    return f"{mean.mean:+.3g} [{mean.low:+.3g}, {mean.high:+.3g}], {paired.wins}/{mean.pictures}"
+    return f"{mean.mean:+.3g}{_interval(mean, '+.3g')}, {paired.wins}/{mean.pictures}"
+
+
+def _interval(mean: Mean, form: str) -> str:
+    """Returns the interval as text with a space before it; empty if there is none."""
+    return f" [{mean.low:{form}}, {mean.high:{form}}]" if math.isfinite(mean.low) else ""
 
 
 def paired_rows(scores: Scores, baseline: str = "predictor") -> list[list[str]]:
@@ -49,13 +55,21 @@ def paired_rows(scores: Scores, baseline: str = "predictor") -> list[list[str]]:
     return [[method, *(paired_cell(row[metric]) for metric in scores.better)] for method, row in found.items()]
 
 
-PAIRED = "Restored minus predictor, picture by picture: mean, 95 % bootstrap interval, pictures on which it is better."
+PAIRED = (
+    f"Restored minus predictor, picture by picture: mean, 95 % bootstrap interval ({NO_INTERVAL}), "
+    "pictures on which it is better."
+)
 
 
 def explain_table(scores: Scores) -> str:
     """Returns what the table shows, in a sentence."""
     pictures = len({s.picture for s in scores.scores})
-    text = f"Mean over {pictures} picture{'s' * (pictures != 1)} ± standard error, with the 95 % bootstrap interval"
+    text = f"Mean over {pictures} picture{'s' * (pictures != 1)} ± standard error"
+    counts = [len(scores.complete(metric)) for metric in scores.better]
+    if max(counts, default=0) >= FEWEST:
+        text += ", with the 95 % bootstrap interval"
+    if min(counts, default=0) < FEWEST:
+        text += f"; {NO_INTERVAL}"
     if any(method.endswith("w chosen") for method in scores.methods()):
         text += "; 'w chosen': the texture strength was chosen on one half of the pictures and scored on the other"
     for metric, count in scores.incomplete().items():

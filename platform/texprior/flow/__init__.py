@@ -16,10 +16,11 @@ Each module has the typed contract of its step, which plugins implement, and the
 - ``recompose``: adds the sampled layer to the base
 - ``measure``: scores pictures and sets of pictures
 
-Four modules help these steps:
+Five modules help these steps:
 
 - ``kinds``: the kinds of components, each with the contract of its implementations
 - ``condition``: blurs or noises the picture that the denoiser is conditioned on
+- ``precision``: how exactly a GPU computes scores, codes and training steps
 - ``tile``: cuts large pictures into tiles
 - ``unfreeze``: trains copies of some of the prior's weights next to an adapter
 """

@@ -13,6 +13,8 @@ from texprior.diffusion.keys import Key, generator
 from texprior.errors import ConfigError
 from texprior.flow.image import Sample
 
+RULE = "pairs need 'degradation: null', and clean pictures need a degradation that is synthesised on them"
+"""What data sets and the setting ``degradation`` must have in common, in the words of every message about it."""
 Recipe = Mapping[str, Any]
 """The random draws for one picture, in JSON's types. A random field is stored as the seed of its generator."""
 
@@ -51,13 +53,25 @@ class Replayable(ABC):
         return self.apply(image_CHW, self.draw(rng, (image_CHW.shape[-2], image_CHW.shape[-1])))
 
 
-def degrade(image_BCHW: Tensor, degradation: Degrader, seed: int, keys: Sequence[Key]) -> Tensor:
+def degrade(image_BCHW: Tensor, degradation: Degrader, seed: int, keys: Sequence[Key], bits: int | None = 8) -> Tensor:
     """Degrades each picture of a batch with its own key.
 
-    The batch is (B, 3, H, W) in [0, 1].
+    The batch is (B, 3, H, W) in [0, 1]. The result is rounded to ``bits``, like a file; None keeps all digits.
     """
     degraded = [degradation(image, rng_of(seed, key)) for image, key in zip(image_BCHW, keys, strict=True)]
-    return torch.stack(degraded)
+    return rounded(torch.stack(degraded), bits)
+
+
+def rounded(image: Tensor, bits: int | None) -> Tensor:
+    """Clips a picture to [0, 1] and rounds it to a number of bits; None returns it as it is.
+
+    With 8 bits, the values are those that ``load_image`` reads from a file of ``save_image``.
+    """
+    # A model that is trained on more digits than a file has learns to read what no input of a user contains.
+    if bits is None:
+        return image
+    levels = (image.clamp(0, 1) * (2.0**bits - 1)).round()
+    return levels / (2.0**bits - 1)
 
 
 def rng_of(seed: int, key: Key) -> torch.Generator:
@@ -99,16 +113,18 @@ def replay(degradation: Degrader, image_CHW: Tensor, recipe: Recipe) -> Tensor:
     return degradation(image_CHW, seeded(recipe["seed"]))
 
 
-def degraded_sample(sample: Sample, degradation: Degrader | None, seed: int, *key: int | str) -> Tensor:
+def degraded_sample(
+    sample: Sample, degradation: Degrader | None, seed: int, *key: int | str, bits: int | None = 8
+) -> Tensor:
     """Returns the sample's own degraded picture or a synthesised one, (3, H, W).
 
-    The picture is synthesised with (seed, sample key, ...). Raises ConfigError if both the sample and the experiment
-    bring a degradation, or neither does.
+    The picture is synthesised with (seed, sample key, ...) and rounded to ``bits``. Raises ConfigError if both the
+    sample and the experiment bring a degradation, or neither does.
     """
     if sample.degraded is not None and degradation is not None:
-        raise ConfigError("degradation: the data set brings its own degraded pictures; set 'degradation: null'")
+        raise ConfigError(f"degradation: picture '{sample.key}' is a pair, and a degradation is named too; {RULE}")
     if sample.degraded is not None:
         return sample.degraded
     if degradation is None:
-        raise ConfigError("degradation: the data set brings no degraded pictures; name a degradation")
-    return degrade(sample.clean[None], degradation, seed, [(sample.key, *key)])[0]
+        raise ConfigError(f"degradation: picture '{sample.key}' is a clean picture only, and none is named; {RULE}")
+    return degrade(sample.clean[None], degradation, seed, [(sample.key, *key)], bits)[0]

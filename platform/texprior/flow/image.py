@@ -5,22 +5,37 @@ Inside the platform a picture is float32 RGB in [0, 1], (3, H, W).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from texprior.errors import ImageError
 
+Pixels = NDArray[Any]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 """Suffixes of the files that count as pictures."""
 # White in Pillow's grey modes beyond 8 bits. Pillow has used both I;16 and I for files of 16 bits of grey.
 _WIDE_MODES = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0, "I": 65535.0, "F": 1.0}
+
+_TIFF_BITS = 258
+"""The TIFF tag BitsPerSample."""
+_UPRIGHT: Mapping[int, Callable[[Pixels], Pixels]] = {
+    2: np.fliplr,
+    3: lambda image: np.rot90(image, 2),
+    4: np.flipud,
+    5: lambda image: image.swapaxes(0, 1),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: np.rot90(image.swapaxes(0, 1), 2),
+    8: np.rot90,
+}
+"""EXIF orientation -> what turns pixels (H, W, C) upright, as Pillow's ``exif_transpose`` does."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +75,16 @@ class PictureSet(Protocol):
 def load_image(path: Path | str) -> Tensor:
     """Reads a picture of any mode; returns (3, H, W) float32 in [0, 1].
 
-    Grey is repeated in all channels, alpha is composed on white, and CMYK is converted to RGB. 16 bits of grey are
-    kept (Pillow reads 16-bit colour as 8 bits). The picture is turned upright by its EXIF orientation. Raises
-    ImageError if the file is missing, broken, or not a picture.
+    Grey is repeated in all channels, alpha is composed on white, and CMYK is converted to RGB. All 16 bits of a PNG or
+    TIFF are kept. The picture is turned upright by its EXIF orientation. Raises ImageError if the file is missing,
+    broken, or not a picture.
     """
     try:
         with Image.open(path) as image:
             # Pillow opens lazily; load all pixels now, so that a broken file raises inside this try
             image.load()
+            if _has_wide_colour(image, Path(path)):
+                return _read_wide_colour(Path(path), image.getexif().get(ExifTags.Base.Orientation, 1))
             return from_pil(ImageOps.exif_transpose(image))
     except FileNotFoundError:
         raise ImageError(f"{path}: there is no such file") from None
@@ -77,6 +94,33 @@ def load_image(path: Path | str) -> Tensor:
         raise ImageError(f"{path}: this is not a picture that can be read") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: the picture cannot be read ({error})") from None
+
+
+def _has_wide_colour(image: Image.Image, path: Path) -> bool:
+    """Whether a file has 16 bits a value, of which Pillow keeps 8: colour, or grey with alpha."""
+    if image.mode not in ("RGB", "RGBA", "LA"):
+        return False
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            # signature, length and type of the first chunk, width, height: then the bit depth
+            return file.read(25)[24] == 16
+    return 16 in getattr(image, "tag_v2", {}).get(_TIFF_BITS, ())
+
+
+def _read_wide_colour(path: Path, orientation: int) -> Tensor:
+    """Reads a PNG or TIFF of 16 bits a value; alpha is composed on white."""
+    # imported here, since few files need it: OpenCV keeps the low bytes that Pillow drops
+    import cv2
+
+    # decoded from memory, as OpenCV's own reader takes no path outside ASCII on Windows
+    stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.dtype != np.uint16:
+        raise ValueError("16 bits a value, in a form that OpenCV does not decode")
+    values = _UPRIGHT.get(orientation, np.asarray)(stored).astype(np.float32) / 65535
+    # OpenCV orders blue, green, red, alpha
+    colour, alpha = values[..., 2::-1], values[..., 3:]
+    composed = colour * alpha + (1 - alpha) if alpha.size else colour
+    return torch.from_numpy(np.ascontiguousarray(composed.transpose(2, 0, 1)))
 
 
 def from_pil(image: Image.Image) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from texprior.errors import ImageError
+from texprior.flow.precision import full_float32
 from texprior.plugin import Metric
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,8 @@ def measure(
     scores = {}
     for key, metric in metrics.items():
         try:
-            scores[key] = metric(image_BCHW, reference_BCHW).cpu().double()
+            with full_float32():
+                scores[key] = metric(image_BCHW, reference_BCHW).cpu().double()
         except ImageError as error:
             _warn(key, picture, str(error))
             scores[key] = torch.full((len(image_BCHW),), torch.nan, dtype=torch.float64)
@@ -107,8 +109,9 @@ class Gathered:
         """Adds the features of one picture that a method restored."""
         for key, metric in self.metrics.items():
             try:
-                own = metric.features(image_1CHW)[0].cpu()
-                reference = None if reference_1CHW is None else metric.features(reference_1CHW)[0].cpu()
+                with full_float32():
+                    own = metric.features(image_1CHW)[0].cpu()
+                    reference = None if reference_1CHW is None else metric.features(reference_1CHW)[0].cpu()
             except ImageError as error:
                 _warn(key, picture, str(error))
                 continue

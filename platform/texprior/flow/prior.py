@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from texprior.diffusion.precondition import denoise
 from texprior.errors import ConfigError
+from texprior.flow.precision import full_float32
 
 Guide = Callable[[str, Tensor], Tensor]
 """Called with a basic denoising block's name and output, (B, C, H, W); returns the output to continue with."""
@@ -52,6 +53,17 @@ class SemanticEncoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Returns the semantic code, (B, tokens, width), of whole pictures in [0, 1]."""
+
+
+@torch.no_grad()
+def encode(image_BCHW: Tensor, encoder: SemanticEncoder) -> Tensor:
+    """Returns the semantic code of whole pictures, (B, tokens, width).
+
+    It is computed in full float32, so that a GPU gives the code of the CPU up to rounding.
+    """
+    with full_float32():
+        code: Tensor = encoder(image_BCHW)
+    return code
 
 
 class Block(NamedTuple):

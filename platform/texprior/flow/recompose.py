@@ -19,7 +19,7 @@ class Recomposed(NamedTuple):
     picture: Tensor
     """In [0, 1]."""
     spread: Tensor
-    """Standard deviation over the samples, in units of the picture; zero for one sample."""
+    """Standard deviation over the samples (n - 1), in units of the picture; zero for one sample."""
 
 
 def recompose(process: Process, base_BCHW: Tensor, layer_KBCHW: Tensor, texture_strength: float = 1.0) -> Recomposed:
@@ -28,5 +28,7 @@ def recompose(process: Process, base_BCHW: Tensor, layer_KBCHW: Tensor, texture_
     The picture is base + w * scale * (mean of the K sampled layers), clipped to [0, 1]. w is ``texture_strength``.
     """
     picture = process.picture(base_BCHW, layer_KBCHW.mean(0), texture_strength)
-    spread = layer_KBCHW.std(0, correction=0) * process.scale * texture_strength
-    return Recomposed(picture, torch.zeros_like(picture) if len(layer_KBCHW) == 1 else spread)
+    if len(layer_KBCHW) == 1:
+        return Recomposed(picture, torch.zeros_like(picture))
+    # n - 1: dividing by n would show 29 % too little for two samples
+    return Recomposed(picture, layer_KBCHW.std(0, correction=1) * process.scale * texture_strength)

@@ -2,6 +2,8 @@
 
 - ``build``: the networks of a prior and of a model, with initial weights, on their device
 - ``folders``: priors, predictors and models as folders of YAML and safetensors
+- ``prior_search``: finds the prior of a model by its content, also after it was moved
+- ``stage_one``: the settings that an experiment states and a prior has differently
 - ``inputs``: what Stage II derives from a degraded picture before it samples
 - ``sampling``: the sampler and the noise levels that the section ``sampling`` describes
 """

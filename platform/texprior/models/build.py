@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from texprior.config.schema import Experiment, Sampling
-from texprior.decompositions.structure_cache import SLOW, VERSION, CachedDecomposition, StructureCache
+from texprior.decompositions.structure_cache import VERSION, CachedDecomposition, StructureCache
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter
@@ -24,10 +24,12 @@ from texprior.flow.kinds import ADAPTER, ATTENTION, DECOMPOSITION, DENOISER, ENC
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import AttentionBackend, DenoiserNet, SemanticEncoder
 from texprior.flow.unfreeze import Unfrozen
+from texprior.models.stage_one import with_stage_one_of
 from texprior.plugin.added import DIGEST
+from texprior.plugin.tags import Tag
 from texprior.registry import Registry
 from texprior.runtime.builder import Builder
-from texprior.runtime.identity import program_digest
+from texprior.runtime.program import program_digest
 
 T = TypeVar("T")
 
@@ -52,13 +54,9 @@ class Prior:
     def describe(self, experiment: Experiment) -> Experiment:
         """Returns an experiment of Stage II with the prior's own Stage I settings.
 
-        The prior's settings replace those of the experiment. These are the decomposition, net S, the denoiser, and what
-        the prior's training did to the condition.
+        The prior's settings replace those of the experiment; see ``stage_one``.
         """
-        parts = ("decomposition", "match_texture_std", "encoder", "denoiser")
-        own = {part: getattr(self.experiment, part) for part in parts}
-        condition = self.experiment.diffusion.model_dump(include={"condition_noise", "condition_blur", "alpha_max"})
-        return experiment.model_copy(update={**own, "diffusion": experiment.diffusion.model_copy(update=condition)})
+        return with_stage_one_of(experiment, self.experiment)
 
 
 @dataclass(frozen=True)
@@ -151,16 +149,15 @@ def with_structure_cache(prior: Prior, registry: Registry, folder: Path, room_mb
     """
     ref = prior.experiment.decomposition
     entry = registry.find("decomposition", ref.name)
-    if SLOW not in entry.component.tags or not room_mb:
+    # a component without a file has another digest in each process, so its structures would never be found again
+    if Tag.SLOW not in entry.component.tags or not room_mb or entry.plugin.token:
         return prior
     cache = StructureCache(folder / "structures", room_mb * 2**20)
     about = {
         "decomposition": entry.qualified,
         "options": registry.options_of("decomposition", ref).model_dump(mode="json", context=dict(DIGEST)),
     }
-    identity = json.dumps(
-        [VERSION, about, entry.plugin.version, program_digest(entry), torch.__version__], sort_keys=True
-    )
+    identity = json.dumps([VERSION, about, program_digest(entry), torch.__version__], sort_keys=True)
     return replace(prior, decomposition=CachedDecomposition(prior.decomposition, cache, identity, about))
 
 

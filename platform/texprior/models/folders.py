@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,13 @@ from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Model, Prior, build_adapter, build_predictor, build_prior, require_grid
+from texprior.models.prior_search import PRIOR as PRIOR
+from texprior.models.prior_search import find_prior
 from texprior.registry import Registry
 from texprior.runtime.builder import Builder
 from texprior.store import about_tensors, load_tensors, require_folder, save_tensors, sha256, write_atomically
 
-CONFIG, PRIOR, PREDICTOR, ADAPTER, CARD = (
-    "config.yaml",
-    "prior.safetensors",
-    "predictor.safetensors",
-    "adapter.safetensors",
-    "README.md",
-)
+CONFIG, PREDICTOR, ADAPTER, CARD = "config.yaml", "predictor.safetensors", "adapter.safetensors", "README.md"
 
 
 def save_prior(
@@ -82,12 +77,13 @@ def load_model(folder: Path, here: Builder, prior: Path | None = None) -> Model:
     """Loads a trained model on its prior, frozen.
 
     ``here`` gives the registry, the device and attention backend in use, and the tiles that will be sampled. ``prior``
-    is the folder of its prior, if that was moved. Raises ConfigError if the prior is missing or is another one.
+    is the folder of its prior, which is searched if it is not given. Raises ConfigError if the prior is missing or is
+    another one.
     """
     # the prior, by content
     require_folder(folder, "model", CONFIG, PREDICTOR, ADAPTER)
     weights, about = load_tensors(folder / ADAPTER)
-    loaded = load_prior(_prior_of(folder, about, prior), here)
+    loaded = load_prior(prior or find_prior(folder, about), here)
     if loaded.sha256 != about["prior_sha256"]:
         raise ConfigError(
             f"model {folder}: it was trained on the prior with sha256 {about['prior_sha256'][:16]}..., "
@@ -112,7 +108,7 @@ def identify_model(folder: Path, here: Builder) -> tuple[Experiment, Path, list[
     require_folder(folder, "model", CONFIG, PREDICTOR, ADAPTER)
     about = about_tensors(folder / ADAPTER)
     weights = [*(sha256(folder / name) for name in (PREDICTOR, ADAPTER)), str(about["prior_sha256"])]
-    return folder_builder(folder, here.registry, here).experiment, _prior_of(folder, about, None), weights
+    return folder_builder(folder, here.registry, here).experiment, find_prior(folder, about), weights
 
 
 def folder_builder(folder: Path, registry: Registry, here: Builder | None = None) -> Builder:
@@ -128,22 +124,6 @@ def folder_builder(folder: Path, registry: Registry, here: Builder | None = None
     if here is not None and isinstance(data, dict):
         data |= {"device": here.experiment.device, "attention": here.experiment.attention.model_dump()}
     return Builder(resolve(data, registry, source=str(folder / CONFIG), stored=True), registry)
-
-
-def _prior_of(folder: Path, about: Mapping[str, Any], given: Path | None) -> Path:
-    """The prior's folder: the one given, the one recorded, or one next to the model with the right content."""
-    if given is not None:
-        return given
-    recorded = (folder / str(about["prior_path"])).resolve()
-    candidates = [recorded, *sorted(folder.parent.glob("prior-*"))]
-    whole = [c for c in candidates if (c / PRIOR).is_file()]
-    right = [c for c in whole if sha256(c / PRIOR) == about["prior_sha256"]]
-    if right or whole:
-        return (right or whole)[0]
-    raise ConfigError(
-        f"model {folder}: its prior (sha256 {about['prior_sha256'][:16]}...) is not at {recorded}; "
-        "name its folder with --prior"
-    )
 
 
 def _load_weights(network: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:

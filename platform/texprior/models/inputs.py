@@ -12,7 +12,7 @@ from texprior.diffusion.keys import Key, normal
 from texprior.flow.condition import blurred, noised
 from texprior.flow.decompose import decompose
 from texprior.flow.predict import InitialPredictor, predict
-from texprior.flow.prior import SemanticEncoder
+from texprior.flow.prior import SemanticEncoder, encode
 from texprior.flow.tile import in_tiles
 from texprior.models.build import Prior
 
@@ -51,7 +51,7 @@ def inputs_of(
     base = structure if choice.base == "estimate-structure" else estimate
     condition = {"initial-structure": structure, "initial": estimate, "degraded": degraded_BCHW}[choice.concat]
     looked_at = {"degraded": degraded_BCHW, "estimate": estimate, "structure": structure}[choice.code]
-    return Inputs(estimate, base, blurred(condition, experiment.diffusion.condition_blur), encoder(looked_at))
+    return Inputs(estimate, base, blurred(condition, experiment.diffusion.condition_blur), encode(looked_at, encoder))
 
 
 def noised_condition(condition_BCHW: Tensor, experiment: Experiment, seed: int, *key: Key) -> Tensor:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
 from texprior.plugin.options import Options
 
 API = 1
-"""The version of the plugin contract. A plugin with a component that needs a larger one is reported as incompatible.
-
-It only grows, so that components of older contracts are still accepted.
-"""
+"""The version of the plugin contract. A plugin with a component that needs a larger one is reported as incompatible."""
+LOWEST_API = 1
+"""The oldest contract that is still fulfilled. It grows if support for old plugins ends: they are then incompatible."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,8 @@ class Weights:
 class Component:
     """A component as its plugin declares it. ``impl`` is ``"package.module:Class"``.
 
-    ``requires`` names the packages that the component imports but texprior does not install, such as ``timm``.
+    ``requires`` names the packages that the component imports but texprior does not install, such as ``timm``. ``api``
+    is the contract that the plugin was written for.
     """
 
     kind: ClassVar[str]
@@ -48,21 +48,23 @@ class Component:
     impl: str
     options: type[Options] = Options
     summary: str = ""
+    _: KW_ONLY
     tags: tuple[str, ...] = ()
     citation: str = ""
-    api: int = API
+    # a number, not API: a plugin that states none was written for the first contract, whatever texprior runs it
+    api: int = 1
     weights: tuple[Weights, ...] = ()
     requires: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Degradation(Component):
     """Makes a degraded picture of a clean one. Contract: ``texprior.flow.degrade.Degrader``."""
 
     kind: ClassVar[str] = "degradation"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decomposition(Component):
     """Splits a picture into structure and texture. Contract: ``texprior.flow.decompose.Decomposer``.
 
@@ -73,28 +75,28 @@ class Decomposition(Component):
     strength: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Encoder(Component):
     """Computes the semantic code of a picture (the frozen net S). Contract: ``texprior.flow.prior.SemanticEncoder``."""
 
     kind: ClassVar[str] = "encoder"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Denoiser(Component):
     """Estimates the clean layer (the prior's network). Contract: ``texprior.flow.prior.DenoiserNet``."""
 
     kind: ClassVar[str] = "denoiser"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Predictor(Component):
     """Makes the initial estimate of the clean picture. Contract: ``texprior.flow.predict.InitialPredictor``."""
 
     kind: ClassVar[str] = "predictor"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Adapter(Component):
     """Steers a frozen denoiser. Contract: ``texprior.flow.adapt.DenoiserAdapter``.
 
@@ -106,7 +108,7 @@ class Adapter(Component):
     identity: Literal["bitwise", "close", "no"] = "bitwise"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sampler(Component):
     """Turns noise into a layer. Contract: ``texprior.flow.sample.LayerSampler``.
 
@@ -117,7 +119,7 @@ class Sampler(Component):
     order: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric(Component):
     """Scores pictures. Contract: ``texprior.flow.measure.ImageMetric``, or ``SetMetric`` there for scope ``set``.
 
@@ -131,7 +133,7 @@ class Metric(Component):
     scope: Literal["image", "set"] = "image"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset(Component):
     """Lists and loads named pictures in splits. Contract: ``texprior.flow.image.PictureSet``."""
 
@@ -139,14 +141,14 @@ class Dataset(Component):
     licence: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attention(Component):
     """Computes attention. Contract: ``texprior.flow.prior.AttentionBackend``."""
 
     kind: ClassVar[str] = "attention"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Events(Component):
     """Observes runs. Contract: ``texprior.track.Observer``."""
 

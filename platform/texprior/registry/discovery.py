@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import re
+import secrets
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
@@ -19,19 +20,22 @@ from typing import Any, Literal
 import pluggy
 
 from texprior._version import __version__
-from texprior.digests import files_digest
+from texprior.digests import content_version
 from texprior.errors import PluginError
 from texprior.plugin import API, GROUP, HOOK_OF_KIND, Component, Hooks, Options
+from texprior.plugin.records import LOWEST_API
 from texprior.plugin.references import check_references
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
 _IMPL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 # The section of texprior's entry points in a distribution's entry_points.txt.
 _SECTION = re.compile(rf"^\[{GROUP}\]", re.MULTILINE)
+UNVERSIONED = "unversioned"
+"""The version of a plugin that was made in memory."""
 
 
 class _IncompatibleError(PluginError):
-    """Raised for a plugin that needs a newer contract, or another version of texprior."""
+    """Raised for a plugin that needs another contract, or another version of texprior."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Plugin:
 
     ``version`` is the distribution's version. For a file or module it is the hash of the content, or ``unversioned`` if
     there is no file to hash. ``file`` is the path of a single-file plugin, which you can pass to another process with
-    ``--plugin``.
+    ``--plugin``. ``token`` is drawn when an unversioned module is registered, and stands for its unknown content.
     """
 
     distribution: str
@@ -49,15 +53,13 @@ class Plugin:
     reason: str = ""
     components: tuple[Component, ...] = ()
     file: str = ""
+    token: str = ""
 
     @property
     def installed(self) -> bool:
-        """Whether the plugin is an installed distribution.
-
-        False for a file or module that was registered.
-        """
+        """Whether the plugin is an installed distribution, and not a file or module that was registered."""
         # only registered files and modules have these versions
-        return not self.version.startswith("sha256-") and self.version != "unversioned"
+        return not self.version.startswith("sha256-") and self.version != UNVERSIONED
 
 
 def canonical(name: str) -> str:
@@ -82,15 +84,15 @@ def installed_plugins(disabled: Iterable[str] = ()) -> list[Plugin]:
 def plugin_of_file(path: Path) -> Plugin:
     """Loads the plugin in a single file."""
     file = path.resolve()
-    return _load(canonical(path.stem), _sha256([file]), lambda: [_import_file(file)], str(file))
+    return _load(canonical(path.stem), content_version([file]), lambda: [_import_file(file)], str(file))
 
 
 def plugin_of_module(module: ModuleType) -> Plugin:
     """Loads the plugin in a module, such as a module made in a notebook."""
     files = _files_of(module)
     alone = str(files[0]) if len(files) == 1 and not hasattr(module, "__path__") else ""
-    version = _sha256(files) if files else "unversioned"
-    return _load(canonical(module.__name__), version, lambda: [module], alone)
+    version, token = (content_version(files), "") if files else (UNVERSIONED, secrets.token_hex(8))
+    return replace(_load(canonical(module.__name__), version, lambda: [module], alone), token=token)
 
 
 def _of_distribution(distribution: Distribution, disabled: set[str], seen: Iterable[str]) -> Plugin | None:
@@ -199,8 +201,9 @@ def _collect(manager: pluggy.PluginManager) -> Iterator[Component]:
 def _check(component: object, record: type[Component], hook: str) -> None:
     if not isinstance(component, record):
         raise PluginError(f"{hook} must return {record.__name__} records, not {component!r}")
-    if component.api > API:
-        raise _IncompatibleError(f"'{component.name}' asks for plugin API {component.api}; this texprior has {API}")
+    if not LOWEST_API <= component.api <= API:
+        had = f"{LOWEST_API} to {API}" if LOWEST_API < API else str(API)
+        raise _IncompatibleError(f"'{component.name}' asks for plugin API {component.api}; this texprior has {had}")
     if not _NAME.fullmatch(component.name):
         raise PluginError(f"'{component.name}' is not a valid component name; use lower-case letters, digits and _ + -")
     if not _IMPL.fullmatch(component.impl):
@@ -244,7 +247,3 @@ def _files_of(module: ModuleType) -> list[Path]:
     files = [path for folder in folders for path in sorted(Path(folder).rglob("*.py"))]
     own: str | None = getattr(module, "__file__", None)
     return files or ([Path(own).resolve()] if own else [])
-
-
-def _sha256(files: Iterable[Path]) -> str:
-    return f"sha256-{files_digest(files, digits=16)}"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,13 +17,14 @@ from typing import Any
 
 import yaml
 
-from texprior.config.schema import Data, Experiment, Training
-from texprior.digests import digest, files_digest
-from texprior.errors import ImageError
+from texprior.config.schema import Data, Experiment, Training, Trainings
+from texprior.digests import digest
+from texprior.errors import ConfigError, ImageError
 from texprior.plugin.added import DIGEST, STORED
 from texprior.registry import Entry
-from texprior.runtime.run_record import component_tag
+from texprior.runtime.program import program_digest
 from texprior.runtime.session import Session
+from texprior.store import sha256
 
 OWN = "texprior"
 """The distribution whose version is in no digest: its changelog says what changes results."""
@@ -39,18 +39,19 @@ def training_digest(session: Session, parts: tuple[str, ...], settings: Training
     ``parts`` are the paths of the experiment that matter to it, ``parents`` the digests of what it starts from. With a
     constant learning rate the budget only says where the training ends, so a larger budget continues the same training.
     """
-    irrelevant = {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
-    text = json.dumps(
-        [
-            session.experiment.hash(*parts),
-            settings.model_dump(mode="json", exclude=irrelevant, context=dict(DIGEST)),
-            parents,
-        ]
-    )
+    relevant = settings.model_dump(mode="json", exclude=irrelevant_settings(settings), context=dict(DIGEST))
+    if settings.start_from is not None:
+        relevant["start_from"] = start_digest(settings.start_from)
+    text = json.dumps([session.experiment.hash(*parts), relevant, parents])
     foreign = foreign_components(session, parts)
     # appended only if there are any: digests of experiments with texprior's own components stay what they were
     text += json.dumps(foreign) if foreign else ""
     return digest(text.encode())
+
+
+def irrelevant_settings(settings: Training) -> set[str]:
+    """Returns the settings of a training that do not decide its steps."""
+    return {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
 
 
 def cell_digest(session: Session, judged_on: Sequence[str], trained_on: object) -> str:
@@ -60,7 +61,21 @@ def cell_digest(session: Session, judged_on: Sequence[str], trained_on: object) 
     the hashes of a given model's weights.
     """
     content = [experiment_identity(session.experiment), trained_on, judged_on, foreign_components(session)]
+    trainings: Trainings = session.experiment.training
+    folders = [t.start_from for t in (trainings.prior, trainings.predictor, trainings.adapter)]
+    content += [start_digest(folder) for folder in folders if folder is not None]
     return digest(content, sort_keys=True)
+
+
+def start_digest(folder: str) -> str:
+    """Returns the digest of the weights in a folder that a training starts from, whatever the folder is called.
+
+    Raises ConfigError if it holds none.
+    """
+    files = sorted(Path(folder).glob("*.safetensors"))
+    if not files:
+        raise ConfigError(f"start_from: {folder} holds no weights and no checkpoint of a training")
+    return digest([sha256(file) for file in files])
 
 
 def data_digest(data: Data, keys: Sequence[str]) -> str:
@@ -96,7 +111,7 @@ def pictures_digest(session: Session) -> str:
 def experiment_identity(experiment: Experiment) -> dict[str, Any]:
     """Returns all of an experiment that can change its scores, in JSON's types."""
     free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation"}
-    data: dict[str, Any] = experiment.model_dump(mode="json", exclude=free, context=dict(DIGEST))
+    data = experiment.decisive_settings(exclude=free)
     del data["data"]["cache_mb"], data["data"]["disk_cache_mb"]
     del data["evaluation"]["pictures"], data["sampling"]["features_mb"]
     for training in data["training"].values():
@@ -114,33 +129,20 @@ def stored_identity(config: Path) -> Mapping[str, Any]:
 
 
 def foreign_components(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:
-    """Lists the components that are not texprior's own, with version and digest.
+    """Lists the components that are not texprior's own: kind, qualified name, and digest of the program.
 
-    The digest is that of the component's program. With ``parts``, lists only those that a training of these parts
-    uses, else all that matter to scores. An edit or an upgrade of a plugin therefore makes another training of what
-    uses it, and of nothing else.
+    With ``parts``, lists only those that a training of these parts uses, else all that matter to scores. An edit or an
+    upgrade of a plugin therefore makes another training of what uses the changed program, and of nothing else.
     """
+    return sorted({f"{e.component.kind} {e.qualified} {program_digest(e)}" for e in foreign_entries(session, parts)})
+
+
+def foreign_entries(session: Session, parts: tuple[str, ...] | None = None) -> list[Entry]:
+    """Returns the components that ``foreign_components`` lists."""
     registry, found = session.registry, []
     for path, kind, ref in registry.components_of(session.experiment):
         of_parts = parts is None or any(f"{path}.".startswith(f"{p}.") for p in (*parts, "data.train", "attention"))
         entry = registry.find(kind, ref.name)
         if of_parts and kind != "events" and entry.plugin.distribution != OWN:
-            (tag,) = component_tag(registry, path, kind, ref).values()
-            found.append(f"{tag} {program_digest(entry)}" if entry.plugin.installed else tag)
-    return sorted(found)
-
-
-def program_digest(entry: Entry) -> str:
-    """Returns the digest of the Python files next to a component's implementation.
-
-    It is empty if there are none.
-    """
-    if not entry.plugin.installed:  # a single file, whose content is its version
-        return entry.plugin.version
-    try:
-        module = importlib.util.find_spec(entry.component.impl.partition(":")[0])
-    except (ImportError, ValueError):  # building the component reports it
-        return ""
-    if module is None or module.origin is None:
-        return ""
-    return files_digest(sorted(Path(module.origin).parent.glob("*.py")), separator=b"\0")
+            found.append(entry)
+    return found

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from texprior.config.schema import Experiment
+from texprior.config import ALL_SAID, Experiment, Said
 from texprior.errors import ConfigError
 from texprior.flow.kinds import DATASET
+from texprior.plugin.tags import Tag
 from texprior.plugin.typed_kind import ComponentKind, T
 from texprior.registry import Registry
 from texprior.runtime.builder import Builder
@@ -39,6 +40,7 @@ class SessionOptions(TypedDict, total=False):
     parent_run: str
     fresh: bool
     caches: SharedCaches
+    said: Said
 
 
 class SessionChanges(SessionOptions, total=False):
@@ -62,6 +64,8 @@ class Session:
     """Start from zero instead of continuing from checkpoints and finished folders."""
     caches: SharedCaches = field(default_factory=SharedCaches)
     """Caches that the sessions of one process share, such as prepared photographs."""
+    said: Said = ALL_SAID
+    """Which settings the experiment states itself. A worker's experiment states all."""
     team: Team = ALONE
     """The processes that train together; only the first one writes files and reports."""
 
@@ -86,7 +90,8 @@ class Session:
         team = join_team(cls(experiment, registry).device)
         # Only the leader gets observers, progress and messages: otherwise every run would be recorded several times.
         if not team.leads:
-            return cls(experiment, registry, team=team, fresh=bool(how.get("fresh")))
+            said = how.get("said", ALL_SAID)
+            return cls(experiment, registry, team=team, fresh=bool(how.get("fresh")), said=said)
         how["root"] = how.get("root") or runs_root()
         return cls(experiment, registry, _tracker(experiment, registry, how["root"]), team=team, **how)
 
@@ -124,9 +129,10 @@ class Session:
     def pictures(self, split: str) -> Split:
         """Returns the data set of a split and its keys.
 
-        Raises ConfigError if the split is empty or shares a picture with an earlier one, in the order train, val, test.
-        The check of a split runs once for a ``data`` section.
+        Raises ConfigError if the split is not set, is empty, or shares a picture with an earlier one, in the order
+        train, val, test. The check of a split runs once for a ``data`` section.
         """
+        self._require_said(split)
         here = self._split(split)
         if not here.keys:
             raise ConfigError(
@@ -139,6 +145,19 @@ class Session:
                 self._refuse_overlap(split, here, earlier)
             self.caches.separate.add(checked)
         return here
+
+    def _require_said(self, split: str) -> None:
+        """Raises ConfigError if a split is only a default, and the training pictures are of another data set.
+
+        The default pictures would be scored without a word, although they have nothing to do with the user's own.
+        """
+        data = self.experiment.data
+        default, trained = getattr(data, split).name, data.train.name
+        if f"data.{split}" not in self.said and default != trained:
+            raise ConfigError(
+                f"data.{split} is not set, and data.train is '{trained}'; "
+                f"set data.{split}, or write 'data.{split}: {default}' if you mean these pictures"
+            )
 
     def _split(self, split: str) -> Split:
         """Returns the built data set of a split with its keys, even if there are none."""
@@ -200,7 +219,7 @@ def _tracker(experiment: Experiment, registry: Registry, root: Path) -> Tracker:
         name = entry.qualified if entry.qualified not in observers else f"{entry.qualified} ({len(observers) + 1})"
         observers[name] = registry.build(EVENTS, ref)
         # only a tracker stores runs for later, so only its missed events are worth keeping on disk
-        if "tracker" in entry.component.tags:
+        if Tag.TRACKER in entry.component.tags:
             component = {entry.qualified: ref.options}
             unsent[name] = Unsent(root / FOLDER, component, registry.files)
     return Tracker(observers, unsent)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from texprior.flow.image import PictureSet
 
 T = TypeVar("T")
+Brings = Literal["pairs", "clean pictures only"]
+"""What a data set brings: pairs of clean and degraded pictures, or clean pictures."""
 
 
 class Split(NamedTuple):
@@ -51,6 +53,8 @@ class SharedCaches:
     """(split, its data set, seed) -> the built data set and its keys."""
     separate: set[Hashable] = field(default_factory=set)
     """Data sections whose splits were found to share no picture."""
+    brought: dict[Hashable, frozenset[Brings]] = field(default_factory=dict)
+    """(split, seed, data section) -> what pictures of the split bring."""
     picture_digests: dict[str, str] = field(default_factory=dict)
     """Digest of a training data set's names -> digest of the content of some of its pictures."""
     stage_two_pictures: LastValue[object] = field(default_factory=LastValue)

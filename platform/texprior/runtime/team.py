@@ -1,21 +1,25 @@
 """Shares a training among several processes, which torchrun starts and torch.distributed connects.
 
 Each process takes its share of every batch. One reduction per step sums gradients, losses and requests to stop. All
-processes therefore take the same steps and stop after the same one. Only the first process writes files and reports.
+processes therefore take the same steps and stop after the same one. Only the first process, the leader, reads
+checkpoints, writes files and reports. What it finds on its disk counts for all.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from texprior.errors import ConfigError
+from texprior.errors import ConfigError, TexpriorError
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
+
+Json = TypeVar("Json")
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,49 @@ class Team:
             gradient.copy_(summed.view_as(gradient))
         return [float(n) for n in sums[-1]]
 
+    def from_leader(self, value: Json) -> Json:
+        """Returns the leader's value in every process.
+
+        The value must be of JSON's types. What the other processes pass does not matter.
+        """
+        if self.size == 1:
+            return value
+        import torch
+
+        # As JSON, because torch's own broadcast of objects reads pickle. The length comes first: the others need a
+        # buffer of the right size.
+        content, device = json.dumps(value).encode() if self.leads else b"", _device()
+        length = torch.tensor([len(content)], device=device)
+        torch.distributed.broadcast(length, 0)
+        buffer = torch.tensor(list(content) if self.leads else [0] * int(length), dtype=torch.uint8, device=device)
+        torch.distributed.broadcast(buffer, 0)
+        received: Json = json.loads(bytes(buffer.tolist()))
+        return received
+
+    def copy_from_leader(self, tensors: Iterable[Tensor]) -> None:
+        """Overwrites tensors, in place, with those of the leader.
+
+        Every process must pass the same shapes in the same order.
+        """
+        if self.size == 1:
+            return
+        import torch
+
+        for tensor in (t for t in tensors if t.numel()):
+            # As bytes on the team's device: every type can be sent, and AdamW's step counts stay on the CPU.
+            sent = tensor.detach().to(_device()).clone(memory_format=torch.contiguous_format)
+            torch.distributed.broadcast(sent.flatten().view(torch.uint8), 0)
+            if not self.leads:
+                tensor.detach().copy_(sent)
+
+    def require_same(self, what: str, value: str) -> None:
+        """Raises TexpriorError in a process whose value differs from the leader's."""
+        if self.from_leader(value) != value:
+            raise TexpriorError(
+                f"{what} differs between the processes that torchrun started; give all machines the same experiment, "
+                "data, plugins and folder of runs"
+            )
+
     def wait(self) -> None:
         """Blocks until every process of the team has called this."""
         if self.size > 1:
@@ -95,8 +142,23 @@ def join_team(device: torch.device) -> Team:
     import torch.distributed as dist
 
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        if device.type == "cuda":
+            # NCCL uses the current device. Without this, every process of a machine would use its first GPU.
+            import torch
+
+            torch.cuda.set_device(device)
+            dist.init_process_group("nccl", device_id=device)
+        else:
+            dist.init_process_group("gloo")
     return Team(dist.get_rank(), dist.get_world_size())
+
+
+def _device() -> torch.device:
+    """Returns the device of the tensors that the team's backend can send."""
+    import torch
+
+    on_gpu = torch.distributed.get_backend() == "nccl"
+    return torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
 
 
 def leave_team() -> None:

@@ -6,6 +6,7 @@ This is done before one of them is called best. Workers share the trainings.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -24,19 +25,21 @@ def confirm_best(trials: Trials, result: SweepResult) -> list[Confirmed]:
     the best.
     """
     metric = trials.session.experiment.sweep.metric
-    rows: dict[int, dict[int, float | None]] = {}
+    rows: dict[int, dict[int, Mapping[str, float] | None]] = {}
     for trial, seed in confirmation_pairs(trials, result):
         # the lock protects the training of one seed: a worker may be doing it
         with hold_lock(_lock(trials, trial, seed)):
-            rows.setdefault(trial.number, {})[seed] = _value(trials, trial, seed)
+            rows.setdefault(trial.number, {})[seed] = _values(trials, trial, seed)
 
     # a mean over fewer seeds cannot be compared with the others, so one failed seed leaves the trial out
     found = []
     for number, row in rows.items():
-        values = [value for value in row.values() if value is not None]
-        if len(values) == len(row):
+        measured = [values for values in row.values() if values is not None]
+        if len(measured) == len(row):
+            values = [of_seed[metric] for of_seed in measured]
             deviation = stdev(values) if len(values) > 1 else math.nan
-            found.append(Confirmed(number, list(row), values, fmean(values), deviation))
+            means = {name: fmean(of_seed[name] for of_seed in measured) for name in measured[0]}
+            found.append(Confirmed(number, list(row), values, fmean(values), deviation, means))
     return sorted(found, key=lambda c: loss_of(result.objectives[metric], c.mean))
 
 
@@ -50,7 +53,7 @@ def confirm_unclaimed(trials: Trials, result: SweepResult, worker: int) -> None:
         # the lock protects the training of one seed; a worker that does not get it continues with the next one
         with try_lock(_lock(trials, trial, seed)) as held:
             if held:
-                _value(trials, trial, seed)
+                _values(trials, trial, seed)
 
 
 def confirmation_pairs(trials: Trials, result: SweepResult) -> list[tuple[TrialRecord, int]]:
@@ -66,12 +69,12 @@ def confirmation_pairs(trials: Trials, result: SweepResult) -> list[tuple[TrialR
     return [(trial, experiment.seed + 1 + n) for n in range(choice.seeds) for trial in best]
 
 
-def _value(trials: Trials, trial: TrialRecord, seed: int) -> float | None:
-    """Returns the searched metric of a trial's configuration with a fresh seed; reports a failure and returns None."""
+def _values(trials: Trials, trial: TrialRecord, seed: int) -> Mapping[str, float] | None:
+    """Returns the values of a trial's configuration with a fresh seed; reports a failure and returns None."""
     metric = trials.session.experiment.sweep.metric
     try:
-        value = trials.train_again(trial, seed)[metric]
-        reason = "" if math.isfinite(value) else f"{metric} is {value}"
+        values = trials.train_again(trial, seed)
+        reason = "" if math.isfinite(values[metric]) else f"{metric} is {values[metric]}"
     except Interrupted:
         raise
     except Exception as error:
@@ -79,7 +82,8 @@ def _value(trials: Trials, trial: TrialRecord, seed: int) -> float | None:
         reason = describe_error(error)
     if reason:
         trials.session.say(f"trial {trial.number} again, with seed {seed}, failed: {reason}")
-    return None if reason else value
+        return None
+    return values
 
 
 def _lock(trials: Trials, trial: TrialRecord, seed: int) -> Path:

@@ -97,24 +97,22 @@ class SweepResult:
 
 @dataclass(frozen=True)
 class Confirmed:
-    """The results of a trial's configuration with fresh seeds.
-
-    They are mean and standard deviation of the first objective over the seeds.
-    """
+    """The results of a trial's configuration with fresh seeds."""
 
     trial: int
     seeds: list[int]
     values: list[float]
+    """The first objective under each seed."""
     mean: float
     deviation: float
+    """Standard deviation of the first objective over the seeds."""
+    means: Mapping[str, float]
+    """Every summary metric, averaged over the seeds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyDone:
-    """A finished study: its trials, and the best one's model.
-
-    It also has the model's scores on the split val.
-    """
+    """A finished study: its trials, and the best one's model and numbers."""
 
     study: str
     storage: str
@@ -122,6 +120,7 @@ class StudyDone:
     parent_run: dict[str, str]
     """Where the sweep's run is shown; empty without a tracker."""
     best: TrialRecord
+    """The best trial. Its values are those of one training, which was selected among all and is flattered by that."""
     trials: list[TrialRecord]
     front: list[TrialRecord]
     confirmed: list[Confirmed]
@@ -131,5 +130,13 @@ class StudyDone:
     prior: Path
     predictor: Path
     scores: Scores
+    """Every score of ``model``, the selected training, on the split val."""
+    metrics: Mapping[str, Mapping[str, float]]
+    """Method -> metric -> mean on val: over the fresh seeds if the best trial was confirmed, else that of ``model``."""
     broken: dict[str, str] = field(default_factory=dict)
     """Photographs that could not be read, and why."""
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """The best trial's summary metrics: means over the fresh seeds if it was confirmed, else of one training."""
+        return self.confirmed[0].means if self.confirmed else self.best.values

@@ -10,8 +10,11 @@ from typing import Any
 
 from texprior.config.dotted_paths import shortest_suffix
 from texprior.config.schema import component_paths
+from texprior.evaluation.scores import loss_of
 from texprior.runtime.text_tables import csv_text, markdown_table
 from texprior.sweeps.records import Better, StudyDone, TrialRecord
+
+_DIRECTION = {"higher": "higher is better", "lower": "lower is better", "one": "1 is best"}
 
 
 def describe_outcome(trial: TrialRecord, objectives: Mapping[str, Better]) -> str:
@@ -27,16 +30,34 @@ def sweep_note(done: StudyDone) -> str:
     sections = [
         f"Best of the sweep by {metric} ({better} is better): trial {best.number}",
         _table(["parameter", "value"], [[path, value] for path, value in best.params.items()]),
-        _table(["metric", "mean on val"], [[name, value] for name, value in best.values.items()]),
     ]
     if done.confirmed:
+        sections += [
+            "Its metrics on val, as means over fresh seeds, and in the training whose selection among all flatters it:",
+            _table(
+                ["metric", "fresh seeds", "selected training"],
+                [[name, value, best.values.get(name, "")] for name, value in done.values.items()],
+            ),
+        ]
         rows = [[c.trial, ", ".join(map(str, c.seeds)), c.mean, c.deviation] for c in done.confirmed]
         sections += [
             f"Trained again with fresh seeds, {metric} on val:",
             _table(["trial", "seeds", "mean", "deviation over seeds"], rows),
         ]
     else:
-        sections.append("Not confirmed with fresh seeds: one training each, chosen among all, which flatters the best.")
+        sections += [
+            _table(["metric", "mean on val"], [[name, value] for name, value in done.values.items()]),
+            "Not confirmed with fresh seeds: one training each, chosen among all, which flatters the best.",
+        ]
+    methods = method_rows(done)
+    names = list(next(iter(methods.values())))
+    sections += [
+        "The same pictures of val before and after the prior:",
+        _table(
+            ["method", *names], [[method, *(row.get(name, "") for name in names)] for method, row in methods.items()]
+        ),
+        *filter(None, [predictor_warning(done)]),
+    ]
     if len(done.objectives) > 1:
         rows = [[t.number, *(t.values[o] for o in done.objectives)] for t in done.front]
         sections += ["Front: no trial is better in every objective.", _table(["trial", *done.objectives], rows)]
@@ -48,6 +69,26 @@ def sweep_note(done: StudyDone) -> str:
             _table(["parameter", "share"], rows),
         ]
     return "\n\n".join(sections)
+
+
+def method_rows(done: StudyDone) -> dict[str, Mapping[str, float]]:
+    """Returns method -> metric -> mean on val of the degraded pictures, the predictor and the best trial."""
+    given = {method: done.metrics[method] for method in ("degraded", "predictor") if method in done.metrics}
+    metrics = list(dict.fromkeys(metric for row in given.values() for metric in row))
+    return {**given, f"trial {done.best.number}": {m: done.values[m] for m in metrics if m in done.values}}
+
+
+def predictor_warning(done: StudyDone) -> str:
+    """Returns a sentence if the best trial is worse than its own predictor by the searched metric; else nothing."""
+    metric, better = next(iter(done.objectives.items()))
+    predicted, best = done.metrics.get("predictor", {}).get(metric), done.values.get(metric)
+    if predicted is None or best is None or loss_of(better, best) <= loss_of(better, predicted):
+        return ""
+    return (
+        f"Trial {done.best.number} is the best of the sweep, but worse than its own predictor: {metric} {best:.4g} "
+        f"against {predicted:.4g} ({_DIRECTION[better]}). Do not use it as it is: train longer, search other settings, "
+        "or lower sampling.texture_strength."
+    )
 
 
 def short_configuration(params: Mapping[str, Any]) -> str:

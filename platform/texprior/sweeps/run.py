@@ -17,6 +17,7 @@ from texprior.evaluation.metrics import build_metrics
 from texprior.flow.image import load_image
 from texprior.locks import hold_lock
 from texprior.runtime.session import Session
+from texprior.runtime.split_check import require_splits
 from texprior.store import write_atomically
 from texprior.sweeps.ask_tell import run_trials
 from texprior.sweeps.confirm import confirm_best, confirmation_pairs
@@ -66,6 +67,7 @@ def run_study(
         programs=programs,
     )
     name = study_name(session.experiment, programs)
+    require_splits(session, "train", "val")
     require_adapters(session, prior)
     with _parent_run(session, run, name) as parent:
         inner = session.with_(parent_run=parent.info.id)
@@ -148,6 +150,7 @@ def _conclude(prepared: _Prepared, result: SweepResult, confirmed: list[Confirme
         prior=trials.prior,
         predictor=trials.predictor,
         scores=scores,
+        metrics=trials.confirmed_means(best, confirmed[0].seeds) if confirmed else scores.means(),
         broken=trials.broken,
     )
 
@@ -160,20 +163,25 @@ def _parent_run(session: Session, run: Run | None, name: str) -> Iterator[Run]:
         return
     info = session.run_info(f"sweep-{name}", f"sweep by {session.experiment.sweep.metric}", "sweep", resume=True)
     with ExitStack() as stack:
-        # the lock protects the tracker's look for this run: two processes at once would both make one
+        # without the lock, two processes could both find no run and both create one
         with hold_lock(session.root / ".locks" / f"{info.id}.lock"):
             opened = stack.enter_context(session.tracker.run(info))
         yield opened
 
 
 def _write_up(run: Run, trials: Trials, done: StudyDone, result: SweepResult) -> None:
-    """Writes the winner to the parent run: scores and numbers as values, all parameters in words and as a file."""
+    """Writes the winner to the parent run: means and numbers as values, all parameters in words and as a file.
+
+    ``best.METRIC`` is the confirmed mean if there is one; ``selected.METRIC`` is then the selected training's value.
+    """
     from texprior.sweeps.report import sweep_note, trials_csv
 
     # in the tracker
     best = done.best
     run.summary |= {"best.trial": float(best.number)}
-    run.summary |= {f"best.{name}": value for name, value in {**best.values, **_numbers(best.params)}.items()}
+    run.summary |= {f"best.{name}": value for name, value in {**done.values, **_numbers(best.params)}.items()}
+    if done.confirmed:
+        run.summary |= {f"selected.{name}": value for name, value in best.values.items()}
     run.notes.append(sweep_note(done))
 
     # as files

@@ -174,7 +174,7 @@ def _report_changes(
         attributes = optuna.load_study(study_name=name, storage=storage).user_attrs
         then, used = attributes.get("space"), attributes.get("programs", [])
         if then == now and used != programs:
-            changed = sorted({tag.partition("=")[0] for tag in {*used} ^ {*programs}})
+            changed = sorted({program.rpartition(" ")[0] for program in {*used} ^ {*programs}})
             say(f"{', '.join(changed)}: not the program that study {name} used: this is a new study")
             return
         if then is not None and then != now:

@@ -6,10 +6,11 @@ A trial is an adapter on the shared prior and predictor: trained, scored on val,
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from texprior.config import with_overrides
@@ -131,6 +132,14 @@ class Trials:
         if stored.is_file() and stored_identity(stored) == experiment_identity(experiment):
             return model.folder, read_scores(folder / "scores.csv")
         return model.folder, evaluate(_judged_on_val(inner), model).scores
+
+    def confirmed_means(self, trial: TrialRecord, seeds: Sequence[int]) -> dict[str, dict[str, float]]:
+        """Returns method -> metric -> mean of a trial's scores, averaged over the trainings with fresh seeds."""
+        means = [read_scores(self.folder(trial.number) / f"seed-{seed}" / "scores.csv").means() for seed in seeds]
+        return {
+            method: {metric: fmean(of_seed[method][metric] for of_seed in means) for metric in row}
+            for method, row in means[0].items()
+        }
 
     def experiment_of(self, trial: TrialRecord, seed: int | None = None) -> Experiment:
         """Returns the resolved experiment of a trial, with another seed if one is given."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from texprior.errors import ConfigError, suggest_name
 from texprior.plugin import KINDS, Component
+from texprior.plugin.tags import Tag
 
 if TYPE_CHECKING:
     from texprior.testing.subject import Subject
@@ -16,9 +17,9 @@ FLOOR = {
     "degradation": 14,
     "decomposition": 15,
     "encoder": 15,
-    "denoiser": 22,
-    "predictor": 14,
-    "adapter": 16,
+    "denoiser": 25,
+    "predictor": 17,
+    "adapter": 18,
     "sampler": 17,
     "metric": 15,
     "dataset": 13,
@@ -47,8 +48,9 @@ ALWAYS = When("", lambda _record: True)
 
 
 def tagged(tag: str) -> When:
-    """Returns the condition that the record has a tag."""
-    return When(f"tag `{tag}`", lambda record: tag in record.tags)
+    """Returns the condition that the record has a tag. Raises ValueError if no such tag is read."""
+    read = Tag(tag)
+    return When(f"tag `{read}`", lambda record: read in record.tags)
 
 
 @dataclass(frozen=True)

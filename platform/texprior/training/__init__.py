@@ -2,12 +2,15 @@
 
 - ``prior``, ``predictor``, ``adapter``: one training each, from its pictures to its folder
 - ``loop``: the training loop, a generator of typed steps
+- ``trainee``: the network in training with its optimiser and its average, and their checkpoints
 - ``run``: one training as a tracked run, resumed from the furthest checkpoint
+- ``step_reports``: what is reported of the steps; ``divergence``: which component made steps not finite
 - ``losses``: what each training minimises
 - ``data``: the photographs that each training sees; ``patches``: patches cut from them
 - ``folders``: folders named by what decides their content, and the checkpoints in them
+- ``differences``: why a training is not one that is stored
 - ``match_strength``: finds the decomposition's strength before Stage I is trained
 - ``cards``: model cards
 - ``preflight``: raises before training if components cannot work together
-- ``dry_run``: what a training would take here
+- ``dry_run``: what a training would take here; ``planned``: whether it would be reused, done here, or is missing
 """

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import cast
 
+from texprior.config.schema import ProcessChoice
 from texprior.diffusion.process import Process
 from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Prior, build_adapter, count_parameters, require_grid, with_structure_cache
 from texprior.models.folders import ADAPTER, PREDICTOR, load_predictor, load_prior, save_model
+from texprior.models.prior_search import record_prior, relative_path
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
-from texprior.store import sha256
+from texprior.store import about_tensors, sha256
 from texprior.track import Run
 from texprior.training.cards import model_card
 from texprior.training.data import cut_patches, guided_pool, layer_scale, pair_pool
+from texprior.training.differences import program_record
 from texprior.training.folders import ADAPTER_PARTS, TILING, hold_folder, is_trained, training_place
-from texprior.training.loop import Finished, Trainee
+from texprior.training.loop import Finished
 from texprior.training.losses import LayerLoss
 from texprior.training.patches import Pool
 from texprior.training.run import Trained, run_training, stop_record, version_record
+from texprior.training.trainee import Trainee
+
+FAR = 2.0
+"""A residual is far from the prior's texture if it is more than twice, or less than half, as strong."""
 
 
 def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) -> Trained:
@@ -32,12 +38,13 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
     prior = load_prior(prior_folder, session.builder)
     session = session.with_(experiment=prior.describe(session.experiment))
     experiment, settings = session.experiment, session.experiment.training.adapter
-    keys = session.pictures("train").keys
-    parents = [prior.sha256, sha256(predictor_folder / PREDICTOR), data_digest(experiment.data, keys)]
+    parents = adapter_parents(session, prior.sha256, predictor_folder)
     place = training_place(session, "model", ADAPTER_PARTS, settings, parents)
     with hold_folder(session, place.folder):
         if is_trained(session, place.folder / ADAPTER, settings):
             session.say(f"model: {place.folder} is trained already")
+            if session.team.leads:
+                record_prior(place.folder, about_tensors(place.folder / ADAPTER), prior.folder)
             return Trained(place.folder, {})
 
         # what is learned: the residual of the estimate, in units of the prior's texture or of its own deviation
@@ -47,7 +54,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         pool = _shared_pool(session, prior, predictor, parents)
         measured = layer_scale(pool, "clean", "base", experiment.seed)
         scale = measured if experiment.process.residual_scale == "measured" else prior.scale
-        session.say(f"residual: standard deviation {measured:.4f}, {measured / prior.scale:.2f} of the prior's texture")
+        session.say(describe_residual(measured, prior.scale, experiment.process))
 
         # how it is learned, and what is left at the end
         loss = LayerLoss(experiment, prior, Process(scale), cut_patches(experiment, pool, settings), settings.amp)
@@ -58,11 +65,12 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
                 "residual_scale": scale,
                 "residual_std": measured,
                 "prior_sha256": prior.sha256,
-                "prior_path": os.path.relpath(prior.folder.resolve(), place.folder.resolve()),
+                "prior_path": relative_path(prior.folder, place.folder),
                 "images_seen": done.images_seen,
                 **stop_record(settings, done),
                 "seed": experiment.seed,
                 **version_record(),
+                **program_record(session, ADAPTER_PARTS),
             }
             card = model_card(session, adapter, prior, about, done)
             save_model(place.folder, experiment, trainee.averaged(), predictor_folder, about, card)
@@ -71,8 +79,28 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
             share = trainable / count_parameters(prior.network)
             run.summary |= {"residual_std": measured, "trainable_parameters": trainable, "trainable_share": share}
 
-        run_training(session, "adapter", place, trainee, partial(loss.stage_two, adapter), finish)
+        outputs_of = partial(loss.outputs, adapter=adapter)
+        run_training(session, "adapter", place, trainee, partial(loss.stage_two, adapter), finish, outputs_of)
         return Trained(place.folder, pool.broken)
+
+
+def describe_residual(measured: float, of_prior: float, process: ProcessChoice) -> str:
+    """Says how strong the residual is against the prior's texture, and what to try if they are far apart."""
+    ratio = measured / of_prior
+    text = f"residual: standard deviation {measured:.4f}, {ratio:.2f} times that of the prior's texture"
+    if 1 / FAR < ratio < FAR:
+        return f"{text}; that is near 1, as it should be"
+    if process.residual_scale == "measured":
+        return f"{text}; that is far from 1, but the residual is divided by its own deviation"
+    tries = ["process.residual_scale=measured", "a predictor that is trained longer" if ratio > 1 else ""]
+    tries += ["process.base=estimate-structure"] * (process.base == "estimate" and ratio < 1)
+    return f"{text}; that is far from 1, the strength that the prior knows; try {' or '.join(filter(None, tries))}"
+
+
+def adapter_parents(session: Session, prior_sha256: str, predictor_folder: Path) -> list[str]:
+    """Returns the digests of what an adapter's training starts from: its prior, its predictor, its data."""
+    keys = session.pictures("train").keys
+    return [prior_sha256, sha256(predictor_folder / PREDICTOR), data_digest(session.experiment.data, keys)]
 
 
 def _shared_pool(session: Session, prior: Prior, predictor: InitialPredictor, parents: list[str]) -> Pool:

@@ -15,6 +15,7 @@ from texprior.runtime.session import Session
 if TYPE_CHECKING:
     from torch import nn
 
+    from texprior.config.schema import Training
     from texprior.models.build import Prior
     from texprior.training.loop import Finished
 
@@ -26,8 +27,7 @@ def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done
         "parameters": f"{count_parameters(network):,}",
         "decomposition": e.decomposition.name,
         "texture's standard deviation": f"{about['scale']:.5f}",
-        "images seen": f"{done.images_seen:,}",
-        "training time": f"{done.elapsed_s:.0f} s",
+        **_course(e.training.prior, done),
         "training data": str(e.data.train.model_dump()),
     }
     return _card(f"Texture prior of experiment {e.name}", "A diffusion prior over the texture layer.", facts, session)
@@ -42,12 +42,22 @@ def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[s
         "adapter": f"{e.adapter.name}; unfrozen parts of the denoiser: {e.process.unfreeze}",
         "trainable parameters": f"{size:,}, {size / count_parameters(prior.network):.2%} of the denoiser's",
         "residual's standard deviation": f"{about['residual_std']:.5f} (prior's texture {prior.scale:.5f})",
-        "images seen": f"{done.images_seen:,}",
-        "training time": f"{done.elapsed_s:.0f} s",
+        **_course(e.training.adapter, done),
         "training data": str(e.data.train.model_dump()),
     }
     text = "Initial predictor and adapter on a frozen texture prior. 'texprior evaluate' adds its scores here."
     return _card(f"Restoration model of experiment {e.name}", text, facts, session)
+
+
+def _course(settings: Training, done: Finished) -> dict[str, str]:
+    """Returns how a training went: where it started, how long it was, and what it left out."""
+    start = {"started from": f"the weights of {settings.start_from}"} if settings.start_from else {}
+    return {
+        **start,
+        "images seen": f"{done.images_seen:,}",
+        "training time": f"{done.elapsed_s:.0f} s",
+        "skipped steps": f"{done.skipped_steps:,}, whose loss or gradient was not finite",
+    }
 
 
 def _card(title: str, text: str, facts: dict[str, str], session: Session) -> str:

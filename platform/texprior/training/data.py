@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 
 from texprior.config.schema import Experiment, Training
+from texprior.decompositions.moments import Moments
 from texprior.diffusion.keys import generator
 from texprior.flow.condition import blurred
 from texprior.flow.decompose import decompose
@@ -14,13 +16,14 @@ from texprior.flow.degrade import degraded_sample
 from texprior.flow.image import PictureSet
 from texprior.flow.kinds import DEGRADATION
 from texprior.flow.predict import InitialPredictor
+from texprior.flow.prior import encode
 from texprior.models.build import Prior
 from texprior.models.inputs import inputs_of
 from texprior.runtime.session import Session
 from texprior.training.patches import Patches, Pool, Prepared, require_size
 
 SCALE_PHOTOGRAPHS = 64
-"""Photographs on which a layer's standard deviation is measured: enough for three digits; all are in memory at once."""
+"""Photographs on which a layer's standard deviation is measured: enough for three digits."""
 
 
 def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: int, cache_mb: int) -> Pool:
@@ -37,7 +40,7 @@ def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: 
         structure = decompose(picture[None].to(device), prior.decomposition).structure
         own = {"picture": picture, "structure": structure[0].cpu()}
         own |= {f"blurred {n}": blurred(t[None].to(device), blur)[0].cpu() for n, t in own.items() if blur}
-        return {**own, "code": prior.encoder(structure)[0].cpu()}
+        return {**own, "code": encode(structure, prior.encoder)[0].cpu()}
 
     return Pool(keys, prepare, cache_mb)
 
@@ -45,6 +48,7 @@ def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: 
 def pair_pool(session: Session, patch: int) -> Pool:
     """Prepares the predictor's pairs of clean and degraded pictures, synthesised ones in ``data.variants`` versions."""
     experiment, (dataset, keys) = session.experiment, session.pictures("train")
+    bits = experiment.data.degraded_bits
     degradation = session.build(DEGRADATION) if experiment.degradation else None
     variants = experiment.data.variants if degradation else 1
 
@@ -52,7 +56,8 @@ def pair_pool(session: Session, patch: int) -> Pool:
         key, _, variant = versioned.rpartition("#")
         sample = dataset.load(key)
         require_size(sample.clean, patch, key)
-        return {"clean": sample.clean, "degraded": degraded_sample(sample, degradation, experiment.seed, int(variant))}
+        degraded = degraded_sample(sample, degradation, experiment.seed, int(variant), bits=bits)
+        return {"clean": sample.clean, "degraded": degraded}
 
     return Pool([f"{key}#{v}" for key in keys for v in range(variants)], prepare, experiment.data.cache_mb)
 
@@ -74,9 +79,11 @@ def layer_scale(pool: Pool, picture: str, base: str, seed: int, photographs: int
 
     It uses a fixed sample of the pool. The result is in units of the picture.
     """
-    order = torch.randperm(len(pool), generator=generator(seed, "scale"))[:photographs]
-    layers = [(pool[int(i)][picture] - pool[int(i)][base]).flatten() for i in order]
-    return float(torch.cat(layers).double().std(correction=0))
+    moments = Moments()
+    for i in torch.randperm(len(pool), generator=generator(seed, "scale"))[:photographs].tolist():
+        prepared = pool[i]
+        moments.add(prepared[picture] - prepared[base])
+    return math.sqrt(moments.variance())
 
 
 def cut_patches(experiment: Experiment, pool: Pool, settings: Training) -> Patches:

@@ -19,9 +19,11 @@ from torch import nn
 from texprior.config.schema import Budget, Training
 from texprior.models.build import build_adapter, build_predictor, build_prior, count_parameters
 from texprior.runtime.session import Session
-from texprior.training.loop import Loss, Step, Trainee, train_steps
+from texprior.runtime.split_check import require_splits
+from texprior.training.loop import Loss, Step, train_steps
 from texprior.training.losses import prediction_loss
 from texprior.training.preflight import layer_loss, prior_at, random_patches, require_adapters
+from texprior.training.trainee import Trainee
 
 _WARM_UP, _TIMED = 1, 2
 """Steps before the clock starts, and steps that are timed.
@@ -66,7 +68,7 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
 
     They work on a trained prior or, if none is given, on one with initial weights.
     """
-    session.pictures("train")
+    require_splits(session, "train")
     trainings, prior = session.experiment.training, prior_at(prior_folder, session.builder)
     experiment = prior.describe(session.experiment)
     predictor = build_predictor(session.builder)
@@ -91,6 +93,7 @@ def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> l
     Measures the prior (if none is given) and the predictor once, and the adapter once per trial. The adapter is that of
     the experiment; a trial may choose another one.
     """
+    require_splits(session, "train", "val")
     require_adapters(session, prior_folder)
     stage_one = [] if prior_folder else measure_prior(session)
     predictor, adapter = measure_stage_two(session, prior_folder)

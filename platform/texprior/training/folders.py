@@ -6,6 +6,7 @@ is (see ``runtime.identity``), the number how many images it saw.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -13,16 +14,22 @@ from typing import Any, NamedTuple
 
 from texprior.config.schema import Training
 from texprior.errors import ConfigError
-from texprior.locks import hold_lock, try_lock
+from texprior.locks import try_lock
+from texprior.models.folders import ADAPTER, PREDICTOR, PRIOR
 from texprior.runtime.identity import training_digest
 from texprior.runtime.session import Session
 from texprior.store import about_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
 PRIOR_PARTS = ("seed", "decomposition", "encoder", "denoiser", "diffusion")
-PREDICTOR_PARTS = ("seed", "degradation", "predictor", "data.variants")
+PAIRS = ("degradation", "data.variants", "data.degraded_bits")
+PREDICTOR_PARTS = ("seed", "predictor", *PAIRS)
 TILING = ("sampling.tile", "sampling.halo")
-ADAPTER_PARTS = ("seed", "degradation", "adapter", "process", "diffusion", "data.variants", *TILING)
+ADAPTER_PARTS = ("seed", "adapter", "process", "diffusion", *PAIRS, *TILING)
+_WEIGHTS = {"prior": PRIOR, "predictor": PREDICTOR, "adapter": ADAPTER}
+"""Stage -> the file of its finished weights."""
+_TRY_EVERY_S = 1.0
+"""Time between two looks at a folder that another process holds: little against a training."""
 
 
 class Place(NamedTuple):
@@ -30,6 +37,8 @@ class Place(NamedTuple):
 
     digest: str
     folder: Path
+    parents: tuple[str, ...] = ()
+    """The digests of what it starts from."""
 
 
 def training_place(
@@ -42,14 +51,19 @@ def training_place(
     """
     digest, budget = training_digest(session, parts, settings, *parents), settings.budget
     limit = "" if budget.seconds is None else f"-{budget.seconds:g}s"
-    return Place(digest, session.folder / f"{what}-{digest}-{budget.images}{limit}")
+    return Place(digest, session.folder / f"{what}-{digest}-{budget.images}{limit}", tuple(parents))
 
 
 def is_trained(session: Session, weights: Path, settings: Training) -> bool:
     """Returns whether weights of this budget are there.
 
-    Weights that a time limit stopped count only for such a limit.
+    Weights that a time limit stopped count only for such a limit. In a team the leader's files count for all.
     """
+    # The processes of a team could see different files, and must not take different ways from here.
+    return session.team.from_leader(session.team.leads and _is_trained(session, weights, settings))
+
+
+def _is_trained(session: Session, weights: Path, settings: Training) -> bool:
     if session.fresh or not weights.is_file():
         return False
     about, limit = about_tensors(weights), settings.budget.seconds
@@ -63,39 +77,56 @@ def hold_folder(session: Session, folder: Path) -> Iterator[None]:
     """Holds a training's folder, so that only one worker trains into it.
 
     Without this, two workers with one configuration would train into it at once. The second worker waits. The operating
-    system frees the lock of a process that dies.
+    system frees the lock of a process that dies. In a team the leader holds the folder for all, and all wait with it.
     """
-    if not session.team.leads:
-        yield
-        return
+    team = session.team
     # The lock protects the folder's checkpoint and weights. It stands outside of the experiment's own folder, because
     # another experiment with the same training would write the same content.
     lock = session.root / ".locks" / f"{folder.name}.lock"
     with ExitStack() as held:
-        if not held.enter_context(try_lock(lock)):
-            session.say(f"{folder.name} is being trained by another process; waiting for it")
-            held.enter_context(hold_lock(lock))
+        waits = False
+        # One message to the team at each try: a single wait of hours would end in a time-out of torch.distributed.
+        while not team.from_leader(team.leads and held.enter_context(try_lock(lock))):
+            held.close()
+            if not waits:
+                session.say(f"{folder.name} is being trained by another process; waiting for it")
+            waits = True
+            time.sleep(_TRY_EVERY_S)
         yield
 
 
-def find_checkpoints(place: Place, settings: Training, pictures: str, alone: bool) -> list[Path]:
+def find_checkpoints(place: Place, settings: Training, pictures: str) -> list[Path]:
     """Lists the checkpoints that a training can continue from, the best first.
 
     Its own, if there is one; else those of trainings that differ only in their budget, the furthest first. Checkpoints
-    of other experiments below the same runs count if they saw the same ``pictures``, and if this process is ``alone``:
-    the processes of a team could see different files.
+    of other experiments below the same runs count if they saw the same ``pictures``.
     """
     own = place.folder / CHECKPOINT
     if own.is_file():
         return [own]
     found = []
     root, pattern = place.folder.parent, f"*-{place.digest}-*/{CHECKPOINT}"
-    for path in sorted(root.parent.glob(f"*/{pattern}") if alone else root.glob(pattern)):
+    for path in sorted(root.parent.glob(f"*/{pattern}")):
         with suppress(ConfigError):  # a broken file of another training is not needed
             about = about_tensors(path)
             if fits_budget(about, settings) and (path.parent.parent == root or about.get("pictures") == pictures):
                 found.append((-int(about["images_seen"]), path))
     return [path for _, path in sorted(found)]
+
+
+def start_file(folder: Path, stage: str) -> Path:
+    """Returns the file in a folder from whose weights another training can start.
+
+    Both are of the same stage. This is its checkpoint if there is one, also if the training gave up, else its finished
+    weights. Raises ConfigError if there is neither.
+    """
+    checkpoint, finished = folder / CHECKPOINT, folder / _WEIGHTS[stage]
+    # a model's folder has the predictor's weights too, but its checkpoint is the adapter's
+    if checkpoint.is_file() and about_tensors(checkpoint).get("stage", stage) == stage:
+        return checkpoint
+    if finished.is_file():
+        return finished
+    raise ConfigError(f"training.{stage}.start_from: {folder} holds no checkpoint and no {finished.name} of a {stage}")
 
 
 def fits_budget(about: Mapping[str, Any], settings: Training) -> bool:

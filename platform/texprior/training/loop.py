@@ -1,7 +1,8 @@
 """Trains Stage I, the predictor or the adapter in one loop, which yields typed events.
 
-Every random number is a function of (seed, sample number). A checkpoint therefore needs no random state, and a resumed
-run equals an uninterrupted one to the bit.
+Every random number is a function of (seed, sample number), or of (seed, step, process) if a network draws it in its
+forward pass, such as dropout. A checkpoint therefore needs no random state. On the CPU a resumed run equals an
+uninterrupted one to the bit; on a GPU it does as far as the kernels are deterministic.
 """
 
 from __future__ import annotations
@@ -12,23 +13,39 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from texprior.config.schema import Training
-from texprior.diffusion.ema import Ema
+from texprior.diffusion.keys import drawing_by_key
 from texprior.errors import TexpriorError
+from texprior.flow.precision import repeatable_convolutions
 from texprior.runtime.team import ALONE, Team
-from texprior.store import load_tensors, save_tensors
+from texprior.training.trainee import Saved, Trainee
 
 NOTHING = "nothing to train"
+GIVE_UP_AFTER = 10
+"""Steps in a row without a finite loss and gradient after which a training stops.
+
+A single one may be the fault of one picture or of an overflow. Ten in a row, each on other pictures and other noise,
+show that the weights or a component are at fault, and cost little time."""
 Loss = Callable[[Sequence[int]], Tensor]
 """A function from sample numbers to the loss per image, (B,)."""
+
+
+class Diverged(TexpriorError):
+    """Raised if ``GIVE_UP_AFTER`` steps in a row were not finite, or all of a shorter training."""
+
+    def __init__(self, steps: int, numbers: range, loss: float, grad_norm: float) -> None:
+        super().__init__(
+            f"{steps} steps in a row were not finite, up to image {numbers.stop} "
+            f"(loss {loss}, gradient norm {grad_norm})"
+        )
+        self.numbers = numbers
+        """The sample numbers of the last step."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +57,8 @@ class Step:
     grad_norm: float
     lr: float
     images_per_s: float
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A checkpoint that was written."""
-
-    images_seen: int
-    path: Path
+    skipped: bool
+    """Whether the step changed nothing, because its loss or gradient was not finite."""
 
 
 @dataclass(frozen=True)
@@ -61,77 +72,18 @@ class Finished:
     elapsed_s: float
     why: str
     """The reason: ``budget``, ``seconds``, ``interrupted``, or ``nothing to train``."""
-
-
-@dataclass
-class Trainee:
-    """A network in training, with its optimiser, its average and its progress."""
-
-    network: nn.Module
-    settings: Training
-    ema: Ema = field(init=False)
-    optimizer: torch.optim.AdamW = field(init=False)
-    images_seen: int = 0
-    elapsed_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        s = self.settings
-        self.ema = Ema(self.parameters(), s.ema_half_life_images, s.ema_rampup)
-        # AdamW refuses an empty list of parameters, but accepts an empty group; an adapter may have no parameters
-        group = {"params": list(self.parameters().values())}
-        self.optimizer = torch.optim.AdamW([group], lr=s.lr, weight_decay=s.weight_decay)
-
-    def parameters(self) -> dict[str, nn.Parameter]:
-        """Returns the trainable parameters by name."""
-        return {n: p for n, p in self.network.named_parameters() if p.requires_grad}
-
-    def averaged(self) -> dict[str, Tensor]:
-        """Returns the network's state, with the averages in place of the trained weights."""
-        return {**self.network.state_dict(), **self.ema.shadow}
-
-    def save(self, path: Path, about: Mapping[str, object]) -> Saved:
-        """Writes all that a bit-exact resume needs to one file, atomically."""
-        tensors = {f"model/{n}": t for n, t in self.network.state_dict().items()}
-        tensors |= {f"ema/{n}": t for n, t in self.ema.shadow.items()}
-        for name, parameter in self.parameters().items():
-            tensors |= {f"adam/{key}/{name}": t for key, t in self.optimizer.state.get(parameter, {}).items()}
-        save_tensors(path, tensors, {**about, "images_seen": self.images_seen, "elapsed_s": self.elapsed_s})
-        return Saved(self.images_seen, path)
-
-    def load(self, path: Path, wanted: Callable[[Mapping[str, Any]], bool] = lambda _about: True) -> bool:
-        """Loads a checkpoint if its record (``about``) is ``wanted``; returns whether it did.
-
-        The owner of the file may overwrite it later. Raises ConfigError if the file cannot be read.
-        """
-        tensors, about = load_tensors(path)
-        if not wanted(about):
-            return False
-        parts = ("model", "ema", "adam")
-        group = {p: {n.split("/", 1)[1]: t for n, t in tensors.items() if n.startswith(f"{p}/")} for p in parts}
-        self.network.load_state_dict(group["model"])
-        for name, shadow in self.ema.shadow.items():
-            shadow.copy_(group["ema"][name])
-        for name, parameter in self.parameters().items():
-            state = {key: group["adam"].get(f"{key}/{name}") for key in ("step", "exp_avg", "exp_avg_sq")}
-            # Set directly: the optimiser's own ``load_state_dict`` knows parameters by number, the file by name. The
-            # moments get the parameter's device and memory format; AdamW keeps ``step`` on the CPU.
-            self.optimizer.state[parameter] = {
-                key: t if key == "step" else torch.empty_like(parameter).copy_(t)
-                for key, t in state.items()
-                if t is not None
-            }
-        self.images_seen, self.elapsed_s = int(about["images_seen"]), float(about["elapsed_s"])
-        return True
+    skipped_steps: int = 0
+    """Steps that changed nothing, because their loss or gradient was not finite."""
 
 
 def train_steps(
-    trainee: Trainee, loss: Loss, checkpoint: Path, about: Mapping[str, object], team: Team = ALONE
+    trainee: Trainee, loss: Loss, checkpoint: Path, about: Mapping[str, object], team: Team = ALONE, seed: int = 0
 ) -> Iterator[Step | Saved | Finished]:
     """Trains until the budget is used up.
 
     Ctrl-C ends the training after the current step, with a checkpoint. In a team every process takes its share of each
     batch, and all take the same steps. Only the leader saves. For a network without trainable parameters the only event
-    is ``Finished``, and no step is taken.
+    is ``Finished``, and no step is taken. Raises Diverged if many steps in a row are not finite.
     """
     settings = trainee.settings
     team.require("training.batch", settings.batch)
@@ -140,28 +92,36 @@ def train_steps(
         yield Finished(trainee.images_seen, trainee.elapsed_s, NOTHING)
         return
 
+    device = next(iter(trainee.parameters().values())).device
     saved_at = time.monotonic()
     with _interruptible() as interrupted:
         why = _spent(trainee, 0.0)
         while not why:
-            started = time.monotonic()
-            step, why = _step(trainee, loss, team, interrupted)
+            started, numbers = time.monotonic(), range(trainee.images_seen, trainee.images_seen + settings.batch)
+            with drawing_by_key(device, seed, "step", numbers.start, team.rank), repeatable_convolutions():
+                (total, norm, lr), why = _step(trainee, loss, team, interrupted)
             elapsed = time.monotonic() - started
             # The clock stops while the caller handles an event: only time in steps counts against the budget.
             trainee.elapsed_s += elapsed
-            yield Step(trainee.images_seen, *step, images_per_s=settings.batch / elapsed)
-            if team.leads and not why and time.monotonic() - saved_at > settings.checkpoint_every_s:
+
+            skipped = trainee.skipped_in_a_row > 0
+            yield Step(trainee.images_seen, total, norm, lr, settings.batch / elapsed, skipped)
+            ends_untrained = why in ("budget", "seconds") and trainee.skipped_steps * settings.batch >= numbers.stop
+            if trainee.skipped_in_a_row >= GIVE_UP_AFTER or ends_untrained:
+                raise Diverged(trainee.skipped_in_a_row, numbers, total, norm)
+            # After a skipped step no checkpoint is written, so that a resume meets the failing steps again.
+            if team.leads and not (why or skipped) and time.monotonic() - saved_at > settings.checkpoint_every_s:
                 yield trainee.save(checkpoint, about)
                 saved_at = time.monotonic()
         if team.leads:
             yield trainee.save(checkpoint, about)
-        yield Finished(trainee.images_seen, trainee.elapsed_s, why)
+        yield Finished(trainee.images_seen, trainee.elapsed_s, why, trainee.skipped_steps)
 
 
 def _step(
     trainee: Trainee, loss: Loss, team: Team, interrupted: threading.Event
 ) -> tuple[tuple[float, float, float], str]:
-    """Takes one step of the optimiser.
+    """Takes one step of the optimiser, or skips it if its loss or gradient is not finite.
 
     Returns (loss, norm of the gradient before clipping, learning rate), and the reason to stop, or "" to continue.
     """
@@ -183,19 +143,18 @@ def _step(
 
     # Checked before the step, so that NaN reaches neither the weights nor the averages.
     norm = float(nn.utils.clip_grad_norm_(parameters, settings.grad_clip))
-    if not (math.isfinite(total) and math.isfinite(norm)):
-        raise TexpriorError(
-            f"the training diverged after {first} images (loss {total}, gradient norm {norm}); "
-            "the last checkpoint was kept; lower the learning rate"
-        )
-
-    lr = learning_rate(settings, first + settings.batch)
-    for group in trainee.optimizer.param_groups:
-        group["lr"] = lr
-    trainee.optimizer.step()
-    trainee.optimizer.zero_grad(set_to_none=True)
     trainee.images_seen += settings.batch
-    trainee.ema.update(trainee.parameters(), settings.batch, trainee.images_seen)
+    lr = learning_rate(settings, trainee.images_seen)
+    if math.isfinite(total) and math.isfinite(norm):
+        for group in trainee.optimizer.param_groups:
+            group["lr"] = lr
+        trainee.optimizer.step()
+        trainee.ema.update(trainee.parameters(), settings.batch, trainee.images_before + trainee.images_seen)
+        trainee.skipped_in_a_row = 0
+    else:
+        trainee.skipped_steps += 1
+        trainee.skipped_in_a_row += 1
+    trainee.optimizer.zero_grad(set_to_none=True)
 
     # The budget comes first: a training that has all its images is complete, even if it was interrupted as well.
     if trainee.images_seen >= settings.budget.images:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -16,9 +17,24 @@ from texprior.diffusion.sigmas import log_normal
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter
 from texprior.flow.predict import InitialPredictor
+from texprior.flow.prior import prior_denoise
 from texprior.models.build import Prior
 from texprior.models.inputs import noised_condition
 from texprior.training.patches import Patches
+
+Outputs = Iterator[tuple[str, Tensor]]
+"""Tensors, each with the path in the experiment of the component that made it."""
+_MAKERS = {
+    "picture": "data.train",
+    "clean": "data.train",
+    "degraded": "degradation",
+    "estimate": "predictor",
+    "structure": "decomposition",
+    "base": "decomposition",
+    "condition": "decomposition",
+    "code": "encoder",
+}
+"""What a pool holds -> the component that makes it last, in the order of the data flow."""
 
 
 class LayerLoss:
@@ -98,6 +114,44 @@ class LayerLoss:
         """
         one, seed = [c[None] for c in condition_BCHW], self.patches.seed
         return torch.cat([noised_condition(c, self.experiment, seed, n) for c, n in zip(one, numbers, strict=True)])
+
+    def outputs(self, numbers: Sequence[int], adapter: DenoiserAdapter | None = None) -> Outputs:
+        """Yields what the components return for some samples, in the order of the data flow.
+
+        Each tensor comes with the component's path in the experiment. With an adapter these are the components of Stage
+        II.
+        """
+        batch, noise, sigma = self.noised(numbers)
+        yield from _made(batch)
+        if not math.isfinite(self.process.scale):
+            # measured on other photographs: a single one that is not finite spoils every step
+            for index in range(len(self.patches.pool)):
+                yield from _made(self.patches.pool[index])
+        picture, base, condition = ("clean", "base", "condition") if adapter else ("picture", "structure", "structure")
+        layer = self.process.layer(batch[picture], batch[base])
+        known = layer + sigma.view(-1, 1, 1, 1) * noise, sigma, batch[condition], batch["code"]
+        with autocast(self.device, self.amp):
+            yield "denoiser", prior_denoise(self.prior.network, *known)
+            if adapter:
+                features = adapter.features(batch["estimate"])
+                yield from (("adapter", tensor) for tensor in features.values() if isinstance(tensor, Tensor))
+                yield "adapter", prior_denoise(adapter.adapted(self.prior.network, features), *known)
+
+
+def _made(item: Mapping[str, Tensor]) -> Outputs:
+    """Yields what a pool holds of photographs, in the order in which it is made."""
+    yield from ((path, item[name]) for name, path in _MAKERS.items() if name in item)
+
+
+def prediction_outputs(predictor: InitialPredictor, patches: Patches, amp: bool, numbers: Sequence[int]) -> Outputs:
+    """Yields what the components return for some samples of the predictor's training; see ``LayerLoss.outputs``."""
+    device = next(predictor.parameters()).device
+    batch = {name: t.to(device) for name, t in patches.batch(numbers).items()}
+    yield from _made(batch)
+    with autocast(device, amp):
+        estimate = predictor(batch["degraded"]).float()
+    yield "predictor", estimate
+    yield "predictor", predictor.loss(estimate, batch["clean"])
 
 
 def prediction_loss(predictor: InitialPredictor, patches: Patches, amp: bool, numbers: Sequence[int]) -> Tensor:

@@ -53,16 +53,23 @@ def match_prior_strength(session: Session, place: Place) -> Session:
     target, ref = experiment.match_texture_std, experiment.decomposition
     if target is None:
         return session
-    found = None if session.fresh else _found(sorted(place.folder.parent.glob(f"*-{place.digest}-*/{FILE}")))
+    files = [] if session.fresh else sorted(place.folder.parent.glob(f"*-{place.digest}-*/{FILE}"))
+    found = _leaders(session, _found(files))
     if found is None:
         session.say(f"prior: looking for the strength of '{ref.name}' at which its texture's deviation is {target:g}")
         match = match_strength(session.registry, ref, target, _sample(session))
         said = f"{match.option} {match.value:.4g}, with a deviation of {match.texture_std:.4f}"
         session.say(f"prior: '{ref.name}' at {said} on {match.pictures} photographs")
-        found = match.decomposition
+        found = _leaders(session, match.decomposition)
         if session.team.leads:
             write_atomically(place.folder / FILE, json.dumps(match.record(), indent=2).encode())
     return session.with_(experiment=experiment.model_copy(update={"decomposition": found}))
+
+
+def _leaders(session: Session, ref: Ref | None) -> Ref | None:
+    """Returns what the leader of the team found: the others may have other files, or round differently."""
+    dumped = session.team.from_leader(None if ref is None else ref.model_dump(mode="json"))
+    return ref if session.team.leads or dumped is None else Ref.model_validate(dumped)
 
 
 def _found(files: Sequence[Path]) -> Ref | None:

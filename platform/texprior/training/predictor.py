@@ -11,10 +11,12 @@ from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
 from texprior.training.data import cut_patches, pair_pool
+from texprior.training.differences import program_record
 from texprior.training.folders import PREDICTOR_PARTS, Place, hold_folder, is_trained, training_place
-from texprior.training.loop import Finished, Trainee
-from texprior.training.losses import prediction_loss
+from texprior.training.loop import Finished
+from texprior.training.losses import prediction_loss, prediction_outputs
 from texprior.training.run import Trained, run_training, stop_record, version_record
+from texprior.training.trainee import Trainee
 
 
 def train_predictor(session: Session, place: Place | None = None) -> Trained:
@@ -36,11 +38,13 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
 
         def finish(_run: Run, done: Finished) -> None:
             seen = {"images_seen": done.images_seen, **stop_record(settings, done)}
-            about = {**seen, "seed": experiment.seed, **version_record()}
+            programs = program_record(session, PREDICTOR_PARTS)
+            about = {**seen, "seed": experiment.seed, **version_record(), **programs}
             save_predictor(place.folder, experiment, trainee.averaged(), about)
 
-        loss = partial(prediction_loss, predictor, cut_patches(experiment, pool, settings), settings.amp)
-        run_training(session, "predictor", place, trainee, loss, finish)
+        given = (predictor, cut_patches(experiment, pool, settings), settings.amp)
+        loss, outputs_of = partial(prediction_loss, *given), partial(prediction_outputs, *given)
+        run_training(session, "predictor", place, trainee, loss, finish, outputs_of)
         return Trained(place.folder, pool.broken)
 
 
@@ -48,7 +52,7 @@ def _save_untrained(session: Session, predictor: InitialPredictor, place: Place)
     """Writes a predictor that has nothing to train to where a trained one would be."""
     session.say(f"predictor: '{session.experiment.predictor.name}' has nothing to train; it is used as it is")
     if session.team.leads:
-        about = {"images_seen": 0, **version_record()}
+        about = {"images_seen": 0, **version_record(), **program_record(session, PREDICTOR_PARTS)}
         save_predictor(place.folder, session.experiment, predictor.state_dict(), about)
     session.team.wait()
     return Trained(place.folder, {})

@@ -12,9 +12,11 @@ from texprior.config import with_overrides
 from texprior.config.schema import Experiment, Training
 from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
+from texprior.errors import ConfigError
 from texprior.flow.decompose import decompose
 from texprior.models.build import Model, Prior, build_adapter, build_predictor, build_prior, require_grid
-from texprior.models.folders import load_prior
+from texprior.models.folders import folder_builder, load_prior
+from texprior.models.stage_one import describe_differences, stage_one_differences, with_stage_one_of
 from texprior.pipeline import restore
 from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
@@ -35,11 +37,27 @@ def prior_at(folder: Path | None, builder: Builder) -> Prior:
     return prior
 
 
+def on_prior(session: Session, folder: Path | None) -> Session:
+    """Returns the session with the Stage I settings of a trained prior, which Stage II uses.
+
+    Without a folder, returns the session as it is. Raises ConfigError if the experiment states other settings.
+    """
+    if folder is None:
+        return session
+    of_prior = folder_builder(folder, session.registry, session.builder).experiment
+    found = stage_one_differences(session.experiment, of_prior, session.said, session.registry)
+    if found:
+        raise ConfigError(describe_differences(found, f"the prior {folder}"))
+    return session.with_(experiment=with_stage_one_of(session.experiment, of_prior))
+
+
 def require_adapters(session: Session, prior: Path | None) -> None:
     """Builds the experiment's adapter, or every one that its sweep may choose, and discards them.
 
-    Raises ConfigError if one of them cannot work on the denoiser of the prior (see ``prior_at``).
+    Raises ConfigError if one of them cannot work on the denoiser of the prior (see ``prior_at``), or if the experiment
+    states other Stage I settings than the prior's.
     """
+    on_prior(session, prior)
     frozen, space = prior_at(prior, session.builder), session.experiment.sweep.space
     choices = {path: space[path] for path in ("adapter", "process.unfreeze") if isinstance(space.get(path), list)}
     for values in itertools.product(*choices.values()):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from texprior.diffusion.process import Process
+from texprior.errors import ConfigError
 from texprior.models.build import build_prior, with_structure_cache
 from texprior.models.folders import PRIOR, save_prior
 from texprior.runtime.identity import data_digest
@@ -10,11 +13,13 @@ from texprior.runtime.session import Session
 from texprior.track import Run
 from texprior.training.cards import prior_card
 from texprior.training.data import cut_patches, layer_scale, texture_pool
+from texprior.training.differences import explain_difference, program_record
 from texprior.training.folders import PRIOR_PARTS, Place, hold_folder, is_trained, training_place
-from texprior.training.loop import Finished, Trainee
+from texprior.training.loop import Finished
 from texprior.training.losses import LayerLoss
 from texprior.training.match_strength import match_prior_strength, without_strength
 from texprior.training.run import Trained, run_training, stop_record, version_record
+from texprior.training.trainee import Trainee
 
 
 def train_prior(session: Session, place: Place | None = None) -> Trained:
@@ -49,13 +54,14 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
                 **stop_record(settings, done),
                 "seed": experiment.seed,
                 **version_record(),
+                **program_record(session, PRIOR_PARTS),
             }
             card = prior_card(session, trainee.network, about, done)
             save_prior(place.folder, experiment, trainee.averaged(), about, card)
             run.artifact(place.folder)
             run.summary["texture_std"] = scale
 
-        run_training(session, "prior", place, trainee, loss.stage_one, finish)
+        run_training(session, "prior", place, trainee, loss.stage_one, finish, loss.outputs)
         return Trained(place.folder, pool.broken)
 
 
@@ -65,6 +71,21 @@ def prior_place(session: Session) -> Place:
     digest, target = data_digest(experiment.data, session.pictures("train").keys), experiment.match_texture_std
     parents = [digest] if target is None else [digest, f"texture {target}"]
     return training_place(without_strength(session), "prior", PRIOR_PARTS, settings, parents)
+
+
+def own_prior(session: Session, remedy: str) -> Path:
+    """Returns the folder of this experiment's own prior.
+
+    Raises ConfigError if it is not trained yet. The message says how it differs from stored priors, and the ``remedy``.
+    """
+    place = prior_place(session)
+    if (place.folder / PRIOR).is_file():
+        return place.folder
+    why = explain_difference(session, place, "prior")
+    raise ConfigError(
+        f"experiment {session.experiment.name}: its own prior is not trained yet (it would be {place.folder})"
+        f"{f'; {why}' if why else ''}; {remedy}"
+    )
 
 
 def at_strength(session: Session) -> Session:

@@ -5,7 +5,7 @@ Resumes it, reports its steps, and writes its weights at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,15 @@ import torch
 from texprior._version import __version__
 from texprior.config.schema import Training
 from texprior.errors import ConfigError, Interrupted
-from texprior.runtime.identity import pictures_digest
+from texprior.runtime.identity import pictures_digest, start_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
-from texprior.training.folders import CHECKPOINT, Place, find_checkpoints, fits_budget
-from texprior.training.loop import NOTHING, Finished, Loss, Step, Trainee, train_steps
+from texprior.training.differences import report_start
+from texprior.training.divergence import OutputsOf, divergence_error, first_not_finite
+from texprior.training.folders import CHECKPOINT, Place, find_checkpoints, fits_budget, start_file
+from texprior.training.loop import NOTHING, Diverged, Finished, Loss, Step, train_steps
+from texprior.training.step_reports import StepReports
+from texprior.training.trainee import Trainee
 
 
 @dataclass(frozen=True)
@@ -37,30 +41,47 @@ def run_training(
     trainee: Trainee,
     loss: Loss,
     finish: Callable[[Run, Finished], None],
+    outputs_of: OutputsOf,
 ) -> None:
     """Trains as a tracked run to the end of the budget.
 
-    Starts from the furthest checkpoint of the same training. ``finish`` writes the weights. Raises Interrupted, after a
-    checkpoint was saved, if the user interrupts.
+    Starts from the furthest checkpoint of the same training. ``finish`` writes the weights. ``outputs_of`` returns what
+    the components return, to find the one at fault if steps are not finite. Raises Interrupted, after a checkpoint was
+    saved, if the user interrupts.
     """
-    team, pictures, checkpoint = session.team, pictures_digest(session), place.folder / CHECKPOINT
-    start = _resume(session, stage, place, trainee, pictures)
-    # No process begins before all have their start: the leader could overwrite a checkpoint that another still reads.
-    team.wait()
+    team, settings = session.team, trainee.settings
+    pictures, checkpoint = pictures_digest(session), place.folder / CHECKPOINT
+    # Only the leader reads checkpoints. All processes continue from its weights, whatever files they see.
+    team.require_same(f"{stage}: the training", place.digest)
+    start = _resume(session, stage, place, trainee, pictures) if team.leads else None
+    if start is None:
+        report_start(session, stage, place)
+        if team.leads and settings.start_from is not None:
+            trainee.start_from(start_file(Path(settings.start_from), stage))
+    trainee.follow(team)
 
     info = session.run_info(place.folder.name, place.folder.name, stage, resume=not session.fresh)
     with session.tracker.run(info) as run:
         if start is not None and start != checkpoint:
             run.notes.append(f"Continued from {start} at {trainee.images_seen} images.")
-        steps = _StepReports(session, stage, trainee.settings, run)
-        for event in train_steps(trainee, loss, checkpoint, {"trajectory": place.digest, "pictures": pictures}, team):
-            if isinstance(event, Step):
-                steps.report(event)
-            elif isinstance(event, Finished) and event.why == "interrupted":
-                raise _interrupted(session, stage, checkpoint, trainee.settings, event)
-            elif isinstance(event, Finished) and team.leads:
-                finish(run, event)
-                run.summary |= {"images_seen": event.images_seen, "elapsed_s": event.elapsed_s}
+        if settings.start_from is not None:
+            run.notes.append(f"Started from the weights of {settings.start_from}, at {trainee.images_before} images.")
+        reports = StepReports(session, stage, trainee, run, outputs_of)
+        about = {"stage": stage, "trajectory": place.digest, "pictures": pictures}
+        try:
+            for event in train_steps(trainee, loss, checkpoint, about, team, session.experiment.seed):
+                if isinstance(event, Step):
+                    reports.report(event)
+                elif isinstance(event, Finished) and event.why == "interrupted":
+                    raise _interrupted(session, stage, checkpoint, settings, event)
+                elif isinstance(event, Finished) and team.leads:
+                    finish(run, event)
+                    run.summary |= {"images_seen": event.images_seen, "elapsed_s": event.elapsed_s}
+        except Diverged as error:
+            at_fault = first_not_finite(outputs_of, error.numbers, settings.microbatch or settings.batch)
+            raise divergence_error(
+                session, stage, error, at_fault, checkpoint if checkpoint.is_file() else start
+            ) from None
     # The others leave only when the leader has written the weights, which they may read next.
     team.wait()
 
@@ -70,7 +91,7 @@ def _resume(session: Session, stage: str, place: Place, trainee: Trainee, pictur
     own, settings = place.folder / CHECKPOINT, trainee.settings
     if session.fresh:
         # Files of an earlier training must go: an interrupted fresh start would resume from them.
-        for stale in place.folder.glob("*.safetensors") if session.team.leads else ():
+        for stale in place.folder.glob("*.safetensors"):
             stale.unlink()
         return None
 
@@ -82,27 +103,10 @@ def _resume(session: Session, stage: str, place: Place, trainee: Trainee, pictur
                 raise
             return False  # a broken file of another training is not needed
 
-    start = next(filter(loaded, find_checkpoints(place, settings, pictures, session.team.size == 1)), None)
+    start = next(filter(loaded, find_checkpoints(place, settings, pictures)), None)
     if start is not None:
         session.say(f"{stage}: continuing from {start} at {trainee.images_seen} images")
     return start
-
-
-class _StepReports:
-    """Reports steps: progress at each one, and to the run the means over ``log_every_images``."""
-
-    def __init__(self, session: Session, stage: str, settings: Training, run: Run) -> None:
-        self.session, self.stage, self.settings, self.run = session, stage, settings, run
-        self.window: list[Step] = []
-
-    def report(self, step: Step) -> None:
-        every, batch = self.settings.log_every_images, self.settings.batch
-        self.window.append(step)
-        if step.images_seen // every > (step.images_seen - batch) // every:
-            self.run.step(step.images_seen, **_means(self.stage, self.window))
-            self.window = []
-        shown = {"loss": step.loss, "images/s": step.images_per_s}
-        self.session.progress(self.stage, step.images_seen, self.settings.budget.images, shown)
 
 
 def _interrupted(session: Session, stage: str, checkpoint: Path, settings: Training, event: Finished) -> Interrupted:
@@ -113,24 +117,19 @@ def _interrupted(session: Session, stage: str, checkpoint: Path, settings: Train
     )
 
 
-def _means(stage: str, window: Sequence[Step]) -> dict[str, float]:
-    n = len(window)
-    return {
-        f"{stage}.loss": sum(s.loss for s in window) / n,
-        f"{stage}.grad_norm": sum(s.grad_norm for s in window) / n,
-        f"{stage}.lr": window[-1].lr,
-        f"{stage}.images_per_s": n / sum(1 / s.images_per_s for s in window),
-    }
-
-
 def stop_record(settings: Training, done: Finished) -> dict[str, Any]:
     """Returns why a training stopped before its budget, if it did.
 
-    The elapsed time is left out: it would make files of equal weights unequal.
+    Also returns what it skipped and where it started, if that was not from initial weights. The elapsed time is left
+    out: it would make files of equal weights unequal.
     """
     if done.why == NOTHING:
         return {"nothing_to_train": True}
-    return {"stopped_after_s": settings.budget.seconds} if done.why == "seconds" else {}
+    return {
+        **({"stopped_after_s": settings.budget.seconds} if done.why == "seconds" else {}),
+        **({"skipped_steps": done.skipped_steps} if done.skipped_steps else {}),
+        **({} if settings.start_from is None else {"start_from": start_digest(settings.start_from)}),
+    }
 
 
 def version_record() -> dict[str, Any]:

@@ -49,7 +49,7 @@ def _one(
 ) -> Dataset:
     """Returns the record of the class ``impl``, which is given as file:Class."""
     where = f"texprior_plugins.dataset.{impl}"
-    return Dataset(name, where, options, summary, tuple(tags.split()), citation, licence=licence)
+    return Dataset(name, where, options, summary, tags=tuple(tags.split()), citation=citation, licence=licence)
 
 
 BUNDLED = _one(

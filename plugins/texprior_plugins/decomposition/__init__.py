@@ -150,7 +150,7 @@ def _filter(
 ) -> Decomposition:
     """Returns the record of the class ``impl`` in the file ``name``.py."""
     place = f"texprior_plugins.decomposition.{name}:{impl}"
-    return Decomposition(name, place, options, summary, tuple(tags.split()), citation, strength=strength)
+    return Decomposition(name, place, options, summary, tags=tuple(tags.split()), citation=citation, strength=strength)
 
 
 COMPONENTS = [

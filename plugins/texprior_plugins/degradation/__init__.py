@@ -52,7 +52,7 @@ __all__ = [
 def _one(name: str, impl: str, options: type[Options], summary: str, tags: str, citation: str = "") -> Degradation:
     """Returns the record of the class ``impl`` in the file ``name``.py."""
     where = f"texprior_plugins.degradation.{name}:{impl}"
-    return Degradation(name, where, options, summary, ("synthetic", *tags.split()), citation)
+    return Degradation(name, where, options, summary, tags=("synthetic", *tags.split()), citation=citation)
 
 
 DEGRADATIONS = [

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from texprior.plugin import Kind, Options, Ref, Tune
+from texprior.plugin import Before, Kind, Options, Ref, Tune
 from texprior_plugins.degradation._bounded import Bounded, in_order
 
 # The ranges are wide. They exclude values that have no meaning or the wrong unit (``Noise255`` is in 1/255).
@@ -34,6 +34,11 @@ class DefocusOptions(Options):
         Field(description="standard deviation of the Gaussian noise added after the blur, in 1/255"),
         Tune(0.0, 25.0),
     ] = 2.0
+    linear: Annotated[
+        bool,
+        Field(description="blur linear light, as a lens does: highlights become bright discs; else sRGB values"),
+        Before(False),
+    ] = True
 
     @model_validator(mode="after")
     def _ordered(self) -> DefocusOptions:

@@ -5,6 +5,8 @@ Physical effects such as blur, noise and rain add up in linear light, not in sRG
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -23,3 +25,8 @@ def to_values(light: Tensor) -> Tensor:
     light = light.clamp(0, 1)
     # torch.where computes both branches: the power has an infinite slope at 0, which the clamp avoids.
     return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clamp(min=1e-9) ** (1 / 2.4) - 0.055)
+
+
+def in_light(image: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:
+    """Applies an operation on linear light, such as a blur, to sRGB values; the result is clipped to [0, 1]."""
+    return to_values(work(to_light(image)))

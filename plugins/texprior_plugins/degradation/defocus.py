@@ -1,9 +1,12 @@
 """Blurs a picture as a defocused lens does, and adds Gaussian noise.
 
-In geometrical optics a thin lens images a point that is out of focus as a disc.
+In geometrical optics a thin lens images a point that is out of focus as a disc. The discs of all points add up in
+linear light; the noise is added to the picture's values.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,6 +16,7 @@ from torch import Tensor
 
 from texprior.flow.degrade import Recipe, Replayable, draw_seed
 from texprior_plugins.degradation import DefocusOptions
+from texprior_plugins.degradation._light import in_light
 from texprior_plugins.degradation._noise import gaussian, uniform
 
 # Sample points across a pixel for the area that the disc covers: more is closer to the exact area, but slower.
@@ -54,7 +58,11 @@ class Defocus(Replayable):
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
         """Returns the blurred, noisy picture, (3, H, W) float32 in [0, 1]."""
         psf = disc(recipe["radius"])
-        # SciPy works on one thread and sums in float64: the result is the same to the bit in any worker.
-        blurred = [ndimage.correlate(channel, psf, mode="mirror") for channel in image_CHW.numpy()]
-        noisy = torch.from_numpy(np.stack(blurred)) + gaussian(image_CHW, self.options.noise, recipe["seed"])
-        return noisy.clamp(0, 1)
+        blurred = in_light(image_CHW, partial(_spread, psf=psf)) if self.options.linear else _spread(image_CHW, psf)
+        return (blurred + gaussian(image_CHW, self.options.noise, recipe["seed"])).clamp(0, 1)
+
+
+def _spread(image_CHW: Tensor, psf: NDArray[np.float64]) -> Tensor:
+    """Returns each channel convolved with a symmetric point spread function; borders are mirrored."""
+    # SciPy works on one thread and sums in float64: the result is the same to the bit in any worker.
+    return torch.from_numpy(np.stack([ndimage.correlate(channel, psf, mode="mirror") for channel in image_CHW.numpy()]))

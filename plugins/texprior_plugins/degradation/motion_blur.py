@@ -18,7 +18,7 @@ from torch import Tensor
 from texprior.flow.degrade import Recipe, Replayable, draw_seed, seeded
 from texprior_plugins.degradation import MotionBlurOptions
 from texprior_plugins.degradation._filter import filtered
-from texprior_plugins.degradation._light import to_light, to_values
+from texprior_plugins.degradation._light import in_light
 from texprior_plugins.degradation._noise import uniform
 
 # Steps of a trajectory: the longest path, 200 px, then has five points per pixel, so its kernel has no gaps.
@@ -90,4 +90,4 @@ class MotionBlur(Replayable):
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
         """Returns the blurred picture, (3, H, W) float32 in [0, 1]; borders are mirrored."""
         kernel = kernel_of(trajectory(recipe["length"], self.options.shake, recipe["seed"]))
-        return to_values(filtered(to_light(image_CHW), kernel))
+        return in_light(image_CHW, lambda light: filtered(light, kernel))

@@ -11,12 +11,15 @@ from texprior.ablations.statistics import (
     bootstrap_replicates,
     compare_arms,
     degrees_of_freedom,
+    difference_p,
     holm_correction,
+    least_t,
     seed_sd,
     standard_error,
     two_way_interval,
     wilcoxon_p,
 )
+from texprior.evaluation.intervals import mean_interval
 
 
 def crossed(rng, trainings, pictures, seeds, arm, rest):
@@ -85,12 +88,14 @@ def test_with_one_training_the_interval_is_the_pictures_own():
     expected = stats.ttest_rel(arm[0], baseline[0]).confidence_interval(0.95)
     found = two_way_interval(arm, baseline, resamples=20_000)
     assert found == pytest.approx((expected.low, expected.high), abs=0.03 * (expected.high - expected.low))
+    # an evaluation's interval of the same pictures is the same one
+    assert two_way_interval(arm, baseline, 2000) == pytest.approx(mean_interval(arm[0] - baseline[0], 2000))
 
 
 def test_equal_differences_leave_no_interval():
     baseline = np.random.default_rng(3).normal(0, 1, (2, 8)).mean(0, keepdims=True)
     assert two_way_interval(baseline + 0.25, baseline) == pytest.approx((0.25, 0.25))
-    assert all(map(math.isnan, two_way_interval(np.ones((2, 1)), np.zeros((2, 1)))))
+    assert all(map(math.isnan, two_way_interval(np.ones((2, 5)), np.zeros((2, 5)))))  # fewer than six pictures
 
 
 @pytest.mark.parametrize("seeds", [0.0, 0.3, 1.0])
@@ -116,24 +121,95 @@ def test_arms_against_a_baseline():
     good, same = found["good"], found["same"]
     differences = losses["good"].mean(0) - losses["base"].mean(0)
     assert good.mean == pytest.approx(differences.mean())
-    assert good.p == pytest.approx(2 / 2**12)  # better on all twelve
+    assert good.p == difference_p(losses["good"], losses["base"])
     assert good.p_holm == pytest.approx(2 * good.p)  # the smaller of two
+    assert good.p_pictures == pytest.approx(2 / 2**12)  # better on all twelve
     assert (good.wins, good.ties, good.pictures) == (12, 0, 12)
     assert good.low < good.mean < good.high < 0
     assert good.separated
     assert good.better
-    assert same.p == same.p_holm == pytest.approx(stats.wilcoxon(losses["same"].mean(0), losses["base"].mean(0)).pvalue)
+    assert same.p == same.p_holm == difference_p(losses["same"], losses["base"])
+    assert same.p_pictures == pytest.approx(stats.wilcoxon(losses["same"].mean(0), losses["base"].mean(0)).pvalue)
     assert not same.separated
 
 
-def test_separated_needs_the_interval_and_the_test():
+def test_p_by_hand():
+    """Pictures differ by 1, 2, 6 and seed means by 2: v = 7/3, 1 and 1/4, so t = 3 / sqrt(43/12) of 2.69 degrees."""
+    arm = np.array([[0.0, 1.0, 5.0], [2.0, 3.0, 7.0]])  # seed means 2 and 4: s^2 / n = 2 / 2
+    baseline = np.array([[0.5, 0.5, 0.5], [-0.5, -0.5, -0.5]])  # .5 and -.5: .5 / 2
+    variance = 7 / 3 + 1 + 1 / 4
+    freedom = variance**2 / ((7 / 3) ** 2 / 2 + 1 / 1 + (1 / 4) ** 2 / 1)
+    assert difference_p(arm, baseline) == pytest.approx(2 * stats.t.sf(3 / math.sqrt(variance), freedom))
+
+
+def test_p_of_one_sampling_is_the_paired_test():
+    arm, baseline = np.random.default_rng(2).normal(0, 1, (2, 1, 24))
+    assert difference_p(arm, baseline) == pytest.approx(stats.ttest_rel(arm[0], baseline[0]).pvalue)
+
+
+def test_p_of_pictures_that_do_not_differ_is_welchs():
+    rng = np.random.default_rng(1)
+    one, two = rng.normal(0, 1, 3), rng.normal(1, 2, 5)
+    alike = np.ones((1, 20))
+    expected = stats.ttest_ind(one, two, equal_var=False).pvalue
+    assert difference_p(one[:, None] * alike, two[:, None] * alike) == pytest.approx(expected)
+    assert difference_p(np.ones((2, 8)), np.ones((2, 8))) == 1.0
+    assert difference_p(np.full((2, 8), 1.25), np.ones((2, 8))) == 0.0
+
+
+def test_the_luck_of_training_is_in_the_verdict():
+    """Better on every picture by the same amount, but trainings of the arm differ by more: Wilcoxon sees no luck."""
+    rng = np.random.default_rng(6)
+    baseline = rng.normal(0.2, 0.05, (1, 24)) + np.array([[0.0], [0.001], [-0.001]])
+    arm = baseline[:1] + np.array([[0.0], [-0.01], [-0.03]]) + rng.normal(0, 1e-4, (3, 24))
+    found = compare_arms({"base": baseline, "arm": arm}, "base")["arm"]
+    assert found.p_pictures < 1e-6
+    assert found.p > 0.1
+    assert not found.separated
+
+
+def test_one_training_is_not_tested():
+    rng = np.random.default_rng(7)
+    losses = {
+        "base": rng.normal(0, 0.1, (2, 12)),
+        "once": rng.normal(1, 0.1, (1, 12)),
+        "twice": rng.normal(1, 0.1, (2, 12)),
+        "thrice": rng.normal(0, 0.1, (3, 12)),
+    }
+    found = compare_arms(losses, "base")
+    assert {arm: d.not_tested for arm, d in found.items()} == {"once": "one training", "twice": "", "thrice": ""}
+    assert math.isnan(found["once"].p)
+    assert math.isnan(found["once"].p_holm)
+    assert [d.separated for d in found.values()] == [False, True, False]
+    assert found["twice"].p_holm == pytest.approx(2 * found["twice"].p)  # Holm's family is what is tested: two arms
+    of_once = compare_arms(losses, "once")
+    assert {d.not_tested for d in of_once.values()} == {"one training of the baseline"}
+    assert not any(d.separated for d in of_once.values())
+
+
+def test_one_sampling_of_one_trained_model_is_tested_over_pictures():
+    rng = np.random.default_rng(8)
+    losses = {"base": rng.normal(0, 0.1, (1, 12)), "arm": rng.normal(1, 0.1, (1, 12))}
+    found = compare_arms(losses, "base", sampled=True)["arm"]
+    assert (found.not_tested, found.separated) == ("", True)
+    alone = {name: scores[:, :1] for name, scores in losses.items()}
+    assert compare_arms(alone, "base", sampled=True)["arm"].not_tested == "one picture"
+
+
+def test_separated_is_decided_by_the_corrected_p_alone():
     def found(low, high, p_holm):
-        return Difference(-0.1, low, high, p_holm, p_holm, 5, 0, 8).separated
+        return Difference(-0.1, low, high, 0.001, p_holm, 0.001, 5, 0, 8).separated
 
     assert found(-0.2, -0.01, 0.04)
-    assert not found(-0.2, 0.01, 0.04)
+    assert found(-0.2, 0.01, 0.04)
+    assert found(math.nan, math.nan, 0.01)
     assert not found(-0.2, -0.01, 0.05)
-    assert not found(math.nan, math.nan, 0.01)
+    assert not found(-0.2, -0.01, math.nan)
+
+
+def test_least_t_is_students_table():
+    assert least_t(2, 1) == pytest.approx(4.303, abs=1e-3)
+    assert least_t(4, 5) == pytest.approx(4.604, abs=1e-3)  # two-sided .01
 
 
 def test_spreads():

@@ -90,3 +90,15 @@ def test_a_reader_that_goes_away_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(180) == 1
+
+
+def test_python_m_texprior_is_the_command_line():
+    done = subprocess.run([sys.executable, "-m", "texprior", "--version"], capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0
+    assert done.stdout.startswith("texprior, version ")
+
+
+def test_the_version_is_that_of_the_distribution():
+    import importlib.metadata
+
+    assert texprior.__version__ == importlib.metadata.version("texprior")

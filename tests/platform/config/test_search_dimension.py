@@ -2,14 +2,17 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Annotated
 
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from pydantic import Field
 
 from texprior.config import resolve, search_space, with_overrides
 from texprior.config.schema_studies import Range
-from texprior.config.search_dimension import contains_value, count_values, tuned_dimensions
+from texprior.config.search_dimension import allowed_range, contains_value, count_values, tuned_dimensions
+from texprior.plugin import Options, Tune
 from texprior.registry import Registry
 
 
@@ -100,3 +103,23 @@ def test_a_component_may_be_named_with_its_distribution(registry):
     assert experiment.sweep.space[f"adapter.{qualified}.rank"] == Range(low=1, high=32, log=True, integer=True)
     trial = with_overrides(experiment, {"adapter": qualified, f"adapter.{qualified}.rank": 7}, registry)
     assert (trial.adapter.name, trial.adapter.options) == (qualified, {"rank": 7})
+
+
+class ShareOptions(Options):
+    share: Annotated[float, Field(ge=1e-4, le=1.0), Tune(0.01, 0.5, log=True)] = 0.1
+    other: int = 3
+
+
+class StepOptions(Options):
+    steps: Annotated[int, Field(ge=1, le=20), Tune(2, 10)] = 4
+
+
+class OpenOptions(Options):
+    share: Annotated[float, Field(gt=0)] = 0.1
+
+
+def test_the_range_of_an_option():
+    whole = allowed_range(ShareOptions, "share")
+    assert (whole.low, whole.high, whole.log) == (1e-4, 1.0, True)
+    assert allowed_range(StepOptions, "steps").integer
+    assert allowed_range(OpenOptions, "share") is None

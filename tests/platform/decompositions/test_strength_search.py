@@ -9,7 +9,6 @@ import pytest
 import torch
 from pydantic import Field
 
-from texprior.config.search_dimension import allowed_range
 from texprior.decompositions.strength_search import TOLERANCE, match_strength, texture_std
 from texprior.errors import ConfigError
 from texprior.flow.decompose import Layers
@@ -151,10 +150,3 @@ def test_a_gaussian_of_a_wave_is_matched_to_its_closed_form():
     target = 0.4 * math.sqrt(0.5) * (1 - math.exp(-((sigma * frequency) ** 2) / 2))
     found = match_strength(Registry.discover(), Ref(name="gaussian"), target, [wave])
     assert found.value == pytest.approx(sigma, rel=0.01)
-
-
-def test_the_range_of_an_option():
-    whole = allowed_range(ShareOptions, "share")
-    assert (whole.low, whole.high, whole.log) == (1e-4, 1.0, True)
-    assert allowed_range(StepOptions, "steps").integer
-    assert allowed_range(OpenOptions, "share") is None

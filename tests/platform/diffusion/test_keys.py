@@ -5,7 +5,7 @@ from hashlib import blake2b
 import pytest
 import torch
 
-from texprior.diffusion.keys import generator, normal, permutation, seed_of
+from texprior.diffusion.keys import drawing_by_key, generator, normal, permutation, seed_of
 
 KEYS = [(0,), (1,), ("0",), (0, 0), ((0,), 0), (0, "a"), ("a", 0), ("a0",), (-1,), (2**70,), ("",), ((),)]
 
@@ -48,6 +48,22 @@ def test_the_global_random_state_neither_matters_nor_moves():
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(2)
     assert torch.equal(normal((4,), 0), first)
+
+
+def test_the_global_generator_draws_by_key_within_a_block_and_goes_on_after_it():
+    def drawn(*key):
+        with drawing_by_key(torch.device("cpu"), *key):
+            return torch.rand(3)
+
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    first = drawn(0, "step", 8, 0)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(5)
+    assert torch.equal(drawn(0, "step", 8, 0), first)
+    assert torch.equal(first, torch.rand(3, generator=generator(0, "step", 8, 0)))
+    for other in ((1, "step", 8, 0), (0, "step", 16, 0), (0, "step", 8, 1)):
+        assert not torch.equal(drawn(*other), first)
 
 
 def test_neighbouring_keys_are_uncorrelated_standard_normal_numbers():

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from texprior.diffusion.process import Process
-from texprior.flow.recompose import recompose
 
 
 @pytest.fixture
@@ -45,12 +44,3 @@ def test_a_warm_start_is_the_known_layer_plus_noise(picture, base):
     assert torch.equal(process.warm_start(base, base, noise, 2.0), 2.0 * noise)
     start = process.warm_start(picture, base, noise, 0.5)
     torch.testing.assert_close(start, (picture - base) / 0.1 + 0.5 * noise)
-
-
-def test_recompose_takes_the_mean_of_samples_and_their_spread(base):
-    process = Process(scale=0.1)
-    layers = torch.stack([torch.full_like(base, v) for v in (-1.0, 0.0, 1.0)])
-    result = recompose(process, base, layers, 0.5)
-    torch.testing.assert_close(result.picture, base)
-    torch.testing.assert_close(result.spread, torch.full_like(base, 0.5 * 0.1 * (2 / 3) ** 0.5))
-    assert torch.equal(recompose(process, base, layers[:1]).spread, torch.zeros_like(base))

@@ -1,12 +1,14 @@
 """Scores: means, intervals, the CSV round trip, and a texture strength that is never judged where it was chosen."""
 
 import math
+import re
 
 import pytest
 
 from texprior.evaluation.scores import Score, Scores, at_chosen_strength, loss_of, mean_of, read_scores
-from texprior.evaluation.tables import explain_table
+from texprior.evaluation.tables import PAIRED, explain_table, paired_rows, score_rows
 
+ROWS = (("predictor", 0.0), ("restored", 0.5))
 BETTER = {"lpips": "lower", "psnr": "higher"}
 
 
@@ -14,8 +16,10 @@ def test_mean_and_standard_error():
     m = mean_of([1.0, 2.0, 3.0, 4.0])
     assert m.mean == 2.5
     assert m.standard_error == pytest.approx(math.sqrt(5 / 3) / 2)
-    assert 1.0 <= m.low < 2.5 < m.high <= 4.0
-    assert mean_of([1.0, 2.0, 3.0, 4.0]) == m
+    assert math.isnan(m.low)  # of four pictures
+    many = mean_of([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    assert many.low < 3.5 < many.high
+    assert mean_of([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]) == many
 
 
 def test_scores_that_are_no_numbers_are_left_out_and_counted():
@@ -31,6 +35,21 @@ def test_every_method_is_averaged_over_the_same_pictures():
     assert scores.means() == {"predictor": {"lpips": 2.0}, "restored": {"lpips": 2.25}}
     assert scores.incomplete() == {"lpips": 1}
     assert "lpips leaves out 1 of them" in explain_table(scores)
+
+
+def test_tables_say_that_few_pictures_have_no_interval():
+    def scores(pictures):
+        rows = [Score(m, str(i), "lpips", 0.1 * i + lift) for m, lift in ROWS for i in range(pictures)]
+        return Scores(tuple(rows), {"lpips": "lower"})
+
+    few, many = scores(5), scores(6)
+    assert explain_table(few) == "Mean over 5 pictures ± standard error; no interval below 6 pictures."
+    assert score_rows(few)[0] == ["predictor", "0.2 ± 0.071"]
+    assert paired_rows(few) == [["restored", "+0.5, 0/5"]]
+    assert explain_table(many) == "Mean over 6 pictures ± standard error, with the 95 % bootstrap interval."
+    assert re.fullmatch(r"0\.25 ± 0\.076 \[0\.\d+, 0\.\d+\]", score_rows(many)[0][1])
+    assert paired_rows(many) == [["restored", "+0.5 [+0.5, +0.5], 0/6"]]
+    assert "no interval below 6 pictures" in PAIRED
 
 
 @pytest.mark.parametrize(("better", "wins"), [("higher", 1), ("lower", 2), ("one", 2)])

@@ -6,7 +6,19 @@ import pytest
 import torch
 
 from texprior.diffusion.keys import generator
-from texprior.flow.degrade import Replayable, degrade, draw, draw_seed, replay, rng_of, seeded, spawn
+from texprior.flow.degrade import (
+    Replayable,
+    degrade,
+    degraded_sample,
+    draw,
+    draw_seed,
+    replay,
+    rng_of,
+    rounded,
+    seeded,
+    spawn,
+)
+from texprior.flow.image import Sample, load_image, save_image
 
 
 class Shift(Replayable):
@@ -32,7 +44,7 @@ def noise(image_CHW, rng):
 @pytest.mark.parametrize("degradation", [Shift(), noise])
 def test_a_recipe_gives_the_picture_of_the_same_seed_and_key(degradation):
     image = torch.full((3, 4, 6), 0.5)
-    degraded = degrade(image[None], degradation, 3, ["key"])[0]
+    degraded = degrade(image[None], degradation, 3, ["key"], None)[0]
     recipe = json.loads(json.dumps(draw(degradation, rng_of(3, "key"), (4, 6))))
     assert torch.equal(replay(degradation, image, recipe), degraded)
     other = draw(degradation, rng_of(4, "key"), (4, 6))
@@ -51,3 +63,24 @@ def test_generators_that_are_spawned_differ_and_follow_from_the_first():
     first, second = spawn(rng), spawn(rng)
     assert first.initial_seed() != second.initial_seed()
     assert spawn(again).initial_seed() == first.initial_seed()
+
+
+def test_a_degraded_picture_is_what_a_file_of_it_holds(tmp_path):
+    """To the bit: a model sees the same numbers in training as in a user's PNG."""
+    clean = torch.rand(3, 9, 11, generator=seeded(1))
+    for degraded in (degrade(clean[None], noise, 3, ["key"])[0], degraded_sample(Sample("key", clean), noise, 3)):
+        save_image(degraded, tmp_path / "file.png")
+        assert torch.equal(load_image(tmp_path / "file.png"), degraded)
+    unrounded = degrade(clean[None], noise, 3, ["key"], None)[0]
+    assert not torch.equal(load_image(tmp_path / "file.png"), unrounded)
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(8, 3 / 255), (16, 779 / 65535), (None, 0.01189)])
+def test_rounding_goes_to_the_nearest_of_the_levels(bits, expected):
+    """0.01189 is 3.03 of 255 steps and 779.2 of 65535."""
+    assert float(rounded(torch.tensor(0.01189), bits)) == pytest.approx(expected, abs=1e-8)
+
+
+def test_a_picture_from_a_file_is_not_rounded():
+    own = torch.full((3, 2, 2), 0.01189)
+    assert torch.equal(degraded_sample(Sample("key", own, own), None, 0), own)

@@ -1,7 +1,11 @@
 """Pictures of every mode in, 8 bits out, and sentences for what cannot be read."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -92,6 +96,74 @@ def test_16_bits_of_grey_are_kept(tmp_path, suffix):
     out = load(stored(tmp_path, Image.fromarray(values), f"picture.{suffix}"))
     assert np.rint(out[0, :, 0] * 65535).tolist() == values[0].tolist()
     np.testing.assert_allclose(out[0], np.repeat(values[0, :, None] / 65535, 3, -1), rtol=1e-6)
+
+
+WIDE = RNG.integers(0, 65536, (5, 7, 4), dtype=np.uint16)
+"""Red, green, blue and alpha, whose low bytes matter."""
+
+
+def png_of_16_bits(path, values, colour_type, exif=b""):
+    """Writes a PNG by the standard (ISO/IEC 15948), without a library: 16 bits a value, most significant byte first."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width = values.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    extra = chunk(b"eXIf", exif) if exif else b""
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + extra
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    return path
+
+
+def on_white_16(colour, alpha):
+    a = alpha / 65535.0
+    return colour / 65535.0 * a + (1 - a)
+
+
+GREY_16, ALPHA_16 = WIDE[..., :1], WIDE[..., 3:]
+
+
+@pytest.mark.parametrize(
+    ("stored_values", "colour_type", "expected"),
+    [
+        (GREY_16, 0, np.repeat(GREY_16 / 65535, 3, -1)),
+        (WIDE[..., :3], 2, WIDE[..., :3] / 65535),
+        (WIDE[..., [0, 3]], 4, on_white_16(np.repeat(GREY_16, 3, -1), ALPHA_16)),
+        (WIDE, 6, on_white_16(WIDE[..., :3], ALPHA_16)),
+    ],
+    ids=["grey", "rgb", "grey-alpha", "rgba"],
+)
+def test_16_bits_of_a_png_are_kept(tmp_path, stored_values, colour_type, expected):
+    """Each value is its 16 bits over 65535; 8 bits alone would be wrong by up to 1/510."""
+    path = png_of_16_bits(tmp_path / "dunkel ä.png", stored_values, colour_type)
+    np.testing.assert_allclose(load(path), expected, atol=2e-7)
+
+
+def test_16_bits_of_a_tiff_are_kept(tmp_path):
+    tifffile.imwrite(tmp_path / "picture.tif", WIDE[..., :3], photometric="rgb")
+    np.testing.assert_allclose(load(tmp_path / "picture.tif"), WIDE[..., :3] / 65535, atol=2e-7)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_16_bits_are_turned_upright_too(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = png_of_16_bits(tmp_path / "picture.png", WIDE[..., :3], 2, exif.tobytes().removeprefix(b"Exif\0\0"))
+    expected = np.stack([TURNED_UPRIGHT[orientation](WIDE[..., c] / 65535) for c in range(3)], -1)
+    np.testing.assert_allclose(load(path), expected, atol=2e-7)
+
+
+def test_written_files_have_8_bits(tmp_path):
+    save_image(torch.full((3, 2, 2), 0.3333), tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes()[24] == 8
+    assert torch.equal(load_image(tmp_path / "picture.png"), torch.full((3, 2, 2), 85 / 255))
 
 
 TURNED_UPRIGHT = {

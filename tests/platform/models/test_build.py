@@ -1,5 +1,7 @@
 """The structures of slow decompositions are kept on disk, under all that decides them."""
 
+import sys
+import types
 from types import SimpleNamespace
 
 import pytest
@@ -118,3 +120,16 @@ def test_options_of_any_kind_are_part_of_a_structures_key(tmp_path):
     file.write_text(MODES)
     session, plain = prior(Registry.discover([file]), tmp_path, {"modes": {"mode": "soft", "table": "x/y.csv"}})
     assert cached(session, plain).decomposition.about["options"] == {"mode": "soft", "table": "x/y.csv"}
+
+
+def test_structures_of_a_filter_that_was_made_in_memory_are_not_kept(tmp_path, monkeypatch):
+    """Another process cannot know whether its filter is the same."""
+    monkeypatch.setenv("TEXPRIOR_CACHE", str(tmp_path / "cache"))
+    module = types.ModuleType("part_memory")
+    exec(PLUGIN.format(module="part_memory", factor=0.5), vars(module))
+    monkeypatch.setitem(sys.modules, "part_memory", module)
+    registry = Registry.discover()
+    registry.register(module)
+    session, plain = prior(registry, tmp_path, "part")
+    cached(session, plain).decomposition(random(1, 3, 8, 8))
+    assert files(tmp_path / "cache") == []

@@ -8,7 +8,7 @@ import pytest
 
 from texprior.errors import ConfigError
 from texprior.plugin import Degradation, hookimpl
-from texprior.registry import Registry
+from texprior.registry import Registry, discovery
 
 RAIN = """
 from texprior.plugin import Degradation, hookimpl
@@ -90,6 +90,17 @@ def test_damaged_metadata_of_a_plugin_are_reported_by_the_folder(tmp_path, monke
     found = plugin("acme-hurt")
     assert (found.version, found.status) == ("3.4", "failed")
     assert found.reason.startswith("its metadata cannot be read")
+
+
+def test_a_plugin_that_states_no_contract_was_written_for_the_first_one(install, monkeypatch):
+    """So it works with a later texprior, until that no longer fulfils the first contract."""
+    install("acme-old", "acme_old", RAIN)
+    monkeypatch.setattr(discovery, "API", 2)
+    old = plugin("acme-old")
+    assert [(c.name, c.api) for c in old.components] == [("rain", 1)]
+    monkeypatch.setattr(discovery, "LOWEST_API", 2)
+    old = plugin("acme-old")
+    assert (old.status, old.reason) == ("incompatible", "'rain' asks for plugin API 1; this texprior has 2")
 
 
 def test_a_failed_plugin_that_is_required_gives_its_reason(install):

@@ -99,6 +99,12 @@ def test_two_distributions_may_share_an_entry_points_name(install):
         ),
         (RAIN.replace("()", "(config)", 1), "failed", "Argument(s) {'config'}"),
         (HOOK.format(arguments="'rain', 'm:Rain', api=99"), "incompatible", "'rain' asks for plugin API 99; this"),
+        (
+            HOOK.format(arguments="'rain', 'm:Rain', api=0"),
+            "incompatible",
+            "asks for plugin API 0; this texprior has 1",
+        ),
+        (HOOK.format(arguments="'rain', 'm:Rain', None, '', ('x',)"), "failed", "5 positional arguments"),
         (HOOK.format(arguments="'Big Rain', 'm:Rain'"), "failed", "'Big Rain' is not a valid component name"),
         (HOOK.format(arguments="'rain', 'm.Rain'"), "failed", "impl must be 'package.module:Class', not 'm.Rain'"),
         (HOOK.format(arguments="'rain', 'm:Rain', dict"), "failed", "options must be a class derived from"),

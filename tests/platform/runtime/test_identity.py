@@ -1,15 +1,13 @@
 """What decides which work is the same work: an edit of a plugin is other work, of nothing that does not use it."""
 
-import sys
-from dataclasses import replace
-
 import pytest
 from PIL import Image
 
 from texprior import config
 from texprior.demo import experiment
 from texprior.registry import Registry
-from texprior.runtime.identity import foreign_components, pictures_digest, program_digest
+from texprior.runtime.identity import experiment_identity, foreign_components, pictures_digest
+from texprior.runtime.program import program_digest
 from texprior.runtime.session import Session
 from texprior.sweeps.study import study_name
 from texprior.training.folders import ADAPTER_PARTS, PREDICTOR_PARTS, PRIOR_PARTS
@@ -22,7 +20,7 @@ def test_an_edit_of_an_installed_package_is_another_training_of_what_uses_it(pac
     program, session = package
     using = session(degradation=degradation)
     before = foreign_components(using, PREDICTOR_PARTS)
-    assert [tag.partition(" ")[0] for tag in before] == ["acme-dusk/darker==1.2"]
+    assert [tag.rpartition(" ")[0] for tag in before] == ["degradation acme-dusk/darker"]
     assert foreign_components(using, ADAPTER_PARTS) == before
     program.write_text("class Darker: factor = 2\n")
     after = foreign_components(using, PREDICTOR_PARTS)
@@ -38,8 +36,21 @@ def test_a_single_file_named_inside_another_component_counts(tmp_path, plugin_so
     registry = Registry.discover([file])
     data = {"name": "x", "events": [], "degradation": {"sequence": {"steps": ["darker"]}}}
     (tag,) = foreign_components(Session.start(config.resolve(data, registry), registry, root=tmp_path), PREDICTOR_PARTS)
-    version = registry.find("degradation", "darker").plugin.version
-    assert tag == f"dusk-idea/darker=={version} (API 1)"
+    assert tag == f"degradation dusk-idea/darker {program_digest(registry.find('degradation', 'darker'))}"
+
+
+def test_an_upgrade_that_changes_no_used_program_is_the_same_training(package):
+    """Another version number, and another module of the package, which nothing that is used imports."""
+    program, session = package
+    first = foreign_components(session(degradation="darker"), PREDICTOR_PARTS)
+    metadata = program.parents[1] / "acme_dusk-1.2.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text().replace("1.2", "1.3"))
+    (program.parent / "jsonl.py").write_text("class Logger: pass\n")
+    registry = Registry.discover()
+    (plugin,) = [p for p in registry.plugins if p.distribution == "acme-dusk"]
+    assert plugin.version == "1.3"
+    upgraded = config.resolve({"name": "x", "events": [], "degradation": "darker"}, registry)
+    assert foreign_components(Session(upgraded, registry), PREDICTOR_PARTS) == first
 
 
 def test_what_watches_the_work_decides_nothing(package):
@@ -49,11 +60,35 @@ def test_what_watches_the_work_decides_nothing(package):
 
 def test_the_names_of_stored_trainings_do_not_change(tmp_path):
     """Those of the quick demo at the first release; another name would leave what users have trained behind."""
-    session = Session(experiment(Registry.discover(), quick=True), Registry.discover(), root=tmp_path)
+    registry = Registry.discover()
+    demo = experiment(registry, quick=True)
+    first = {"data.degraded_bits": None, "degradation.defocus.linear": False}
+    release = config.with_overrides(demo, first, registry).model_copy(update={"sweep": demo.sweep})
+    session = Session(release, registry, root=tmp_path)
     places = prior_place(session), predictor_place(session)
     assert [place.folder.name for place in places] == ["prior-0bd91c2b9a-640", "predictor-d929b39577-640"]
     assert [place.digest for place in places] == ["0bd91c2b9a", "d929b39577"]
     assert study_name(session.experiment) == "demo-quick-bfe1bf0fc8-lpips_alex"
+
+
+@pytest.mark.parametrize("setting", [{"data.degraded_bits": None}, {"degradation.defocus.linear": False}])
+def test_rounded_inputs_and_a_blur_of_light_are_other_work(tmp_path, setting):
+    """Of the predictor, not of the prior, which sees no degraded picture."""
+    registry = Registry.discover()
+    new = experiment(registry, quick=True)
+    old = config.with_overrides(new, setting, registry)
+    sessions = [Session(e, registry, root=tmp_path) for e in (new, old)]
+    assert len({predictor_place(s).digest for s in sessions}) == 2
+    assert len({prior_place(s).digest for s in sessions}) == 1
+
+
+def test_rounding_is_no_other_work_if_the_degraded_pictures_are_files():
+    data = {"name": "x", "degradation": None}
+    rounded, not_rounded = (
+        config.resolve(data | {"data": {"degraded_bits": bits}}, Registry.discover()) for bits in (8, None)
+    )
+    assert rounded.hash(*PREDICTOR_PARTS) == not_rounded.hash(*PREDICTOR_PARTS)
+    assert experiment_identity(rounded) == experiment_identity(not_rounded)
 
 
 def test_pictures_are_told_apart_by_what_they_show(tmp_path):
@@ -69,20 +104,3 @@ def test_pictures_are_told_apart_by_what_they_show(tmp_path):
     first = digest(10)
     assert digest(11) != first
     assert digest(10) == first
-
-
-def test_an_installed_filter_is_known_by_the_files_it_lies_among(tmp_path, monkeypatch):
-    registry = Registry.discover()
-    entry = registry.find("decomposition", "tv")
-    assert program_digest(entry) == program_digest(registry.find("decomposition", "gaussian"))
-    package = tmp_path / "acme_filters"
-    package.mkdir()
-    for name in ("__init__", "tv", "solver"):
-        (package / f"{name}.py").write_text("")
-    monkeypatch.syspath_prepend(tmp_path)
-    theirs = replace(entry, component=replace(entry.component, impl="acme_filters.tv:Tv"))
-    before = program_digest(theirs)
-    (package / "solver.py").write_text("# edited")
-    assert program_digest(theirs) not in (before, program_digest(entry))
-    assert "acme_filters.tv" not in sys.modules
-    assert program_digest(replace(entry, component=replace(entry.component, impl="acme_lost.tv:Tv"))) == ""

@@ -35,7 +35,7 @@ class Trials:
         value = self.table[trial.number][seed - 8]
         if isinstance(value, BaseException):
             raise value
-        return {"lpips": value}
+        return {"lpips": value, "psnr": 100 * value}
 
 
 TABLE = {1: (0.30, 0.34), 2: (0.21, 0.25), 0: (0.35, 0.31)}
@@ -48,6 +48,7 @@ def test_the_best_three_are_trained_with_fresh_seeds_and_the_best_mean_comes_fir
     assert [c.trial for c in found] == [2, 1, 0]
     assert (found[0].seeds, found[0].values) == ([8, 9], [0.21, 0.25])
     assert (found[0].mean, found[0].deviation) == pytest.approx((0.23, 0.04 / math.sqrt(2)))
+    assert found[0].means == pytest.approx({"lpips": 0.23, "psnr": 23.0})
 
 
 @pytest.mark.parametrize(("value", "reason"), [(RuntimeError("diverged"), "diverged"), (math.nan, "lpips is nan")])

@@ -96,14 +96,15 @@ def test_a_space_that_changed_is_said(registry, storage, made, distance, swept, 
 
 def test_programs_that_changed_are_said(registry, storage, made, distance, setup):
     said = []
-    for programs in (["gate/gate==1"], ["gate/gate==2", "acme/rain==1"]):
+    for programs in (["adapter gate/gate 1"], ["adapter gate/gate 2", "degradation acme/rain 1"]):
         result = run_trials(
             setup(made(registry, CURVE), registry, storage, 1, programs=programs), distance, print, said.append
         )
         assert [t.state for t in result.trials] == ["finished"]
     (sentence,) = said
     assert re.fullmatch(
-        r"acme/rain, gate/gate: not the program that study study-\S+ used: this is a new study", sentence
+        r"adapter gate/gate, degradation acme/rain: not the program that study study-\S+ used: this is a new study",
+        sentence,
     )
 
 
@@ -115,7 +116,7 @@ def test_a_study_is_of_the_programs_that_its_trials_use(package):
     searching = session(sweep={"space": {"adapter": ["cga", "gate"]}})
     before = programs_of(searching)
     name = study_name(searching.experiment, before)
-    assert [tag.partition(" ")[0] for tag in before] == ["acme-dusk/gate==1.2"]
+    assert [tag.rpartition(" ")[0] for tag in before] == ["adapter acme-dusk/gate"]
     program.write_text("class Gate: open = True\n")
     assert study_name(searching.experiment, programs_of(searching)) != name
     assert study_name(searching.experiment) not in (name, study_name(plain.experiment))

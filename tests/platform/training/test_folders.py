@@ -8,7 +8,7 @@ from texprior.training.folders import CHECKPOINT, Place, find_checkpoints
 
 
 def test_what_a_training_goes_on_from(tmp_path):
-    """Its own checkpoint; else the furthest that fits; another experiment's only of the same pictures, and alone."""
+    """Its own checkpoint; else the furthest that fits; another experiment's only of the same pictures."""
     settings = Training(budget={"images": 100}, batch=10)
     pictures = {"own/prior-T-50": "p", "own/prior-T-500": "p", "other/prior-T-100": "p", "stale/prior-T-100": "q"}
     seen = {"own/prior-T-50": 50, "own/prior-T-500": 200, "other/prior-T-100": 100, "stale/prior-T-100": 100}
@@ -19,14 +19,12 @@ def test_what_a_training_goes_on_from(tmp_path):
     (tmp_path / "broken" / "prior-T-100" / CHECKPOINT).write_bytes(b"no tensors")
     folder = tmp_path / "own" / "prior-T-100"
 
-    def found(more=settings, alone=True):
+    def found(more=settings):
         return [
-            path.parent.relative_to(tmp_path).as_posix()
-            for path in find_checkpoints(Place("T", folder), more, "p", alone)
+            path.parent.relative_to(tmp_path).as_posix() for path in find_checkpoints(Place("T", folder), more, "p")
         ]
 
     assert found() == ["other/prior-T-100", "own/prior-T-50"]
-    assert found(alone=False) == ["own/prior-T-50"]
     assert found(Training(budget={"images": 100, "seconds": 7}, batch=10)) == ["own/prior-T-50"]
     save_tensors(folder / CHECKPOINT, {"x": torch.zeros(1)}, {"images_seen": 20, "elapsed_s": 2})  # of --fresh
     assert found() == ["own/prior-T-100"]

@@ -9,9 +9,10 @@ from torch import nn
 
 from texprior.config import Budget, Training
 from texprior.diffusion.keys import normal
-from texprior.errors import ConfigError, TexpriorError
-from texprior.store import load_tensors
-from texprior.training.loop import Finished, Saved, Step, Trainee, learning_rate, train_steps
+from texprior.errors import ConfigError
+from texprior.store import load_tensors, save_tensors
+from texprior.training.loop import Diverged, Finished, Saved, Step, learning_rate, train_steps
+from texprior.training.trainee import Trainee
 
 
 def settings(images=160, **changes) -> Training:
@@ -66,6 +67,60 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, stop):
     assert all(torch.equal(value, expected[name]) for name, value in state(second).items())
 
 
+class Drawing(nn.Module):
+    """A network that draws from the global generator in training, and has one weight under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 3, 3, padding=1)
+        self.second = nn.Conv2d(3, 3, 3, padding=1)
+        self.second.weight = self.first.weight
+
+    def forward(self, x):
+        return self.second(nn.functional.dropout(self.first(x), 0.5, self.training))
+
+
+def drawing(chosen: Training) -> Trainee:
+    torch.manual_seed(0)
+    return Trainee(Drawing(), chosen)
+
+
+@pytest.mark.parametrize("stop", [8, 40])
+def test_a_network_that_draws_resumes_to_the_bit_whatever_the_global_generator_holds(tmp_path, stop):
+    whole = drawing(settings(80))
+    run(whole, tmp_path / "whole.safetensors")
+    run(drawing(settings(stop)), tmp_path / "c.safetensors")
+    second = drawing(settings(80))
+    second.load(tmp_path / "c.safetensors")
+    torch.manual_seed(1234)
+    before = torch.get_rng_state()
+    run(second, tmp_path / "c.safetensors")
+    assert torch.equal(before, torch.get_rng_state())
+    expected = state(whole)
+    assert all(torch.equal(value, expected[name]) for name, value in state(second).items())
+
+
+def test_another_seed_draws_otherwise(tmp_path):
+    def first_loss(**how):
+        t = drawing(settings(8))
+        return next(train_steps(t, loss_of(t), tmp_path / "c.safetensors", {}, **how)).loss
+
+    assert first_loss() == first_loss(seed=0)
+    assert first_loss() != first_loss(seed=1)
+
+
+def test_a_tied_weight_has_its_average_under_both_names(tmp_path):
+    t = drawing(settings(80))
+    run(t, tmp_path / "c.safetensors")
+    averages = t.averaged()
+    assert torch.equal(averages["second.weight"], averages["first.weight"])
+    assert not torch.equal(averages["first.weight"], t.network.first.weight)
+    save_tensors(tmp_path / "weights.safetensors", averages)
+    stored, _ = load_tensors(tmp_path / "weights.safetensors")
+    assert stored.keys() == t.network.state_dict().keys()
+    assert all(torch.equal(stored[name], average) for name, average in averages.items())
+
+
 def test_accumulated_gradients_are_those_of_the_whole_batch(tmp_path):
     whole, parts = trainee(settings(80)), trainee(settings(80, microbatch=2))
     for t in (whole, parts):
@@ -103,6 +158,18 @@ def test_ctrl_c_ends_after_the_step_with_a_checkpoint(tmp_path):
     assert load_tensors(path)[1]["images_seen"] == events[-1].images_seen < 100
 
 
+def test_steps_use_convolutions_that_repeat_on_a_gpu(tmp_path):
+    t, seen = trainee(settings(16)), []
+
+    def loss(numbers):
+        seen.append((torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark))
+        return loss_of(t)(numbers)
+
+    list(train_steps(t, loss, tmp_path / "c.safetensors", {}))
+    assert seen == [(True, False)] * 2
+    assert torch.backends.cudnn.deterministic is False
+
+
 def test_a_time_limit_only_stops_early(tmp_path):
     t = trainee(settings(8 * 10**6).model_copy(update={"budget": Budget(images=8 * 10**6, seconds=0.2)}))
     done = run(t, tmp_path / "c.safetensors")[-1]
@@ -110,18 +177,50 @@ def test_a_time_limit_only_stops_early(tmp_path):
     assert 0.2 <= done.elapsed_s < 5
 
 
-def test_divergence_is_a_sentence_and_the_checkpoint_is_kept(tmp_path):
+def test_ten_skipped_steps_in_a_row_are_a_sentence_and_the_checkpoint_is_kept(tmp_path):
     t = trainee(settings(16))
     path = tmp_path / "c.safetensors"
     run(t, path)
     kept = path.read_bytes()
-    bad = trainee(settings(80))
+    bad = trainee(settings(8000, checkpoint_every_s=1e-9))
     bad.load(path)
-    with pytest.raises(TexpriorError, match=r"diverged after 16 images .*lower the learning rate"):
-        list(
-            train_steps(bad, lambda n: bad.network(torch.full((len(n), 3, 4, 4), torch.nan)).mean((1, 2, 3)), path, {})
-        )
+    seen = []
+    with pytest.raises(Diverged, match=r"10 steps in a row were not finite, up to image 96 \(loss nan, ") as caught:
+        seen.extend(train_steps(bad, broken(bad, range(8000)), path, {}))
+    assert list(caught.value.numbers) == list(range(88, 96))
+    assert [s.skipped for s in seen] == [True] * 10
     assert path.read_bytes() == kept
+    assert all(torch.equal(v, state(t)[n]) for n, v in bad.network.state_dict().items())
+
+
+def test_a_training_without_one_finite_step_is_no_training(tmp_path):
+    t = trainee(settings(24))
+    with pytest.raises(Diverged, match="3 steps in a row were not finite, up to image 24"):
+        list(train_steps(t, broken(t, range(24)), tmp_path / "c.safetensors", {}))
+    assert not (tmp_path / "c.safetensors").exists()
+
+
+def broken(t: Trainee, numbers: range):
+    """The loss of ``loss_of``, but NaN for some samples."""
+    whole = loss_of(t)
+    return lambda n: whole(n) + torch.tensor([torch.nan if i in numbers else 0.0 for i in n])
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
+    """One picture of the second step of three: only the images count, for weights, averages and Adam it never was."""
+    t, path = trainee(settings(24)), tmp_path / "c.safetensors"
+    states, steps = [], []
+    for event in train_steps(t, broken(t, range(8, 9)), path, {}):
+        if isinstance(event, Step):
+            steps.append(event)
+            states.append({name: value.clone() for name, value in state(t).items()})
+    assert [s.skipped for s in steps] == [False, True, False]
+    assert all(torch.equal(value, states[0][name]) for name, value in states[1].items())
+    assert all(torch.isfinite(value).all() for value in states[2].values())
+    assert (t.images_seen, t.skipped_steps, t.optimizer.state[t.network[0].weight]["step"]) == (24, 1, 2)
+    again = trainee(settings(24))
+    again.load(path)
+    assert again.skipped_steps == 1
 
 
 def test_a_broken_checkpoint_is_a_sentence(tmp_path):

@@ -35,13 +35,13 @@ def make(request, registry):
 
 def test_a_function_of_seed_and_key_at_any_batch_size_and_order(make, photographs):
     batch, keys = torch.stack(photographs), ["a", "b", "c"]
-    together = degrade(batch, make(), 7, keys)
-    backwards = degrade(batch.flip(0), make(), 7, keys[::-1]).flip(0)
-    alone = torch.cat([degrade(batch[i : i + 1], make(), 7, [key]) for i, key in reversed(list(enumerate(keys)))])
+    together = degrade(batch, make(), 7, keys, None)
+    backwards = degrade(batch.flip(0), make(), 7, keys[::-1], None).flip(0)
+    alone = torch.cat([degrade(batch[i : i + 1], make(), 7, [key], None) for i, key in reversed(list(enumerate(keys)))])
     assert torch.equal(together, backwards)
     assert torch.equal(together, alone.flip(0))
-    assert not torch.equal(together, degrade(batch, make(), 8, keys))
-    assert not torch.equal(together, degrade(batch, make(), 7, ["b", "c", "a"]))
+    assert not torch.equal(together, degrade(batch, make(), 8, keys, None))
+    assert not torch.equal(together, degrade(batch, make(), 7, ["b", "c", "a"], None))
 
 
 def test_the_same_on_any_number_of_threads(make, photographs):

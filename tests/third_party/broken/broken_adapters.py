@@ -1,4 +1,4 @@
-"""Adapters: one that is right, and what goes wrong with them."""
+"""Adapters: two that are right, and what goes wrong with them."""
 
 import torch
 from torch import nn
@@ -13,12 +13,15 @@ CAUGHT_BY = {
     "nearly_the_identity": ["adapter.identity"],
     "trains_the_backbone": ["adapter.frozen"],
     "owns_the_backbone": ["adapter.frozen", "adapter.state", "adapter.leaves-prior"],
-    "writes_to_the_backbone": ["adapter.leaves-prior", "adapter.frozen", "any.batch"],
-    "leaves_a_hook": ["adapter.leaves-prior", "any.batch"],
+    "writes_to_the_backbone": ["adapter.leaves-prior", "adapter.frozen", "adapter.train-mode", "any.batch"],
+    "leaves_a_hook": ["adapter.leaves-prior", "adapter.train-mode", "any.batch"],
     "recomputes_its_features": ["adapter.cacheable"],
     "idle_layer": ["adapter.gradients"],
     "does_nothing": ["adapter.acts", "adapter.gradients"],
     "forgets_its_state": ["adapter.state"],
+    "with_dropout": [],
+    "own_generator": ["adapter.train-mode"],
+    "batch_norm": ["adapter.microbatch"],
 }
 WIDTH = 4
 
@@ -130,11 +133,38 @@ class ForgetsItsState(Right):
         return {name: feature + self.shift for name, feature in super().features(estimate_BCHW).items()}
 
 
+class WithDropout(Right):
+    def feature(self, block, y_BCHW):
+        return functional.dropout(super().feature(block, y_BCHW), 0.3, self.training)
+
+
+class OwnGenerator(Right):
+    """Drops with a generator of its own, which no checkpoint holds."""
+
+    def __init__(self, options, denoiser):
+        super().__init__(options, denoiser)
+        self.rng = torch.Generator().manual_seed(0)
+
+    def feature(self, block, y_BCHW):
+        feature = super().feature(block, y_BCHW)
+        return feature * (torch.rand(feature.shape, generator=self.rng) < 0.7) if self.training else feature
+
+
+class BatchNorm(Right):
+    def __init__(self, options, denoiser):
+        super().__init__(options, denoiser)
+        self.norm = nn.BatchNorm2d(WIDTH, affine=False)
+
+    def feature(self, block, y_BCHW):
+        return self.norm(super().feature(block, y_BCHW))
+
+
 @hookimpl
 def texprior_adapters():
     classes = (
         *(Right, NotTheIdentity, NearlyTheIdentity, TrainsTheBackbone, OwnsTheBackbone, WritesToTheBackbone),
-        *(LeavesAHook, RecomputesItsFeatures, IdleLayer, DoesNothing, ForgetsItsState),
+        *(LeavesAHook, RecomputesItsFeatures, IdleLayer, DoesNothing, ForgetsItsState, WithDropout, OwnGenerator),
+        BatchNorm,
     )
     identity = {"nearly_the_identity": "close"}
     return [

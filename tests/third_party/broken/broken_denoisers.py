@@ -1,5 +1,6 @@
-"""Denoisers: one that is right, and what goes wrong with them."""
+"""Denoisers: three that are right, and what goes wrong with them."""
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -21,6 +22,12 @@ CAUGHT_BY = {
     "silent_skip": ["denoiser.skips"],
     "no_such_layer": ["denoiser.names"],
     "not_fresh": ["denoiser.fresh"],
+    "with_dropout": [],
+    "with_a_tied_weight": [],
+    "own_dropout": ["denoiser.train-mode"],
+    "counts_its_calls": ["denoiser.train-mode"],
+    "forgets_its_state": ["denoiser.state"],
+    "batch_norm": ["denoiser.microbatch"],
 }
 WIDTH = 8
 
@@ -134,12 +141,59 @@ class NotFresh(Right):
         return self
 
 
+class WithDropout(Right):
+    def normalised(self, h_BCHW):
+        return functional.dropout(h_BCHW, 0.3, self.training)
+
+
+class WithATiedWeight(Right):
+    def __init__(self, *arguments, **context):
+        super().__init__(*arguments, **context)
+        self.second.weight = self.first.weight
+
+
+class OwnDropout(Right):
+    """Draws its masks with NumPy, whose generator no step of a training seeds."""
+
+    def normalised(self, h_BCHW):
+        return h_BCHW * torch.from_numpy(np.random.binomial(1, 0.7, h_BCHW.shape)) if self.training else h_BCHW
+
+
+class CountsItsCalls(Right):
+    """Warms up: the first calls in training mode count for less."""
+
+    calls = 0
+
+    def normalised(self, h_BCHW):
+        self.calls += self.training
+        return h_BCHW * (1 - 0.5**self.calls) if self.training else h_BCHW
+
+
+class ForgetsItsState(Right):
+    def __init__(self, *arguments, **context):
+        super().__init__(*arguments, **context)
+        self.shift = torch.randn(1, WIDTH, 1, 1)
+
+    def normalised(self, h_BCHW):
+        return h_BCHW + self.shift
+
+
+class BatchNorm(Right):
+    def __init__(self, *arguments, **context):
+        super().__init__(*arguments, **context)
+        self.norm = nn.BatchNorm2d(WIDTH)
+
+    def normalised(self, h_BCHW):
+        return self.norm(h_BCHW)
+
+
 @hookimpl
 def texprior_denoisers():
     classes = (
         *(Right, NeverVisited, VisitedTwice, Deaf, NotZero),
         *(BlindToCode, MultiplesOf4, MisdeclaredChannels, NeedsCode, WholePictureNorm),
-        *(SilentSkip, NoSuchLayer, NotFresh),
+        *(SilentSkip, NoSuchLayer, NotFresh, WithDropout, WithATiedWeight, OwnDropout, CountsItsCalls),
+        *(ForgetsItsState, BatchNorm),
     )
     return [
         Denoiser(name, f"{__name__}:{c.__name__}", Options, "Two blocks.", tags=("local",))

@@ -13,7 +13,10 @@ CAUGHT_BY = {
     "idle_layer": ["predictor.gradients"],
     "mean_loss": ["predictor.loss"],
     "upside_down_loss": ["predictor.loss"],
-    "batch_norm": ["any.batch"],
+    "batch_norm": ["any.batch", "predictor.microbatch"],
+    "batch_norm_of_training": ["predictor.microbatch"],
+    "own_generator": ["predictor.train-mode"],
+    "forgets_its_state": ["predictor.state"],
     "global_pool": ["predictor.local"],
     "wrong_stride": ["predictor.stride"],
 }
@@ -66,6 +69,37 @@ class BatchNorm(Right):
         return functional.batch_norm(h_BCHW, None, None, training=True)
 
 
+class BatchNormOfTraining(Right):
+    """In evaluation mode it uses the averages of training, so that batches and single pictures agree there."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.norm = nn.BatchNorm2d(12)
+
+    def hidden(self, h_BCHW):
+        return self.norm(h_BCHW)
+
+
+class OwnGenerator(Right):
+    """Drops with a generator of its own, which no checkpoint holds."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.rng = torch.Generator().manual_seed(0)
+
+    def hidden(self, h_BCHW):
+        return h_BCHW * (torch.rand(h_BCHW.shape, generator=self.rng) < 0.7) if self.training else h_BCHW
+
+
+class ForgetsItsState(Right):
+    def __init__(self, options):
+        super().__init__(options)
+        self.shift = torch.randn(1, 12, 1, 1)
+
+    def hidden(self, h_BCHW):
+        return h_BCHW + self.shift
+
+
 class GlobalPool(Right):
     def hidden(self, h_BCHW):
         return h_BCHW * torch.sigmoid(h_BCHW.mean((-2, -1), keepdim=True))
@@ -77,7 +111,10 @@ class WrongStride(Right):
 
 @hookimpl
 def texprior_predictors():
-    classes = (Right, EvenSizes, IdleLayer, MeanLoss, UpsideDownLoss, BatchNorm, GlobalPool, WrongStride)
+    classes = (
+        *(Right, EvenSizes, IdleLayer, MeanLoss, UpsideDownLoss, BatchNorm, BatchNormOfTraining, OwnGenerator),
+        *(ForgetsItsState, GlobalPool, WrongStride),
+    )
     tags = dict.fromkeys(("right", "global_pool", "wrong_stride"), ("local",))
     return [
         Predictor(name, f"{__name__}:{c.__name__}", Options, "Two layers.", tags=tags.get(name, ()))

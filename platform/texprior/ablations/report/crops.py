@@ -106,7 +106,8 @@ def _crop(plan: Plan, results: Results, cells: Mapping[str, Cell], key: str) -> 
 
     # the degraded picture is made again as in the evaluation: by the baseline's degradation and the evaluation's seed
     degradation = session.build(DEGRADATION) if baseline.experiment.degradation else None
-    degraded = to_uint8(degraded_sample(sample, degradation, choice.seed))
+    bits = baseline.experiment.data.degraded_bits
+    degraded = to_uint8(degraded_sample(sample, degradation, choice.seed, bits=bits))
     reference = to_uint8(sample.clean)
 
     top, left = most_varied_square(list(restored.values()), SIDE)

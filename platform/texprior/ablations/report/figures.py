@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BETTER, WORSE, OPEN = "#0072b2", "#d55e00", "#7f7f7f"
-"""Colours of separated and better, separated and worse, not separated: colour-blind readers see them apart too."""
+"""Colours of separated and better, separated and worse, neither: colour-blind readers see them apart too."""
 
 # Height of an arm's row, which fits a line of 9 points; most panels side by side, which a page of 11 inches holds; most
 # letters in a line of an axis label, which fits a panel of 3.6 inches at 8 points.
@@ -173,7 +173,10 @@ def _rows(axes: Axes, arms: Sequence[str], labels: bool) -> None:
 
 
 def _interval(axes: Axes, results: Results, arm: str, metric: str, row: int, colour: str = "") -> None:
-    """Draws an arm's difference and its interval, in the colour of its verdict by default."""
+    """Draws an arm's difference and its interval, in the colour of its verdict by default.
+
+    The mark is a diamond if the arm is separated, an open circle if it is not tested.
+    """
     found = results.of(arm, metric)
     if found is None or found.difference is None:
         return
@@ -182,7 +185,9 @@ def _interval(axes: Axes, results: Results, arm: str, metric: str, row: int, col
     colour = colour or ((BETTER if difference.better else WORSE) if difference.separated else OPEN)
     if math.isfinite(low):
         axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="butt")
-    axes.plot([mean], [row], marker="D" if difference.separated else "o", markersize=5, color=colour)
+    inside = "white" if difference.not_tested else colour
+    mark = "D" if difference.separated else "o"
+    axes.plot([mean], [row], marker=mark, markersize=5, color=colour, markerfacecolor=inside)
 
 
 def _zero(axes: Axes, results: Results, metric: str) -> None:

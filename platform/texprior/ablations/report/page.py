@@ -237,14 +237,14 @@ def _summary_rows(results: Results) -> Iterator[list[object]]:
     """
     yield [
         *("arm", "baseline", "metric", "better", "pictures", "trainings", "mean", "standard_error", "seed_sd"),
-        *("difference", "low", "high", "p", "p_holm", "wins", "ties", "separated"),
+        *("difference", "low", "high", "p", "p_holm", "p_pictures", "wins", "ties", "separated", "not_tested"),
     ]
     for metric, rows in results.table.items():
         for arm, row in rows.items():
             numbers = [f"{v:.6g}" for v in (row.mean, row.standard_error, row.seed_sd)]
             line = [arm, results.baseline, metric, results.better[metric], len(results.pictures[metric]), row.trainings]
-            compared: list[object] = [""] * 8
+            compared: list[object] = [""] * 10
             if (d := row.difference) is not None:
-                compared = [f"{v:.6g}" for v in (*results.shown(d, metric), d.p, d.p_holm)]
-                compared += [d.wins, d.ties, str(d.separated).lower()]
+                compared = [f"{v:.6g}" for v in (*results.shown(d, metric), d.p, d.p_holm, d.p_pictures)]
+                compared += [d.wins, d.ties, "" if d.not_tested else str(d.separated).lower(), d.not_tested]
             yield [*line, *numbers, *compared]

@@ -9,19 +9,29 @@ import math
 from collections.abc import Sequence
 
 from texprior.ablations.comparison import Results
+from texprior.ablations.statistics import Difference, least_t
 from texprior.config.schema import Experiment
+from texprior.evaluation.intervals import FEWEST, NO_INTERVAL
 from texprior.evaluation.tables import ARROWS
+
+NOT_SEPARATED = "not separated"
 
 _DIRECTION = {"higher": "higher is better", "lower": "lower is better", "one": "closest to 1 is best"}
 
 _HOW = (
-    "The unit is the picture. Scores are averaged over an arm's {what}s picture by picture, and arms are paired "
-    "with the baseline by picture. Intervals are 95 % two-way bootstrap intervals: pictures are resampled for both "
-    "arms at once, {what}s within each arm separately (crossed design). From n units n - 1 are drawn, and the interval "
-    "is stretched to Welch's degrees of freedom. p is from Wilcoxon's signed-rank test on the pictures' differences, "
-    "corrected by Holm over the arms, metric by metric. An arm is called separated if the interval does not contain 0 "
-    "and the corrected p is below .05. Arms are compared with the baseline only, not with each other."
+    "The unit is the picture. Scores are averaged over an arm's {what}s picture by picture, and arms are paired with "
+    "the baseline by picture. p is two-sided, from Student's t: the mean difference over its standard error, whose "
+    "square is the sum of three variances, of the pictures, of the arm's {what}s and of the baseline's {what}s, with "
+    "Welch's degrees of freedom. It is corrected by Holm over the arms that are tested, metric by metric. An arm is "
+    "called separated if the corrected p is below .05. {few} Intervals are 95 % two-way bootstrap intervals of one arm "
+    "each: pictures are resampled for both arms at once, {what}s within each arm separately (crossed design). From n "
+    "units n - 1 are drawn, and the interval is stretched to Welch's degrees of freedom; there is {no_interval}. Arms "
+    "are compared with the baseline only, not with each other."
 )
+_FEW = {
+    False: "An arm is not tested if it or the baseline has one training: that says nothing about the luck of training.",
+    True: "With one sampling of each arm, the test is about the pictures only.",
+}
 
 
 def replicate_name(sampled: bool) -> str:
@@ -34,34 +44,32 @@ def replicate_name(sampled: bool) -> str:
 
 def explain_method(sampled: bool) -> str:
     """Explains in one paragraph how the numbers are made."""
-    return _HOW.format(what=replicate_name(sampled))
+    return _HOW.format(what=replicate_name(sampled), few=_FEW[sampled], no_interval=NO_INTERVAL)
 
 
 def answer_sentence(results: Results) -> str:
     """Answers in one sentence which arms are separated from the baseline.
 
-    The ranking metric decides it. The sentence also names the arms that are not separated.
+    The ranking metric decides it. The sentence also names the arms that are not separated or not tested.
     """
     rows = results.table[results.metric]
     if results.baseline not in rows:
         return f"The baseline {results.baseline} has no {results.metric} to compare with: there is no answer."
 
     # an arm that is not separated is called neither better nor worse, although its mean is on one side
-    groups: dict[str, list[str]] = {"better": [], "worse": [], "open": []}
+    groups: dict[str, list[str]] = {}
     for arm in results.ranking():
         difference = rows[arm].difference
         if difference is not None:
-            side = "better" if difference.better else "worse"
-            groups[side if difference.separated else "open"].append(arm)
-
-    verb = {name: "is" if len(arms) == 1 else "are" for name, arms in groups.items()}
+            groups.setdefault(verdict_of(difference), []).append(arm)
+    words = {side: f"separated from {results.baseline}, and {side}" for side in ("better", "worse")}
+    words[NOT_SEPARATED] = f"{NOT_SEPARATED} from {results.baseline}"
+    words |= {verdict: verdict for verdict in groups if verdict not in words}
     said = [
-        f"{_list(groups[side])} {verb[side]} separated from {results.baseline}, and {side}"
-        for side in ("better", "worse")
-        if groups[side]
+        f"{_list(groups[verdict])} {'is' if len(groups[verdict]) == 1 else 'are'} {phrase}"
+        for verdict, phrase in words.items()
+        if verdict in groups
     ]
-    if groups["open"]:
-        said.append(f"{_list(groups['open'])} {verb['open']} not separated from {results.baseline}")
     return (
         f"By {results.metric} ({_DIRECTION[results.better[results.metric]]}): "
         f"{'; '.join(said) or 'no other arm has a score'}."
@@ -81,7 +89,8 @@ def evidence_sentence(results: Results, split: str, sampled: bool = False) -> st
     text += f"{'s' * (runs != '1')} of each arm."
     if counts and counts[0] == 1:
         done = "sampled" if sampled else "trained"
-        text += f" If an arm was {done} once, its interval does not include the luck of {replicate_name(sampled)}."
+        text += f" If an arm was {done} once, its interval does not include the luck of {replicate_name(sampled)}"
+        text += "." if sampled else ", and it is not tested."
 
     left_out = {metric: n for metric, n in results.left_out.items() if n}
     for metric, n in left_out.items():
@@ -104,12 +113,38 @@ def list_caveats(results: Results, arms: Sequence[Experiment], split: str, sampl
     if split == "val":
         found.append("Judged on the split val, on which settings are chosen; the split test was not used.")
 
-    # the smallest p of the signed-rank test is 2 / 2^n, and Holm multiplies it by the number of arms that are compared
-    pictures, others = len(results.pictures[results.metric]), len(arms) - 1
-    if others * 2.0 ** (1 - pictures) >= 0.05:
-        tested = f"{others} arms" if others > 1 else "one arm"
-        found.append(f"With {pictures} pictures and {tested} to compare, no corrected p can fall below .05.")
+    found += _few_units(results, sampled)
     return found
+
+
+def _few_units(results: Results, sampled: bool) -> list[str]:
+    """Returns what limits a test of few trainings or of few pictures."""
+    rows = results.table[results.metric]
+    tested = [arm for arm, row in rows.items() if row.difference is not None and not row.difference.not_tested]
+    if not tested:
+        return []
+    found, what = [], replicate_name(sampled)
+    arms = f"{len(tested)} arms" if len(tested) > 1 else "one arm"
+
+    # two values say little about their spread, and Student's t of few degrees of freedom makes up for it
+    freedom = min(rows[arm].trainings for arm in tested) + rows[results.baseline].trainings - 2
+    if 0 < freedom < 4:
+        needed = least_t(freedom, len(tested))
+        found.append(
+            f"With {freedom + 2} {what}s in an arm and the baseline together and {arms} to test, a difference whose "
+            f"uncertainty comes from the {what}s is separated only beyond {needed:.2g} standard errors."
+        )
+    pictures = len(results.pictures[results.metric])
+    if pictures < FEWEST:
+        found.append(f"With {pictures} pictures the test is right only if differences are normally distributed.")
+    return found
+
+
+def verdict_of(difference: Difference) -> str:
+    """Returns ``better`` or ``worse`` if an arm is separated, else that it is not, or why it is not tested."""
+    if difference.not_tested:
+        return f"not tested: {difference.not_tested}"
+    return ("better" if difference.better else "worse") if difference.separated else NOT_SEPARATED
 
 
 def metric_texts(results: Results, arm: str, metric: str) -> dict[str, str]:
@@ -126,10 +161,9 @@ def metric_texts(results: Results, arm: str, metric: str) -> dict[str, str]:
     if found.difference is not None:
         d = found.difference
         mean, low, high = results.shown(d, metric)
-        verdict = ("better" if d.better else "worse") if d.separated else "not separated"
         interval = f"[{low:+#.3g}, {high:+#.3g}]" if math.isfinite(low) else ""
         texts |= {"difference": f"{mean:+#.3g}", "interval": interval, "p": format_number(d.p_holm, ".2g")}
-        texts |= {"wins": f"{d.wins}/{d.pictures}", "verdict": verdict}
+        texts |= {"wins": f"{d.wins}/{d.pictures}", "verdict": verdict_of(d)}
     return texts
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import click
 
-from texprior.cli.dry_run import dry_run_option, show_dry_run
+from texprior.cli.dry_run import ablation_notes, dry_run_option, show_dry_run
 from texprior.cli.output import emit, name_broken, say, table
 from texprior.cli.request import Request, require_runs, takes_experiment
 
@@ -83,10 +83,10 @@ def ablate(
 def _show_plan(plan: Plan, as_json: bool) -> None:
     """Prints the arms, their cells, and the memory and time that the work would need."""
     from texprior.ablations.cells import outcome_of
-    from texprior.ablations.dry_run import measure_ablation
+    from texprior.ablations.dry_run import measure_ablation, planned_trainings
     from texprior.runtime.progress import clock_time
 
-    measured = measure_ablation(plan)
+    measured, planned, notes = measure_ablation(plan), planned_trainings(plan), ablation_notes(plan.session)
     cells = [
         {"arm": cell.arm, "seed": cell.seed, "status": outcome.status if outcome else "pending", "folder": cell.folder}
         for cell in plan.cells
@@ -100,13 +100,15 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
             "baseline": plan.baseline.name,
             "cells": cells,
             "stages": [vars(row) for row in measured],
+            "trainings": [vars(one) for one in planned],
+            "notes": notes,
             "experiment": plan.session.experiment.model_dump(mode="json"),
             "device": str(plan.session.device),
         }
         emit(document)
         return
 
-    show_dry_run(plan.session.experiment, plan.session.device, measured, False)
+    show_dry_run(plan.session.experiment, plan.session.device, measured, False, planned, notes)
     seeds = plan.session.experiment.ablation.seeds
     rows = [
         [

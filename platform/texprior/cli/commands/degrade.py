@@ -78,7 +78,7 @@ def degrade(
     used = replace(recipes, drawn={})
 
     def work(source: Source) -> dict[str, object]:
-        from texprior.flow.degrade import draw, rng_of
+        from texprior.flow.degrade import draw, rng_of, rounded
         from texprior.flow.degrade import replay as apply
         from texprior.flow.image import load_image, save_image
 
@@ -89,7 +89,8 @@ def degrade(
                 drawn = draw(degradation, rng_of(seed or 0, (source.path.name,)), (height, width))
             else:
                 drawn = recipes.of(source.path, width, height)
-            degraded = apply(degradation, clean, drawn)
+            # rounded before it is measured, since the file has 8 bits
+            degraded = rounded(apply(degradation, clean, drawn), 8)
             rmse = float((degraded - clean).square().mean().sqrt())
         save_image(degraded, targets[source])
         used.drawn[source.path.name, width, height] = drawn

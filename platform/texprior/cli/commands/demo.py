@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from texprior.cli.dry_run import dry_run_option, show_dry_run
+from texprior.cli.dry_run import dry_run_option
 from texprior.cli.output import emit, say
 from texprior.cli.request import discover_plugins, json_option, plugin_option, session_of, set_option
 
@@ -62,9 +62,10 @@ def demo(
 
 def _measure(quick: bool, overrides: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
     registry = discover_plugins(plugins)
+    from texprior.cli.commands.sweep import measure_trials
     from texprior.demo import experiment
-    from texprior.training.dry_run import measure_sweep
+    from texprior.runtime.split_check import require_splits
 
     session = session_of(experiment(registry, quick, overrides), registry)
-    measured = measure_sweep(session, None, session.experiment.sweep.trials)
-    show_dry_run(session.experiment, session.device, measured, as_json)
+    require_splits(session, "train", "val", "test")
+    measure_trials(session, None, session.experiment.sweep.trials, as_json)

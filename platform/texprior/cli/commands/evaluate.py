@@ -23,7 +23,11 @@ from texprior.cli.request import Request, output_folder, takes_experiment
     help="Also score three controls: no adapter, another picture's code, another's estimate.",
 )
 @click.option(
-    "-o", "--output", metavar="DIR", help="Folder for scores.csv and sheet.png; MODEL/evaluation-SPLIT if not given."
+    "-o",
+    "--output",
+    metavar="DIR",
+    help="Folder for scores.csv and sheet.png; MODEL/evaluation-SPLIT if not given, with "
+    "a digest if data, degradation or sampling are not the model's own.",
 )
 def evaluate(
     request: Request,
@@ -47,13 +51,15 @@ def evaluate(
         "controls": "true" if controls else None,
     }
     session = request.session(*(f"evaluation.{name}={value}" for name, value in given.items() if value is not None))
-    from texprior.evaluation.run import run_evaluation
+    from texprior.evaluation.run import refuse_ignored, run_evaluation
     from texprior.evaluation.tables import paired_json, scores_json
     from texprior.models.folders import load_model
+    from texprior.runtime.split_check import require_splits
 
     model = load_model(Path(model_path), session.builder, Path(prior) if prior else None)
-    # The data set is checked before the pictures are restored, which takes long.
-    session.pictures(session.experiment.evaluation.split)
+    refuse_ignored(request.overrides, session.experiment, model.experiment)
+    # The data set is checked before a folder is made and before the pictures are restored, which takes long.
+    require_splits(session, session.experiment.evaluation.split)
     judged = run_evaluation(session, model, output_folder(output) if output else None)
 
     found = judged.evaluated
@@ -63,6 +69,7 @@ def evaluate(
             {
                 "model": model.folder,
                 "split": session.experiment.evaluation.split,
+                "about": judged.about,
                 "scores": judged.folder / "scores.csv",
                 "sheet": sheet if found.sheet else None,
                 "run": judged.run,

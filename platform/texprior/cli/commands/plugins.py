@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from texprior.cli.commands.plugins_check import check
 from texprior.cli.output import emit, say, table
 from texprior.cli.request import discover_plugins, json_option, plugin_option
-from texprior.errors import PluginError
+from texprior.errors import PluginError, suggest_name
 from texprior.plugin import KINDS
+from texprior.plugin.tags import tag_warnings
+
+if TYPE_CHECKING:
+    from texprior.registry import Entry, Registry
 
 
 @click.group()
@@ -46,6 +50,7 @@ def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
                 "status": plugin.status,
                 "reason": plugin.reason,
                 "tags": [],
+                "warnings": [],
                 "citation": "",
             }
             for plugin in bad
@@ -63,6 +68,8 @@ def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
         [*rows, *(["-", "-", p.distribution, p.version, f"{p.status}: {p.reason}"] for p in bad)],
         wrap=["summary"],
     )
+    for sentence in (sentence for entry in entries for sentence in tag_warnings(entry.component)):
+        say(f"warning: {sentence}")
 
 
 @plugins.command()
@@ -73,16 +80,13 @@ def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
 def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) -> None:
     """Show a component: its options, search space, citation, and YAML in an experiment.
 
-    NAME may include the distribution: degradation/acme-rain/rain.
+    NAME may include the distribution: degradation/acme-rain/rain. NAME alone is enough if one component has it.
     """
     from texprior.cli.component_help import component_json as described
     from texprior.cli.component_help import experiment_snippet, option_rows
 
-    kind, slash, name = component.partition("/")
-    if not slash or kind not in KINDS:
-        raise PluginError(f"'{component}' is not KIND/NAME, such as adapter/cga; the kinds are: {', '.join(KINDS)}")
-    entry = discover_plugins(plugins).find(kind, name)
-    record = entry.component
+    entry = _named(discover_plugins(plugins), component)
+    record, kind = entry.component, entry.component.kind
     if as_json:
         emit({**described(entry), "snippet": experiment_snippet(record)})
         return
@@ -108,6 +112,25 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
     click.echo(f"in an experiment:\n\n{experiment_snippet(record)}")
     if record.citation:
         click.echo(record.citation)
+
+
+def _named(registry: Registry, text: str) -> Entry:
+    """Returns the component that KIND/NAME means, or NAME if only one component has it. Raises PluginError."""
+    kind, slash, name = text.partition("/")
+    if slash and kind in KINDS:
+        return registry.find(kind, name)
+    entries = registry.entries()
+    found = [entry for entry in entries if text in (entry.component.name, entry.qualified)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        several = ", ".join(f"{entry.component.kind}/{entry.component.name}" for entry in found)
+        raise PluginError(f"several components are called '{text}'; name one of {several}")
+    hint = suggest_name(text, [entry.component.name for entry in entries]).partition("known are")[0]
+    raise PluginError(
+        f"'{text}' is neither KIND/NAME, such as adapter/cga, nor a component's name; "
+        f"{hint or 'the kinds are: ' + ', '.join(KINDS)}"
+    )
 
 
 @plugins.command()

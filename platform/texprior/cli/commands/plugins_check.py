@@ -15,6 +15,7 @@ from texprior.cli.output import emit, say, table
 from texprior.cli.request import discover_plugins, json_option, parse_component, plugin_option
 from texprior.errors import ConfigError, PluginError
 from texprior.plugin import KINDS
+from texprior.plugin.tags import tag_warnings
 
 if TYPE_CHECKING:
     from texprior.registry import Entry, Registry
@@ -167,6 +168,8 @@ def _show(reports: Sequence[Report], quiet: bool) -> None:
             if outcome.status in ("failed", "expected"):
                 _show_failure(report, outcome)
     for report in reports:
+        for sentence in tag_warnings(report.subject.entry.component):
+            click.echo(f"warning: {sentence}")
         click.echo(report.line())
         for reason, ids in report.not_run().items():
             click.echo(f"  not run: {', '.join(ids)} ({reason})")
@@ -209,5 +212,6 @@ def _described(report: Report) -> dict[str, Any]:
         "run": report.run,
         "floor": FLOOR[entry.component.kind],
         "notes": report.subject.notes,
+        "warnings": tag_warnings(entry.component),
         "checks": checks,
     }

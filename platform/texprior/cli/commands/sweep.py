@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlencode
 
 import click
 
-from texprior.cli.dry_run import dry_run_option, show_dry_run
+from texprior.cli.dry_run import dry_run_option, show_dry_run, sweep_notes
 from texprior.cli.output import emit, name_broken, table
 from texprior.cli.request import Request, require_runs, takes_experiment
 
 if TYPE_CHECKING:
+    from texprior.runtime.session import Session
     from texprior.sweeps.records import StudyDone
 
 
@@ -71,10 +72,7 @@ def sweep(
 
     folder = require_folder(Path(prior), "prior", CONFIG, PRIOR) if prior else None
     if dry_run:
-        from texprior.training.dry_run import measure_sweep
-
-        measured = measure_sweep(session, folder, trials or session.experiment.sweep.trials)
-        show_dry_run(session.experiment, session.device, measured, request.as_json)
+        measure_trials(session, folder, trials or session.experiment.sweep.trials, request.as_json)
         return
 
     require_runs()
@@ -86,11 +84,28 @@ def sweep(
     name_broken(done.broken, "read")
 
 
+def measure_trials(session: Session, given: Path | None, trials: int, as_json: bool) -> None:
+    """Prints what a sweep would train, on the given prior or this experiment's own."""
+    from texprior.training.dry_run import measure_sweep
+    from texprior.training.planned import planned_prior, planned_stage_two
+    from texprior.training.preflight import on_prior
+
+    on = on_prior(session, given)
+    measured = measure_sweep(on, given, trials)
+    prior = planned_prior(on, given)
+    predictor, adapter = planned_stage_two(on, prior)
+    every = replace(adapter, state="trained here", folder=None, times=trials)
+    show_dry_run(on.experiment, on.device, measured, as_json, [prior, predictor, every], sweep_notes(session))
+
+
 def _document(done: StudyDone) -> dict[str, object]:
+    from texprior.sweeps.report import method_rows, predictor_warning
+
     named = {field.name: getattr(done, field.name) for field in fields(done) if field.name != "scores"}
     alike = _components(done)
     links = {"compare": _compare(done), "compare_alike": _compare(done, alike) if alike else ""}
-    return {**named, **links, "metrics": done.scores.means()}
+    compared = {"methods": method_rows(done), "warning": predictor_warning(done)}
+    return {**named, **links, **compared, "selected": done.scores.means()}
 
 
 def _components(done: StudyDone) -> dict[str, Any]:
@@ -119,7 +134,7 @@ def _compare(done: StudyDone, alike: Mapping[str, Any] | None = None) -> str:
 
 def _show(done: StudyDone) -> None:
     from texprior.evaluation.tables import ARROWS
-    from texprior.sweeps.report import short_configuration
+    from texprior.sweeps.report import method_rows, predictor_warning, short_configuration
 
     # The trials, with all objectives and metrics that any of them has.
     metric = next(iter(done.objectives))
@@ -151,7 +166,18 @@ def _show(done: StudyDone) -> None:
 
     # The best of many noisy scores looks better than it is, so the output states whether it was confirmed.
     how = "trained again with fresh seeds" if done.confirmed else "one training each, not confirmed with fresh seeds"
-    click.echo(f"best by {metric} on val ({how}): trial {done.best.number}\nmodel: {done.model}")
+    click.echo(f"best by {metric} on val ({how}): trial {done.best.number}")
+    if done.confirmed:
+        mean, selected = done.values[metric], done.best.values[metric]
+        click.echo(f"its {metric}: {mean:.4g} with fresh seeds; {selected:.4g} in the training that was selected")
+    methods = method_rows(done)
+    table(
+        ["on val", *(f"{m} {ARROWS[directions[m]]}" for m in methods["predictor"])],
+        [[method, *(f"{value:.4g}" for value in row.values())] for method, row in methods.items()],
+    )
+    if warning := predictor_warning(done):
+        click.echo(f"warning: {warning}")
+    click.echo(f"model: {done.model}")
     click.echo(f"study: {done.study} in {done.storage}")
     if compare := _compare(done):
         click.echo(f"compare the trials in the UI ('texprior ui'): {compare}")

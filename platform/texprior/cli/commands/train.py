@@ -24,8 +24,10 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
     session = request.session(fresh=fresh, parallel=True)
     if dry_run:
         from texprior.training.dry_run import measure_prior
+        from texprior.training.planned import planned_prior
 
-        show_dry_run(session.experiment, session.device, measure_prior(session), request.as_json)
+        planned = [planned_prior(session)]
+        show_dry_run(session.experiment, session.device, measure_prior(session), request.as_json, planned)
         return
     from texprior.training.prior import train_prior
 
@@ -53,21 +55,24 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
     """
     session = request.session(fresh=fresh, parallel=True)
     if dry_run:
-        from texprior.training.dry_run import measure_stage_two
-
-        measured = measure_stage_two(session, Path(prior) if prior else None)
-        show_dry_run(session.experiment, session.device, measured, request.as_json)
+        _measure(session, Path(prior) if prior else None, request.as_json)
         return
     from texprior.models.folders import CONFIG, PRIOR
+    from texprior.runtime.split_check import require_splits
     from texprior.store import require_folder
     from texprior.training.adapter import train_adapter
     from texprior.training.predictor import train_predictor
     from texprior.training.preflight import require_adapters
+    from texprior.training.prior import own_prior
 
     # What cannot work is found before the predictor is trained, not after it.
     require_runs()
-    folder = Path(prior) if prior else own_prior(session, request.path)
+    require_splits(session, "train")
+    remedy = f"train it with `{request.command('prior')}`, or name one with --prior"
+    folder = Path(prior) if prior else own_prior(session, remedy)
     require_folder(folder, "prior", CONFIG, PRIOR)
+    if not prior:
+        say(f"prior: {folder}")
     require_adapters(session, folder)
     predictor = train_predictor(session)
     model = train_adapter(session, folder, predictor.folder)
@@ -82,20 +87,14 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
     name_broken(broken, "used for training")
 
 
-def own_prior(session: Session, path: str) -> Path:
-    """Returns the folder of this experiment's own prior.
+def _measure(session: Session, given: Path | None, as_json: bool) -> None:
+    """Prints what Stage II would train, on the given prior, this experiment's own, or one with initial weights."""
+    from texprior.training.dry_run import measure_stage_two
+    from texprior.training.planned import planned_prior, planned_stage_two
+    from texprior.training.preflight import on_prior
 
-    Raises ConfigError if it is not trained yet.
-    """
-    from texprior.errors import ConfigError
-    from texprior.models.folders import PRIOR
-    from texprior.training.prior import prior_place
-
-    folder = prior_place(session).folder
-    if not (folder / PRIOR).is_file():
-        raise ConfigError(
-            f"{path}: this experiment's own prior is not trained yet (it would be {folder}); "
-            f"train it with 'texprior prior {path}', or name one with --prior"
-        )
-    say(f"prior: {folder}")
-    return folder
+    prior = planned_prior(session, given, trains=False)
+    folder = prior.folder if prior.state == "reused" else None
+    on = on_prior(session, folder)
+    measured = measure_stage_two(on, folder)
+    show_dry_run(on.experiment, on.device, measured, as_json, [prior, *planned_stage_two(on, prior)])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from texprior.evaluation.contact_sheet import most_detailed
+from texprior.evaluation.intervals import FEWEST, NO_INTERVAL
 from texprior.evaluation.tables import ARROWS
 from texprior.flow.image import to_uint8
 
@@ -93,6 +94,7 @@ def _curves(curves: Curves, metric: str, axes: Axes) -> None:
     pictures = len(curves.scores.complete(metric))
     arrow = ARROWS[curves.scores.better[metric]]
     axes.set(xlabel=f"share of the texture, {_ALPHA}", ylabel=f"{metric} {arrow}")
-    axes.set_title(f"mean over {pictures} picture{'s' * (pictures != 1)}, 95 % bootstrap interval", fontsize=9)
+    spread = "95 % bootstrap interval" if pictures >= FEWEST else NO_INTERVAL
+    axes.set_title(f"mean over {pictures} picture{'s' * (pictures != 1)}, {spread}", fontsize=9)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7, title=f"{_ALPHA} {curves.alphas[-1]:g} against {curves.alphas[0]:g}", title_fontsize=7)

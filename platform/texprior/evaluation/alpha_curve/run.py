@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -197,7 +198,8 @@ def _tell(run: Run, curves: Curves, label: str, files: Sequence[Path]) -> None:
         values = {metric: mean.mean for metric, mean in at.items()}
         values |= {f"{metric}/low": mean.low for metric, mean in at.items()}
         values |= {f"{metric}/high": mean.high for metric, mean in at.items()}
-        run.step(percent, **values)
+        # few pictures have no interval: there is nothing to chart
+        run.step(percent, **{name: value for name, value in values.items() if math.isfinite(value)})
         run.image("strip", curves.strips[label][place], percent)
 
     for metric in curves.scores.better:

@@ -13,6 +13,7 @@ from texprior.testing.kinds import (  # noqa: I001 (the order of the documentati
     denoiser,
     predictor,
     adapter,
+    trained,
     sampler,
     metric,
     sets,
@@ -35,4 +36,5 @@ __all__ = [
     "predictor",
     "sampler",
     "sets",
+    "trained",
 ]

@@ -13,6 +13,7 @@ from texprior.testing.catalogue import When, check, tagged
 from texprior.testing.kinds.denoiser import call
 from texprior.testing.kinds.repeats import repeated_work
 from texprior.testing.kinds.rig import Rig, inputs, prior, untouched
+from texprior.testing.kinds.trained import stored_and_read
 from texprior.testing.material import gap, gaussian, same
 from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Probe, having
@@ -110,7 +111,7 @@ def frozen(subject: Subject) -> None:
 @check("adapter.state", "adapter")
 def state(subject: Subject) -> None:
     """The adapter's ``state_dict`` is complete and its own. No tensor of it is in the prior's memory. A new adapter
-    with another seed gives the same output after loading it.
+    with another seed gives the same output after loading it from its file.
 
     Fix: do not store modules of the denoiser as attributes of the adapter; register everything that is learned as
     parameters or buffers.
@@ -124,7 +125,7 @@ def state(subject: Subject) -> None:
 
     # another seed, so that values that are drawn but not stored differ
     again = Rig.of(subject, trained=False, seed=1)
-    again.adapter.load_state_dict({name: t.clone() for name, t in stored.items()})
+    again.adapter.load_state_dict(stored_and_read(stored))
     with torch.no_grad():
         off = gap(again(inputs()), rig(inputs()))
     require(off <= CLOSE, f"a new adapter that loads the stored tensors gives an output that differs by {off:.2g}")

@@ -11,6 +11,7 @@ from torch import Tensor
 from texprior.errors import ConfigError, ImageError
 from texprior.flow.image import PictureSet, Sample
 from texprior.plugin import Dataset
+from texprior.plugin.tags import Tag
 from texprior.testing.catalogue import check
 from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe, having
@@ -19,8 +20,6 @@ from texprior.testing.subject import Subject
 SPLITS = ("train", "val", "test")
 LOOKED_AT = 3
 """Items of a split that are loaded: few, because a published data set may have large files."""
-OWN = "own-pictures"
-"""The tag of data sets that hold the user's own pictures, for which there is nothing to cite."""
 
 
 def _loaded(dataset: PictureSet, count: int = LOOKED_AT) -> Iterator[tuple[str, Sample]]:
@@ -119,7 +118,7 @@ def provenance(subject: Subject) -> None:
     """
     assert isinstance(subject.record, Dataset)
     require(subject.record.licence.strip(), "the record has no licence")
-    require(subject.record.citation.strip() or OWN in subject.record.tags, "the record has no citation")
+    require(subject.record.citation.strip() or Tag.OWN_PICTURES in subject.record.tags, "the record has no citation")
 
 
 def _require_picture(what: str, picture: Tensor) -> None:

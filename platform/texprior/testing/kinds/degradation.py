@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from texprior.diffusion.keys import generator
 from texprior.flow.degrade import Degrader, degrade
+from texprior.plugin.tags import Tag
 from texprior.testing.catalogue import check
 from texprior.testing.material import photographs, same, seed_globals, uniform
 from texprior.testing.outcomes import NotRun, require
@@ -49,7 +50,7 @@ class _Seeded:
 
 
 def _degraded(subject: Subject, pictures_BCHW: Tensor, keys: Sequence[str], seed: int = 7) -> Tensor:
-    return degrade(pictures_BCHW.clone(), _Seeded(subject.build()), seed, keys)
+    return degrade(pictures_BCHW.clone(), _Seeded(subject.build()), seed, keys, None)
 
 
 @check("degradation.picture", "degradation")
@@ -81,7 +82,7 @@ def keys(subject: Subject) -> None:
 
     # one instance, another order, and picture 1 twice: state that is left from an earlier call shows
     one = _Seeded(subject.build())
-    alone = torch.cat([degrade(pictures[i : i + 1].clone(), one, 7, [KEYS[i]]) for i in (1, 2, 0, 1)])[[2, 0, 1]]
+    alone = torch.cat([degrade(pictures[i : i + 1].clone(), one, 7, [KEYS[i]], None) for i in (1, 2, 0, 1)])[[2, 0, 1]]
     require(same(together, backwards), "the order of the pictures in a batch changes the result")
     require(same(together, alone), "a picture alone, or a second time, gives another result than in its batch")
 
@@ -114,7 +115,7 @@ def random_or_not(subject: Subject) -> None:
     """
     image = photographs(1, 48, 64)
     first, second = (_degraded(subject, image, [key]) for key in KEYS[:2])
-    fixed = "deterministic" in subject.record.tags
+    fixed = Tag.DETERMINISTIC in subject.record.tags
     message = "it is tagged deterministic, but two keys give two results" if fixed else "two keys give the same result"
     require(same(first, second) == fixed, message)
 

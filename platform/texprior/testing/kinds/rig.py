@@ -92,11 +92,11 @@ class Rig:
         """Builds an adapter as in a run, on ``network``.
 
         If ``network`` is None, it uses a new copy of the prior. If ``trained``, the parameters of the adapter are
-        perturbed, as if it were trained.
+        perturbed, as if it were trained. It is in evaluation mode, as in a restoration.
         """
         network = prior(subject) if network is None else network
         adapter: DenoiserAdapter = subject.build(changes, seed, {"denoiser": network})
-        return cls(network, perturbed(adapter) if trained else adapter)
+        return cls(network, (perturbed(adapter) if trained else adapter).eval())
 
     def __call__(self, given: Inputs) -> Tensor:
         """Returns the adapted output of the denoiser."""

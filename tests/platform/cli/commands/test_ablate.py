@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-
-from texprior.ablations.statistics import two_way_interval
+from scipy import stats
 
 GRID = {"grid": {"decomposition": ["guided", "l0"]}, "seeds": [0, 1], "metric": "psnr_rgb"}
 PICKY = """
@@ -117,10 +116,18 @@ def test_the_numbers_are_those_of_the_scores(ablation):
     assert l0["difference"]["mean"] == pytest.approx(-differences.mean(), abs=1e-6)  # as a loss
     assert l0["difference"]["wins"] == (differences > 0).sum()
     (summary,) = [r for r in rows(folder / "summary.csv") if (r["arm"], r["metric"]) == ("l0", "psnr_rgb")]
-    low, high = two_way_interval(-table["l0"], -table["guided"])
-    written = [float(summary[name]) for name in ("difference", "low", "high")]
-    assert written == pytest.approx([differences.mean(), -high, -low], rel=1e-4, abs=1e-6)
+    # t by its formula: the variances of two pictures and of two trainings of each arm, one degree of freedom each
+    parts = np.array([v.var(ddof=1) / 2 for v in (differences, table["l0"].mean(1), table["guided"].mean(1))])
+    p = 2 * stats.t.sf(abs(differences.mean()) / parts.sum() ** 0.5, parts.sum() ** 2 / (parts**2).sum())
+    written = [float(summary[name]) for name in ("difference", "p", "p_holm", "p_pictures")]
+    of_pictures = stats.wilcoxon(differences).pvalue
+    assert written == pytest.approx([differences.mean(), p, p, of_pictures], rel=1e-2, abs=1e-6)
+    assert [l0["difference"][name] for name in ("p", "p_holm", "p_pictures")] == pytest.approx(
+        [p, p, of_pictures], 1e-2
+    )
+    assert (summary["low"], summary["high"], l0["difference"]["low"]) == ("nan", "nan", None)  # of two pictures
     assert (summary["pictures"], summary["trainings"], summary["separated"]) == ("2", "2", "false")
+    assert summary["not_tested"] == l0["difference"]["not_tested"] == ""
     assert found["answer"] == "By psnr_rgb (higher is better): l0 is not separated from guided."
 
 
@@ -132,7 +139,8 @@ def test_the_report_is_one_file_with_everything_in_it(ablation):
     assert "<script" not in page
     assert re.findall(r'(?:src|href)="(?!data:)[^"]*"', page) == []
     assert "{:#.4g}".format(ablation.json["table"]["psnr_rgb"]["l0"]["mean"]) in page
-    assert "With 2 pictures and one arm to compare, no corrected p can fall below .05" in page
+    assert "With 4 trainings in an arm and the baseline together and one arm to test, a difference" in page
+    assert "With 2 pictures the test is right only if differences are normally distributed." in page
     assert "texprior ablate" in page or "pytest" in page  # the command as it was typed
     pictures = [base64.b64decode(found) for found in re.findall(r'"data:image/png;base64,([^"]*)"', page)]
     assert len(pictures) == 2 * (1 + 4)  # of each picture the whole, degraded, two arms, reference
@@ -318,6 +326,27 @@ def test_arms_whose_names_differ_in_signs_alone_have_runs_of_their_own(texprior,
     assert f"orderByKey=metrics.%60distance%2F{metric}%60&orderByAsc=true" in answer.json["compare"]  # 1 is best
     far = {name: run.data.metrics[f"distance/{metric}"] for name, run in found.items()}
     assert sorted(far, key=far.get) == answer.json["ranking"]
+
+
+def test_one_training_is_not_tested_in_any_output(texprior, write, runs):
+    grid = {"grid": {"decomposition": ["guided", "gaussian"]}, "seeds": [0], "metric": "psnr_rgb"}
+    answer = texprior("ablate", write(ablation=grid, events=["mlflow"]), "--json")
+    assert answer.code == 0, answer.err
+    found = answer.json
+    assert found["answer"] == "By psnr_rgb (higher is better): gaussian is not tested: one training."
+    difference = found["table"]["psnr_rgb"]["gaussian"]["difference"]
+    assert (difference["p"], difference["p_holm"], difference["not_tested"]) == (None, None, "one training")
+    folder = Path(found["folder"])
+    (summary,) = [r for r in rows(folder / "summary.csv") if (r["arm"], r["metric"]) == ("gaussian", "psnr_rgb")]
+    assert [summary[name] for name in ("p_holm", "separated", "not_tested")] == ["nan", "", "one training"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert '<td class="">not tested: one training</td>' in page
+    assert found["answer"] in page
+    arm = runs_of(found, "arm")["gaussian"]
+    assert "diff/psnr_rgb" in arm.data.metrics
+    assert not any(name.startswith("p_") for name in arm.data.metrics)
+    (whole,) = runs_of(found, "ablation").values()
+    assert "| not tested: one training |" in whole.data.tags["mlflow.note.content"]
 
 
 def test_a_cell_that_fails_is_an_outcome_and_the_others_go_on(texprior, write, runs, tmp_path, monkeypatch):

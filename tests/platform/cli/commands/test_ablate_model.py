@@ -21,9 +21,9 @@ def ablation(study, **more):
 
 @pytest.fixture(scope="module")
 def file(study):
-    """The tiny study with another decomposition, which the model does not have."""
+    """The tiny study without its net S and its denoiser: the defaults are others than the model's."""
     described = yaml.safe_load(study.file.read_text(encoding="utf-8"))
-    described["decomposition"] = "gaussian"
+    del described["encoder"], described["denoiser"]
     path = study.file.with_name("sampled.yaml")
     path.write_text(yaml.safe_dump({**described, "name": "sampled", "ablation": ablation(study)}), encoding="utf-8")
     return path
@@ -49,7 +49,10 @@ def test_nothing_is_trained_and_every_arm_samples_the_model(sampled, study):
     assert len(cells) == 4 * 2
     assert {(c["status"], c["model"]) for c in cells} == {("finished", str(study.model))}
     assert cells[0]["images"] == {"prior": 64, "predictor": 64, "adapter": 32}
-    assert list(cells[0]["decomposition"]) == ["guided"]  # the model's, not the file's
+    assert list(cells[0]["decomposition"]) == ["guided"]
+    stored = yaml.safe_load((Path(cells[0]["folder"]) / "config.yaml").read_text(encoding="utf-8"))
+    assert stored["encoder"] == {"none": {}}  # the model's, not the default
+    assert stored["denoiser"]["unet"]["width"] == 8
     assert not list((study.runs / "sampled").rglob("*.safetensors"))
 
 
@@ -98,6 +101,17 @@ def test_a_dry_run_counts_no_training(texprior, in_study, study, file, sampled):
     answer = texprior("ablate", more, "--dry-run", "--json")
     assert answer.code == 0, answer.err
     assert [(s["stage"], s["budget_images"]) for s in answer.json["stages"]] == [("evaluations", 2 * 4)]
+
+
+def test_a_decomposition_that_the_model_does_not_have_is_refused(
+    texprior, in_study, study, file, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TEXPRIOR_RUNS", str(tmp_path / "runs"))
+    for options in ([], ["--dry-run"]):
+        answer = texprior("ablate", file, "--set", "decomposition=gaussian", *options)
+        assert (answer.code, answer.out) == (2, "")
+        assert 'decomposition: the prior has "guided", the experiment "gaussian"' in answer.err
+        assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(

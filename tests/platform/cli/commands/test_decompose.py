@@ -1,4 +1,4 @@
-"""``texprior decompose --match-std`` and ``--report``."""
+"""``texprior decompose``: layers, ``--match-std`` and ``--report``."""
 
 import csv
 import json
@@ -100,3 +100,31 @@ def test_one_picture_is_no_report(texprior, pictures):
     answer = texprior("decompose", pictures / "val" / "china.png", "--with", "gaussian", "--report")
     assert answer.code == 2
     assert "at least two photographs" in answer.err
+
+
+def test_the_layers_add_up_to_the_picture(texprior, pictures, tmp_path):
+    options = ["--with", "{guided: {eps: 0.02}}", "--alpha", "0", "--alpha", "1", "--amplify", "2", "--json"]
+    answer = texprior("decompose", pictures / "val", *options, "-o", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    assert answer.json["decomposition"] == {"guided": {"radius": 8, "eps": 0.02}}
+    for made in answer.json["pictures"]:
+        picture, structure, shown = read(made["picture"]), read(made["structure"]), read(made["texture"])
+        texture = (shown - 0.5) / made["amplified"]
+        assert made["amplified"] == 2
+        unclipped = (shown > 0) & (shown < 1)
+        rounding = 0.5 / 255 * (1 + 1 / 2) + 1e-6
+        assert np.abs(structure + texture - picture)[unclipped].max() <= rounding
+        assert made["texture_std"] == pytest.approx((picture - structure).std(), rel=0.01)
+        none, all_ = (read(path) for path in made["recomposed"])
+        assert (none == structure).all()
+        assert (all_ == picture).all()
+
+
+def test_more_strength_is_more_texture(texprior, pictures, tmp_path):
+    image = pictures / "val" / "china.png"
+    stds = []
+    for eps in ("0.001", "0.01", "0.1"):
+        answer = texprior("decompose", image, "--with", f"{{guided: {{eps: {eps}}}}}", "-o", tmp_path / eps, "--json")
+        stds.append(answer.json["pictures"][0]["texture_std"])
+    assert stds == sorted(stds)
+    assert stds[0] < 0.5 * stds[2]

@@ -1,6 +1,5 @@
-"""``texprior plugins`` and ``texprior doctor``, with plugins that work and that do not."""
+"""``texprior plugins``, with plugins that work and that do not."""
 
-import subprocess
 import sys
 
 import pytest
@@ -55,6 +54,7 @@ def test_the_list_as_json_holds_every_field(texprior, haze):
     assert version.startswith("sha256-")
     options = {o["name"]: o for o in found.pop("options")}
     assert found == {
+        "warnings": [],
         "kind": "degradation",
         "name": "mist",
         "qualified": "acme-haze/mist",
@@ -177,7 +177,8 @@ def test_the_citation_alone(texprior, haze):
 @pytest.mark.parametrize(
     ("name", "fragment"),
     [
-        ("cga", "'cga' is not KIND/NAME"),
+        ("none", "several components are called 'none'"),
+        ("cgb", "'cgb' is neither KIND/NAME"),
         ("adaptor/cga", "the kinds are: degradation"),
         ("adapter/cgb", "did you mean 'cga'?"),
     ],
@@ -188,33 +189,27 @@ def test_what_cannot_be_shown(texprior, name, fragment):
     assert fragment in answer.err
 
 
-def test_the_doctor_says_what_will_be_used(texprior, runs):
-    import torch
-
-    answer = texprior("doctor", "--json")
-    assert answer.code == 0, answer.err
-    found = answer.json
-    assert found["torch"] == torch.__version__
-    uri = f"sqlite:///{runs / 'mlflow.db'}"
-    assert found["store"] == {"runs": str(runs), "tracking_uri": uri, "writable": True, "unsent": []}
-    assert {"name": "texprior/sdpa", "device": "cpu", "reason": ""} in found["attention"]
-    assert [p["status"] for p in found["plugins"] if p["distribution"] == "texprior"] == ["loaded"]
-    assert all(w["found"] for w in found["weights"] if w["name"] in ("lpips_alex", "niqe", "mobilenet_v2_14"))
-    assert found["wrong"] == []
-    assert not runs.exists()
-    assert "nothing is wrong" in texprior("doctor").out
+def test_show_takes_a_name_that_one_component_has(texprior):
+    whole, bare = (texprior("plugins", "show", name, "--json") for name in ("dataset/paired", "paired"))
+    assert (whole.code, bare.code) == (0, 0), bare.err
+    assert whole.json == bare.json
+    several = texprior("plugins", "show", "none")
+    assert several.code != 0
+    assert "several components are called 'none'; name one of decomposition/none, encoder/none" in several.err
+    unknown = texprior("plugins", "show", "pairde")
+    assert unknown.code != 0
+    assert "did you mean 'paired'?" in unknown.err
 
 
-def test_the_doctor_sees_a_store_that_cannot_be_written(texprior, tmp_path, monkeypatch):
-    file = tmp_path / "file"
-    file.write_text("x", encoding="utf-8")
-    monkeypatch.setenv("TEXPRIOR_RUNS", str(file / "runs"))
-    answer = texprior("doctor", "--json")
-    assert answer.code == 1
-    assert "cannot be written; name another folder in TEXPRIOR_RUNS" in answer.json["wrong"][0]
-
-
-def test_python_m_texprior_is_the_command_line():
-    done = subprocess.run([sys.executable, "-m", "texprior", "--version"], capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0
-    assert done.stdout.startswith("texprior, version ")
+def test_a_misspelt_tag_is_a_warning_in_list_and_check(texprior, tmp_path):
+    file = tmp_path / "acme_tag.py"
+    source = PLUGIN.replace("acme_haze:Haze", "acme_tag:Haze").replace('tags=("air",)', 'tags=("air", "determinstic")')
+    file.write_text(source, encoding="utf-8")
+    sentence = "degradation/mist: tag 'determinstic' is a label that nothing reads; did you mean 'deterministic'?"
+    listed = texprior("plugins", "list", "--plugin", file)
+    assert f"warning: {sentence}\n" in listed.err
+    (found,) = [c for c in texprior("plugins", "list", "--plugin", file, "--json").json if c["name"] == "mist"]
+    assert found["warnings"] == [sentence]
+    checked = texprior("plugins", "check", file, "--options", "{depth: map}")
+    assert f"warning: {sentence}\n" in checked.out
+    sys.modules.pop("acme_tag", None)

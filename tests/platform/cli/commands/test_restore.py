@@ -87,6 +87,23 @@ def test_one_stem_in_several_folders_gives_several_results(restore, crop, tmp_pa
     assert (same[0] == same[1]).all()  # one name, one noise
 
 
+def test_the_name_of_a_result_does_not_depend_on_the_other_pictures(crop, tmp_path):
+    from texprior.cli.pictures import find_sources
+
+    def names():
+        return {source.path.relative_to(tmp_path).as_posix(): source.name for source in find_sources([str(tmp_path)])}
+
+    (tmp_path / "a").mkdir()
+    crop.save(tmp_path / "a" / "x.png")
+    crop.save(tmp_path / "y.png")
+    alone = names()
+    assert alone == {"a/x.png": "a-x", "y.png": "y"}
+    (tmp_path / "b").mkdir()
+    for more in ("b/x.png", "x.png", "b/y.png"):
+        crop.save(tmp_path / more)
+    assert {path: name for path, name in names().items() if path in alone} == alone
+
+
 def test_a_result_never_overwrites_a_source(texprior, in_study, crop, tmp_path):
     crop.save(tmp_path / "x.png")
     answer = texprior("restore", tmp_path, "--model", in_study.model, "-o", tmp_path)

@@ -36,6 +36,7 @@ def texprior_degradations() -> list[Degradation]:
             "texprior_example.grain:Grain",
             GrainOptions,
             "Film grain: correlated noise, strongest in the mid-tones.",
+            api=1,
         )
     ]
 
@@ -49,6 +50,7 @@ def texprior_adapters() -> list[Adapter]:
             "texprior_example.gate:Gate",
             GateOptions,
             "Multiplies each block's output by a gate in (0, 2) that it computes from the estimate.",
+            api=1,
             tags=("cacheable",),
             identity="bitwise",
         )

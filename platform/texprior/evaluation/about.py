@@ -1,0 +1,116 @@
+"""Says what an evaluation was made on, and tells evaluations of one model apart."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from texprior._version import __version__
+from texprior.config.dotted_paths import get_path
+from texprior.config.schema import Experiment
+from texprior.digests import digest
+from texprior.evaluation.scores import Scores
+from texprior.runtime.run_record import current_commit, flatten_paths
+
+_DIGITS = 8
+"""Digits of a digest in a folder's name: enough for the evaluations of one model, few enough to read."""
+
+
+@dataclass(frozen=True)
+class About:
+    """The facts that scores depend on, besides the model."""
+
+    split: str
+    data: Mapping[str, Any]
+    """The data set, with its options."""
+    seed: int
+    overrides: Mapping[str, tuple[Any, Any]]
+    """Dotted path -> the model's own value and the one used, where they differ."""
+    date: str
+    """Day of the evaluation, UTC."""
+    commit: str
+    version: str
+
+    @property
+    def title(self) -> str:
+        """The title of a card's section; evaluations with other overrides have other titles."""
+        return f"Evaluation {self.digest} on {self.split}" if self.digest else f"Scores on {self.split}"
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder of its files, below the model's."""
+        return f"evaluation-{self.split}{f'-{self.digest}' if self.digest else ''}"
+
+    @property
+    def digest(self) -> str:
+        """What tells it apart from other evaluations of the split; empty if nothing differs from the model's own."""
+        return (
+            digest({path: used for path, (_, used) in self.overrides.items()}, _DIGITS, True) if self.overrides else ""
+        )
+
+    def markdown(self, scores: Scores) -> str:
+        """Returns the facts of some scores as a list."""
+        pictures = len({score.picture for score in scores.scores})
+        changed = [
+            f"{path} {json.dumps(used)} (the model's own: {json.dumps(own)})"
+            for path, (own, used) in self.overrides.items()
+        ]
+        lines = {
+            "pictures": f"{pictures} of data.{self.split}, `{json.dumps(dict(self.data))}`",
+            "different from the model's own": "; ".join(changed) or "nothing",
+            "seed of degradation and noise": str(self.seed),
+            "metrics": ", ".join(scores.better),
+            "made": f"{self.date} (UTC), texprior {self.version}" + (f", commit {self.commit}" if self.commit else ""),
+        }
+        return "\n".join(f"- {name}: {value}" for name, value in lines.items())
+
+
+def about_evaluation(experiment: Experiment, of_model: Experiment) -> About:
+    """Returns the facts of an evaluation. ``of_model`` is the experiment that the model was trained with."""
+    choice = experiment.evaluation
+    return About(
+        split=choice.split,
+        data=getattr(experiment.data, choice.split).model_dump(mode="json"),
+        seed=choice.seed,
+        overrides=overrides_of(experiment, of_model),
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        commit=current_commit(),
+        version=__version__,
+    )
+
+
+def overrides_of(experiment: Experiment, of_model: Experiment) -> dict[str, tuple[Any, Any]]:
+    """Returns path -> the model's own value and the one used, for all that decides which scores a model gets.
+
+    A component with another name is one difference, and so is another data set.
+    """
+    split = experiment.evaluation.split
+    used, own = _deciding(experiment, split), _deciding(of_model, split)
+    found: dict[str, tuple[Any, Any]] = {}
+    for section, value in used.items():
+        if isinstance(value, dict) and isinstance(own[section], dict) and value.keys() == own[section].keys():
+            ours, theirs = (flatten_paths({section: one}, lists=False) for one in (value, own[section]))
+            found |= {p: (theirs.get(p), v) for p, v in ours.items() if theirs.get(p) != v}
+        elif value != own[section]:
+            found[section] = (own[section], value)
+    return found
+
+
+def _deciding(experiment: Experiment, split: str) -> dict[str, Any]:
+    """Returns the sections that decide the scores of a model on a split, without what only saves memory."""
+    data = experiment.model_dump(mode="json")
+    del data["sampling"]["features_mb"]
+    alone = (
+        f"data.{split}",
+        "data.degraded_bits",
+        "degradation",
+        "sampling.sampler",
+        "evaluation.seed",
+        "evaluation.limit",
+    )
+    found = {path: get_path(data, path) for path in alone}
+    del data["sampling"]["sampler"]
+    return {**found, "sampling": data["sampling"]}

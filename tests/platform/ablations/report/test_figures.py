@@ -1,0 +1,28 @@
+"""An ablation's figures: which mark an arm has."""
+
+import numpy as np
+
+from texprior.ablations.report.figures import BETTER, OPEN, WORSE, draw_forest
+
+
+def test_marks_show_who_is_separated_and_who_is_not_tested(training, found):
+    rng = np.random.default_rng(0)
+    values = rng.normal(0.2, 0.03, 12)
+
+    def arm(shift, noise, trainings=3):
+        return [training({"lpips": values + shift + rng.normal(0, noise, 12)}) for _ in range(trainings)]
+
+    results = found(
+        base=arm(0, 1e-4), good=arm(-0.02, 1e-3), even=arm(0, 0.02), bad=arm(0.03, 1e-3), once=arm(0.06, 1e-3, 1)
+    )
+    assert results.ranking()[-1] == "once"
+    axes = draw_forest(results).axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    marks = {names[int(line.get_ydata()[0])]: line for line in axes.lines if line.get_marker() in ("D", "o")}
+    shown = {name: (line.get_marker(), line.get_color(), line.get_markerfacecolor()) for name, line in marks.items()}
+    assert shown == {
+        "good": ("D", BETTER, BETTER),
+        "even": ("o", OPEN, OPEN),
+        "bad": ("D", WORSE, WORSE),
+        "once": ("o", OPEN, "white"),
+    }

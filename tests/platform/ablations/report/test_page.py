@@ -1,0 +1,29 @@
+"""The tables of a report."""
+
+import numpy as np
+import pytest
+
+from texprior.ablations.report.page import _summary_rows
+from texprior.ablations.statistics import difference_p, two_way_interval, wilcoxon_p
+
+
+def test_the_summary_has_interval_and_p_in_the_metrics_own_direction(training, found):
+    rng = np.random.default_rng(0)
+    pictures = rng.normal(30, 2, 12)
+    base, other = (pictures + rng.normal(shift, 0.5, (3, 12)) for shift in (0, 1))
+    results = found(
+        "psnr", base=[training({"psnr": row}) for row in base], other=[training({"psnr": row}) for row in other]
+    )
+    head, *rows = _summary_rows(results)
+    (row,) = (dict(zip(head, row, strict=True)) for row in rows if (row[0], row[2]) == ("other", "psnr"))
+
+    # as losses, higher scores are lower: the ends change sides
+    low, high = two_way_interval(-other, -base)
+    differences = other.mean(0) - base.mean(0)
+    p = difference_p(other, base)
+    expected = [differences.mean(), -high, -low, p, p, wilcoxon_p(differences)]
+    names = ("difference", "low", "high", "p", "p_holm", "p_pictures")
+    assert [float(row[name]) for name in names] == pytest.approx(expected, rel=1e-5)
+    assert 0 < -high < -low
+    assert (row["separated"], row["not_tested"]) == ("true", "")
+    assert row["wins"] == (differences > 0).sum()

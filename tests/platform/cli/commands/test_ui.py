@@ -1,0 +1,75 @@
+"""``texprior ui``: a server that answers, ends quietly, and says why it cannot start."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from urllib.request import urlopen
+
+import pytest
+
+
+def start(*arguments, **more):
+    """A command that hears Ctrl-C even where the tests run in the background of a shell, which ignores it."""
+    command = [sys.executable, "-m", "texprior", *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes, **more)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_the_ui_answers_and_ends_quietly(study):
+    port = free_port()
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"} | {
+        "TEXPRIOR_RUNS": str(study.runs)
+    }
+    process = start("ui", "--port", port, env=environment)
+    try:
+        address = process.stdout.readline().strip()
+        assert address == f"http://127.0.0.1:{port}"
+        with urlopen(f"{address}/health", timeout=10) as answer:
+            assert answer.status == 200
+        busy = subprocess.run(
+            [sys.executable, "-m", "texprior", "ui", "--port", str(port), "--check"],
+            capture_output=True, text=True, timeout=180, env=environment,
+        )  # fmt: skip
+        assert (busy.returncode, busy.stdout) == (2, "")
+        assert f"port {port} of 127.0.0.1 cannot be used" in busy.stderr
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=180)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    with socket.socket() as probe:  # the server and its workers are gone
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_checking_the_ui_of_a_server_names_its_address(texprior, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert texprior("ui", "--check").json == {"url": "http://127.0.0.1:9", "store": "http://127.0.0.1:9"}
+
+
+def test_a_store_beside_the_command_is_served(study, texprior, monkeypatch):
+    """MLflow's commonest address is a relative one."""
+    monkeypatch.chdir(study.runs)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # asked by nobody
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    answer = texprior("ui", "--port", port, "--check")
+    assert (answer.code, answer.json["store"]) == (0, "sqlite:///mlflow.db"), answer.err
+
+
+@pytest.mark.parametrize("options", [[], ["--check"]])
+def test_a_store_without_runs_is_a_sentence(texprior, runs, options):
+    answer = texprior("ui", *options)
+    assert (answer.code, answer.out) == (2, "")
+    assert "there are no runs yet" in answer.err
+    assert not runs.exists()

@@ -1,0 +1,38 @@
+"""Files of tensors: what has several names or shares memory is stored once and comes back under every name."""
+
+import pytest
+import torch
+from torch import nn
+
+from texprior.errors import ConfigError
+from texprior.store import load_tensors, save_tensors
+
+
+def test_a_tied_weight_is_written_once_and_read_back_under_both_names(tmp_path):
+    one, two = nn.Linear(200, 200, bias=False), nn.Linear(200, 200, bias=False)
+    separate, tied = tmp_path / "separate.safetensors", tmp_path / "tied.safetensors"
+    save_tensors(separate, nn.Sequential(one, two).state_dict())
+    two.weight = one.weight
+    save_tensors(tied, nn.Sequential(one, two).state_dict(), {"scale": 2})
+    assert tied.stat().st_size < 0.6 * separate.stat().st_size
+    tensors, about = load_tensors(tied)
+    assert about == {"scale": 2}
+    assert tensors.keys() == {"0.weight", "1.weight"}
+    assert all(torch.equal(tensor, one.weight) for tensor in tensors.values())
+
+
+def test_tensors_that_share_memory_in_part_are_stored_apart(tmp_path):
+    whole = torch.arange(12.0).view(3, 4)
+    parts = {"whole": whole, "row": whole[1], "turned": whole.T, "again": whole[1], "empty": whole[:0]}
+    save_tensors(tmp_path / "t.safetensors", parts)
+    tensors, _ = load_tensors(tmp_path / "t.safetensors")
+    assert tensors.keys() == parts.keys()
+    assert all(torch.equal(tensors[name], part) for name, part in parts.items())
+
+
+def test_an_alias_of_nothing_is_a_sentence(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, tmp_path / "t.safetensors", {"aliases": '{"b": "c"}'})
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_tensors(tmp_path / "t.safetensors")
