@@ -150,7 +150,9 @@ def test_what_cannot_work_is_said_before_anything_is_trained(session, stages):
     without_code = ("encoder=none", "adapter={ia3: {activations: attention}}")
     with pytest.raises(ConfigError, match="ia3 of 'attention' at 'all': the denoiser declares no attention there"):
         require_adapters(session(*without_code), None)
-    require_adapters(session(*without_code), stages[0])  # this prior has attention
+    require_adapters(session("adapter={ia3: {activations: attention}}"), stages[0])  # this prior has attention
+    with pytest.raises(ConfigError, match='encoder: the prior has "mobilenet_v2", the experiment "none"'):
+        require_adapters(session(*without_code), stages[0])
     with pytest.raises(ConfigError, match="film needs a semantic code, and the encoder gives none"):
         require_adapters(session("encoder=none", "sweep.space={adapter: [cga, film]}"), None)
     require_adapters(session("encoder=none", "sweep.space={adapter: [cga, sft]}"), None)

@@ -335,9 +335,11 @@ def test_tiles_lie_on_the_grid_of_every_network(model, what):
 def test_degraded_pictures_come_from_one_place(model):
     clean = torch.rand(3, 32, 32)
     degradation = lambda image, _rng: image  # noqa: E731
-    with pytest.raises(ConfigError, match="brings no degraded pictures; name a degradation"):
+    with pytest.raises(ConfigError, match=r"picture 'a' is a clean picture only, and none is named; .*on them"):
         degraded_sample(Sample("a", clean), None, 0)
-    with pytest.raises(ConfigError, match="brings its own degraded pictures; set 'degradation: null'"):
+    with pytest.raises(
+        ConfigError, match=r"picture 'a' is a pair, and a degradation is named too; pairs need 'degradation: null'"
+    ):
         degraded_sample(Sample("a", clean, clean), degradation, 0)
 
 

@@ -63,7 +63,7 @@ def test_what_a_failing_tracker_missed_of_a_training_is_sent_by_a_command(texpri
     assert cut.code == 0, cut.err
     (folder,) = (runs / "unsent").iterdir()
     assert "error: events component 'acme-notes/notes' failed in run_started and is left out from here on" in cut.err
-    assert f"16 values, 1 file could not be recorded and are kept in {folder}; 'texprior runs resend {folder}'" in (
+    assert f"20 values, 1 file could not be recorded and are kept in {folder}; 'texprior runs resend {folder}'" in (
         cut.err
     )
 
