@@ -26,5 +26,8 @@ def digest(content: object, digits: int = DIGITS, sort_keys: bool = False) -> st
 
 
 def content_version(files: Iterable[Path]) -> str:
-    """Returns the version of files that have no other: the sha256 over their contents, in their order."""
+    """Returns the version of files that have no other version.
+
+    It is the sha256 over their contents, in their order.
+    """
     return f"sha256-{digest(b''.join(path.read_bytes() for path in files), 16)}"

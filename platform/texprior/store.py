@@ -74,9 +74,9 @@ def _without_repetition(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Returns the tensors of a file, under all their names, and the ``about`` from its header.
+    """Returns the tensors of a file and the ``about`` from its header.
 
-    Raises ConfigError if the file is missing or broken.
+    Each tensor is returned under all its names. Raises ConfigError if the file is missing or broken.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -61,7 +61,10 @@ def measure_ablation(plan: Plan) -> list[Measured]:
 
 
 def planned_trainings(plan: Plan) -> list[Planned]:
-    """Returns what would be done for each prior and predictor of the pending cells, and for each of their adapters."""
+    """Returns what would be done for each training of the pending cells.
+
+    These are each prior, each predictor, and each of their adapters.
+    """
     found: dict[Any, Planned] = {}
     for cell in plan.cells:
         if cell.model is not None or outcome_of(cell) is not None:

@@ -81,7 +81,10 @@ class Request:
         return session_of(experiment, self.registry, said=said, **how)
 
     def command(self, name: str) -> str:
-        """Returns the line to type for another command on the same experiment, with the options that were given."""
+        """Returns the line to type for another command on the same experiment.
+
+        It repeats the options that were given.
+        """
         options = [*(("--set", text) for text in self.overrides), *(("--plugin", file) for file in self.plugins)]
         options += [("--device", self.device)] if self.device else []
         return shlex.join(["texprior", name, self.path, *(part for option in options for part in option)])

@@ -18,7 +18,10 @@ def get_path(data: object, dotted: str, absent: object = None) -> Any:
 
 
 def leaf_paths(data: object, prefix: str = "") -> Iterator[str]:
-    """Yields the dotted paths of the values in nested mappings. Lists and empty mappings are values."""
+    """Yields the dotted paths of the values in nested mappings.
+
+    Lists and empty mappings are values.
+    """
     if isinstance(data, Mapping) and data:
         for key, value in data.items():
             yield from leaf_paths(value, f"{prefix}.{key}" if prefix else str(key))

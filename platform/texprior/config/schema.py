@@ -318,7 +318,10 @@ class Experiment(Section):
         return digest({path: part for path, part in parts.items() if part is not _ABSENT}, sort_keys=True)
 
     def decisive_settings(self, exclude: Set[str] = frozenset()) -> dict[str, Any]:
-        """Returns the settings that digests are made of, in JSON's types, without the sections in ``exclude``."""
+        """Returns the settings that digests are made of, in JSON's types.
+
+        The sections in ``exclude`` are left out.
+        """
         dumped: dict[str, Any] = self.model_dump(mode="json", exclude=set(exclude), context=dict(DIGEST))
         # Pictures from files are not rounded, so that this setting does nothing for them.
         if self.degradation is None:

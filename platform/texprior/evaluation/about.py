@@ -46,7 +46,10 @@ class About:
 
     @property
     def digest(self) -> str:
-        """What tells it apart from other evaluations of the split; empty if nothing differs from the model's own."""
+        """What tells it apart from other evaluations of the split.
+
+        It is empty if nothing differs from the model's own settings.
+        """
         return (
             digest({path: used for path, (_, used) in self.overrides.items()}, _DIGITS, True) if self.overrides else ""
         )
@@ -69,7 +72,10 @@ class About:
 
 
 def about_evaluation(experiment: Experiment, of_model: Experiment) -> About:
-    """Returns the facts of an evaluation. ``of_model`` is the experiment that the model was trained with."""
+    """Returns the facts of an evaluation.
+
+    ``of_model`` is the experiment that the model was trained with.
+    """
     choice = experiment.evaluation
     return About(
         split=choice.split,
@@ -83,9 +89,10 @@ def about_evaluation(experiment: Experiment, of_model: Experiment) -> About:
 
 
 def overrides_of(experiment: Experiment, of_model: Experiment) -> dict[str, tuple[Any, Any]]:
-    """Returns path -> the model's own value and the one used, for all that decides which scores a model gets.
+    """Returns the settings that decide scores and differ from the model's own.
 
-    A component with another name is one difference, and so is another data set.
+    They are path -> the model's own value and the one used, for all that decides which scores a model gets. A component
+    with another name is one difference, and so is another data set.
     """
     split = experiment.evaluation.split
     used, own = _deciding(experiment, split), _deciding(of_model, split)

@@ -1,6 +1,7 @@
-"""Computes bootstrap intervals that contain the truth as often as they state, also with few pictures.
+"""Computes bootstrap intervals that contain the truth as often as they state.
 
-A plain percentile bootstrap is too narrow: its 95 % interval of 6 pictures contains the true mean in 86 of 100 studies.
+This also holds with few pictures. A plain percentile bootstrap is too narrow: its 95 % interval of 6 pictures contains
+the true mean in 86 of 100 studies.
 """
 
 from __future__ import annotations
@@ -39,18 +40,20 @@ def _picture_weights(pictures: int, resamples: int, seed: int) -> Array:
 
 
 def resampling_weights(rng: np.random.Generator, units: int, resamples: int) -> Array:
-    """Returns the share of each of n units in each resample of n - 1 draws (one draw if n is 1), (R, n).
+    """Returns the share of each unit in each resample, (R, n).
 
-    Drawing n - 1 makes the variance of a mean unbiased (Rao and Wu 1988, m = n - 1).
+    Each resample of the n units has n - 1 draws (one draw if n is 1). Drawing n - 1 makes the variance of a mean
+    unbiased (Rao and Wu 1988, m = n - 1).
     """
     draws = max(1, units - 1)
     return rng.multinomial(draws, np.full(units, 1 / units), size=resamples) / draws
 
 
 def stretched_interval(mean: float, replicates: Array, freedom: float) -> tuple[float, float]:
-    """Returns the percentiles of the replicates, stretched about the mean by t / z (cf. Hesterberg 2015).
+    """Returns the percentiles of the replicates, stretched about the mean.
 
-    ``freedom`` are the degrees of freedom of t. If they are infinite, nothing is stretched.
+    The factor is t / z (cf. Hesterberg 2015). ``freedom`` are the degrees of freedom of t. If they are infinite,
+    nothing is stretched.
     """
     from scipy.stats import norm, t
 

@@ -88,7 +88,10 @@ def judged_experiment(experiment: Experiment, of_model: Experiment) -> Experimen
 
 
 def refuse_ignored(overrides: Sequence[str], experiment: Experiment, of_model: Experiment) -> None:
-    """Raises ConfigError if an override sets what comes from the model, to another value than the model's."""
+    """Raises ConfigError if an override changes what comes from the model.
+
+    An override that sets the model's own value is allowed.
+    """
     for override in overrides:
         section = parse_override(override)[0].partition(".")[0]
         if section not in JUDGING and getattr(experiment, section) != getattr(of_model, section):

@@ -63,9 +63,10 @@ def degrade(image_BCHW: Tensor, degradation: Degrader, seed: int, keys: Sequence
 
 
 def rounded(image: Tensor, bits: int | None) -> Tensor:
-    """Clips a picture to [0, 1] and rounds it to a number of bits; None returns it as it is.
+    """Clips a picture to [0, 1] and rounds it to a number of bits.
 
-    With 8 bits, the values are those that ``load_image`` reads from a file of ``save_image``.
+    If ``bits`` is None, returns the picture as it is. With 8 bits, the values are those that ``load_image`` reads from
+    a file of ``save_image``.
     """
     # A model that is trained on more digits than a file has learns to read what no input of a user contains.
     if bits is None:

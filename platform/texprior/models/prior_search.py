@@ -1,4 +1,7 @@
-"""Finds the prior of a model by its content, also if its folder was moved or renamed."""
+"""Finds the prior of a model by its content.
+
+It is also found if its folder was moved or renamed.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,10 @@ _DEPTHS = ("*", "*/*", "*/*/*")
 
 
 def find_prior(model: Path, about: Mapping[str, Any]) -> Path:
-    """Returns the folder of the prior that a model was trained on. ``about`` is the record of the model's weights.
+    """Returns the folder of the prior that a model was trained on.
 
-    Looks at the recorded place, beside the model, and below the runs. Raises ConfigError if the prior is not there.
+    ``about`` is the record of the model's weights. Looks at the recorded place, beside the model, and below the runs.
+    Raises ConfigError if the prior is not there.
     """
     wanted, recorded = str(about["prior_sha256"]), recorded_prior(model, about)
     seen: dict[Path, str] = {}
@@ -44,7 +48,10 @@ def find_prior(model: Path, about: Mapping[str, Any]) -> Path:
 
 
 def recorded_prior(model: Path, about: Mapping[str, Any]) -> Path:
-    """Returns where the prior of a model was last, whether it is still there or not."""
+    """Returns where the prior of a model was last.
+
+    The prior may no longer be there.
+    """
     path = str(about["prior_path"])
     with suppress(OSError, ValueError, KeyError):
         path = str(json.loads((model / MOVED).read_text(encoding="utf-8"))["prior_path"])
@@ -59,7 +66,10 @@ def record_prior(model: Path, about: Mapping[str, Any], prior: Path) -> None:
 
 
 def relative_path(prior: Path, model: Path) -> str:
-    """Returns a prior's path as seen from the model's folder, so that both can be moved together."""
+    """Returns a prior's path as seen from the model's folder.
+
+    With such a path, both can be moved together.
+    """
     return os.path.relpath(prior.resolve(), model.resolve())
 
 

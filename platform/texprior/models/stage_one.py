@@ -1,4 +1,7 @@
-"""Compares the Stage I settings of an experiment with those of a trained prior, which decide."""
+"""Compares the Stage I settings of an experiment with those of a trained prior.
+
+If they differ, the settings of the prior decide.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ class Difference(NamedTuple):
 
 
 def with_stage_one_of(experiment: Experiment, of_prior: Experiment) -> Experiment:
-    """Returns an experiment with the Stage I settings of a prior in place of its own.
+    """Returns an experiment with its Stage I settings replaced by those of a prior.
 
     These are the decomposition, net S, the denoiser, and what the prior's training did to the condition.
     """
@@ -70,7 +73,10 @@ def _values(here: Mapping[str, Any], there: Mapping[str, Any], paths: Mapping[st
 
 
 def describe_differences(found: list[Difference], whose: str) -> str:
-    """Returns a message that lists differences and says what to do. ``whose`` names the prior or the model."""
+    """Returns a message that lists differences and says what to do.
+
+    ``whose`` names the prior or the model.
+    """
     lines = [f"  {difference}" for difference in found[:_SHOWN]]
     lines += [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     settings = "this setting differs" if len(found) == 1 else f"these {len(found)} settings differ"

@@ -1,8 +1,9 @@
-"""Marks settings that earlier versions did not have, so that work stored by these versions is still found.
+"""Marks settings that earlier versions did not have.
 
-A setting that is added changes what a new experiment does, but not what a stored one did. Its field is marked with the
-value that earlier versions worked with: ``Annotated[int | None, Before(None)] = 8``. A stored experiment without the
-field is then read with that value, and a digest leaves the field out at that value.
+The mark makes work that these versions stored still be found. A setting that is added changes what a new experiment
+does, but not what a stored one did. Its field is marked with the value that earlier versions worked with:
+``Annotated[int | None, Before(None)] = 8``. A stored experiment without the field is then read with that value, and a
+digest leaves the field out at that value.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ DIGEST: Mapping[str, Any] = {"digest": True}
 
 @dataclass(frozen=True)
 class Before:
-    """Marks a field that earlier versions did not have, with the value that they worked with."""
+    """Marks a field that earlier versions did not have.
+
+    It holds the value that they worked with.
+    """
 
     value: object
 
@@ -59,7 +63,10 @@ def before_values(model: type[BaseModel]) -> dict[str, object]:
 
 
 def all_before_values(model: type[BaseModel]) -> dict[str, Any]:
-    """Returns the ``Before`` values of a model and of the models that its fields hold, as nested mappings."""
+    """Returns the ``Before`` values of a model as nested mappings.
+
+    Includes the models that its fields hold.
+    """
     found = before_values(model)
     for name, info in model.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, WithAddedFields):

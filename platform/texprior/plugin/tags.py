@@ -39,7 +39,10 @@ _CLOSE = 0.8
 
 
 def tag_warnings(record: Component) -> list[str]:
-    """Returns a sentence for each tag of a record that looks misspelt, or is not read for its kind."""
+    """Returns a sentence for each suspicious tag of a record.
+
+    A tag is suspicious if it looks misspelt, or is not read for the kind of the record.
+    """
     read, found = [tag for tag, kinds in KINDS_OF_TAG.items() if record.kind in kinds], []
     for label in record.tags:
         if label in read:

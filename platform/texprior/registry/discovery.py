@@ -57,7 +57,10 @@ class Plugin:
 
     @property
     def installed(self) -> bool:
-        """Whether the plugin is an installed distribution, and not a file or module that was registered."""
+        """Whether the plugin is an installed distribution.
+
+        Else it is a file or module that was registered.
+        """
         # only registered files and modules have these versions
         return not self.version.startswith("sha256-") and self.version != UNVERSIONED
 

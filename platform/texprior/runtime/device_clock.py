@@ -8,7 +8,10 @@ import torch
 
 
 def device_time(device: torch.device) -> float:
-    """Waits for the work that was given to a device, then returns the time, s, for differences."""
+    """Waits for the pending work of a device, then returns the time, s.
+
+    Only differences of such times have a meaning.
+    """
     # a GPU runs kernels after the call that launches them: without this, a clock measures how long launching takes
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -68,9 +68,9 @@ def cell_digest(session: Session, judged_on: Sequence[str], trained_on: object) 
 
 
 def start_digest(folder: str) -> str:
-    """Returns the digest of the weights in a folder that a training starts from, whatever the folder is called.
+    """Returns the digest of the weights in a folder that a training starts from.
 
-    Raises ConfigError if it holds none.
+    The name of the folder does not matter. Raises ConfigError if it holds none.
     """
     files = sorted(Path(folder).glob("*.safetensors"))
     if not files:
@@ -129,10 +129,11 @@ def stored_identity(config: Path) -> Mapping[str, Any]:
 
 
 def foreign_components(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:
-    """Lists the components that are not texprior's own: kind, qualified name, and digest of the program.
+    """Lists the components that are not texprior's own.
 
-    With ``parts``, lists only those that a training of these parts uses, else all that matter to scores. An edit or an
-    upgrade of a plugin therefore makes another training of what uses the changed program, and of nothing else.
+    Each is listed with its kind, its qualified name, and the digest of its program. With ``parts``, lists only those
+    that a training of these parts uses, else all that matter to scores. An edit or an upgrade of a plugin therefore
+    makes another training of what uses the changed program, and of nothing else.
     """
     return sorted({f"{e.component.kind} {e.qualified} {program_digest(e)}" for e in foreign_entries(session, parts)})
 

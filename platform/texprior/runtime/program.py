@@ -1,8 +1,9 @@
-"""Finds the program of a component: the modules and data files of its plugin that decide what it does.
+"""Finds the program of a component.
 
-These are the module of the implementation and every module of the plugin that it imports, directly or through others.
-They are found in the text of the files, so nothing is imported. Unrelated modules of the plugin do not count, nor do
-comments, docstrings and formatting (ADR 14).
+The program is the modules and data files of its plugin that decide what the component does. These are the module of the
+implementation and every module of the plugin that it imports, directly or through others. They are found in the text of
+the files, so nothing is imported. Unrelated modules of the plugin do not count, nor do comments, docstrings and
+formatting (ADR 14).
 """
 
 from __future__ import annotations
@@ -57,7 +58,10 @@ class _Reach:
     tops: frozenset[str]
 
     def find(self, name: str) -> Path | None:
-        """Returns the file of one of the plugin's modules, for a package its ``__init__``; None if there is none."""
+        """Returns the file of one of the plugin's modules, or None.
+
+        For a package, it is the file of its ``__init__``. None means that there is no such file.
+        """
         top, *parts = name.split(".")
         stems = [*([self.folder / top] if self.folder else []), *(_stems(top) if top in self.tops else [])]
         for stem in (stem.joinpath(*parts) for stem in stems):

@@ -14,10 +14,11 @@ _SAMPLED = 8
 
 
 def require_splits(session: Session, *splits: str) -> None:
-    """Raises ConfigError if a split cannot be used, or has no degraded pictures and no degradation for them.
+    """Raises ConfigError if a split cannot be used or lacks degraded pictures.
 
-    A split can be used if it is set, has pictures, and shares none with an earlier split. All splits of a command are
-    looked at, because they have one degradation.
+    A split without degraded pictures is accepted if there is a degradation for them. A split can be used if it is set,
+    has pictures, and shares none with an earlier split. All splits of a command are looked at, because they have one
+    degradation.
     """
     found = {split: _brought(session, split) for split in splits}
     named = session.experiment.degradation

@@ -1,4 +1,7 @@
-"""Reads a Python file as the program that it is, without its comments, docstrings and formatting."""
+"""Reads the program of a Python file.
+
+Its comments, docstrings and formatting are no part of the program.
+"""
 
 from __future__ import annotations
 

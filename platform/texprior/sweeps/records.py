@@ -138,5 +138,8 @@ class StudyDone:
 
     @property
     def values(self) -> Mapping[str, float]:
-        """The best trial's summary metrics: means over the fresh seeds if it was confirmed, else of one training."""
+        """The best trial's summary metrics.
+
+        They are means over the fresh seeds if the trial was confirmed, else the metrics of one training.
+        """
         return self.confirmed[0].means if self.confirmed else self.best.values

@@ -72,14 +72,20 @@ def sweep_note(done: StudyDone) -> str:
 
 
 def method_rows(done: StudyDone) -> dict[str, Mapping[str, float]]:
-    """Returns method -> metric -> mean on val of the degraded pictures, the predictor and the best trial."""
+    """Returns method -> metric -> mean on val.
+
+    The methods are the degraded pictures, the predictor and the best trial.
+    """
     given = {method: done.metrics[method] for method in ("degraded", "predictor") if method in done.metrics}
     metrics = list(dict.fromkeys(metric for row in given.values() for metric in row))
     return {**given, f"trial {done.best.number}": {m: done.values[m] for m in metrics if m in done.values}}
 
 
 def predictor_warning(done: StudyDone) -> str:
-    """Returns a sentence if the best trial is worse than its own predictor by the searched metric; else nothing."""
+    """Returns a warning if the best trial is worse than its own predictor.
+
+    The searched metric decides. If the trial is not worse, the text is empty.
+    """
     metric, better = next(iter(done.objectives.items()))
     predicted, best = done.metrics.get("predictor", {}).get(metric), done.values.get(metric)
     if predicted is None or best is None or loss_of(better, best) <= loss_of(better, predicted):

@@ -134,7 +134,10 @@ class Trials:
         return model.folder, evaluate(_judged_on_val(inner), model).scores
 
     def confirmed_means(self, trial: TrialRecord, seeds: Sequence[int]) -> dict[str, dict[str, float]]:
-        """Returns method -> metric -> mean of a trial's scores, averaged over the trainings with fresh seeds."""
+        """Returns method -> metric -> mean of a trial's scores.
+
+        It is averaged over the trainings with fresh seeds.
+        """
         means = [read_scores(self.folder(trial.number) / f"seed-{seed}" / "scores.csv").means() for seed in seeds]
         return {
             method: {metric: fmean(of_seed[method][metric] for of_seed in means) for metric in row}

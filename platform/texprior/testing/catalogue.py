@@ -48,7 +48,10 @@ ALWAYS = When("", lambda _record: True)
 
 
 def tagged(tag: str) -> When:
-    """Returns the condition that the record has a tag. Raises ValueError if no such tag is read."""
+    """Returns the condition that the record has a tag.
+
+    Raises ValueError if no such tag is read.
+    """
     read = Tag(tag)
     return When(f"tag `{read}`", lambda record: read in record.tags)
 

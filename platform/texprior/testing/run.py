@@ -147,7 +147,9 @@ def _run(each: Check, subject: Subject) -> Outcome:
 
 @check("any.floor")
 def floor(subject: Subject) -> None:
-    """Enough checks run: at least the floor of the kind. The report prints a reason for each check that is not run.
+    """Enough checks run: at least the floor of the kind.
+
+    The report prints a reason for each check that is not run.
 
     Fix: pass the options that the component requires, such as ``options={"path": ...}`` of a data set; declare the
     packages and parameters that it needs in its record (``requires``, ``weights``).

@@ -85,7 +85,10 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
 
 
 def describe_residual(measured: float, of_prior: float, process: ProcessChoice) -> str:
-    """Says how strong the residual is against the prior's texture, and what to try if they are far apart."""
+    """Returns a sentence on the strength of the residual against the prior's texture.
+
+    If they are far apart, it also says what to try.
+    """
     ratio = measured / of_prior
     text = f"residual: standard deviation {measured:.4f}, {ratio:.2f} times that of the prior's texture"
     if 1 / FAR < ratio < FAR:
@@ -98,7 +101,10 @@ def describe_residual(measured: float, of_prior: float, process: ProcessChoice) 
 
 
 def adapter_parents(session: Session, prior_sha256: str, predictor_folder: Path) -> list[str]:
-    """Returns the digests of what an adapter's training starts from: its prior, its predictor, its data."""
+    """Returns the digests of what an adapter's training starts from.
+
+    These are its prior, its predictor and its data, in this order.
+    """
     keys = session.pictures("train").keys
     return [prior_sha256, sha256(predictor_folder / PREDICTOR), data_digest(session.experiment.data, keys)]
 

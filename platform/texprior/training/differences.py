@@ -1,4 +1,7 @@
-"""Says why a training is not one that is stored: what differs from the one that is most like it."""
+"""Explains why a training is not one that is stored.
+
+The explanation is what differs from the stored training that is most like it.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,10 @@ _DATA = ("data.train", "data.patches_per_photograph")
 
 
 def report_start(session: Session, stage: str, place: Place) -> None:
-    """Reports why a training is new, if this experiment has a stored training of the stage that differs."""
+    """Reports why a training is new.
+
+    Reports it only if this experiment has a stored training of the stage that differs.
+    """
     what = place.folder.name.partition("-")[0]
     _report_unversioned(session, _STAGES[what].parts)
     if session.fresh or not session.team.leads:
@@ -75,7 +81,10 @@ def explain_difference(session: Session, place: Place, what: str) -> str:
 
 
 def program_record(session: Session, parts: tuple[str, ...]) -> dict[str, list[str]]:
-    """Returns what the record of weights says of programs: nothing if all components are texprior's own."""
+    """Returns what the record of weights states about programs.
+
+    It is empty if all components are texprior's own.
+    """
     programs = foreign_components(session, parts)
     return {"programs": programs} if programs else {}
 

@@ -21,9 +21,10 @@ _TRAINED = {"prior": "denoiser", "predictor": "predictor", "adapter": "adapter"}
 
 @torch.no_grad()
 def first_not_finite(outputs_of: OutputsOf, numbers: Sequence[int], size: int) -> str:
-    """Returns the path of the first component whose output for some samples is not finite; "" if there is none.
+    """Returns the path of the first component whose output is not finite.
 
-    Looks at ``size`` samples at a time, to bound the memory.
+    The output may be non-finite for some samples only. Returns "" if there is no such component. Looks at ``size``
+    samples at a time, to bound the memory.
     """
     for start in range(0, len(numbers), size):
         for path, tensor in outputs_of(numbers[start : start + size]):
@@ -33,7 +34,10 @@ def first_not_finite(outputs_of: OutputsOf, numbers: Sequence[int], size: int) -
 
 
 def named_output(session: Session, path: str) -> str:
-    """Returns a clause about the component at a path whose output is not finite; "" if the path is ""."""
+    """Returns a clause about the component whose output is not finite.
+
+    ``path`` is the path of the component. Returns "" if the path is "".
+    """
     if not path:
         return ""
     components = {at: (kind, ref.name) for at, kind, ref in refs_of(session.experiment)}

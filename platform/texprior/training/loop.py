@@ -37,7 +37,10 @@ Loss = Callable[[Sequence[int]], Tensor]
 
 
 class Diverged(TexpriorError):
-    """Raised if ``GIVE_UP_AFTER`` steps in a row were not finite, or all of a shorter training."""
+    """Raised if ``GIVE_UP_AFTER`` steps in a row were not finite.
+
+    A training of fewer steps raises it if all its steps were not finite.
+    """
 
     def __init__(self, steps: int, numbers: range, loss: float, grad_norm: float) -> None:
         super().__init__(

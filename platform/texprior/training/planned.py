@@ -1,4 +1,7 @@
-"""Says of each training whether it would be reused, done here, or is missing, for dry runs."""
+"""Plans the trainings of a command, for dry runs.
+
+States for each training whether it would be reused, would be done here, or is missing.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,10 @@ class Planned:
 
 
 def planned_prior(session: Session, given: Path | None = None, trains: bool = True) -> Planned:
-    """Returns what a command would do for the prior. ``trains`` is whether it trains a missing one."""
+    """Returns what a command would do for the prior.
+
+    ``trains`` is whether the command trains a missing one.
+    """
     settings = session.experiment.training.prior
     if given is not None:
         return Planned("prior", "reused", given, settings.budget.images)

@@ -38,9 +38,10 @@ def prior_at(folder: Path | None, builder: Builder) -> Prior:
 
 
 def on_prior(session: Session, folder: Path | None) -> Session:
-    """Returns the session with the Stage I settings of a trained prior, which Stage II uses.
+    """Returns the session with the Stage I settings of a trained prior.
 
-    Without a folder, returns the session as it is. Raises ConfigError if the experiment states other settings.
+    Stage II uses these settings. Without a folder, returns the session as it is. Raises ConfigError if the experiment
+    states other settings.
     """
     if folder is None:
         return session

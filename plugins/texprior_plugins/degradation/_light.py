@@ -28,5 +28,8 @@ def to_values(light: Tensor) -> Tensor:
 
 
 def in_light(image: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:
-    """Applies an operation on linear light, such as a blur, to sRGB values; the result is clipped to [0, 1]."""
+    """Applies an operation on linear light to sRGB values.
+
+    Such an operation is a blur, for example. The result is clipped to [0, 1].
+    """
     return to_values(work(to_light(image)))

@@ -141,7 +141,10 @@ def _few_units(results: Results, sampled: bool) -> list[str]:
 
 
 def verdict_of(difference: Difference) -> str:
-    """Returns ``better`` or ``worse`` if an arm is separated, else that it is not, or why it is not tested."""
+    """Returns the verdict on the difference of an arm.
+
+    It is ``better`` or ``worse`` if the arm is separated. Else it states that the arm is not, or why it is not tested.
+    """
     if difference.not_tested:
         return f"not tested: {difference.not_tested}"
     return ("better" if difference.better else "worse") if difference.separated else NOT_SEPARATED
