@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 from texprior.errors import TexpriorError
 from texprior.store import runs_root
@@ -295,12 +295,16 @@ def _set_up_quietly() -> None:
 def _reach(uri: str) -> None:
     """Raises TexpriorError at once if the server of an http address cannot be reached."""
     address = urlsplit(uri)
-    # Behind a proxy a direct connection proves nothing, and a file or database has no server.
-    if address.scheme not in ("http", "https") or getproxies():
+    # A file or database has no server.
+    if address.scheme not in ("http", "https"):
+        return
+    host = address.hostname or "localhost"
+    # Behind a proxy a direct connection proves nothing. NO_PROXY alone names no proxy, only who is reached without.
+    if {address.scheme, "all"} & getproxies().keys() and not proxy_bypass(host):
         return
     port = address.port or (443 if address.scheme == "https" else 80)
     try:
-        socket.create_connection((address.hostname or "localhost", port), timeout=10).close()
+        socket.create_connection((host, port), timeout=10).close()
     except OSError as error:
         place = f"{address.hostname}:{port}"
         raise TexpriorError(

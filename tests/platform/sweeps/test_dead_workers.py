@@ -16,8 +16,9 @@ PLUGIN = Path(__file__).parents[1] / "fake_components.py"
 CURVE = {"sampling.texture_strength": {"low": 0, "high": 2}, "sampling.steps": {"low": 1, "high": 20}}
 
 
-def test_a_killed_sweeps_trial_is_run_again(registry, storage, made, swept):
-    script = f"""
+def dying_worker(storage) -> str:
+    """Returns a script: a worker that is killed in its first trial."""
+    return textwrap.dedent(f"""
     import os, signal
     from texprior.config import resolve
     from texprior.registry import Registry
@@ -29,8 +30,11 @@ def test_a_killed_sweeps_trial_is_run_again(registry, storage, made, swept):
     better = {{"score": "lower"}}
     setup = SweepSetup(experiment=experiment, registry=registry, storage={storage!r}, objectives=better)
     run_trials(setup, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), print)
-    """
-    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=120)
+    """)
+
+
+def test_a_killed_sweeps_trial_is_run_again(registry, storage, made, swept):
+    killed = subprocess.run([sys.executable, "-c", dying_worker(storage)], capture_output=True, timeout=120)
     assert (killed.returncode, killed.stdout, killed.stderr) == (-signal.SIGKILL, b"", b"")
     result, told = swept(made(registry, CURVE), registry, storage, 2)
     assert [t.state for t in result.trials] == ["interrupted", "finished", "finished"]
@@ -59,21 +63,8 @@ def test_a_heartbeat_goes_on_after_one_that_failed(monkeypatch):
 
 def test_a_trial_whose_workers_keep_dying_has_failed(registry, storage, made, distance, setup):
     """Run once, and once again; then it counts, with the reason, and the sweep goes on."""
-    script = f"""
-    import os, signal
-    from texprior.config import resolve
-    from texprior.registry import Registry
-    from texprior.sweeps.ask_tell import run_trials
-    from texprior.sweeps.records import SweepSetup
-    registry = Registry()
-    registry.register({str(PLUGIN)!r})
-    experiment = resolve({{"name": "study", "sweep": {{"space": {CURVE!r}, "metric": "score"}}}}, registry)
-    better = {{"score": "lower"}}
-    setup = SweepSetup(experiment=experiment, registry=registry, storage={storage!r}, objectives=better)
-    run_trials(setup, lambda *_: os.kill(os.getpid(), {int(signal.SIGKILL)}), print)
-    """
     for _ in range(2):
-        subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=120, check=False)
+        subprocess.run([sys.executable, "-c", dying_worker(storage)], capture_output=True, timeout=120, check=False)
     told, died = [], []
     result = run_trials(setup(made(registry, CURVE), registry, storage, 2), distance, told.append, on_dead=died.append)
     assert [t.state for t in result.trials] == ["interrupted", "failed", "finished"]

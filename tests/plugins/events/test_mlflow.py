@@ -227,7 +227,16 @@ def test_a_deleted_experiment_is_restored(observer, client):
     assert client.get_experiment_by_name("bin").lifecycle_stage == "active"
 
 
-def test_a_server_that_is_not_there_is_said_at_once(registry, caplog):
+@pytest.mark.parametrize(
+    "proxies", [{}, {"NO_PROXY": "localhost"}, {"http_proxy": "http://x:1", "no_proxy": "127.0.0.1"}]
+)
+def test_a_server_that_is_not_there_is_said_at_once(registry, monkeypatch, proxies):
+    """Also where the environment names proxies that are not on the way to the server."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in proxies.items():
+        monkeypatch.setenv(name, value)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{free.getsockname()[1]}"
