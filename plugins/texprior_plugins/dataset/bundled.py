@@ -92,15 +92,20 @@ class Bundled:
 
         Each side has at most ``max_side`` px.
         """
-        if key not in PHOTOGRAPHS:
-            raise ImageError(
-                f"bundled photographs: there is none named '{key}'; the names are {', '.join(PHOTOGRAPHS)}"
-            )
-        return Sample(key, fit(load_image(PHOTOGRAPHS[key].path), self.options.max_side))
+        return Sample(key, fit(load_image(_photograph(key).path), self.options.max_side))
 
     def source(self, key: str) -> str:
-        """Returns the absolute path of the photograph in the installed package."""
-        return str(PHOTOGRAPHS[key].path.resolve())
+        """Returns the absolute path of the photograph in the installed package.
+
+        Raises ImageError if no photograph has the key.
+        """
+        return str(_photograph(key).path.resolve())
+
+
+def _photograph(key: str) -> Photograph:
+    if key not in PHOTOGRAPHS:
+        raise ImageError(f"bundled photographs: there is none named '{key}'; the names are {', '.join(PHOTOGRAPHS)}")
+    return PHOTOGRAPHS[key]
 
 
 def fit(image_CHW: Tensor, max_side: int | None) -> Tensor:

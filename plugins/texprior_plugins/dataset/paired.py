@@ -34,9 +34,7 @@ class Paired:
 
         Raises ImageError if a file cannot be read or if the sizes differ.
         """
-        if key not in self._pairs:
-            raise ImageError(f"{self.options.degraded}: there is no degraded picture with the key '{key}'")
-        degraded_path, clean_path = self._pairs[key]
+        degraded_path, clean_path = self._pair(key)
         degraded, clean = load_image(degraded_path), load_image(clean_path)
         if degraded.shape != clean.shape:
             raise ImageError(
@@ -46,8 +44,16 @@ class Paired:
         return Sample(key, clean, degraded)
 
     def source(self, key: str) -> str:
-        """Returns the absolute path of the clean picture."""
-        return str(self._pairs[key][1].resolve())
+        """Returns the absolute path of the clean picture.
+
+        Raises ImageError if no pair has the key.
+        """
+        return str(self._pair(key)[1].resolve())
+
+    def _pair(self, key: str) -> tuple[Path, Path]:
+        if key not in self._pairs:
+            raise ImageError(f"{self.options.degraded}: there is no degraded picture with the key '{key}'")
+        return self._pairs[key]
 
     @cached_property
     def _pairs(self) -> Mapping[str, tuple[Path, Path]]:

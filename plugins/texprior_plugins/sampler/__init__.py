@@ -117,7 +117,7 @@ class UniPcOptions(Options):
 
     b: Annotated[
         Literal["bh1", "bh2"],
-        Field(description="the function B(h): bh1 is h, bh2 is exp(h) - 1, the authors' choice for few steps"),
+        Field(description="the function B(h): bh1 is h, bh2 is 1 - exp(-h), the authors' choice for few steps"),
     ] = "bh2"
 
 

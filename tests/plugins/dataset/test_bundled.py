@@ -99,8 +99,9 @@ def test_neither_package_is_imported():
 
 def test_what_is_missing_is_named(monkeypatch, tmp_path):
     data = Bundled(BundledOptions())
-    with pytest.raises(ImageError, match="none named 'lena'"):
-        data.load("lena")
+    for asked in (data.load, data.source):
+        with pytest.raises(ImageError, match="none named 'lena'"):
+            asked("lena")
     monkeypatch.setattr("texprior_plugins.dataset.bundled._FOLDERS", {"skimage": "nowhere", "sklearn": "nowhere"})
     with pytest.raises(ConfigError, match=r"'astronaut': .*nowhere.astronaut\.png is missing; reinstall scikit-image"):
         data.keys("test")

@@ -80,8 +80,9 @@ def test_sizes_must_agree(folders):
 
 
 def test_unknown_keys_and_folders_are_named(folders):
-    with pytest.raises(ImageError, match=r"no degraded picture with the key 'z'"):
-        paired(folders).load("z")
+    for asked in (paired(folders).load, paired(folders).source):
+        with pytest.raises(ImageError, match=r"no degraded picture with the key 'z'"):
+            asked("z")
     with pytest.raises(ConfigError, match=r"lq: there is no such folder"):
         paired(folders / "nowhere").keys("train")
 
