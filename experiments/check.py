@@ -82,6 +82,17 @@ def run_check(study: str, check: Mapping[str, Any], pictures: int | None = None)
     ]
 
 
+def unchecked_rows(study: str, check: Mapping[str, Any]) -> list[str]:
+    """Lists the stored rows that a check does not score again."""
+    with (ROOT / study / "results" / check["scores"]).open(encoding="utf-8", newline="") as file:
+        lines = [line for line in csv.DictReader(file) if _is_chosen(line, check.get("where", {}))]
+    return sorted({line["method"] for line in lines} - set(check["rows"].values()))
+
+
+def _is_chosen(line: Mapping[str, str], where: Mapping[str, str]) -> bool:
+    return all(line[column] == value for column, value in where.items())
+
+
 def _with_model(session: Session, model: Path) -> Values:
     scores = evaluate(session, load_model(model, session.builder)).scores.scores
     return {(s.method, s.metric, s.picture): s.value for s in scores}
@@ -106,7 +117,7 @@ def _stored(path: Path, where: Mapping[str, str], rows: Mapping[str, str]) -> Va
         return {
             (today[line["method"]], line["metric"], line["picture"]): float(line["value"])
             for line in csv.DictReader(file)
-            if line["method"] in today and all(line[column] == value for column, value in where.items())
+            if line["method"] in today and _is_chosen(line, where)
         }
 
 
@@ -130,6 +141,10 @@ def main() -> int:
                 fine = fine and found.holds
                 state = f"  {'holds' if found.holds else 'DIFFERS'}: {found.row}, {found.metric}"
                 print(f"{state}: at most {found.largest:.2g} on {found.pictures} pictures")
+            # what holds must not be read as more than it is: without weights the rows of a model are not scored
+            if rows := unchecked_rows(study, check):
+                why = "they take longer" if check.get("model") else "no weights are stored"
+                print(f"  not scored again ({why}): {', '.join(rows)}")
     return 0 if fine else 1
 
 

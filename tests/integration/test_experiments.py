@@ -68,7 +68,7 @@ def check(monkeypatch):
 
 
 def test_a_stored_result_with_weights_is_scored_again(check, shared):
-    """The predictor and one call of the model of defocus, on two pictures."""
+    """The rows of the model of sampler-steps that its check scores, on two pictures."""
     for part in check.read_record("sampler-steps")["checks"]:
         found = check.run_check("sampler-steps", part, pictures=2)
         assert [(d.row, d.pictures, d.holds) for d in found] == [(d.row, 2, True) for d in found]
@@ -85,6 +85,13 @@ def test_a_stored_result_that_is_not_what_is_scored_is_told(check, shared, monke
     psnr, lpips = check.run_check("study", part, pictures=1)
     assert (psnr.metric, psnr.holds, lpips.holds) == ("psnr_rgb", False, True)
     assert not check.run_check("study", part | {"rows": {"predictor": "predictor"}}, pictures=1)[0].holds
+
+
+def test_rows_that_are_not_scored_again_are_told(check):
+    """The predictor of 196,000 patches, whose weights were not kept, is not covered by a check that holds."""
+    (part,) = [c for c in check.read_record("defocus")["checks"] if c["scores"].startswith("predictor-whole")]
+    assert "predictor" in check.unchecked_rows("defocus", part)
+    assert "degraded" not in check.unchecked_rows("defocus", part)
 
 
 @pytest.mark.parametrize("study", STUDIES)
