@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,8 @@ def runs_root() -> Path:
     return Path(os.environ.get("TEXPRIOR_RUNS") or "texprior-runs").resolve()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file completely or not at all.
+def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Writes a file completely or not at all; ``data`` is its content, or the parts of it.
 
     A kill at any time leaves either the old file or the new one. Writes to a temporary name, syncs, and renames. Raises
     TexpriorError if the file cannot be written.
@@ -34,7 +34,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

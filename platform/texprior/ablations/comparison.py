@@ -10,7 +10,7 @@ import numpy as np
 
 from texprior.ablations.statistics import Difference, compare_arms, seed_sd, standard_error
 from texprior.evaluation.intervals import Array
-from texprior.evaluation.scores import Scores, loss_of, pareto_front
+from texprior.evaluation.scores import Scores, pareto_front
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,35 @@ class Results:
         return (-mean, -high, -low) if self.better[metric] == "higher" else (mean, low, high)
 
 
+@dataclass(frozen=True)
+class TrainingScores:
+    """The scores of one training as arrays over its pictures, (N,); NaN where a picture has no score.
+
+    An ablation of many arms holds all of them in memory, for which one object a score is too much.
+    """
+
+    pictures: tuple[str, ...]
+    restored: Mapping[str, Array]
+    """Metric -> scores of the restored pictures."""
+    references: Mapping[str, Mapping[str, Array]]
+    """Method -> metric -> scores of the versions that are not restored: degraded pictures, and the predictor's."""
+
+
+def training_scores(scores: Scores) -> TrainingScores:
+    """Returns the scores of one training as arrays."""
+    restored, pictures = scores.restored_method(), tuple(scores.pictures())
+
+    def arrays(method: str) -> dict[str, Array]:
+        rows = {metric: scores.of(method, metric) for metric in scores.better}
+        # float64: differences between arms are small against the scores
+        return {metric: np.array([row.get(p, math.nan) for p in pictures]) for metric, row in rows.items()}
+
+    others = [method for method in scores.methods() if not method.startswith("restored")]
+    return TrainingScores(pictures, arrays(restored), {method: arrays(method) for method in others})
+
+
 def results_of(
-    scores: Mapping[str, Sequence[Scores]],
+    scores: Mapping[str, Sequence[TrainingScores]],
     arms: Sequence[str],
     baseline: str,
     metric: str,
@@ -108,30 +135,25 @@ def results_of(
 ) -> Results:
     """Compares arms by the scores of their finished trainings.
 
-    ``scores`` is arm -> one ``Scores`` for each seed. ``sampled`` says that the arms sample one trained model.
+    ``scores`` is arm -> one ``TrainingScores`` for each seed. ``sampled`` says that the arms sample one trained model.
     """
+    seen = dict.fromkeys(p for trainings in scores.values() for t in trainings for p in t.pictures)
+    places = {picture: place for place, picture in enumerate(seen)}
     values, pictures, left_out, table = {}, {}, {}, {}
     for name in better:
+        found = {arm: _stacked([(t, t.restored) for t in scores[arm]], name, places) for arm in arms if scores.get(arm)}
         # an arm without any finite score is left out, so that it does not cost the others all pictures
-        found = {arm: [s.of(s.restored_method(), name) for s in scores[arm]] for arm in arms if scores.get(arm)}
-        finite = {arm: rows for arm, rows in found.items() if all(map(_any_finite, rows))}
+        finite = {arm: rows for arm, rows in found.items() if np.isfinite(rows).any(1).all()}
 
         # complete cases: all trainings of all arms are averaged over the same pictures
-        seen = list(dict.fromkeys(p for rows in finite.values() for row in rows for p in row))
-        pictures[name] = [
-            p for p in seen if all(math.isfinite(r.get(p, math.nan)) for rs in finite.values() for r in rs)
-        ]
-        left_out[name] = len(seen) - len(pictures[name])
-
-        # float64: differences between arms are small against the scores
-        values[name] = {
-            arm: np.array([[row[p] for p in pictures[name]] for row in rows], dtype=np.float64)
-            for arm, rows in finite.items()
-            if pictures[name]
-        }
+        scored = [np.isfinite(rows) for rows in finite.values()]
+        complete = np.logical_and.reduce([rows.all(0) for rows in scored]) if scored else np.zeros(len(seen), bool)
+        pictures[name] = [p for p, place in places.items() if complete[place]]
+        left_out[name] = int((~complete).sum()) if scored else 0
+        values[name] = {arm: rows[:, complete] for arm, rows in finite.items() if pictures[name]}
         table[name] = _rows(values[name], baseline, better[name], sampled)
 
-    references = _references(scores.get(baseline, []), pictures)
+    references = _references(scores.get(baseline, []), pictures, places)
     return Results(metric, baseline, better, arms, pictures, left_out, values, table, references)
 
 
@@ -146,29 +168,38 @@ def _rows(values: Mapping[str, Array], baseline: str, better: str, sampled: bool
 
 
 def _losses(values: Array, better: str) -> Array:
-    """Returns scores as losses, so that lower is better in every metric."""
-    return np.array([[loss_of(better, float(value)) for value in row] for row in values], dtype=np.float64)
+    """Returns scores as losses, so that lower is better in every metric; see ``scores.loss_of``."""
+    return {"higher": -values, "lower": values, "one": np.abs(values - 1)}[better]
 
 
 def _mean_loss(values: Array, better: str) -> float:
     return float(_losses(values, better).mean())
 
 
-def _any_finite(row: Mapping[str, float]) -> bool:
-    return any(map(math.isfinite, row.values()))
+def _stacked(
+    rows: Sequence[tuple[TrainingScores, Mapping[str, Array]]], metric: str, places: Mapping[str, int]
+) -> Array:
+    """Returns the scores of several trainings in one metric, (S, N), with the pictures at their places."""
+    stacked = np.full((len(rows), len(places)), math.nan)
+    for line, (training, arrays) in zip(stacked, rows, strict=True):
+        if metric in arrays:
+            line[[places[p] for p in training.pictures]] = arrays[metric]
+    return stacked
 
 
-def _references(trainings: Sequence[Scores], pictures: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
+def _references(
+    trainings: Sequence[TrainingScores], pictures: Mapping[str, Sequence[str]], places: Mapping[str, int]
+) -> dict[str, dict[str, float]]:
     """Returns method -> metric -> mean of the versions that are not restored: degraded pictures, and the predictor's.
 
     Means are over the compared pictures and the baseline's trainings.
     """
-    methods = [m for m in trainings[0].methods() if not m.startswith("restored")] if trainings else []
-    found: dict[str, dict[str, float]] = {}
-    for method in methods:
-        found[method] = {}
-        for metric, keys in pictures.items():
-            scored = [s.of(method, metric).get(p, math.nan) for s in trainings for p in keys]
-            finite = [value for value in scored if math.isfinite(value)]
-            found[method][metric] = sum(finite) / len(finite) if finite else math.nan
-    return found
+
+    def mean(method: str, metric: str) -> float:
+        rows = _stacked([(t, t.references.get(method, {})) for t in trainings], metric, places)
+        compared = rows[:, [places[p] for p in pictures[metric]]]
+        finite = compared[np.isfinite(compared)]
+        return float(finite.mean()) if finite.size else math.nan
+
+    methods = trainings[0].references if trainings else {}
+    return {method: {metric: mean(method, metric) for metric in pictures} for method in methods}

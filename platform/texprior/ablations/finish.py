@@ -78,11 +78,13 @@ def finish_ablation(plan: Plan, command: str, interim: bool = False) -> Ablation
 
 def _digest(plan: Plan) -> str:
     """Hashes what the report depends on: the ablation's section, this program's version, outcomes and scores."""
-    ablation = plan.session.experiment.ablation
-    texts = [ablation.model_dump_json().encode(), __version__.encode()] + [
-        path.read_bytes() for cell in plan.cells for name in (OUTCOME, SCORES) if (path := cell.folder / name).is_file()
-    ]
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()
+    digest = hashlib.sha256(plan.session.experiment.ablation.model_dump_json().encode())
+    digest.update(b"\0" + __version__.encode())
+    # one file after the other: together, the scores of many arms and pictures are gigabytes
+    for path in (cell.folder / name for cell in plan.cells for name in (OUTCOME, SCORES)):
+        if path.is_file():
+            digest.update(b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _known(record: Path, digest: str) -> dict[str, str] | None:

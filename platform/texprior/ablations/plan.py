@@ -11,7 +11,7 @@ from pathlib import Path
 
 from texprior.ablations.arms import Arm, arms_of, baseline_of
 from texprior.ablations.cells import Cell, Outcome, cell_of, outcome_of, scores_of
-from texprior.ablations.comparison import Results, results_of
+from texprior.ablations.comparison import Results, results_of, training_scores
 from texprior.config.dotted_paths import get_path
 from texprior.digests import digest
 from texprior.errors import ConfigError, TexpriorError, suggest_name
@@ -141,7 +141,8 @@ def check_arms(plan: Plan, match: bool = True) -> None:
 def finished_results(plan: Plan) -> Results:
     """Compares what has finished so far."""
     scores = {
-        arm.name: [scores_of(cell) for cell in plan.of(arm.name) if is_finished(outcome_of(cell))] for arm in plan.arms
+        arm.name: [training_scores(scores_of(cell)) for cell in plan.of(arm.name) if is_finished(outcome_of(cell))]
+        for arm in plan.arms
     }
     sampled = plan.session.experiment.ablation.model is not None
     return results_of(scores, [arm.name for arm in plan.arms], plan.baseline.name, plan.metric, plan.better, sampled)

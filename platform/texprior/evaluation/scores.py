@@ -6,8 +6,9 @@ There is one score per method, picture and metric. A summary can be redone from 
 from __future__ import annotations
 
 import csv
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -66,36 +67,59 @@ class Scores:
     scores: tuple[Score, ...]
     better: Mapping[str, str]
 
+    # An evaluation has many scores, and a summary asks for each pair of method and metric several times, so they are
+    # sorted into pairs once.
+    @functools.cached_property
+    def _by_pair(self) -> Mapping[tuple[str, str], dict[str, float]]:
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        for s in self.scores:
+            found.setdefault((s.method, s.metric), {})[s.picture] = s.value
+        return found
+
+    def pictures(self) -> list[str]:
+        """Lists the pictures in the order of their first score."""
+        return list(dict.fromkeys(s.picture for s in self.scores))
+
     def methods(self) -> list[str]:
         """Lists the methods in the order of their first score."""
-        return list(dict.fromkeys(s.method for s in self.scores))
+        return list(dict.fromkeys(method for method, _ in self._by_pair))
 
     def of(self, method: str, metric: str) -> dict[str, float]:
-        """Returns picture -> value of one method and metric."""
-        return {s.picture: s.value for s in self.scores if (s.method, s.metric) == (method, metric)}
+        """Returns picture -> value of one method and metric; empty if there is none."""
+        return dict(self._by_pair.get((method, metric), {}))
 
     def complete(self, metric: str) -> list[str]:
         """Lists the pictures that every method has a finite score for.
 
         All methods are averaged over the same pictures.
         """
-        scored = [self.of(method, metric) for method in self.methods()]
-        pictures = dict.fromkeys(s.picture for s in self.scores)
-        return [p for p in pictures if all(math.isfinite(values.get(p, math.nan)) for values in scored)]
+        return list(self._complete[metric])
+
+    @functools.cached_property
+    def _complete(self) -> Mapping[str, list[str]]:
+        pictures, methods = self.pictures(), self.methods()
+
+        def scored_by_all(metric: str) -> list[str]:
+            rows = [self.of(method, metric) for method in methods]
+            return [p for p in pictures if all(math.isfinite(row.get(p, math.nan)) for row in rows)]
+
+        return {metric: scored_by_all(metric) for metric in self.better}
 
     def incomplete(self) -> dict[str, int]:
         """Returns metric -> number of pictures that its means leave out, if there are any."""
-        pictures = len({s.picture for s in self.scores})
+        pictures = len(self.pictures())
         left_out = {metric: pictures - len(self.complete(metric)) for metric in self.better}
         return {metric: count for metric, count in left_out.items() if count}
 
     def summary(self) -> dict[str, dict[str, Mean]]:
         """Returns method -> metric -> mean over the pictures that are complete in the metric."""
         complete = {metric: self.complete(metric) for metric in self.better}
-        return {
-            method: {metric: mean_of([self.of(method, metric)[p] for p in complete[metric]]) for metric in self.better}
-            for method in self.methods()
-        }
+
+        def mean(method: str, metric: str) -> Mean:
+            values = self.of(method, metric)
+            return mean_of([values[p] for p in complete[metric]])
+
+        return {method: {metric: mean(method, metric) for metric in self.better} for method in self.methods()}
 
     def paired(self, method: str, baseline: str, metric: str) -> Paired:
         """Compares a method with a baseline over the complete pictures.
@@ -190,7 +214,7 @@ def at_chosen_strength(scores: Scores, by: str) -> list[Score]:
     strengths = sorted({s.texture_strength for s in restored})
     if min(len(pictures), len(strengths)) < 2:
         return []
-    halves = (pictures[::2], pictures[1::2])
+    halves = (set(pictures[::2]), set(pictures[1::2]))
     chosen = []
     for calls in dict.fromkeys(s.calls for s in restored):
         for half, other in (halves, halves[::-1]):
@@ -199,7 +223,7 @@ def at_chosen_strength(scores: Scores, by: str) -> list[Score]:
     return [replace(s, method=f"restored {s.calls} calls w chosen") for s in chosen]
 
 
-def _mean_loss(scores: Sequence[Score], better: str, calls: int, by: str, pictures: Sequence[str], w: float) -> float:
+def _mean_loss(scores: Sequence[Score], better: str, calls: int, by: str, pictures: Set[str], w: float) -> float:
     wanted = (calls, by, w)
     values = [s.value for s in scores if (s.calls, s.metric, s.texture_strength) == wanted and s.picture in pictures]
     finite = [v for v in values if math.isfinite(v)]

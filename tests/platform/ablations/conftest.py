@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from texprior.ablations.comparison import results_of
+from texprior.ablations.comparison import results_of, training_scores
 from texprior.evaluation.scores import Score, Scores
 
 BETTER = {"psnr": "higher", "lpips": "lower", "ratio": "one"}
@@ -20,7 +20,7 @@ def training():
             rows += [
                 Score("restored 4 calls", p, metric, float(v), 4, 1.0) for p, v in zip(pictures, each, strict=True)
             ]
-        return Scores(tuple(rows), BETTER)
+        return training_scores(Scores(tuple(rows), BETTER))
 
     return training
 

@@ -8,6 +8,7 @@ from scipy import stats
 
 from texprior.ablations.statistics import (
     Difference,
+    _two_way_weights,
     bootstrap_replicates,
     compare_arms,
     degrees_of_freedom,
@@ -70,6 +71,14 @@ def test_the_resamples_have_the_variance_of_a_crossed_design():
     found = bootstrap_replicates(arm, baseline, 200_000, seed=1)
     assert found.mean() == pytest.approx(difference.mean(), abs=4 * math.sqrt(found.var() / 200_000))
     assert found.var() == pytest.approx(of_pictures + of_seeds + of_both, rel=0.015)
+
+
+def test_the_resamples_of_equal_arms_are_drawn_once():
+    _two_way_weights.cache_clear()
+    arms = np.random.default_rng(0).normal(size=(5, 3, 10))
+    for arm in arms:
+        bootstrap_replicates(arm, arms[0], 100, seed=1)
+    assert _two_way_weights.cache_info().misses == 1
 
 
 def test_the_degrees_of_freedom_are_welchs():

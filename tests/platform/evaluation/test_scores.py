@@ -94,3 +94,18 @@ def test_nothing_to_choose_from():
 @pytest.mark.parametrize(("better", "value", "loss"), [("higher", 2.0, -2.0), ("lower", 2.0, 2.0), ("one", 0.75, 0.25)])
 def test_directions(better, value, loss):
     assert loss_of(better, value) == loss
+
+
+def test_a_summary_reads_the_scores_once_and_not_once_for_each_picture():
+    class Counted(tuple):
+        passes = 0
+
+        def __iter__(self):
+            Counted.passes += 1
+            return super().__iter__()
+
+    rows = Counted(Score(m, str(i), k, 1.0) for m in ("predictor", "restored") for i in range(9) for k in BETTER)
+    scores = Scores(rows, BETTER)
+    scores.summary()
+    scores.against("predictor")
+    assert Counted.passes <= 2  # one for the pairs, one for the pictures

@@ -24,6 +24,8 @@ BETTER, WORSE, OPEN = "#0072b2", "#d55e00", "#7f7f7f"
 # Height of an arm's row, which fits a line of 9 points; most panels side by side, which a page of 11 inches holds; most
 # letters in a line of an axis label, which fits a panel of 3.6 inches at 8 points.
 _ROW_INCHES, _COLUMNS, _LETTERS = 0.34, 3, 44
+_MOST_DOTS = 5000
+"""Dots that a figure draws as shapes, 150 bytes each; more of them are pixels within it, so that a page stays small."""
 
 
 def draw_forest(results: Results) -> Figure:
@@ -58,6 +60,7 @@ def draw_strips(results: Results) -> Figure:
     axes = figure.add_subplot()
     _rows(axes, arms, labels=True)
     values, sign = results.values[metric], 1 if results.better[metric] == "higher" else -1
+    as_pixels = len(arms) * len(results.pictures[metric]) > _MOST_DOTS
     for row, arm in enumerate(arms):
         differences = results.natural(values[arm], metric).mean(0) - results.natural(
             values[results.baseline], metric
@@ -65,7 +68,7 @@ def draw_strips(results: Results) -> Figure:
         colours = [BETTER if sign * d > 0 else WORSE if d else OPEN for d in differences]
         # a fixed wave spreads the dots over the row: random offsets would differ each time the figure is drawn
         offsets = row + 0.25 * np.sin(2.4 * np.arange(differences.size))
-        axes.scatter(differences, offsets, c=colours, s=12, alpha=0.6, linewidths=0)
+        axes.scatter(differences, offsets, c=colours, s=12, alpha=0.6, linewidths=0, rasterized=as_pixels)
         _interval(axes, results, arm, metric, row, colour="black")
     _zero(axes, results, metric)
     return figure

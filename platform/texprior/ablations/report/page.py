@@ -24,7 +24,7 @@ from texprior.ablations.report import figures, text
 from texprior.ablations.report.crops import ZOOM, Crop, Picture, crops_of, draw_grid
 from texprior.evaluation.tables import ARROWS
 from texprior.runtime.run_record import current_commit
-from texprior.runtime.text_tables import csv_text
+from texprior.runtime.text_tables import csv_lines, csv_text
 from texprior.store import write_atomically
 
 REPORT, TABLES = "report.html", ("scores.csv", "summary.csv")
@@ -62,7 +62,7 @@ def write_report(plan: Plan, results: Results, command: str) -> Report:
     # tables
     outcomes = [(cell, outcome) for cell in plan.cells if (outcome := outcome_of(cell)) is not None]
     tables = [folder / name for name in TABLES]
-    write_atomically(tables[0], csv_text(_score_rows(outcomes)))
+    write_atomically(tables[0], csv_lines(_score_rows(outcomes)))
     write_atomically(tables[1], csv_text(_summary_rows(results)))
 
     # the page comes last: if there is a page, everything next to it is there too

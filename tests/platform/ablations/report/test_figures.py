@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from texprior.ablations.report.figures import BETTER, OPEN, WORSE, draw_forest
+from texprior.ablations.report.figures import BETTER, OPEN, WORSE, draw_forest, draw_strips, figure_svg
 
 
 def test_marks_show_who_is_separated_and_who_is_not_tested(training, found):
@@ -26,3 +26,13 @@ def test_marks_show_who_is_separated_and_who_is_not_tested(training, found):
         "bad": ("D", WORSE, WORSE),
         "once": ("o", OPEN, "white"),
     }
+
+
+def test_the_dots_of_many_pictures_are_pixels(training, found):
+    """As shapes, 6,000 dots would be a megabyte of the page."""
+    pictures = [f"p{n}" for n in range(1000)]
+    values = np.random.default_rng(0).normal(0.2, 0.03, (7, 1000))
+    arms = {f"arm{n}": [training({"lpips": row}, pictures)] for n, row in enumerate(values)}
+    drawing = figure_svg(draw_strips(found(**arms)))
+    assert b"<image" in drawing
+    assert len(drawing) < 300_000
