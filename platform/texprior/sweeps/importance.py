@@ -5,6 +5,7 @@ The method is functional ANOVA (Hutter et al. 2014).
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Mapping
 
@@ -17,6 +18,10 @@ from texprior.sweeps.study import connect
 
 _FEWEST = 4
 """Fewest finished trials for an importance: a forest over three points would only rank noise."""
+MOST = 300
+"""Most trials that an importance is computed from: the time grows with their square, to a minute for 2,000 trials.
+
+On 2,000 random trials of a known function, samples of 250 gave shares within .04 of those of 500."""
 
 
 def parameter_importances(experiment: Experiment, storage: str, study_name: str) -> dict[str, dict[str, float]]:
@@ -24,7 +29,7 @@ def parameter_importances(experiment: Experiment, storage: str, study_name: str)
 
     The result maps ``all`` and each searched component to parameter -> share. The row ``all`` has the parameters that
     every trial has; a component's row has those of the trials that chose it. Rows of fewer than four finished trials
-    are left out. ``sweep.seed`` seeds the forest.
+    are left out. From more than ``MOST`` trials a sample is drawn. ``sweep.seed`` seeds it and the forest.
     """
     # groups: options of a component exist only in the trials that chose it
     study = optuna.load_study(study_name=study_name, storage=connect(storage))
@@ -51,6 +56,9 @@ def _fanova(
     study: optuna.Study, trials: list[optuna.trial.FrozenTrial], params: list[str], seed: int
 ) -> dict[str, float]:
     """Returns parameter -> share of the first objective's variance over these trials."""
+    if len(trials) > MOST:
+        chosen = sorted(random.Random(seed).sample(range(len(trials)), MOST))
+        trials = [trials[n] for n in chosen]
     # Optuna evaluates a whole study: one in memory holds only the trials of the group
     among = optuna.create_study(directions=[d.name.lower() for d in study.directions])
     among.add_trials(trials)
