@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class Ema:
@@ -29,5 +30,7 @@ class Ema:
     def update(self, parameters: Mapping[str, Tensor], batch: int, images_seen: int) -> None:
         """Moves the average towards the parameters after a step of ``batch`` images."""
         beta = self.decay(batch, images_seen)
-        for name, p in parameters.items():
-            self.shadow[name].lerp_(p.detach(), 1 - beta)
+        averages, weights = [self.shadow[name] for name in parameters], [p.detach() for p in parameters.values()]
+        if weights:
+            # all at once: a network has hundreds of parameters, and on a GPU each call of its own costs a launch
+            get_ema_multi_avg_fn(beta)(averages, weights, images_seen)  # type: ignore[no-untyped-call]

@@ -21,6 +21,8 @@ from texprior.store import load_tensors, save_tensors
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 """What AdamW keeps of each parameter."""
+_FUSED = ("cpu", "cuda")
+"""The types of devices on which AdamW's update is one kernel."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,9 @@ class Trainee:
         self.ema = Ema(self.parameters(), s.ema_half_life_images, s.ema_rampup)
         # AdamW refuses an empty list of parameters, but accepts an empty group; an adapter may have no parameters
         group = {"params": list(self.parameters().values())}
-        self.optimizer = torch.optim.AdamW([group], lr=s.lr, weight_decay=s.weight_decay)
+        # fused: one pass over the weights, instead of one for each operation of the update
+        fused = all(p.device.type in _FUSED for p in group["params"])
+        self.optimizer = torch.optim.AdamW([group], lr=s.lr, weight_decay=s.weight_decay, fused=fused)
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Returns the trainable parameters by name."""
@@ -91,9 +95,9 @@ class Trainee:
         for name, parameter in self.parameters().items():
             state = {key: adam.get(f"{key}/{name}") for key in _MOMENTS}
             # Set directly: the optimiser's own ``load_state_dict`` knows parameters by number, the file by name. The
-            # moments get the parameter's device and memory format; AdamW keeps ``step`` on the CPU.
+            # moments get the parameter's device and memory format, and a fused AdamW wants ``step`` there, too.
             self.optimizer.state[parameter] = {
-                key: t if key == "step" else torch.empty_like(parameter).copy_(t)
+                key: t.to(self._step_device(parameter)) if key == "step" else torch.empty_like(parameter).copy_(t)
                 for key, t in state.items()
                 if t is not None
             }
@@ -127,9 +131,14 @@ class Trainee:
         for name, parameter in parameters.items():
             own = self.optimizer.state[parameter]
             for key in state[name]:
-                empty = torch.zeros(()) if key == "step" else torch.zeros_like(parameter, requires_grad=False)
+                zeros = torch.zeros((), device=self._step_device(parameter))
+                empty = zeros if key == "step" else torch.zeros_like(parameter, requires_grad=False)
                 moments.append(own.setdefault(key, empty))
         team.copy_from_leader([*self.network.state_dict().values(), *self.ema.shadow.values(), *moments])
+
+    def _step_device(self, parameter: Tensor) -> torch.device:
+        """Returns where AdamW counts a parameter's steps: beside the parameter if it is fused, else on the CPU."""
+        return parameter.device if self.optimizer.defaults["fused"] else torch.device("cpu")
 
     def _load_weights(self, model: Mapping[str, Tensor], ema: Mapping[str, Tensor]) -> None:
         self.network.load_state_dict(model)
