@@ -29,6 +29,10 @@ class PluginError(ConfigError):
     """
 
 
+class IncompatibleError(PluginError):
+    """An error for a plugin that needs another plugin API, or another version of texprior."""
+
+
 class ImageError(TexpriorError):
     """An error for a picture that cannot be used.
 

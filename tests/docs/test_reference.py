@@ -63,6 +63,17 @@ def test_every_argument_of_every_record_is_documented(hooks):
     assert own == real
 
 
+def test_every_default_of_every_record_is_documented(hooks):
+    shared = [("Component", row[0], row[3]) for row in rows(hooks, "## The arguments of every record")]
+    own = [(row[1].strip("`"), row[0], row[4]) for row in rows(hooks, "## What some records declare beyond that")]
+    for record, argument, default in [*shared, *own]:
+        (field,) = [f for f in dataclasses.fields(getattr(plugin, record)) if f.name == argument.strip("`")]
+        words = {dataclasses.MISSING: "required", "": "empty", (): "none", plugin.Options: "`Options`"}
+        # a direction has no default from API 2 on
+        word = "required" if argument == "`better`" else words.get(field.default) or f"{field.default}"
+        assert default.replace("`", "").replace('"', "").startswith(word.strip("`")), (record, argument, default)
+
+
 @pytest.mark.parametrize(("record", "header"), [(Tune, "argument of `Tune`"), (Weights, "argument of `Weights`")])
 def test_every_argument_of_tune_and_weights_is_documented(hooks, record, header):
     table = hooks[hooks.index(f"\n| {header}") :]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from types import NoneType
 from typing import Any, Literal
 
@@ -14,10 +14,11 @@ from pydantic_core import PydanticUndefined
 from texprior.config import Experiment, Range, refs_of
 from texprior.config.dotted_paths import merge, nest_value
 from texprior.config.search_dimension import Dimension, nested_options, tuned_dimensions, unwrap_annotation
-from texprior.plugin import Component, Options
+from texprior.plugin import Component, Options, Ref
 from texprior.plugin.references import kind_of
 from texprior.plugin.tags import tag_warnings
-from texprior.registry import Entry
+from texprior.registry import Entry, Registry
+from texprior.registry.registry import IN_USE
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,13 @@ def option_rows(model: type[Options]) -> list[Option]:
     faults: dict[str, str] = {}
     search = {path: _search(dimension) for path, dimension in tuned_dimensions(model, faults).items()}
     return list(_options(model, search | {path: f"wrong: {reason}" for path, reason in faults.items()}))
+
+
+def warnings_of(entries: Iterable[Entry]) -> list[str]:
+    """Returns a sentence for each plugin whose records were translated, then one for each suspicious tag."""
+    found = list(entries)
+    plugins = [entry.plugin.warning for entry in found if entry.plugin.warning]
+    return list(dict.fromkeys([*plugins, *(text for entry in found for text in tag_warnings(entry.component))]))
 
 
 def experiment_snippet(component: Component) -> str:
@@ -77,10 +85,32 @@ def component_json(entry: Entry) -> dict[str, Any]:
         "reason": entry.plugin.reason,
         "summary": component.summary,
         "options": [vars(option) for option in option_rows(component.options)],
+        "declares": declared(component),
         "tags": component.tags,
-        "warnings": tag_warnings(component),
+        "warnings": warnings_of([entry]),
         "citation": component.citation,
     }
+
+
+def declared(component: Component) -> dict[str, Any]:
+    """Returns what a record declares beside its text, as JSON types: the fields of its kind, its API, what it needs."""
+    own = [f.name for f in fields(component) if f.name not in Component.__dataclass_fields__]
+    needs = {"requires": list(component.requires), "weights": [weights.name for weights in component.weights]}
+    return {**{name: getattr(component, name) for name in own}, **needs, "api": component.api}
+
+
+def metric_key(registry: Registry, entry: Entry) -> tuple[str, str]:
+    """Returns the key of a metric with its default options; if it is not known here, an empty text and why."""
+    required = [option.name for option in option_rows(entry.component.options) if option.required]
+    if required:
+        return "", f"it depends on the option {required[0]}"
+    try:
+        return str(registry.build("metric", Ref(name=entry.qualified)).key), ""
+    # a plugin may raise anything
+    except Exception as error:
+        # without its parameters or packages it cannot be built here, but its class may have one key for all options
+        known = getattr(IN_USE.get(f"metric {entry.qualified}", (entry, None))[1], "key", None)
+        return (known, "") if isinstance(known, str) else ("", (str(error) or type(error).__name__).splitlines()[0])
 
 
 def _options(model: type[Options], search: dict[str, str], prefix: str = "") -> Iterator[Option]:

@@ -25,8 +25,8 @@ from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import AttentionBackend, DenoiserNet, SemanticEncoder
 from texprior.flow.unfreeze import Unfrozen
 from texprior.models.stage_one import with_stage_one_of
+from texprior.plugin import Decomposition
 from texprior.plugin.added import DIGEST
-from texprior.plugin.tags import Tag
 from texprior.registry import Registry
 from texprior.runtime.builder import Builder
 from texprior.runtime.program import program_digest
@@ -144,13 +144,14 @@ def require_grid(settings: Sampling, network: DenoiserNet, predictor: InitialPre
 def with_structure_cache(prior: Prior, registry: Registry, folder: Path, room_mb: int) -> Prior:
     """Returns the prior with its decomposition's structures kept on disk.
 
-    It keeps them only if the decomposition is tagged slow. The files are in ``structures`` below ``folder`` and take at
-    most ``room_mb``; 0 keeps none.
+    It keeps them only if the decomposition's record says ``slow``. The files are in ``structures`` below ``folder`` and
+    take at most ``room_mb``; 0 keeps none.
     """
     ref = prior.experiment.decomposition
     entry = registry.find("decomposition", ref.name)
     # a component without a file has another digest in each process, so its structures would never be found again
-    if Tag.SLOW not in entry.component.tags or not room_mb or entry.plugin.token:
+    slow = isinstance(entry.component, Decomposition) and entry.component.slow
+    if not slow or not room_mb or entry.plugin.token:
         return prior
     cache = StructureCache(folder / "structures", room_mb * 2**20)
     about = {

@@ -10,6 +10,8 @@ import only this package. The platform imports an implementation (the record's `
 - ``added``: ``Before``, which marks a setting that earlier versions did not have
 - ``hooks``: the hook of each kind, and the markers ``hookspec`` and ``hookimpl``
 - ``references``: how an experiment and a component's options name components
+- ``api_1``: translates records that were written for plugin API 1
+- ``tags``: warns of tags that look like a declaration
 - ``typed_kind``: a kind together with the type of its implementations
 """
 

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar, Literal
+import difflib
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import ClassVar, Literal, Self
 
+from texprior.errors import IncompatibleError, PluginError
 from texprior.plugin.options import Options
 
-API = 1
-"""The version of the plugin contract. A plugin with a component that needs a larger one is reported as incompatible."""
+API = 2
+"""The newest plugin API: what records can say, and what it means. docs/hooks.md lists the changes."""
 LOWEST_API = 1
-"""The oldest contract that is still fulfilled. It grows if support for old plugins ends: they are then incompatible."""
+"""The oldest plugin API that is still accepted. It grows if support ends: older plugins are then incompatible."""
+BY_POSITION = ("name", "impl", "options", "summary")
+"""The fields of a record that may be given by position; all others only by name."""
+
+
+def api_fault(name: str, api: int) -> str:
+    """Returns why a record of a plugin API cannot be used, and what to do; empty if it can be."""
+    if api > API:
+        cure = "install a newer texprior, or an older version of the plugin"
+        return f"'{name}' is written for plugin API {api}; this texprior has {LOWEST_API} to {API}: {cure}"
+    if api < 1:
+        return f"'{name}' is written for plugin API {api}, which never was; write api={API} in its record"
+    if api < LOWEST_API:
+        cure = f"install a newer version of the plugin, or change its record as docs/hooks.md says and write api={API}"
+        return f"'{name}' is written for plugin API {api}; this texprior has {LOWEST_API} to {API}: {cure}"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -37,24 +55,65 @@ class Weights:
 
 @dataclass(frozen=True)
 class Component:
-    """A component as its plugin declares it. ``impl`` is ``"package.module:Class"``.
+    """A component as its plugin declares it.
 
-    ``requires`` names the packages that the component imports but texprior does not install, such as ``timm``. ``api``
-    is the contract that the plugin was written for.
+    A wrong argument is a PluginError that says what to write; if the record is of a newer plugin API, it is an
+    IncompatibleError.
     """
 
     kind: ClassVar[str]
     name: str
+    """Lower-case letters, digits and ``_ + -``. Two plugins may use the same name."""
     impl: str
+    """``"package.module:Class"``, imported on first use and called with the options."""
     options: type[Options] = Options
+    """The class of the component's options."""
     summary: str = ""
+    """One line for lists."""
     _: KW_ONLY
     tags: tuple[str, ...] = ()
+    """Free words for people, by which components are searched; nothing depends on them."""
     citation: str = ""
-    # a number, not API: a plugin that states none was written for the first contract, whatever texprior runs it
+    """BibTeX, which goes into model cards and runs."""
+    # a number, not API: a plugin that states none was written for the first API, whatever texprior runs it
     api: int = 1
+    """The plugin API that the record was written for."""
     weights: tuple[Weights, ...] = ()
+    """Third-party parameters that the component needs."""
     requires: tuple[str, ...] = ()
+    """Packages that the component imports and that texprior does not install, such as ``timm``."""
+
+    def __new__(cls, *positional: object, **named: object) -> Self:
+        """Makes an empty record, after a check of the arguments that ``__init__`` would refuse with a TypeError."""
+        if fault := _argument_fault(cls, positional, named):
+            raise fault
+        return super().__new__(cls)
+
+
+def flags_of(record: type[Component]) -> list[str]:
+    """Returns the fields by which a component declares a property: those that are True or, by default, False."""
+    return [f.name for f in fields(record) if f.default is False]
+
+
+def _argument_fault(
+    record: type[Component], positional: tuple[object, ...], named: Mapping[str, object]
+) -> PluginError | None:
+    known, api = [f.name for f in fields(record)], named.get("api", 1)
+    name = str(named.get("name", *positional[:1]) if positional or "name" in named else "")
+    unknown = [field for field in named if field not in known]
+    if unknown and isinstance(api, int) and (fault := api_fault(name, api)):
+        return IncompatibleError(fault)
+    who = f"{record.__name__} '{name}'"
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"its fields are: {', '.join(known)}"
+        return PluginError(f"{who} has no field '{unknown[0]}'; {hint}")
+    if len(positional) > len(BY_POSITION):
+        given = zip(known[len(BY_POSITION) :], positional[len(BY_POSITION) :], strict=False)
+        by_name = ", ".join(f"{field}={value!r}" for field, value in given)
+        allowed = f"{', '.join(BY_POSITION[:-1])} and {BY_POSITION[-1]}"
+        return PluginError(f"{who}: only {allowed} may be given by position; write {by_name}")
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,17 +121,21 @@ class Degradation(Component):
     """Makes a degraded picture of a clean one. Contract: ``texprior.flow.degrade.Degrader``."""
 
     kind: ClassVar[str] = "degradation"
+    deterministic: bool = False
+    """Draws nothing at random: every key gives the same picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decomposition(Component):
-    """Splits a picture into structure and texture. Contract: ``texprior.flow.decompose.Decomposer``.
-
-    ``strength`` is the name of an option. Larger values of it must move energy from the structure to the texture.
-    """
+    """Splits a picture into structure and texture. Contract: ``texprior.flow.decompose.Decomposer``."""
 
     kind: ClassVar[str] = "decomposition"
     strength: str = ""
+    """The option whose larger values move energy from the structure to the texture; empty if there is none."""
+    local: bool = False
+    """A change of a pixel has no effect far away."""
+    slow: bool = False
+    """Takes so long that the structures of photographs are worth storing on disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +150,8 @@ class Denoiser(Component):
     """Estimates the clean layer (the prior's network). Contract: ``texprior.flow.prior.DenoiserNet``."""
 
     kind: ClassVar[str] = "denoiser"
+    local: bool = False
+    """A change of a pixel has no effect far away, so tiles agree with the whole picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,43 +159,46 @@ class Predictor(Component):
     """Makes the initial estimate of the clean picture. Contract: ``texprior.flow.predict.InitialPredictor``."""
 
     kind: ClassVar[str] = "predictor"
+    local: bool = False
+    """A change of a pixel has no effect far away, so tiles agree with the whole picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adapter(Component):
-    """Steers a frozen denoiser. Contract: ``texprior.flow.adapt.DenoiserAdapter``.
-
-    ``identity`` declares how the adapted output compares with the prior's at initialisation: ``bitwise`` the same,
-    ``close`` to it (1e-6), or ``no`` promise.
-    """
+    """Steers a frozen denoiser. Contract: ``texprior.flow.adapt.DenoiserAdapter``."""
 
     kind: ClassVar[str] = "adapter"
     identity: Literal["bitwise", "close", "no"] = "bitwise"
+    """How a new adapter's output compares with the prior's: the same, within 1e-6, or no promise."""
+    cacheable: bool = False
+    """Computes everything that depends only on y_eps in ``features``, once for each picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sampler(Component):
-    """Turns noise into a layer. Contract: ``texprior.flow.sample.LayerSampler``.
-
-    ``order`` is the global order of convergence, in the step size, of the sampler's deterministic form.
-    """
+    """Turns noise into a layer. Contract: ``texprior.flow.sample.LayerSampler``."""
 
     kind: ClassVar[str] = "sampler"
     order: int = 1
+    """The global order of convergence, in the step size, of the deterministic form."""
+    deterministic: bool = False
+    """Has a form without fresh noise: with its defaults, or with one option at an end of its range."""
+    stochastic: bool = False
+    """Has a form with fresh noise: with its defaults, or with one option at an end of its range."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(Component):
-    """Scores pictures. Contract: ``texprior.flow.measure.ImageMetric``, or ``SetMetric`` there for scope ``set``.
-
-    ``better`` is the direction: ``higher``, ``lower``, or ``one`` (closest to 1). ``reference`` is whether the metric
-    needs the clean picture. ``scope`` is ``image`` (one score per image) or ``set`` (one score for a set of images).
-    """
+    """Scores pictures. Contract: ``texprior.flow.measure.ImageMetric``, or ``SetMetric`` there for scope ``set``."""
 
     kind: ClassVar[str] = "metric"
-    better: Literal["higher", "lower", "one"] = "higher"
+    # no direction is a safe default, because searches rank by it; API 1 counted what was not said as "higher"
+    better: Literal["higher", "lower", "one", ""] = ""
+    """The direction of better scores: ``one`` is closest to 1. It must be said."""
     reference: bool = True
+    """Whether the metric compares with the clean picture."""
     scope: Literal["image", "set"] = "image"
+    """Whether each image has a score, or a set of images has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +207,9 @@ class Dataset(Component):
 
     kind: ClassVar[str] = "dataset"
     licence: str = ""
+    """The licence of the pictures."""
+    own_pictures: bool = False
+    """The pictures are the user's, so there is nothing to cite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,3 +224,5 @@ class Events(Component):
     """Observes runs. Contract: ``texprior.track.Observer``."""
 
     kind: ClassVar[str] = "events"
+    tracker: bool = False
+    """Loses nothing if it fails: what it could not record is stored, and sent later."""

@@ -1,55 +1,33 @@
-"""Lists the tags that change what the platform does or what the conformance kit checks.
+"""Warns of tags that look like a declaration.
 
-All other tags are labels for people. ``docs/hooks.md`` explains each tag.
+Tags are free words: nothing depends on them. A property that the platform or the conformance kit reads is a field.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from enum import StrEnum
 
-from texprior.plugin.records import Component
+from texprior.plugin.api_1 import field_of
+from texprior.plugin.hooks import HOOK_OF_KIND
+from texprior.plugin.records import Component, flags_of
 
-
-class Tag(StrEnum):
-    """A tag that is read."""
-
-    DETERMINISTIC = "deterministic"
-    STOCHASTIC = "stochastic"
-    LOCAL = "local"
-    CACHEABLE = "cacheable"
-    SLOW = "slow"
-    OWN_PICTURES = "own-pictures"
-    TRACKER = "tracker"
-
-
-KINDS_OF_TAG: Mapping[Tag, tuple[str, ...]] = {
-    Tag.DETERMINISTIC: ("degradation", "sampler"),
-    Tag.STOCHASTIC: ("sampler",),
-    Tag.LOCAL: ("decomposition", "denoiser", "predictor"),
-    Tag.CACHEABLE: ("adapter",),
-    Tag.SLOW: ("decomposition",),
-    Tag.OWN_PICTURES: ("dataset",),
-    Tag.TRACKER: ("events",),
-}
-"""Tag -> the kinds of components for which it is read."""
 _CLOSE = 0.8
-"""How alike a label must be to a tag to look misspelt: ``cachable`` is, and ``global`` is not like ``local``."""
+"""How alike a tag must be to a field to look misspelt: ``cachable`` is, and ``global`` is not like ``local``."""
 
 
 def tag_warnings(record: Component) -> list[str]:
-    """Returns a sentence for each suspicious tag of a record.
+    """Returns a sentence for each tag of a record that looks like a field, which its author may have meant."""
+    found = [f"{record.kind}/{record.name}: {said}" for tag in record.tags if (said := _suspicion(tag, record))]
+    return list(dict.fromkeys(found))
 
-    A tag is suspicious if it looks misspelt, or is not read for the kind of the record.
-    """
-    read, found = [tag for tag, kinds in KINDS_OF_TAG.items() if record.kind in kinds], []
-    for label in record.tags:
-        if label in read:
-            continue
-        if label in KINDS_OF_TAG:
-            kinds = ", ".join(KINDS_OF_TAG[Tag(label)])
-            found.append(f"tag '{label}' is read for {kinds} only; for this {record.kind} it is a label")
-        elif close := difflib.get_close_matches(label.lower().replace("_", "-"), read, n=1, cutoff=_CLOSE):
-            found.append(f"tag '{label}' is a label that nothing reads; did you mean '{close[0]}'?")
-    return [f"{record.kind}/{record.name}: {sentence}" for sentence in found]
+
+def _suspicion(tag: str, record: Component) -> str:
+    own, word = flags_of(type(record)), field_of(tag.lower())
+    if word in own:
+        # a record may have both: the tag is then a word by which the component is found
+        return "" if getattr(record, word) else f"tag '{tag}' is a word that nothing reads; write {word}=True"
+    kinds = [kind for kind, (_, other) in HOOK_OF_KIND.items() if word in flags_of(other)]
+    if kinds:
+        return f"tag '{tag}' is a word that nothing reads; the field {word} is of {', '.join(kinds)} only"
+    close = difflib.get_close_matches(word, own, n=1, cutoff=_CLOSE)
+    return f"tag '{tag}' is a word that nothing reads; did you mean {close[0]}=True?" if close else ""

@@ -2,6 +2,7 @@
 
 - ``registry``: ``Registry``, which resolves names and builds components
 - ``discovery``: loads each plugin by itself, all of it or nothing
+- ``record_rules``: checks the records that a plugin returns
 - ``error_source``: which component raised an error
 """
 

@@ -21,21 +21,15 @@ import pluggy
 
 from texprior._version import __version__
 from texprior.digests import content_version
-from texprior.errors import PluginError
-from texprior.plugin import API, GROUP, HOOK_OF_KIND, Component, Hooks, Options
-from texprior.plugin.records import LOWEST_API
-from texprior.plugin.references import check_references
+from texprior.errors import IncompatibleError, PluginError
+from texprior.plugin import API, GROUP, HOOK_OF_KIND, Component, Hooks
+from texprior.plugin.api_1 import translate
+from texprior.registry.record_rules import check_record
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
-_IMPL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 # The section of texprior's entry points in a distribution's entry_points.txt.
 _SECTION = re.compile(rf"^\[{GROUP}\]", re.MULTILINE)
 UNVERSIONED = "unversioned"
 """The version of a plugin that was made in memory."""
-
-
-class _IncompatibleError(PluginError):
-    """Raised for a plugin that needs another contract, or another version of texprior."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +39,7 @@ class Plugin:
     ``version`` is the distribution's version. For a file or module it is the hash of the content, or ``unversioned`` if
     there is no file to hash. ``file`` is the path of a single-file plugin, which you can pass to another process with
     ``--plugin``. ``token`` is drawn when an unversioned module is registered, and stands for its unknown content.
+    ``warning`` says what to write in records of an older plugin API, which were translated; empty if nothing.
     """
 
     distribution: str
@@ -54,6 +49,7 @@ class Plugin:
     components: tuple[Component, ...] = ()
     file: str = ""
     token: str = ""
+    warning: str = ""
 
     @property
     def installed(self) -> bool:
@@ -136,7 +132,7 @@ def _damaged(distribution: Distribution, error: Exception, seen: Iterable[str]) 
 def _import_points(points: Iterable[EntryPoint], requires: Iterable[str]) -> list[Any]:
     unmet = [text for text in requires if _is_unmet(text)]
     if unmet:
-        raise _IncompatibleError(f"it requires '{unmet[0]}', and this is texprior {__version__}")
+        raise IncompatibleError(f"it requires '{unmet[0]}', and this is texprior {__version__}")
     return [point.load() for point in points]
 
 
@@ -162,14 +158,17 @@ def _load(name: str, version: str, modules: Callable[[], list[Any]], file: str =
             manager.register(module)
             _refuse_unmarked(module)
         manager.check_pending()
-        components = tuple(_collect(manager))
-    except _IncompatibleError as error:
+        translated = [translate(record) for record in _collect(manager)]
+    except IncompatibleError as error:
         return Plugin(name, version, "incompatible", str(error), file=file)
     # a third-party module can raise anything, even SystemExit; this must not stop the other plugins
     except (Exception, SystemExit) as error:
         reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         return Plugin(name, version, "failed", reason, file=file)
-    return Plugin(name, version, "loaded", components=components, file=file)
+    advice = "; ".join(text for _, text in translated if text)
+    warning = f"plugin {name} uses plugin API 1, which still works; write api={API} and {advice}" if advice else ""
+    components = tuple(record for record, _ in translated)
+    return Plugin(name, version, "loaded", components=components, file=file, warning=warning)
 
 
 def _refuse_unmarked(module: object) -> None:
@@ -192,29 +191,13 @@ def _collect(manager: pluggy.PluginManager) -> Iterator[Component]:
             if not isinstance(given, list | tuple):
                 raise PluginError(f"{hook} must return a list of component records, not {given!r}")
             for component in given:
-                _check(component, record, hook)
+                check_record(component, record, hook)
                 if (kind, component.name) in seen:
                     raise PluginError(f"{hook} returns two components named '{component.name}'")
                 seen.add((kind, component.name))
                 yield component
     if not implemented:
         raise PluginError(f"it implements no hook; a hook is a function such as {next(iter(HOOK_OF_KIND.values()))[0]}")
-
-
-def _check(component: object, record: type[Component], hook: str) -> None:
-    if not isinstance(component, record):
-        raise PluginError(f"{hook} must return {record.__name__} records, not {component!r}")
-    if not LOWEST_API <= component.api <= API:
-        had = f"{LOWEST_API} to {API}" if LOWEST_API < API else str(API)
-        raise _IncompatibleError(f"'{component.name}' asks for plugin API {component.api}; this texprior has {had}")
-    if not _NAME.fullmatch(component.name):
-        raise PluginError(f"'{component.name}' is not a valid component name; use lower-case letters, digits and _ + -")
-    if not _IMPL.fullmatch(component.impl):
-        raise PluginError(f"'{component.name}': impl must be 'package.module:Class', not '{component.impl}'")
-    if not (isinstance(component.options, type) and issubclass(component.options, Options)):
-        raise PluginError(f"'{component.name}': options must be a class derived from texprior.plugin.Options")
-    if fault := check_references(component.options, HOOK_OF_KIND):
-        raise PluginError(f"'{component.name}': {fault}")
 
 
 def _import_file(path: Path) -> ModuleType:

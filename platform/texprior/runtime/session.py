@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from texprior.config import ALL_SAID, Experiment, Said
 from texprior.errors import ConfigError
 from texprior.flow.kinds import DATASET
-from texprior.plugin.tags import Tag
+from texprior.plugin import Events
 from texprior.plugin.typed_kind import ComponentKind, T
 from texprior.registry import Registry
 from texprior.runtime.builder import Builder
@@ -219,7 +219,7 @@ def _tracker(experiment: Experiment, registry: Registry, root: Path) -> Tracker:
         name = entry.qualified if entry.qualified not in observers else f"{entry.qualified} ({len(observers) + 1})"
         observers[name] = registry.build(EVENTS, ref)
         # only a tracker stores runs for later, so only its missed events are worth keeping on disk
-        if Tag.TRACKER in entry.component.tags:
+        if isinstance(entry.component, Events) and entry.component.tracker:
             component = {entry.qualified: ref.options}
             unsent[name] = Unsent(root / FOLDER, component, registry.files)
     return Tracker(observers, unsent)

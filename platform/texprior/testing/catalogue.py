@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from texprior.errors import ConfigError, suggest_name
-from texprior.plugin import KINDS, Component
-from texprior.plugin.tags import Tag
+from texprior.plugin import HOOK_OF_KIND, KINDS, Component
+from texprior.plugin.records import flags_of
 
 if TYPE_CHECKING:
     from texprior.testing.subject import Subject
@@ -47,13 +47,14 @@ class When:
 ALWAYS = When("", lambda _record: True)
 
 
-def tagged(tag: str) -> When:
-    """Returns the condition that the record has a tag.
+def declares(field: str) -> When:
+    """Returns the condition that the record declares a property.
 
-    Raises ValueError if no such tag is read.
+    Raises ValueError if no record has such a field.
     """
-    read = Tag(tag)
-    return When(f"tag `{read}`", lambda record: read in record.tags)
+    if not any(field in flags_of(record) for _, record in HOOK_OF_KIND.values()):
+        raise ValueError(f"no record has a field '{field}'")
+    return When(f"`{field}=True`", lambda record: bool(getattr(record, field, False)))
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,8 @@ class _Summary:
         terminalreporter.section("texprior conformance")
         for case in self.cases:
             terminalreporter.write_line(case.line())
+        for warning in dict.fromkeys(case.entry.plugin.warning for case in self.cases if case.entry.plugin.warning):
+            terminalreporter.write_line(f"warning: {warning}")
 
 
 def _summary_of(config: pytest.Config) -> _Summary:

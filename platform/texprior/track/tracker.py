@@ -1,7 +1,7 @@
 """Reports the events of a run to every observer.
 
-The MLflow tracker is one observer among others. An observer that raises never stops the work. What a tracker (tag
-``tracker``) could not record is stored on disk.
+The MLflow tracker is one observer among others. An observer that raises never stops the work. What a tracker (a
+record with ``tracker=True``) could not record is stored on disk.
 """
 
 from __future__ import annotations

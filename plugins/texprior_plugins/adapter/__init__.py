@@ -2,7 +2,6 @@
 
 Tags:
 
-- ``cacheable``: the features that the adapter computes from y_eps are computed once per image.
 - ``weights``: the adapter replaces weights of the prior during a call.
 - ``control``: the adapter is a baseline to compare the others with.
 """
@@ -125,14 +124,15 @@ _MODULE = "texprior_plugins.adapter"
 @hookimpl
 def texprior_adapters() -> list[Adapter]:
     """Returns the records of the adapters."""
-    cached, weights, control = ("cacheable",), ("weights",), ("control",)
+    weights, control = ("weights",), ("control",)
     return [
         Adapter(
             "cga",
             f"{_MODULE}.cga:ConditionalGuidanceAdapter",
             CgaOptions,
             "Conditional guidance adapter: h + MLP_out(GELU(MLP_in h) + GELU(Conv y)).",
-            tags=cached,
+            api=2,
+            cacheable=True,
             citation=cite.CGA,
         ),
         Adapter(
@@ -140,7 +140,8 @@ def texprior_adapters() -> list[Adapter]:
             f"{_MODULE}.sft:SpatialFeatureTransform",
             SftOptions,
             "Spatial feature transform: (1 + gamma(y)) h + beta(y).",
-            tags=cached,
+            api=2,
+            cacheable=True,
             citation=cite.SFT,
         ),
         Adapter(
@@ -148,6 +149,7 @@ def texprior_adapters() -> list[Adapter]:
             f"{_MODULE}.film:FeaturewiseModulation",
             FilmOptions,
             "Feature-wise modulation by the semantic code: (1 + gamma(c)) h + beta(c), one number per channel.",
+            api=2,
             citation=cite.FILM,
         ),
         Adapter(
@@ -155,7 +157,8 @@ def texprior_adapters() -> list[Adapter]:
             f"{_MODULE}.zero_conv:ZeroConvolution",
             ZeroConvOptions,
             "Addition through zero convolutions: h + Z(GELU(Conv y)).",
-            tags=cached,
+            api=2,
+            cacheable=True,
             citation=cite.CONTROLNET,
         ),
         Adapter(
@@ -163,7 +166,8 @@ def texprior_adapters() -> list[Adapter]:
             f"{_MODULE}.spade:SpatiallyAdaptiveNorm",
             SpadeOptions,
             "Spatially adaptive normalisation: the norms use w + gamma(y) and b + beta(y) instead of w and b.",
-            tags=cached,
+            api=2,
+            cacheable=True,
             citation=cite.SPADE,
         ),
         Adapter(
@@ -171,6 +175,7 @@ def texprior_adapters() -> list[Adapter]:
             f"{_MODULE}.controlnet:ControlNet",
             ControlnetOptions,
             "ControlNet: a trained copy of encoder and middle, added to skips and middle by zero convolutions.",
+            api=2,
             citation=cite.CONTROLNET,
         ),
         Adapter(
@@ -178,7 +183,8 @@ def texprior_adapters() -> list[Adapter]:
             f"{_MODULE}.t2i:T2iAdapter",
             T2iOptions,
             "T2I-Adapter: adds features of y to the encoder once per resolution.",
-            tags=cached,
+            api=2,
+            cacheable=True,
             citation=cite.T2I,
         ),
         Adapter(
@@ -186,6 +192,7 @@ def texprior_adapters() -> list[Adapter]:
             f"{_MODULE}.lora:LowRank",
             LoraOptions,
             "Low-rank adaptation of convolutions and linear layers: W + (alpha / rank) B A; optionally DoRA.",
+            api=2,
             tags=weights,
             citation=cite.LORA,
         ),
@@ -194,6 +201,7 @@ def texprior_adapters() -> list[Adapter]:
             f"{_MODULE}.ia3:InnerActivations",
             Ia3Options,
             "(IA)^3: rescales keys, values and the blocks' inner activations: l * h.",
+            api=2,
             tags=weights,
             citation=cite.IA3,
         ),
@@ -202,6 +210,7 @@ def texprior_adapters() -> list[Adapter]:
             f"{_MODULE}.bitfit:Biases",
             BitfitOptions,
             "BitFit: trains a change of every bias.",
+            api=2,
             tags=weights,
             citation=cite.BITFIT,
         ),
@@ -209,13 +218,21 @@ def texprior_adapters() -> list[Adapter]:
             "full",
             f"{_MODULE}.full:FullFineTune",
             summary="Control: trains a copy of all weights further.",
+            api=2,
             tags=control,
         ),
-        Adapter("frozen", f"{_MODULE}.frozen:FrozenPrior", summary="Control: the unchanged prior.", tags=control),
+        Adapter(
+            "frozen",
+            f"{_MODULE}.frozen:FrozenPrior",
+            summary="Control: the unchanged prior.",
+            api=2,
+            tags=control,
+        ),
         Adapter(
             "scratch",
             f"{_MODULE}.scratch:FromScratch",
             summary="Control: trains the whole network from initial weights.",
+            api=2,
             tags=control,
             identity="no",
         ),

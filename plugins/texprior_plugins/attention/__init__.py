@@ -33,12 +33,14 @@ def texprior_attentions() -> list[Attention]:
             name="sdpa",
             impl="texprior_plugins.attention.sdpa:Sdpa",
             summary="PyTorch's scaled_dot_product_attention, for every device.",
+            api=2,
             citation=_ATTENTION,
         ),
         Attention(
             name="xformers",
             impl="texprior_plugins.attention.xformers:Xformers",
             summary="xformers' memory_efficient_attention, for CUDA devices; needs the extra 'xformers'.",
+            api=2,
             tags=("extra",),
             citation=_XFORMERS,
             requires=("xformers",),
@@ -47,6 +49,7 @@ def texprior_attentions() -> list[Attention]:
             name="reference",
             impl="texprior_plugins.attention.reference:Reference",
             summary="The plain formula with all weights in memory: the reference that the others are tested against.",
+            api=2,
             citation=_ATTENTION,
         ),
     ]

@@ -45,11 +45,20 @@ UNSTATED = "none is stated with the data; used for research"
 
 
 def _one(
-    name: str, impl: str, options: type[Options], summary: str, tags: str, licence: str, citation: str = ""
+    name: str,
+    impl: str,
+    options: type[Options],
+    summary: str,
+    tags: str,
+    licence: str,
+    citation: str = "",
+    own: bool = False,
 ) -> Dataset:
-    """Returns the record of the class ``impl``, which is given as file:Class."""
-    where = f"texprior_plugins.dataset.{impl}"
-    return Dataset(name, where, options, summary, tags=tuple(tags.split()), citation=citation, licence=licence)
+    """Returns the record of the class ``impl``, which is given as file:Class. ``own`` says whose pictures they are."""
+    where, words = f"texprior_plugins.dataset.{impl}", tuple(tags.split())
+    return Dataset(
+        name, where, options, summary, api=2, tags=words, citation=citation, licence=licence, own_pictures=own
+    )
 
 
 BUNDLED = _one(
@@ -71,24 +80,27 @@ DATASETS = [
         "folder:Folder",
         FolderOptions,
         "Clean pictures from a folder; a degradation makes the degraded ones.",
-        "clean own-pictures",
+        "clean",
         "that of the pictures in the folder",
+        own=True,
     ),
     _one(
         "paired",
         "paired:Paired",
         PairedOptions,
         "Degraded and clean pictures from two folders, paired by name.",
-        "paired own-pictures",
+        "paired",
         "that of the pictures in the folders",
+        own=True,
     ),
     _one(
         "union",
         "union:Union",
         UnionOptions,
         "Several data sets joined into one, split by split, such as div2k and flickr2k.",
-        "composition own-pictures",
+        "composition",
         "those of its data sets",
+        own=True,
     ),
     _one(
         "div2k",

@@ -49,10 +49,12 @@ __all__ = [
 ]
 
 
-def _one(name: str, impl: str, options: type[Options], summary: str, tags: str, citation: str = "") -> Degradation:
-    """Returns the record of the class ``impl`` in the file ``name``.py."""
-    where = f"texprior_plugins.degradation.{name}:{impl}"
-    return Degradation(name, where, options, summary, tags=("synthetic", *tags.split()), citation=citation)
+def _one(
+    name: str, impl: str, options: type[Options], summary: str, tags: str, citation: str = "", fixed: bool = False
+) -> Degradation:
+    """Returns the record of the class ``impl`` in the file ``name``.py. ``fixed`` says that it draws nothing."""
+    where, words = f"texprior_plugins.degradation.{name}:{impl}", ("synthetic", *tags.split())
+    return Degradation(name, where, options, summary, api=2, tags=words, citation=citation, deterministic=fixed)
 
 
 DEGRADATIONS = [
@@ -121,7 +123,7 @@ DEGRADATIONS = [
         "noise",
         f"{cite.NOISE}\n{cite.UNPROCESSING}",
     ),
-    _one("jpeg", "Jpeg", JpegOptions, "JPEG compression (Pillow).", "compression deterministic", cite.JPEG),
+    _one("jpeg", "Jpeg", JpegOptions, "JPEG compression (Pillow).", "compression", cite.JPEG, fixed=True),
     _one(
         "downscale",
         "Downscale",

@@ -33,6 +33,7 @@ def texprior_events() -> list[Events]:
             "texprior_plugins.events.mlflow:MlflowEvents",
             MlflowOptions,
             "Records runs, values, pictures and files in MLflow.",
-            tags=("tracker",),
+            api=2,
+            tracker=True,
         )
     ]

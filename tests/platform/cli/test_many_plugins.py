@@ -22,6 +22,9 @@ def texprior_degradations():
 """
 
 
+NEW = "'n' is written for plugin API 99; this texprior has 1 to 2: install a newer texprior"
+
+
 def install(folder, distribution, name, requires="", more="", source=SOURCE):
     """A distribution as an installer leaves it: a package with an implementation that imports torch."""
     module = distribution.replace("-", "_")
@@ -83,7 +86,7 @@ def test_bad_plugins_are_listed_with_their_reason(bad):
         "acme-good": ("loaded", ""),
         "acme-rain": ("loaded", ""),
         "acme-broken": ("failed", "ModuleNotFoundError: No module named 'a_module_that_is_not_there'"),
-        "acme-new": ("incompatible", "'n' asks for plugin API 99; this texprior has 1"),
+        "acme-new": ("incompatible", f"{NEW}, or an older version of the plugin"),
         "acme-newer": ("incompatible", "it requires 'texprior>=99', and this is texprior 0.1.0"),
         "acme-off": ("disabled", "disabled by TEXPRIOR_DISABLE"),
     }
@@ -104,7 +107,7 @@ def test_a_name_that_two_give_is_an_error_where_it_is_used_alone(bad):
     ("name", "fragment"),
     [
         ("acme-broken/b", "plugin acme-broken is failed: ModuleNotFoundError"),
-        ("acme-new/n", "plugin acme-new is incompatible: 'n' asks for plugin API 99"),
+        ("acme-new/n", "plugin acme-new is incompatible: 'n' is written for plugin API 99"),
         ("acme-off/o", "plugin acme-off is disabled: disabled by TEXPRIOR_DISABLE"),
     ],
 )

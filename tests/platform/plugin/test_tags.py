@@ -1,13 +1,10 @@
-"""Tags that are read: in one list, in the documentation, and told apart from misspelt ones."""
-
-import re
+"""Tags are free words; one that looks like a field of the record is named, and nothing depends on it."""
 
 import pytest
 
-from texprior.plugin import Adapter, Decomposition, Degradation
-from texprior.plugin.tags import KINDS_OF_TAG, Tag, tag_warnings
+from texprior.plugin import Adapter, Decomposition, Degradation, Metric
+from texprior.plugin.tags import tag_warnings
 from texprior.registry import Registry
-from texprior.testing.catalogue import CHECKS, tagged
 
 
 @pytest.mark.parametrize(
@@ -15,37 +12,24 @@ from texprior.testing.catalogue import CHECKS, tagged
     [
         (
             Adapter("a", "m:A", tags=("cachable",)),
-            ["adapter/a: tag 'cachable' is a label that nothing reads; did you mean 'cacheable'?"],
+            ["adapter/a: tag 'cachable' is a word that nothing reads; did you mean cacheable=True?"],
         ),
-        (Decomposition("d", "m:D", tags=("Local", "smooth")), ["did you mean 'local'?"]),
-        (Degradation("g", "m:G", tags=("determinstic", "weather")), ["did you mean 'deterministic'?"]),
-        (Adapter("a", "m:A", tags=("local",)), ["tag 'local' is read for decomposition, denoiser, predictor only"]),
-        (Decomposition("d", "m:D", tags=("global", "slow", "linear", "edge-preserving")), []),
-        (Adapter("a", "m:A", tags=("weights", "control", "cacheable")), []),
+        (
+            Decomposition("d", "m:D", api=2, tags=("Local", "smooth")),
+            ["decomposition/d: tag 'Local' is a word that nothing reads; write local=True"],
+        ),
+        (Degradation("g", "m:G", tags=("determinstic", "weather")), ["did you mean deterministic=True?"]),
+        (Adapter("a", "m:A", tags=("slow",)), ["the field slow is of decomposition only"]),
+        (Decomposition("d", "m:D", api=2, tags=("global", "local", "linear"), local=True), []),
+        (Adapter("a", "m:A", tags=("weights", "control")), []),
+        (Metric("m", "m:M", tags=("no-reference", "perceptual")), []),
     ],
 )
-def test_a_tag_that_looks_misspelt_is_named(record, said):
+def test_a_tag_that_looks_like_a_field_is_named(record, said):
     found = tag_warnings(record)
     assert len(found) == len(said)
     assert all(part in sentence for part, sentence in zip(said, found, strict=True))
 
 
-def test_no_first_party_tag_looks_misspelt():
+def test_no_first_party_tag_looks_like_a_field():
     assert [sentence for entry in Registry.discover().entries() for sentence in tag_warnings(entry.component)] == []
-
-
-def test_the_documentation_lists_the_tags_with_their_kinds(repository):
-    section = (
-        (repository / "docs" / "hooks.md").read_text(encoding="utf-8").partition("## Tags")[2].partition("\n## ")[0]
-    )
-    listed = {}
-    for names, kinds in re.findall(r"^\| (`[^|]+`) \| ([^|]+) \|", section, re.MULTILINE):
-        for name in re.findall(r"`([^`]+)`", names):
-            listed.setdefault(name, []).extend(kinds.split(", "))
-    assert listed == {str(tag): list(kinds) for tag, kinds in KINDS_OF_TAG.items()}
-
-
-def test_a_check_cannot_depend_on_a_tag_that_is_not_in_the_list():
-    with pytest.raises(ValueError, match="cachable"):
-        tagged("cachable")
-    assert {f"tag `{tag}`" for tag in Tag} >= {c.when.words for c in CHECKS.values() if c.when.words.startswith("tag")}

@@ -7,8 +7,8 @@ import types
 import pytest
 
 from texprior.errors import ConfigError
-from texprior.plugin import Degradation, hookimpl
-from texprior.registry import Registry, discovery
+from texprior.plugin import Degradation, hookimpl, records
+from texprior.registry import Registry
 
 RAIN = """
 from texprior.plugin import Degradation, hookimpl
@@ -92,15 +92,49 @@ def test_damaged_metadata_of_a_plugin_are_reported_by_the_folder(tmp_path, monke
     assert found.reason.startswith("its metadata cannot be read")
 
 
-def test_a_plugin_that_states_no_contract_was_written_for_the_first_one(install, monkeypatch):
-    """So it works with a later texprior, until that no longer fulfils the first contract."""
+def test_a_plugin_that_states_no_api_was_written_for_the_first_one(install, monkeypatch):
+    """So it works with a later texprior, until that no longer accepts the first API."""
     install("acme-old", "acme_old", RAIN)
-    monkeypatch.setattr(discovery, "API", 2)
     old = plugin("acme-old")
     assert [(c.name, c.api) for c in old.components] == [("rain", 1)]
-    monkeypatch.setattr(discovery, "LOWEST_API", 2)
+    assert old.warning == ""
+    monkeypatch.setattr(records, "LOWEST_API", 2)
     old = plugin("acme-old")
-    assert (old.status, old.reason) == ("incompatible", "'rain' asks for plugin API 1; this texprior has 2")
+    assert (old.status, old.components) == ("incompatible", ())
+    assert old.reason.startswith(
+        "'rain' is written for plugin API 1; this texprior has 2 to 2: install a newer version"
+    )
+
+
+def test_a_plugin_of_a_later_api_is_incompatible_even_if_it_uses_fields_that_are_not_known(install):
+    install("acme-later", "acme_later", RAIN.replace('Rain")', 'Rain", api=3, tiled=True)'))
+    later = plugin("acme-later")
+    assert (later.status, later.components) == ("incompatible", ())
+    assert later.reason.endswith(
+        "API 3; this texprior has 1 to 2: install a newer texprior, or an older version of the plugin"
+    )
+
+
+OLD = """
+from texprior.plugin import Degradation, Metric, hookimpl
+@hookimpl
+def texprior_degradations():
+    return [Degradation("dim", "{module}:Dim", tags=("deterministic",)), Degradation("rain", "{module}:Rain")]
+@hookimpl
+def texprior_metrics():
+    return [Metric("m", "{module}:M")]
+"""
+
+
+def test_records_of_the_first_api_are_translated_with_one_warning_for_the_plugin(install):
+    install("acme-old", "acme_old", OLD)
+    old = plugin("acme-old")
+    assert [getattr(c, "deterministic", None) for c in old.components] == [True, False, None]
+    assert (old.status, old.reason, old.components[2].better) == ("loaded", "", "higher")
+    assert old.warning == (
+        "plugin acme-old uses plugin API 1, which still works; write api=2 and in degradation/dim deterministic=True "
+        "instead of the tag 'deterministic'; in metric/m better= (not said, so 'higher' is assumed)"
+    )
 
 
 def test_a_failed_plugin_that_is_required_gives_its_reason(install):

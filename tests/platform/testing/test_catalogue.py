@@ -7,7 +7,7 @@ import pytest
 from texprior.errors import ConfigError
 from texprior.plugin import KINDS, Metric, Sampler
 from texprior.testing import CHECKS, FLOOR, checks_of
-from texprior.testing.catalogue import check, find
+from texprior.testing.catalogue import check, declares, find
 from texprior.testing.page import catalogue
 
 MAY_NOT_RUN = {
@@ -40,7 +40,7 @@ def test_the_page_lists_every_check_as_the_catalogue_has_it(repository):
 
 
 def test_checks_are_chosen_by_what_the_record_declares():
-    deterministic, stochastic = (Sampler("s", "m:S", tags=(tag,)) for tag in ("deterministic", "stochastic"))
+    deterministic, stochastic = (Sampler("s", "m:S", **{f: True}) for f in ("deterministic", "stochastic"))
     assert {c.id for c in checks_of(deterministic)} ^ {c.id for c in checks_of(stochastic)} == {
         "sampler.deterministic",
         "sampler.stochastic",
@@ -51,6 +51,13 @@ def test_checks_are_chosen_by_what_the_record_declares():
         "metric.reference",
     }
     assert checks_of(with_one)[-1].id == "any.floor"
+
+
+def test_a_check_cannot_depend_on_a_field_that_no_record_has():
+    with pytest.raises(ValueError, match="no record has a field 'cachable'"):
+        declares("cachable")
+    named = {c.when.words for c in CHECKS.values() if c.when.words.endswith("=True`")}
+    assert {f"`{f}=True`" for f in ("local", "cacheable", "deterministic", "stochastic", "tracker")} <= named
 
 
 def test_an_id_that_is_not_there_or_not_for_it_is_a_sentence():

@@ -127,7 +127,7 @@ def test_it_is_saved_and_loaded(name, build, network, inputs, estimate):
     assert torch.equal(output(other, network, inputs, estimate), output(adapter, network, inputs, estimate))
 
 
-@pytest.mark.parametrize("name", [n for n, r in RECORDS.items() if "cacheable" in r.tags])
+@pytest.mark.parametrize("name", [n for n, r in RECORDS.items() if r.cacheable])
 def test_what_is_cacheable_reads_the_estimate_in_its_features_alone(name, build, network, inputs, estimate):
     """Other features change the output; equal features serve every x and every noise level."""
     adapter = moved(build(name, network))

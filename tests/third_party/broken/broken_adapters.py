@@ -173,7 +173,8 @@ def texprior_adapters():
             f"{__name__}:{c.__name__}",
             Options,
             "Adds.",
-            tags=("cacheable",),
+            api=2,
+            cacheable=True,
             identity=identity.get(name, "bitwise"),
         )
         for name, c in zip(CAUGHT_BY, classes, strict=True)

@@ -13,7 +13,7 @@ CAUGHT_BY = {
     "clipped": ["decomposition.sum"],
     "vignette": ["decomposition.constant"],
     "backwards": ["decomposition.strength"],
-    "global_tagged_local": ["decomposition.local"],
+    "global_declared_local": ["decomposition.local"],
     "batch_mean": ["any.batch"],
     "three_channels": ["decomposition.shape"],
     "float32_only": ["any.dtype"],
@@ -74,8 +74,8 @@ class Float32Only(Box):
 @hookimpl
 def texprior_decompositions():
     classes = (Box, Clipped, Vignette, Backwards, GlobalTaggedLocal, BatchMean, ThreeChannels, Float32Only)
-    tags = {"right": ("local",), "global_tagged_local": ("local",)}
+    local = ("right", "global_declared_local")
     return [
-        Decomposition(n, f"{__name__}:{c.__name__}", BoxOptions, "Box.", tags=tags.get(n, ()), strength="radius")
+        Decomposition(n, f"{__name__}:{c.__name__}", BoxOptions, "Box.", api=2, strength="radius", local=n in local)
         for n, c in zip(CAUGHT_BY, classes, strict=True)
     ]

@@ -11,7 +11,7 @@ CAUGHT_BY = {
     "counting": ["degradation.keys", "degradation.workers"],
     "worker_seeded": ["degradation.workers"],
     "one_rain_for_all": ["degradation.random"],
-    "untagged_constant": ["degradation.random"],
+    "undeclared_constant": ["degradation.random"],
 }
 
 
@@ -76,7 +76,7 @@ class OneRainForAll(Right):
         return super().__call__(image_CHW, torch.Generator().manual_seed(0))
 
 
-class UntaggedConstant(Right):
+class UndeclaredConstant(Right):
     def __call__(self, image_CHW, rng):
         return image_CHW / 2
 
@@ -85,7 +85,7 @@ class UntaggedConstant(Right):
 def texprior_degradations():
     classes = (
         *(Right, GlobalRandomness, InPlace, OutOfRange, Cropping),
-        *(Counting, WorkerSeeded, OneRainForAll, UntaggedConstant),
+        *(Counting, WorkerSeeded, OneRainForAll, UndeclaredConstant),
     )
     return [
         Degradation(name, f"{__name__}:{c.__name__}", Options, "Darkens.")

@@ -196,6 +196,6 @@ def texprior_denoisers():
         *(ForgetsItsState, BatchNorm),
     )
     return [
-        Denoiser(name, f"{__name__}:{c.__name__}", Options, "Two blocks.", tags=("local",))
+        Denoiser(name, f"{__name__}:{c.__name__}", Options, "Two blocks.", api=2, local=True)
         for name, c in zip(CAUGHT_BY, classes, strict=True)
     ]

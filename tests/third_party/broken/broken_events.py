@@ -17,7 +17,12 @@ CAUGHT_BY = {
     "opens_at_once": ["events.inert"],
     "no_folders": ["events.run"],
     "half_done": ["any.contract", "events.run"],
+    "buffers": [],
+    "never_empty": ["events.pending"],
+    "mixes_runs": ["events.pending"],
+    "forgets_the_steps": ["events.pending"],
 }
+TRACKERS = ("buffers", "never_empty", "mixes_runs", "forgets_the_steps")
 
 
 class Right:
@@ -105,13 +110,47 @@ class HalfDone:
     where = lambda self, run_id: {}  # noqa: E731
 
 
+class Buffers(Right):
+    """A tracker that writes the values of a run at its end."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.held = {}
+
+    def step(self, run_id, images_seen, metrics):
+        self.held.setdefault(run_id, []).append((images_seen, dict(metrics)))
+
+    def run_finished(self, run_id, status, summary, note):
+        self.runs[run_id] += self.held.pop(run_id, [])
+        super().run_finished(run_id, status, summary, note)
+
+    def pending(self, run_id):
+        return self.held.get(run_id, [])
+
+
+class NeverEmpty(Buffers):
+    def run_finished(self, run_id, status, summary, note):
+        self.runs[run_id] += self.held.get(run_id, [])
+
+
+class MixesRuns(Buffers):
+    def pending(self, run_id):
+        return [values for held in self.held.values() for values in held]
+
+
+class ForgetsTheSteps(Buffers):
+    def pending(self, run_id):
+        return [values for _, values in super().pending(run_id)]
+
+
 @hookimpl
 def texprior_events():
     classes = (
         *(Right, ChokesOnNan, Prints, OneRunAtATime, FinishedOnly, ResumesWhatIsThere),
         *(Lost, DrawsOnThePicture, OpensAtOnce, NoFolders, HalfDone),
+        *(Buffers, NeverEmpty, MixesRuns, ForgetsTheSteps),
     )
     return [
-        Events(name, f"{__name__}:{c.__name__}", Options, "Listens.")
+        Events(name, f"{__name__}:{c.__name__}", Options, "Listens.", api=2, tracker=name in TRACKERS)
         for name, c in zip(CAUGHT_BY, classes, strict=True)
     ]

@@ -115,8 +115,8 @@ def texprior_predictors():
         *(Right, EvenSizes, IdleLayer, MeanLoss, UpsideDownLoss, BatchNorm, BatchNormOfTraining, OwnGenerator),
         *(ForgetsItsState, GlobalPool, WrongStride),
     )
-    tags = dict.fromkeys(("right", "global_pool", "wrong_stride"), ("local",))
+    local = ("right", "global_pool", "wrong_stride")
     return [
-        Predictor(name, f"{__name__}:{c.__name__}", Options, "Two layers.", tags=tags.get(name, ()))
+        Predictor(name, f"{__name__}:{c.__name__}", Options, "Two layers.", api=2, local=name in local)
         for name, c in zip(CAUGHT_BY, classes, strict=True)
     ]

@@ -120,7 +120,9 @@ def texprior_samplers():
             f"{__name__}:{c.__name__}",
             Options,
             "Solves.",
-            tags=("stochastic",) if name in stochastic else ("deterministic",),
+            api=2,
+            stochastic=name in stochastic,
+            deterministic=name not in stochastic,
             order=order.get(name, 1),
         )
         for name, c in zip(CAUGHT_BY, classes, strict=True)

@@ -86,7 +86,7 @@ def _plugins(registry: Registry) -> list[dict[str, Any]]:
             "distribution": p.distribution,
             "version": p.version,
             "status": p.status,
-            "reason": p.reason,
+            "reason": p.reason or p.warning,
             "components": len(p.components),
         }
         for p in registry.plugins

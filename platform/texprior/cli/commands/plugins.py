@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from texprior.cli.output import emit, say, table
 from texprior.cli.request import discover_plugins, json_option, plugin_option
 from texprior.errors import PluginError, suggest_name
 from texprior.plugin import KINDS
-from texprior.plugin.tags import tag_warnings
 
 if TYPE_CHECKING:
     from texprior.registry import Entry, Registry
@@ -34,6 +34,7 @@ plugins.add_command(check)
 def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
     """List every component, and the plugins that did not load."""
     from texprior.cli.component_help import component_json as described
+    from texprior.cli.component_help import warnings_of
 
     registry = discover_plugins(plugins)
     entries = registry.entries(kind)
@@ -68,7 +69,7 @@ def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
         [*rows, *(["-", "-", p.distribution, p.version, f"{p.status}: {p.reason}"] for p in bad)],
         wrap=["summary"],
     )
-    for sentence in (sentence for entry in entries for sentence in tag_warnings(entry.component)):
+    for sentence in warnings_of(entries):
         say(f"warning: {sentence}")
 
 
@@ -78,17 +79,19 @@ def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
 @plugin_option
 @json_option
 def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) -> None:
-    """Show a component: its options, search space, citation, and YAML in an experiment.
+    """Show a component: what it declares, its options, search space, citation, and YAML in an experiment.
 
     NAME may include the distribution: degradation/acme-rain/rain. NAME alone is enough if one component has it.
     """
     from texprior.cli.component_help import component_json as described
-    from texprior.cli.component_help import experiment_snippet, option_rows
+    from texprior.cli.component_help import experiment_snippet, metric_key, option_rows, warnings_of
 
-    entry = _named(discover_plugins(plugins), component)
+    registry = discover_plugins(plugins)
+    entry = _named(registry, component)
     record, kind = entry.component, entry.component.kind
     if as_json:
-        emit({**described(entry), "snippet": experiment_snippet(record)})
+        key = {"key": metric_key(registry, entry)[0] or None} if kind == "metric" else {}
+        emit({**described(entry), **key, "snippet": experiment_snippet(record)})
         return
     if bibtex:
         if not record.citation:
@@ -97,8 +100,9 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
         return
 
     click.echo(f"{record.kind} {entry.qualified} {entry.plugin.version}\n{record.summary}")
-    if record.tags:
-        click.echo(f"tags: {', '.join(record.tags)}")
+    click.echo("\n".join(_declarations(registry, entry)))
+    for sentence in warnings_of([entry]):
+        say(f"warning: {sentence}")
     rows = [
         [o.name, o.type, o.range, "required" if o.required else str(_default(o.default)), o.search, o.description]
         for o in option_rows(record.options)
@@ -112,6 +116,26 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
     click.echo(f"in an experiment:\n\n{experiment_snippet(record)}")
     if record.citation:
         click.echo(record.citation)
+
+
+def _declarations(registry: Registry, entry: Entry) -> Iterator[str]:
+    """Yields a line for each field that a record declares, for the key of a metric, and for the tags."""
+    from texprior.cli.component_help import declared, metric_key
+
+    if entry.component.kind == "metric":
+        key, reason = metric_key(registry, entry)
+        yield f"key: {key or f'not known here: {reason}'}"
+    for name, value in declared(entry.component).items():
+        if value or isinstance(value, bool):
+            yield f"{name}: {_plain(value)}"
+    if entry.component.tags:
+        yield f"tags: {', '.join(entry.component.tags)}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _named(registry: Registry, text: str) -> Entry:

@@ -15,7 +15,6 @@ from texprior.cli.output import emit, say, table
 from texprior.cli.request import discover_plugins, json_option, parse_component, plugin_option
 from texprior.errors import ConfigError, PluginError
 from texprior.plugin import KINDS
-from texprior.plugin.tags import tag_warnings
 
 if TYPE_CHECKING:
     from texprior.registry import Entry, Registry
@@ -155,6 +154,8 @@ def _expected(texts: Sequence[str], entries: Sequence[Entry]) -> dict[str, dict[
 
 
 def _show(reports: Sequence[Report], quiet: bool) -> None:
+    from texprior.cli.component_help import warnings_of
+
     rows = [
         [_name(report.subject.entry), outcome.check.id, outcome.status]
         for report in reports
@@ -167,9 +168,9 @@ def _show(reports: Sequence[Report], quiet: bool) -> None:
         for outcome in report.outcomes:
             if outcome.status in ("failed", "expected"):
                 _show_failure(report, outcome)
+    for sentence in warnings_of(report.subject.entry for report in reports):
+        click.echo(f"warning: {sentence}")
     for report in reports:
-        for sentence in tag_warnings(report.subject.entry.component):
-            click.echo(f"warning: {sentence}")
         click.echo(report.line())
         for reason, ids in report.not_run().items():
             click.echo(f"  not run: {', '.join(ids)} ({reason})")
@@ -190,6 +191,7 @@ def _totals(reports: Sequence[Report]) -> dict[str, int]:
 
 
 def _described(report: Report) -> dict[str, Any]:
+    from texprior.cli.component_help import warnings_of
     from texprior.testing import FLOOR
 
     entry = report.subject.entry
@@ -212,6 +214,6 @@ def _described(report: Report) -> dict[str, Any]:
         "run": report.run,
         "floor": FLOOR[entry.component.kind],
         "notes": report.subject.notes,
-        "warnings": tag_warnings(entry.component),
+        "warnings": warnings_of([entry]),
         "checks": checks,
     }

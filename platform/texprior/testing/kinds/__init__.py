@@ -19,6 +19,7 @@ from texprior.testing.kinds import (  # noqa: I001 (the order of the documentati
     sets,
     dataset,
     events,
+    tracker,
 )
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "predictor",
     "sampler",
     "sets",
+    "tracker",
     "trained",
 ]

@@ -9,7 +9,7 @@ from torch import nn
 
 from texprior.flow.adapt import DenoiserAdapter
 from texprior.plugin import Adapter, Component
-from texprior.testing.catalogue import When, check, tagged
+from texprior.testing.catalogue import When, check, declares
 from texprior.testing.kinds.denoiser import call
 from texprior.testing.kinds.repeats import repeated_work
 from texprior.testing.kinds.rig import Rig, inputs, prior, untouched
@@ -176,14 +176,14 @@ def sizes(subject: Subject) -> None:
         require(torch.isfinite(output).all(), f"{width}x{height} px: not all values are finite")
 
 
-@check("adapter.cacheable", "adapter", when=tagged("cacheable"))
+@check("adapter.cacheable", "adapter", when=declares("cacheable"))
 @torch.no_grad()
 def cacheable(subject: Subject) -> None:
-    """With the tag ``cacheable``, a network call repeats no costly operation (convolution, matrix product,
+    """With ``cacheable=True``, a network call repeats no costly operation (convolution, matrix product,
     normalisation, resampling) that depends only on the estimate; ``features`` computes it once per image.
 
     Fix: compute everything that depends only on the estimate in ``features`` and return the results by block; remove
-    the tag if the adapter also reads x_t.
+    ``cacheable=True`` if the adapter also reads x_t.
     """
     # what is equal for another x and noise, but not for another estimate, depends only on the estimate
     rig, first = Rig.of(subject), inputs()

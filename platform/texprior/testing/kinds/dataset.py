@@ -11,7 +11,6 @@ from torch import Tensor
 from texprior.errors import ConfigError, ImageError
 from texprior.flow.image import PictureSet, Sample
 from texprior.plugin import Dataset
-from texprior.plugin.tags import Tag
 from texprior.testing.catalogue import check
 from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe, having
@@ -111,14 +110,14 @@ def unknown_key(subject: Subject) -> None:
 
 @check("dataset.provenance", "dataset")
 def provenance(subject: Subject) -> None:
-    """The record names the licence of the pictures and cites their source. A data set of the user's own pictures has
-    the tag ``own-pictures`` instead of a citation.
+    """The record names the licence of the pictures and cites their source. A data set of the user's own pictures
+    says ``own_pictures=True`` instead of a citation.
 
     Fix: fill in ``licence`` and ``citation``.
     """
     assert isinstance(subject.record, Dataset)
     require(subject.record.licence.strip(), "the record has no licence")
-    require(subject.record.citation.strip() or Tag.OWN_PICTURES in subject.record.tags, "the record has no citation")
+    require(subject.record.citation.strip() or subject.record.own_pictures, "the record has no citation")
 
 
 def _require_picture(what: str, picture: Tensor) -> None:

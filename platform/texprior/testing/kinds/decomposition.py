@@ -9,7 +9,7 @@ from torch import Tensor
 
 from texprior.flow.decompose import Decomposer
 from texprior.plugin import Component, Decomposition
-from texprior.testing.catalogue import When, check, tagged
+from texprior.testing.catalogue import When, check, declares
 from texprior.testing.kinds.reach import FAR, leak
 from texprior.testing.material import drawn, gap, photographs, uniform
 from texprior.testing.outcomes import require
@@ -98,12 +98,12 @@ def strength(subject: Subject) -> None:
     require(all(b >= a * (1 - 1e-4) for a, b in steps) and energy[-1] > energy[0], f"mean T² is {shown}")
 
 
-@check("decomposition.local", "decomposition", when=tagged("local"))
+@check("decomposition.local", "decomposition", when=declares("local"))
 def local(subject: Subject) -> None:
-    """With the tag ``local``, the filter depends only on nearby pixels. After a change at one end of a strip of 512 px,
+    """With ``local=True``, the filter depends only on nearby pixels. After a change at one end of a strip of 512 px,
     results that are 368 px or more away change by at most 1e-6.
 
-    Fix: remove the tag if the filter solves for the whole picture at once.
+    Fix: remove ``local=True`` if the filter solves for the whole picture at once.
     """
     decomposition = subject.build()
     far = leak(lambda image: torch.cat(tuple(decomposition(image)), 1))

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from texprior.diffusion.keys import generator
 from texprior.flow.degrade import Degrader, degrade
-from texprior.plugin.tags import Tag
+from texprior.plugin import Degradation
 from texprior.testing.catalogue import check
 from texprior.testing.material import photographs, same, seed_globals, uniform
 from texprior.testing.outcomes import NotRun, require
@@ -109,14 +109,15 @@ def workers(subject: Subject) -> None:
 
 @check("degradation.random", "degradation")
 def random_or_not(subject: Subject) -> None:
-    """Two sample keys give two different results. With the tag ``deterministic``, every key gives the same result.
+    """Two sample keys give two different results. With ``deterministic=True``, every key gives the same result.
 
-    Fix: use ``rng``; or declare ``tags=("deterministic",)`` if the default options draw no random numbers.
+    Fix: use ``rng``; or declare ``deterministic=True`` if the default options draw no random numbers.
     """
     image = photographs(1, 48, 64)
     first, second = (_degraded(subject, image, [key]) for key in KEYS[:2])
-    fixed = Tag.DETERMINISTIC in subject.record.tags
-    message = "it is tagged deterministic, but two keys give two results" if fixed else "two keys give the same result"
+    assert isinstance(subject.record, Degradation)
+    fixed = subject.record.deterministic
+    message = "it says deterministic=True, but two keys give two results" if fixed else "two keys give the same result"
     require(same(first, second) == fixed, message)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from texprior.errors import ConfigError
 from texprior.flow.prior import Block, DenoiserNet, Guide, unguided
-from texprior.testing.catalogue import check, tagged
+from texprior.testing.catalogue import check, declares
 from texprior.testing.kinds.attention import Plain
 from texprior.testing.kinds.reach import FAR, leak
 from texprior.testing.material import gap, gaussian, perturbed, photographs
@@ -247,14 +247,14 @@ def gradients(subject: Subject) -> None:
     require(not idle, f"no gradient reaches {len(idle)} parameters, such as {', '.join(idle[:3])}")
 
 
-@check("denoiser.local", "denoiser", when=tagged("local"))
+@check("denoiser.local", "denoiser", when=declares("local"))
 def local(subject: Subject) -> None:
-    """With the tag ``local``, the network depends only on nearby pixels. After a change at one end of a strip of 512
+    """With ``local=True``, the network depends only on nearby pixels. After a change at one end of a strip of 512
     px, outputs that are 368 px or more away change by at most 1e-6. So tiles with a halo give the same result as the
     whole picture.
 
-    Fix: normalise over the channels of a position, not over the picture; remove the tag if positions attend to each
-    other.
+    Fix: normalise over the channels of a position, not over the picture; remove ``local=True`` if positions attend
+    to each other.
     """
     network, code = _make(subject), arguments()["code"][:1]
     far = leak(lambda image: network(image, torch.zeros(1), image, code))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from texprior.flow.predict import InitialPredictor
-from texprior.testing.catalogue import check, tagged
+from texprior.testing.catalogue import check, declares
 from texprior.testing.kinds.reach import FAR, leak, strip
 from texprior.testing.material import gap, gaussian, perturbed, photographs
 from texprior.testing.outcomes import NotRun, require
@@ -93,19 +93,19 @@ def gradients(subject: Subject) -> None:
     require(not idle, f"no gradient reaches {len(idle)} parameters, such as {', '.join(idle[:3])}")
 
 
-@check("predictor.local", "predictor", when=tagged("local"))
+@check("predictor.local", "predictor", when=declares("local"))
 def local(subject: Subject) -> None:
-    """With the tag ``local``, the network depends only on nearby pixels. After a change at one end of a strip of 512
+    """With ``local=True``, the network depends only on nearby pixels. After a change at one end of a strip of 512
     px, estimates that are 368 px or more away change by at most 1e-6. So tiles with a halo give the same result as the
     whole picture.
 
-    Fix: remove pooling over the whole picture and normalisation over positions, or remove the tag.
+    Fix: remove pooling over the whole picture and normalisation over positions, or remove ``local=True``.
     """
     far = leak(_make(subject))
     require(far <= 1e-6, f"{FAR} px away the estimate changes by {far:.2g}")
 
 
-@check("predictor.stride", "predictor", when=tagged("local"))
+@check("predictor.stride", "predictor", when=declares("local"))
 @torch.no_grad()
 def stride(subject: Subject) -> None:
     """If ``stride`` px are cut off at the left, estimates that are 368 px or more away from the cut change by at most

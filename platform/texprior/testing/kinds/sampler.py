@@ -11,7 +11,7 @@ from torch import Tensor
 from texprior.diffusion.sigmas import karras
 from texprior.flow.sample import LayerSampler
 from texprior.plugin import Sampler
-from texprior.testing.catalogue import check, tagged
+from texprior.testing.catalogue import check, declares
 from texprior.testing.kinds.linear import DATA_MEAN, DATA_STD, curved, exact_gain, respond, slope
 from texprior.testing.material import gaussian
 from texprior.testing.outcomes import Broken, NotRun, require
@@ -188,22 +188,22 @@ def noise_source(subject: Subject) -> None:
         require(not twice, f"{steps} steps: it requests noise more than once for the indices {twice}")
 
 
-@check("sampler.deterministic", "sampler", when=tagged("deterministic"))
+@check("sampler.deterministic", "sampler", when=declares("deterministic"))
 def deterministic(subject: Subject) -> None:
-    """With the tag ``deterministic``, the sampler has a form that requests no noise. This form has the defaults, or one
+    """With ``deterministic=True``, the sampler has a form that requests no noise. This form has the defaults, or one
     option at an end of its range.
 
-    Fix: do not call ``noise`` if its factor is 0; remove the tag if the sampler always uses noise.
+    Fix: do not call ``noise`` if its factor is 0; remove ``deterministic=True`` if the sampler always uses noise.
     """
     require(_form(subject, stochastic=False) is not None, "it requests noise with all of its options")
 
 
-@check("sampler.stochastic", "sampler", when=tagged("stochastic"))
+@check("sampler.stochastic", "sampler", when=declares("stochastic"))
 def stochastic(subject: Subject) -> None:
-    """With the tag ``stochastic``, the sampler has a form that uses the injected noise. This form has the defaults, or
+    """With ``stochastic=True``, the sampler has a form that uses the injected noise. This form has the defaults, or
     one option at an end of its range.
 
-    Fix: draw through ``noise(i)``; remove the tag if the sampler uses no noise.
+    Fix: draw through ``noise(i)``; remove ``stochastic=True`` if the sampler uses no noise.
     """
     changes = _form(subject, stochastic=True)
     require(changes is not None, "it requests no noise with any of its options")

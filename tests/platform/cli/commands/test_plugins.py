@@ -62,6 +62,7 @@ def test_the_list_as_json_holds_every_field(texprior, haze):
         "status": "loaded",
         "reason": "",
         "summary": "Haze.",
+        "declares": {"deterministic": False, "requires": [], "weights": [], "api": 1},
         "tags": ["air"],
         "citation": "@misc{haze}",
     }
@@ -201,11 +202,52 @@ def test_show_takes_a_name_that_one_component_has(texprior):
     assert "did you mean 'paired'?" in unknown.err
 
 
+@pytest.mark.parametrize(
+    ("component", "lines"),
+    [
+        ("metric/ssim", ["key: ssim_y_gauss11", "better: higher", "reference: yes", "scope: image", "api: 2"]),
+        ("metric/lpips_vgg", ["key: lpips_vgg", "better: lower", "weights: lpips_vgg"]),
+        ("metric/pyiqa", ["key: not known here: it depends on the option name", "requires: pyiqa"]),
+        ("sampler/heun", ["order: 2", "deterministic: yes", "stochastic: yes"]),
+        ("decomposition/bilateral", ["strength: sigma_range", "local: yes", "slow: yes", "tags: edge-preserving"]),
+        ("decomposition/none", ["local: no", "slow: no"]),
+        ("adapter/scratch", ["identity: no", "cacheable: no", "tags: control"]),
+        ("dataset/folder", ["own_pictures: yes", "licence: that of the pictures in the folder"]),
+        ("events/mlflow", ["tracker: yes"]),
+        ("predictor/unet", ["local: yes"]),
+    ],
+)
+def test_show_says_what_a_component_declares(texprior, monkeypatch, tmp_path, component, lines):
+    monkeypatch.setenv("TEXPRIOR_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    shown = texprior("plugins", "show", component).out.splitlines()
+    assert [line for line in lines if line not in shown] == []
+    declared = texprior("plugins", "show", component, "--json").json
+    kind, key = component.partition("/")[0], lines[0].partition("key: ")[2]
+    assert declared.get("key") == ((key if " " not in key else None) if kind == "metric" else None)
+    assert declared["declares"]["api"] == 2
+
+
+def test_a_plugin_of_an_older_api_is_one_warning_in_list_show_check_and_doctor(texprior, haze):
+    haze.write_text(PLUGIN.replace('("air",)', '("deterministic",)'), encoding="utf-8")
+    sentence = (
+        "plugin acme-haze uses plugin API 1, which still works; "
+        "write api=2 and in degradation/mist deterministic=True instead of the tag 'deterministic'"
+    )
+    show = ("show", "degradation/mist", "--plugin", haze)
+    for command in (("list", "--plugin", haze), show, ("check", haze, "--options", "{depth: map}")):
+        answer = texprior("plugins", *command)
+        assert (answer.out + answer.err).count(f"warning: {sentence}\n") == 1, command
+    assert texprior("plugins", *show, "--json").json["warnings"] == [sentence]
+    (plugin,) = [p for p in texprior("doctor", "--plugin", haze, "--json").json["plugins"] if p["reason"]]
+    assert (plugin["status"], plugin["reason"]) == ("loaded", sentence)
+
+
 def test_a_misspelt_tag_is_a_warning_in_list_and_check(texprior, tmp_path):
     file = tmp_path / "acme_tag.py"
     source = PLUGIN.replace("acme_haze:Haze", "acme_tag:Haze").replace('tags=("air",)', 'tags=("air", "determinstic")')
     file.write_text(source, encoding="utf-8")
-    sentence = "degradation/mist: tag 'determinstic' is a label that nothing reads; did you mean 'deterministic'?"
+    sentence = "degradation/mist: tag 'determinstic' is a word that nothing reads; did you mean deterministic=True?"
     listed = texprior("plugins", "list", "--plugin", file)
     assert f"warning: {sentence}\n" in listed.err
     (found,) = [c for c in texprior("plugins", "list", "--plugin", file, "--json").json if c["name"] == "mist"]

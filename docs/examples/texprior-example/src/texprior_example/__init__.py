@@ -36,7 +36,7 @@ def texprior_degradations() -> list[Degradation]:
             "texprior_example.grain:Grain",
             GrainOptions,
             "Film grain: correlated noise, strongest in the mid-tones.",
-            api=1,
+            api=2,
         )
     ]
 
@@ -50,8 +50,8 @@ def texprior_adapters() -> list[Adapter]:
             "texprior_example.gate:Gate",
             GateOptions,
             "Multiplies each block's output by a gate in (0, 2) that it computes from the estimate.",
-            api=1,
-            tags=("cacheable",),
+            api=2,
             identity="bitwise",
+            cacheable=True,
         )
     ]
