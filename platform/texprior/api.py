@@ -65,8 +65,12 @@ def load(source: str | Path | Mapping[str, Any], *overrides: str, quiet: bool = 
     """
     known = registry()
     if isinstance(source, Mapping):
-        return Workbench(resolve(source, known, overrides), known, quiet, copy.deepcopy(dict(source)), overrides)
-    return Workbench(load_experiment(source, known, overrides), known, quiet, written(source, known), overrides)
+        experiment, said = resolve(source, known, overrides), copy.deepcopy(dict(source))
+    else:
+        experiment, said = load_experiment(source, known, overrides), written(source, known)
+    for sentence in known.warnings_of(experiment):
+        log.warning(sentence)
+    return Workbench(experiment, known, quiet, said, overrides)
 
 
 @dataclass(frozen=True)

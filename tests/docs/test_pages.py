@@ -12,6 +12,8 @@ import sys
 import pytest
 import yaml
 
+from texprior.plugin import API
+
 BLOCK = re.compile(r"<!-- (file|run|plugin)(?:: (\S+))? -->\n```(\w+)\n(.*?)```", re.DOTALL)
 SMALL = {"data": {name: {"bundled": {"max_side": 64}} for name in ("train", "val", "test")}, "threads": 1}
 
@@ -94,6 +96,7 @@ def test_the_plugin_of_a_kinds_page_passes_the_kit(repository, tmp_path, kind):
     try:
         (entry,) = [e for e in registry.entries() if e.plugin.version.startswith("sha256-")]
         assert entry.component.kind == named == kind
+        assert (entry.component.api, entry.plugin.warning) == (API, "")
         testing = pytest.importorskip("texprior.testing")
         report = testing.check_component(testing.Subject(registry, entry))
         assert [f"{outcome.check.id}: {outcome.message}" for outcome in report.failed] == []

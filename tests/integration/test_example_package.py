@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from texprior.plugin import API
 from texprior.scaffold.new_plugin import new_plugin
 
 
@@ -61,7 +62,9 @@ def test_the_wheels_are_what_is_imported_and_listed(python, tmp_path):
     for place in run(python, "-c", code, cwd=tmp_path).split():
         assert Path(place).is_relative_to(python.parents[1])
     listed = json.loads(run(python, "-m", "texprior", "plugins", "list", "--json", cwd=tmp_path))
-    found = {(c["kind"], c["qualified"], c["version"]) for c in listed if c["distribution"] != "texprior"}
+    others = [c for c in listed if c["distribution"] != "texprior"]
+    assert [(c["declares"]["api"], c["warnings"]) for c in others] == [(API, [])] * 3
+    found = {(c["kind"], c["qualified"], c["version"]) for c in others}
     assert found == {
         ("adapter", "texprior-example/gate", "0.1.0"),
         ("degradation", "texprior-example/grain", "0.1.0"),

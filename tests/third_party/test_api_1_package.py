@@ -69,3 +69,8 @@ def test_it_is_trained_and_its_work_is_found_by_the_names_that_it_had(run):
     card = (Path(json.loads(model.stdout)["model"]) / "README.md").read_text(encoding="utf-8")
     assert all(f"texprior-example/{name} 0.1.0" in card for name in ("gate", "grain"))
     assert prior.stderr.count(WARNING) == model.stderr.count(WARNING) == 1
+
+
+def test_a_script_that_loads_an_experiment_is_told_once(run):
+    code = f"import texprior; texprior.load({str(PACKAGE / 'experiment.yaml')!r})"
+    assert run("-c", code).stderr == WARNING.removeprefix("warning: ")

@@ -77,7 +77,8 @@ class Request:
         from texprior import config
 
         experiment = self.experiment(*more)
-        warn_of_old_plugins(experiment, self.registry)
+        for sentence in self.registry.warnings_of(experiment):
+            say(f"warning: {sentence}")
         said = config.load_said(self.path, self.registry, self._every_override(more))
         return session_of(experiment, self.registry, said=said, **how)
 
@@ -118,13 +119,6 @@ def takes_experiment(function: Command) -> Command:
         return function(Request(experiment, overrides, plugins, device, as_json), **options)
 
     return command
-
-
-def warn_of_old_plugins(experiment: Experiment, registry: Registry) -> None:
-    """Says once for each plugin of the experiment's components what to change for the current plugin API."""
-    used = (registry.find(kind, ref.name).plugin for _, kind, ref in registry.components_of(experiment))
-    for sentence in dict.fromkeys(plugin.warning for plugin in used if plugin.warning):
-        say(f"warning: {sentence}")
 
 
 def session_of(experiment: Experiment, registry: Registry, **how: Any) -> Session:

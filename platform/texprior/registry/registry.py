@@ -145,6 +145,11 @@ class Registry:
             yield path, kind, ref
             yield from self.components_of(self.options_of(kind, ref), f"{path}.{ref.name}.")
 
+    def warnings_of(self, section: BaseModel) -> list[str]:
+        """Returns a sentence for each plugin of a resolved section whose records are of an older plugin API."""
+        used = (self.find(kind, ref.name).plugin for _, kind, ref in self.components_of(section))
+        return list(dict.fromkeys(plugin.warning for plugin in used if plugin.warning))
+
     def _refuse_failed(self, kind: str, name: str) -> None:
         distribution = canonical(name.split("/", 1)[0])
         for plugin in self.plugins:

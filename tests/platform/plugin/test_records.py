@@ -10,6 +10,7 @@ import pytest
 from texprior.errors import IncompatibleError, PluginError
 from texprior.plugin import HOOK_OF_KIND, Adapter, Component, Decomposition, Degradation, Metric, Options, Weights
 from texprior.plugin.records import API, BY_POSITION, LOWEST_API, api_fault, flags_of
+from texprior.registry import Registry
 
 
 @pytest.mark.parametrize("record", [record for _, record in HOOK_OF_KIND.values()])
@@ -70,6 +71,12 @@ def test_what_can_be_declared_is_false_unless_it_is_said():
     assert found["sampler"] == ["deterministic", "stochastic"]
     assert found["metric"] == []
     assert all(getattr(record("x", "m:X"), f) is False for _, record in HOOK_OF_KIND.values() for f in flags_of(record))
+
+
+def test_every_first_party_record_states_the_current_api_and_nothing_is_translated():
+    (own,) = [plugin for plugin in Registry.discover().plugins if plugin.distribution == "texprior"]
+    assert {component.api for component in own.components} == {API}
+    assert own.warning == ""
 
 
 def test_a_record_is_copied_replaced_and_pickled():

@@ -137,6 +137,18 @@ def test_records_of_the_first_api_are_translated_with_one_warning_for_the_plugin
     )
 
 
+def test_only_the_old_plugins_that_an_experiment_uses_are_named(install):
+    from texprior.config import resolve
+
+    install("acme-old", "acme_old", OLD)
+    registry = Registry.discover()
+    (old,) = [p for p in registry.plugins if p.warning]
+    assert registry.warnings_of(resolve({"name": "x"}, registry)) == []
+    assert registry.warnings_of(resolve({"name": "x", "degradation": "dim", "metrics": ["m"]}, registry)) == [
+        old.warning
+    ]
+
+
 def test_a_failed_plugin_that_is_required_gives_its_reason(install):
     from texprior.config import resolve
 

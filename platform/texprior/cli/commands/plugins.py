@@ -29,15 +29,16 @@ plugins.add_command(check)
 
 @plugins.command("list")
 @click.option("--kind", type=click.Choice(KINDS), help="List components of this kind only.")
+@click.option("--tag", "tags", multiple=True, metavar="WORD", help="List components with this tag only; repeatable.")
 @plugin_option
 @json_option
-def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
+def list_(kind: str | None, tags: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
     """List every component, and the plugins that did not load."""
     from texprior.cli.component_help import component_json as described
     from texprior.cli.component_help import warnings_of
 
     registry = discover_plugins(plugins)
-    entries = registry.entries(kind)
+    entries = _tagged(registry.entries(kind), tags)
     bad = [plugin for plugin in registry.plugins if plugin.status != "loaded"]
 
     # A plugin that did not load has no components, but it must be visible: it gets a row with the reason.
@@ -71,6 +72,15 @@ def list_(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
     )
     for sentence in warnings_of(entries):
         say(f"warning: {sentence}")
+
+
+def _tagged(entries: list[Entry], tags: tuple[str, ...]) -> list[Entry]:
+    """Returns the components that have all tags. Raises PluginError for a tag that no component has."""
+    known = sorted({tag for entry in entries for tag in entry.component.tags})
+    for tag in tags:
+        if tag not in known:
+            raise PluginError(f"no component has the tag '{tag}'; {suggest_name(tag, known)}")
+    return [entry for entry in entries if set(tags) <= set(entry.component.tags)]
 
 
 @plugins.command()

@@ -120,6 +120,17 @@ def test_one_kind_alone(texprior):
     assert kinds == {"adapter"}
 
 
+def test_components_are_searched_by_tags(texprior):
+    def names(*tags):
+        return {c["name"] for c in texprior("plugins", "list", *(p for t in tags for p in ("--tag", t)), "--json").json}
+
+    assert names("control") == {"full", "frozen", "scratch", "none"}
+    assert names("paired", "real") == {"raindrop", "lol", "dpdd", "sidd"}
+    unknown = texprior("plugins", "list", "--kind", "metric", "--tag", "perceptal")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "no component has the tag 'perceptal'; did you mean 'perceptual'?" in unknown.err
+
+
 def test_a_plugin_that_does_not_load_is_listed_and_the_rest_work(texprior, site):
     answer = texprior("plugins", "list", "--json")
     assert answer.code == 0

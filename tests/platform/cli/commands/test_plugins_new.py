@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import pytest
 
-from texprior.plugin import KINDS
+from texprior.plugin import API, KINDS
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,7 @@ def test_every_kind_is_listed_with_a_search_space(packages):
     for kind, component in found.items():
         assert (component["status"], component["qualified"]) == ("loaded", f"texprior-my-{kind}/my-{kind}")
         assert any(option["search"] for option in component["options"])
+        assert (component["declares"]["api"], component["warnings"]) == (API, [])
         assert all(option["description"] for option in component["options"])
 
 
