@@ -17,7 +17,7 @@ from texprior.runtime.session import Session
 from texprior.store import about_tensors, sha256
 from texprior.track import Run
 from texprior.training.cards import model_card
-from texprior.training.data import cut_patches, guided_pool, layer_scale, pair_pool
+from texprior.training.data import cut_patches, guided_pool, layer_scale, pair_pool, require_layer
 from texprior.training.differences import program_record
 from texprior.training.folders import ADAPTER_PARTS, TILING, hold_folder, is_trained, training_place
 from texprior.training.loop import Finished
@@ -53,6 +53,11 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         require_grid(experiment.sampling, prior.network, predictor)
         pool = _shared_pool(session, prior, predictor, parents)
         measured = layer_scale(pool, "clean", "base", experiment.seed)
+        require_layer(
+            measured,
+            f"the residual of the predictor's estimate ('{experiment.predictor.name}')",
+            "use photographs with fine detail, and a degradation that removes it",
+        )
         scale = measured if experiment.process.residual_scale == "measured" else prior.scale
         session.say(describe_residual(measured, prior.scale, experiment.process))
 

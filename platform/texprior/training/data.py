@@ -10,6 +10,7 @@ import torch
 from texprior.config.schema import Experiment, Training
 from texprior.decompositions.moments import Moments
 from texprior.diffusion.keys import generator
+from texprior.errors import ConfigError
 from texprior.flow.condition import blurred
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
@@ -24,6 +25,9 @@ from texprior.training.patches import Patches, Pool, Prepared, require_size
 
 SCALE_PHOTOGRAPHS = 64
 """Photographs on which a layer's standard deviation is measured: enough for three digits."""
+
+FLAT = 1e-5
+"""A deviation below which a layer is rounding alone: that of one 8-bit step in 150,000 values."""
 
 
 def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: int, cache_mb: int) -> Pool:
@@ -84,6 +88,20 @@ def layer_scale(pool: Pool, picture: str, base: str, seed: int, photographs: int
         prepared = pool[i]
         moments.add(prepared[picture] - prepared[base])
     return math.sqrt(moments.variance())
+
+
+def require_layer(scale: float, layer: str, remedy: str) -> float:
+    """Returns the scale of a layer that the training pictures have.
+
+    Raises ConfigError, which names the ``layer`` and the ``remedy``, if there is none: the training would divide by it.
+    """
+    # not for NaN: the component that makes it is named when the training meets it
+    if scale < FLAT:
+        raise ConfigError(
+            f"data.train: {layer} has a standard deviation of {scale:.1g} over the training pictures, so that there is "
+            f"nothing to learn; {remedy}"
+        )
+    return scale
 
 
 def cut_patches(experiment: Experiment, pool: Pool, settings: Training) -> Patches:

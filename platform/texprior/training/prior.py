@@ -12,7 +12,7 @@ from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
 from texprior.training.cards import prior_card
-from texprior.training.data import cut_patches, layer_scale, texture_pool
+from texprior.training.data import cut_patches, layer_scale, require_layer, texture_pool
 from texprior.training.differences import explain_difference, program_record
 from texprior.training.folders import PRIOR_PARTS, Place, hold_folder, is_trained, training_place
 from texprior.training.loop import Finished
@@ -41,7 +41,11 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         prior = build_prior(session.builder, 1.0, place.folder)
         cached = with_structure_cache(prior, session.registry, session.cache_folder, data.disk_cache_mb)
         pool = texture_pool(dataset, keys, cached, settings.patch, data.cache_mb)
-        scale = layer_scale(pool, "picture", "structure", experiment.seed)
+        scale = require_layer(
+            layer_scale(pool, "picture", "structure", experiment.seed),
+            f"the texture that decomposition '{experiment.decomposition.name}' separates",
+            "use photographs with fine detail, or a stronger decomposition",
+        )
 
         # how it is learned, and what is left at the end
         loss = LayerLoss(experiment, cached, Process(scale), cut_patches(experiment, pool, settings), settings.amp)
