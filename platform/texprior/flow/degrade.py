@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from texprior.diffusion.keys import Key, generator
-from texprior.errors import ConfigError
+from texprior.errors import ConfigError, ImageError
 from texprior.flow.image import Sample
 
 RULE = "pairs need 'degradation: null', and clean pictures need a degradation that is synthesised on them"
@@ -120,12 +120,22 @@ def degraded_sample(
     """Returns the sample's own degraded picture or a synthesised one, (3, H, W).
 
     The picture is synthesised with (seed, sample key, ...) and rounded to ``bits``. Raises ConfigError if both the
-    sample and the experiment bring a degradation, or neither does.
+    sample and the experiment bring a degradation, or neither does, and ImageError if its size is not the clean one's.
     """
     if sample.degraded is not None and degradation is not None:
         raise ConfigError(f"degradation: picture '{sample.key}' is a pair, and a degradation is named too; {RULE}")
     if sample.degraded is not None:
-        return sample.degraded
+        return _same_size(sample.degraded, sample)
     if degradation is None:
         raise ConfigError(f"degradation: picture '{sample.key}' is a clean picture only, and none is named; {RULE}")
-    return degrade(sample.clean[None], degradation, seed, [(sample.key, *key)], bits)[0]
+    return _same_size(degrade(sample.clean[None], degradation, seed, [(sample.key, *key)], bits)[0], sample)
+
+
+def _same_size(degraded: Tensor, sample: Sample) -> Tensor:
+    """Returns the degraded picture. Raises ImageError if its size is not that of the clean one."""
+    if degraded.shape != sample.clean.shape:
+        sizes = [f"{t.shape[-1]}x{t.shape[-2]} px" for t in (degraded, sample.clean)]
+        raise ImageError(
+            f"{sample.key}: the degraded picture has {sizes[0]} and the clean one {sizes[1]}; they must have one size"
+        )
+    return degraded

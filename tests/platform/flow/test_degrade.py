@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from texprior.diffusion.keys import generator
+from texprior.errors import ImageError
 from texprior.flow.degrade import (
     Replayable,
     degrade,
@@ -84,3 +85,11 @@ def test_rounding_goes_to_the_nearest_of_the_levels(bits, expected):
 def test_a_picture_from_a_file_is_not_rounded():
     own = torch.full((3, 2, 2), 0.01189)
     assert torch.equal(degraded_sample(Sample("key", own, own), None, 0), own)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_degraded_picture_of_another_size_is_named(own):
+    clean = torch.rand(3, 8, 12)
+    sample = Sample("street", clean, clean[:, :, :6] if own else None)
+    with pytest.raises(ImageError, match="street: the degraded picture has 6x8 px and the clean one 12x8 px"):
+        degraded_sample(sample, None if own else lambda image, _rng: image[:, :, :6], 0)
