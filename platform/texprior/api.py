@@ -24,9 +24,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from texprior.config import ALL_SAID, resolve, said_in, written
 from texprior.config import load as load_experiment
 from texprior.config.schema import Experiment
+from texprior.errors import printable
 from texprior.registry import Plugin, Registry
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
     from torch import Tensor
 
     from texprior.ablations.finish import AblationDone
@@ -210,24 +213,33 @@ def load_model(folder: str | Path, prior: str | Path | None = None, device: str 
 
 
 def restore(
-    model: str | Path | Model, image: str | Path | Tensor, seed: int | None = None, key: str = "", **sampling: object
+    model: str | Path | Model,
+    image: str | Path | Tensor | NDArray[Any] | Image,
+    seed: int | None = None,
+    key: str = "",
+    **sampling: object,
 ) -> Restored:
     """Restores a picture of any size.
 
-    The picture is a file, or a tensor (3, H, W) in [0, 1]. ``.picture`` of the result is (1, 3, H, W) in [0, 1].
+    The picture is a file, a tensor (3, H, W), an array (H, W, 3), or a PIL image; with floats in [0, 1], uint8 or
+    uint16. Grey, alpha (composed on white) and batches of one are taken too. ``.picture`` of the result is
+    (1, 3, H, W) in [0, 1].
     ``sampling`` are settings of an experiment's section ``sampling``: ``steps=4, texture_strength=0.5, samples=8``. The
     noise is a function of the seed (by default the model's) and the key (by default the file's name). Raises ImageError
-    for a file that cannot be read as a picture, and ConfigError for an unknown setting.
+    for what is no picture, with the shape, type or range found, and ConfigError for an unknown setting.
     """
+    from texprior.flow.given_picture import as_picture
     from texprior.flow.image import load_image
     from texprior.pipeline import restore as restore_picture
+
+    # the picture comes first: a model takes seconds to load
+    picture = load_image(image) if isinstance(image, str | Path) else as_picture(image)
 
     loaded = _loaded(model)
     data = loaded.experiment.model_dump(mode="json")
     experiment = resolve(data | {"sampling": data["sampling"] | sampling}, loaded.registry, source="restore")
     loaded = replace(loaded, experiment=experiment)  # tiles of the prediction are those of the sampling
-    picture = load_image(image) if isinstance(image, str | Path) else image
-    named = key or (Path(image).name if isinstance(image, str | Path) else "picture")
+    named = key or (printable(Path(image).name) if isinstance(image, str | Path) else "picture")
     noise_seed = experiment.seed if seed is None else seed
     return restore_picture(loaded, picture[None], named, experiment.sampling, noise_seed)
 

@@ -15,6 +15,10 @@ class TexpriorError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        # messages name files, and a file's name may be no text at all
+        return printable(super().__str__())
+
 
 class ConfigError(TexpriorError):
     """An error in the usage or configuration; no work was started."""
@@ -46,6 +50,14 @@ class Interrupted(TexpriorError):
     # 128 + SIGINT, as shells report it
     exit_code = 130
     run_status = "interrupted"
+
+
+def printable(text: str) -> str:
+    """Replaces each byte of a file's name that is not UTF-8 by %XX, as in an address; other text stays as it is.
+
+    Python holds such a byte as a lone surrogate, which no file, database or terminal in UTF-8 takes.
+    """
+    return "".join(f"%{ord(c) & 0xFF:02X}" if "\ud800" <= c <= "\udfff" else c for c in text)
 
 
 def suggest_name(name: str, known: Iterable[str]) -> str:

@@ -5,12 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import texprior
 from texprior import api
-from texprior.errors import ConfigError, PluginError
+from texprior.errors import ConfigError, ImageError, PluginError
 from texprior.flow.kinds import DEGRADATION
 
 PLUGIN = '''
@@ -180,3 +182,18 @@ def test_importing_and_loading_stay_light():
     assert done.stdout.strip() == "[]"
     with pytest.raises(AttributeError, match="module 'texprior' has no attribute 'nothing'"):
         texprior.nothing  # noqa: B018
+
+
+def test_a_picture_in_every_form_is_restored_alike(bench, tmp_path):
+    """The noise is keyed by the name, so every call is given one; 8 bits are the same numbers in every form."""
+    model = texprior.load_model(bench.adapt(bench.prior()))
+    levels = np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8)
+    Image.fromarray(levels).save(tmp_path / "picture.png")
+    unit = torch.from_numpy(levels).permute(2, 0, 1) / 255
+    given = [levels, levels / 255, Image.fromarray(levels), unit, unit[None], torch.from_numpy(levels).permute(2, 0, 1)]
+    expected = texprior.restore(model, tmp_path / "picture.png", key="x").picture
+    for image in given:
+        torch.testing.assert_close(texprior.restore(model, image, key="x").picture, expected, rtol=0, atol=1e-5)
+    for image in (unit * 255, unit * 2 - 1, unit.log(), unit.expand(2, -1, -1, -1), None):
+        with pytest.raises(ImageError):
+            texprior.restore(model, image)

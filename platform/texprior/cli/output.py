@@ -13,6 +13,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from texprior.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -45,16 +47,16 @@ def emit(document: object) -> None:
 
 
 def plain(value: object) -> Any:
-    """Converts a value to JSON types: dataclasses, paths, sets, and numbers that are not finite."""
+    """Converts a value to JSON types: dataclasses, paths, sets, names that are no text, and numbers not finite."""
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): plain(below) for key, below in value.items()}
+        return {printable(str(key)): plain(below) for key, below in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return str(value) if isinstance(value, Path) else value
+    return printable(str(value)) if isinstance(value, Path | str) else value
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", wrap: Sequence[str] = ()) -> None:
@@ -90,5 +92,5 @@ def name_broken(broken: Mapping[str, str], what: str) -> None:
     if broken:
         say(f"{len(broken)} picture{'s' * (len(broken) > 1)} could not be {what}:")
         for reason in broken.values():
-            say(f"  {reason}")
+            say(f"  {printable(reason)}")
         click.get_current_context().exit(1)

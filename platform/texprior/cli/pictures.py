@@ -5,15 +5,15 @@ It also gives each picture a unique name for its results.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
 from texprior.cli.output import emit, name_broken
-from texprior.errors import ConfigError, ImageError
+from texprior.errors import ConfigError, ImageError, printable
 
 
 class Source(NamedTuple):
@@ -22,29 +22,50 @@ class Source(NamedTuple):
     path: Path
     name: str
 
+    @property
+    def key(self) -> str:
+        """The file's name, on which random numbers depend."""
+        return printable(self.path.name)
 
-def find_sources(images: Sequence[str]) -> list[Source]:
-    """Returns the given files and the pictures of the given folders, in order.
 
-    Subfolders are included. A picture is named by its path below the given folder, so that its name does not depend on
-    the other pictures. Only if two pictures would have the same name, the folder distinguishes them, then the suffix,
-    then the whole path. Raises ConfigError if a path is missing, a folder has no pictures, or no name distinguishes two
-    pictures.
+full_names_option = click.option(
+    "--full-names",
+    is_flag=True,
+    help="Name results after the whole paths as given: a/photo.jpg gives a-photo.jpg.png, not photo.png.",
+)
+
+
+def find_sources(images: Sequence[str], output: str | None = None, full_names: bool = False) -> list[Source]:
+    """Returns the given files and the pictures of the given folders, in order, without what lies below ``output``.
+
+    Subfolders are included. A picture is named by its path below the given folder, without suffix and with hyphens for
+    slashes; a given file by its name. With ``full_names`` the name is the whole path as given, with its suffix. So a
+    name depends on no other picture. Raises ConfigError if a path is missing, a folder has no pictures or is the output
+    folder, or two pictures would have the same name.
     """
-    below: dict[Path, str] = {}
+    found: dict[str, Source] = {}
     for image in images:
-        for path, name in _files(image):
-            below.setdefault(path, name)
-    paths, names = list(below), dict[Path, str]()
-    # The shortest naming that is unique wins. Names compare in lower case, because some file systems ignore case.
-    for naming in (below.__getitem__, _by_folder, _by_suffix, _by_whole_path):
-        waiting = [path for path in paths if path not in names]
-        taken = Counter([n.lower() for n in names.values()] + [naming(p).lower() for p in waiting])
-        names |= {path: naming(path) for path in waiting if taken[naming(path).lower()] == 1}
-    unnamed = [str(path) for path in paths if path not in names]
-    if unnamed:
-        raise ConfigError(f"{', '.join(unnamed)}: their results would have the same name; process them one by one")
-    return [Source(path, names[path]) for path in paths]
+        for path, below in _files(image, output):
+            name = path.parts if full_names else below.with_suffix("").parts
+            # a picture that is given twice is one; a link to it is another
+            found.setdefault(os.path.abspath(path), Source(path, _joined(name)))  # noqa: PTH100
+    _refuse_twins(list(found.values()), full_names)
+    return list(found.values())
+
+
+def _joined(parts: Sequence[str]) -> str:
+    # results are files whose names every program can read, whatever the picture's own is
+    return printable("-".join(part for part in parts if part not in ("/", "..")))
+
+
+def _refuse_twins(found: Sequence[Source], full_names: bool) -> None:
+    """Raises ConfigError if two pictures have one name; lower case, because some file systems ignore case."""
+    named: dict[str, Source] = {}
+    for source in found:
+        other = named.setdefault(source.name.lower(), source)
+        if other is not source:
+            remedy = "process them one by one, into two folders" if full_names else "--full-names tells them apart"
+            raise ConfigError(f"{other.path}, {source.path}: their results would have the same name; {remedy}")
 
 
 def target_path(folder: Path, name: str, among: Sequence[Source]) -> Path:
@@ -74,40 +95,31 @@ def process_each(
         done.append({"picture": str(source.path), **result})
         if not as_json:
             shown = ", ".join(f"{key} {_short(value)}" for key, value in result.items() if value not in (None, []))
-            click.echo(f"{source.path}: {shown}")
+            click.echo(printable(f"{source.path}: {shown}"))
     if as_json:
         emit({**about, "pictures": done, "broken": broken})
     name_broken(broken, "read or written")
 
 
-def _files(image: str) -> Iterator[tuple[Path, str]]:
-    """Yields a file, or the pictures in a folder, each with its path below the folder as a name."""
-    from texprior.flow.image import SUFFIXES
+def _files(image: str, output: str | None) -> list[tuple[Path, Path]]:
+    """Returns the pictures of what was given: each with its path below the given folder, or its name for a file."""
+    from texprior.flow.picture_files import find_pictures
 
-    path = Path(image).expanduser()
-    if path.is_dir():
-        inside = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()]
-        # Hidden files and folders hold thumbnails and metadata, not pictures that a user means.
-        visible = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)]
-        if not visible:
-            raise ConfigError(f"{image}: there is no picture in this folder ({', '.join(SUFFIXES)})")
-        yield from ((file, "-".join(file.relative_to(path).with_suffix("").parts)) for file in visible)
-    elif path.exists():
-        yield path, path.stem
-    else:
+    given = Path(image).expanduser()
+    if not os.path.exists(given):  # noqa: PTH110 (Path.exists may raise)
         raise ConfigError(f"{image}: there is no such file or folder")
-
-
-def _by_folder(path: Path) -> str:
-    return f"{path.resolve().parent.name}-{path.stem}"
-
-
-def _by_suffix(path: Path) -> str:
-    return f"{_by_folder(path)}-{path.suffix[1:]}"
-
-
-def _by_whole_path(path: Path) -> str:
-    return "-".join([*path.resolve().parent.parts[1:], path.name])
+    if not given.is_dir():
+        return [(given, Path(given.name))]
+    results = None if output is None else Path(output)
+    if results and results.exists() and given.samefile(results):
+        raise ConfigError(
+            f"-o {output}: this folder holds the pictures, and a second run would take the results for pictures; "
+            "name another folder"
+        )
+    found = find_pictures(given, without=results)
+    if not found:
+        raise ConfigError(f"{image}: there is no picture in this folder or its subfolders")
+    return [(given / below, below) for below in found]
 
 
 def _short(value: object) -> str:

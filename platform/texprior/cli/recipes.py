@@ -28,15 +28,15 @@ class Recipes:
     degradation: Ref
     drawn: Drawn = field(default_factory=dict)
 
-    def of(self, picture: Path, width: int, height: int) -> Mapping[str, Any]:
-        """Returns a picture's recipe.
+    def of(self, picture: Path, key: str, width: int, height: int) -> Mapping[str, Any]:
+        """Returns a picture's recipe; ``key`` is its file name as text.
 
         Raises ImageError if there is none for its file name and size.
         """
-        if (picture.name, width, height) in self.drawn:
-            return self.drawn[picture.name, width, height]
+        if (key, width, height) in self.drawn:
+            return self.drawn[key, width, height]
         # Another size under the same name is the most likely mistake, so the message names the sizes that would do.
-        sizes = [f"{w} x {h}" for name, w, h in self.drawn if name == picture.name]
+        sizes = [f"{w} x {h}" for name, w, h in self.drawn if name == key]
         if sizes:
             raise ImageError(f"{picture}: it has {width} x {height} px, but its recipe is for {' or '.join(sizes)} px")
         raise ImageError(f"{picture}: there is no recipe for this file name")

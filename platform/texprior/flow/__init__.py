@@ -23,4 +23,14 @@ Five modules help these steps:
 - ``precision``: how exactly a GPU computes scores, codes and training steps
 - ``tile``: cuts large pictures into tiles
 - ``unfreeze``: trains copies of some of the prior's weights next to an adapter
+
+And these help to read pictures:
+
+- ``picture_files``: lists the pictures in a folder
+- ``picture_limits``: opens files up to a number of pixels
+- ``pixels``: turns the pixels of files into RGB, and checks their values
+- ``given_picture``: takes tensors, arrays and PIL images from scripts
+- ``wide_files``: files of 16 bits a value
+- ``colour_profiles``, ``matrix_profiles``: convert to sRGB
+- ``once``: says a warning once
 """

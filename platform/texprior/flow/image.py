@@ -5,10 +5,10 @@ Inside the platform a picture is float32 RGB in [0, 1], (3, H, W).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,26 +16,14 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from texprior.errors import ImageError
+from texprior.errors import ImageError, TexpriorError
+from texprior.flow.once import warn_once
+from texprior.flow.picture_limits import opened
+from texprior.flow.pixels import Picture, picture_of, require_finite, wide_picture
+from texprior.flow.wide_files import is_wide, read_wide, write_wide
 
-Pixels = NDArray[Any]
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-"""Suffixes of the files that count as pictures."""
-# White in Pillow's grey modes beyond 8 bits. Pillow has used both I;16 and I for files of 16 bits of grey.
-_WIDE_MODES = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0, "I": 65535.0, "F": 1.0}
-
-_TIFF_BITS = 258
-"""The TIFF tag BitsPerSample."""
-_UPRIGHT: Mapping[int, Callable[[Pixels], Pixels]] = {
-    2: np.fliplr,
-    3: lambda image: np.rot90(image, 2),
-    4: np.flipud,
-    5: lambda image: image.swapaxes(0, 1),
-    6: lambda image: np.rot90(image, -1),
-    7: lambda image: np.rot90(image.swapaxes(0, 1), 2),
-    8: np.rot90,
-}
-"""EXIF orientation -> what turns pixels (H, W, C) upright, as Pillow's ``exif_transpose`` does."""
+_LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in BT.601's luma, as in Pillow's mode L."""
 
 
 @dataclass(frozen=True)
@@ -72,68 +60,54 @@ class PictureSet(Protocol):
         ...
 
 
-def load_image(path: Path | str) -> Tensor:
-    """Reads a picture of any mode; returns (3, H, W) float32 in [0, 1].
+def read_picture(path: Path | str, managed: bool = True) -> Picture:
+    """Reads a picture of any mode that Pillow knows, with what is needed to write another one like it.
 
-    Grey is repeated in all channels, alpha is composed on white, and CMYK is converted to RGB. All 16 bits of a PNG or
-    TIFF are kept. The picture is turned upright by its EXIF orientation. Raises ImageError if the file is missing,
-    broken, or not a picture.
+    The picture is turned upright by its EXIF orientation. With ``managed``, colours are converted to sRGB if the file
+    has another profile; without, its values are taken as they are. All 16 bits of a PNG or TIFF are kept, except with
+    another profile than sRGB. Of several pictures in one file only the first is read, with a warning. Raises ImageError
+    if the file is missing, broken, not a picture, too large, or holds values that are not finite or out of range.
     """
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             # Pillow opens lazily; load all pixels now, so that a broken file raises inside this try
             image.load()
-            if _has_wide_colour(image, Path(path)):
-                return _read_wide_colour(Path(path), image.getexif().get(ExifTags.Base.Orientation, 1))
-            return from_pil(ImageOps.exif_transpose(image))
+            _warn_of_others(image, path)
+            if is_wide(image, Path(path)):
+                values = read_wide(Path(path), image.getexif().get(ExifTags.Base.Orientation, 1))
+                profile = image.info.get("icc_profile") if managed else None
+                return wide_picture(values, profile, str(path), grey=image.mode == "LA")
+            return picture_of(ImageOps.exif_transpose(image), str(path), managed)
+    except TexpriorError:
+        raise
     except FileNotFoundError:
         raise ImageError(f"{path}: there is no such file") from None
     except IsADirectoryError:
         raise ImageError(f"{path}: this is a folder, not a picture") from None
     except UnidentifiedImageError:
         raise ImageError(f"{path}: this is not a picture that can be read") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path}: the picture cannot be read ({error})") from None
+    # Pillow's readers of rare formats raise whatever a broken file leads them into
+    except Exception as error:
+        raise ImageError(f"{path}: the picture cannot be read ({str(error) or type(error).__name__})") from None
 
 
-def _has_wide_colour(image: Image.Image, path: Path) -> bool:
-    """Whether a file has 16 bits a value, of which Pillow keeps 8: colour, or grey with alpha."""
-    if image.mode not in ("RGB", "RGBA", "LA"):
-        return False
-    if image.format == "PNG":
-        with path.open("rb") as file:
-            # signature, length and type of the first chunk, width, height: then the bit depth
-            return file.read(25)[24] == 16
-    return 16 in getattr(image, "tag_v2", {}).get(_TIFF_BITS, ())
+def load_image(path: Path | str, managed: bool = True) -> Tensor:
+    """Reads a picture of any mode; returns (3, H, W) float32 RGB in [0, 1].
 
-
-def _read_wide_colour(path: Path, orientation: int) -> Tensor:
-    """Reads a PNG or TIFF of 16 bits a value; alpha is composed on white."""
-    # imported here, since few files need it: OpenCV keeps the low bytes that Pillow drops
-    import cv2
-
-    # decoded from memory, as OpenCV's own reader takes no path outside ASCII on Windows
-    stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    if stored is None or stored.dtype != np.uint16:
-        raise ValueError("16 bits a value, in a form that OpenCV does not decode")
-    values = _UPRIGHT.get(orientation, np.asarray)(stored).astype(np.float32) / 65535
-    # OpenCV orders blue, green, red, alpha
-    colour, alpha = values[..., 2::-1], values[..., 3:]
-    composed = colour * alpha + (1 - alpha) if alpha.size else colour
-    return torch.from_numpy(np.ascontiguousarray(composed.transpose(2, 0, 1)))
+    Grey is repeated in all channels, alpha is composed on white, and CMYK is converted. Otherwise as ``read_picture``.
+    """
+    return read_picture(path, managed).colour
 
 
 def from_pil(image: Image.Image) -> Tensor:
-    """Converts a PIL image of any mode to (3, H, W) float32 in [0, 1]."""
-    if image.mode in _WIDE_MODES:
-        grey = np.asarray(image, dtype=np.float32) / _WIDE_MODES[image.mode]
-        return torch.from_numpy(grey).clamp(0, 1).expand(3, -1, -1).contiguous()
-    # convert("RGB") alone would drop the transparency and show the colours that it hides
-    if "A" in image.getbands() or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    rgb = np.asarray(image.convert("RGB"), dtype=np.float32) / 255.0
-    return torch.from_numpy(rgb).permute(2, 0, 1).contiguous()
+    """Converts a PIL image of any mode to (3, H, W) float32 in [0, 1], without its colour profile."""
+    return picture_of(image, "the picture", managed=False).colour
+
+
+def _warn_of_others(image: Image.Image, path: Path | str) -> None:
+    # the further pictures of MPO are a phone's previews and depth, those of PSD are layers
+    if getattr(image, "is_animated", False) and image.format not in ("MPO", "PSD"):
+        warn_once(f"{path}: the file holds several pictures; only the first is read")
 
 
 def to_uint8(image_CHW: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -141,18 +115,56 @@ def to_uint8(image_CHW: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8
 
     Values are clipped and rounded.
     """
-    rounded = (image_CHW.detach().clamp(0, 1) * 255).round().to(torch.uint8)
-    array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] = rounded.permute(1, 2, 0).cpu().numpy()
+    array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] = _levels(image_CHW, 8).astype(np.uint8)
     return array
 
 
-def save_image(image_CHW: Tensor, path: Path | str) -> None:
-    """Writes (3, H, W) in [0, 1] with 8 bits; the suffix decides the format.
+def _levels(image_CHW: Tensor, bits: int) -> NDArray[np.float32]:
+    """Returns the values as whole numbers, (H, W, C)."""
+    rounded = (image_CHW.detach().clamp(0, 1) * (2**bits - 1)).round()
+    levels: NDArray[np.float32] = rounded.permute(1, 2, 0).cpu().numpy()
+    return levels
 
-    Raises ImageError if the picture cannot be written.
+
+def save_image(
+    image_CHW: Tensor, path: Path | str, alpha_1HW: Tensor | None = None, grey: bool = False, bits: int = 8
+) -> None:
+    """Writes RGB, (3, H, W) in [0, 1], to a file in sRGB; the suffix decides the format.
+
+    Values outside are clipped. With ``alpha_1HW`` the file is transparent, and shows the picture when it is composed on
+    white. ``grey`` writes its luma (BT.601) alone. ``bits`` is 8, or 16 for PNG and TIFF. The file has no colour
+    profile, which means sRGB. Raises ImageError if the picture has another shape or values that are not finite, or
+    cannot be written.
     """
+    if image_CHW.ndim != 3 or image_CHW.shape[0] != 3:
+        raise ImageError(f"{path}: a picture of shape (3, H, W) can be written, not {tuple(image_CHW.shape)}")
+    require_finite(image_CHW, str(path))
+    levels = _levels(_see_through(image_CHW, alpha_1HW, grey), bits)
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(to_uint8(image_CHW)).save(path)
+        if bits == 16:
+            write_wide(levels.astype(np.uint16), Path(path))
+        else:
+            narrow = levels.astype(np.uint8)
+            # Pillow takes grey without an axis of channels
+            Image.fromarray(narrow[..., 0] if narrow.shape[-1] == 1 else narrow).save(path)
     except (OSError, ValueError) as error:
         raise ImageError(f"{path}: the picture cannot be written ({error})") from None
+
+
+def is_grey(image_CHW: Tensor) -> bool:
+    """Returns whether the channels of a picture, (3, H, W), are equal as 8 bits hold them."""
+    levels = _levels(image_CHW, 8)
+    return bool((levels == levels[..., :1]).all())
+
+
+def _see_through(image: Tensor, alpha: Tensor | None, grey: bool) -> Tensor:
+    """Returns the channels of a file: RGB or luma, and the opacity."""
+    if grey:
+        image = (image * image.new_tensor(_LUMA)[:, None, None]).sum(0, keepdim=True)
+    if alpha is None:
+        return image
+    alpha = alpha.to(image.device)
+    # the colour that gives the picture on white: where nothing is seen, any would, so it is white there
+    seen = torch.where(alpha > 0, (image - (1 - alpha)) / alpha.clamp(min=1e-6), 1.0)
+    return torch.cat([seen, alpha])

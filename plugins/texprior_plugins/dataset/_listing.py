@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 
-from texprior.errors import ConfigError
-from texprior.flow.image import SUFFIXES
+from texprior.errors import ConfigError, printable
+from texprior.flow.picture_files import find_pictures, some
 from texprior_plugins.dataset import ListedOptions
 
 SPLITS = ("train", "val", "test")
-# How many names an error message lists: enough to recognise the problem, few enough for one screen.
-_NAMED = 5
 
 
 def folder(path: str) -> Path:
@@ -27,33 +24,21 @@ def folder(path: str) -> Path:
     return root
 
 
-def pictures(path: str, options: ListedOptions) -> list[str]:
-    """Returns the sorted relative POSIX paths of a folder's pictures; skips hidden files and folders.
+def pictures(path: str, options: ListedOptions) -> dict[str, str]:
+    """Returns key -> name of a folder's pictures, both as relative POSIX paths, sorted; skips hidden files and folders.
 
-    Raises ConfigError if there is no picture.
+    A key is the name as text: a byte that is not UTF-8 reads %XX. Raises ConfigError if there is no picture, or if two
+    have one key.
     """
-    root = folder(path)
-    names = (file.relative_to(root) for file in (root.rglob("*") if options.recursive else root.glob("*")))
-    found = sorted(
-        name.as_posix()
-        for name in names
-        if name.suffix.lower() in SUFFIXES
-        and fnmatch(name.name, options.pattern)
-        and not any(part.startswith(".") for part in name.parts)
-        and (root / name).is_file()
-    )
-    if not found:
+    names = [p.as_posix() for p in find_pictures(folder(path), options.pattern, options.recursive)]
+    if not names:
         where = "in it or its subfolders" if options.recursive else "in it (subfolders are not read)"
-        raise ConfigError(
-            f"{path}: there is no picture {where} whose name matches '{options.pattern}' ({', '.join(SUFFIXES)})"
-        )
+        raise ConfigError(f"{path}: there is no picture {where} whose name matches '{options.pattern}'")
+    found = {printable(name): name for name in names}
+    if len(found) < len(names):
+        twice = next(name for name in names if found[printable(name)] != name)
+        raise ConfigError(f"{path}: two pictures read '{printable(twice)}', one of them not in UTF-8; rename it")
     return found
-
-
-def some(names: list[str]) -> str:
-    """Returns the first few names and the number of the others, for messages."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def size(shape: Sequence[int]) -> str:

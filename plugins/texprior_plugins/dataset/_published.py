@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor
 
 from texprior.diffusion.keys import seed_of
-from texprior.errors import ConfigError, ImageError
-from texprior.flow.image import SUFFIXES, Sample, load_image
+from texprior.errors import ConfigError, ImageError, printable
+from texprior.flow.image import Sample, load_image
+from texprior.flow.picture_files import find_pictures, some
 from texprior_plugins.dataset import PublishedOptions
-from texprior_plugins.dataset._listing import folder, size, some
+from texprior_plugins.dataset._listing import folder, size
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +100,11 @@ class Published(ABC):
         Raises ImageError if a file cannot be read or if the sizes of a pair differ.
         """
         item = self._item(key)
-        clean = load_image(item.clean)
+        # colour profiles are left out: published scores are of the values as they are stored
+        clean = load_image(item.clean, managed=False)
         if item.degraded is None:
             return Sample(key, clean)
-        degraded = load_image(item.degraded)
+        degraded = load_image(item.degraded, managed=False)
         if self.crops:
             clean = _centre(clean, degraded)
         if degraded.shape != clean.shape:
@@ -216,7 +217,7 @@ def _paired(root: Path, place: Path, part: Part) -> Items:
     for clean_stem, degraded_stem, match in pairs:
         scene = match.expand(part.scene) if part.scene else clean_stem
         shown = files[degraded_stem] if degraded_stem else files[clean_stem]
-        key = shown.relative_to(root).with_suffix("").as_posix()
+        key = printable(shown.relative_to(root).with_suffix("").as_posix())
         degraded_file = files[degraded_stem] if degraded_stem else None
         found[key] = Item(files[clean_stem], degraded_file, scene)
     return found
@@ -228,13 +229,8 @@ def _place(root: Path, part: Part) -> Path | None:
 
 def _pictures(place: Path) -> Iterator[tuple[str, Path]]:
     """Yields (path below the place without suffix, file) of every picture; skips hidden files and folders."""
-    # os.walk can follow links to folders, which Path.rglob does not.
-    for where, folders, names in os.walk(place, followlinks=True):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in names:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                file = Path(where, name)
-                yield PurePosixPath(file.relative_to(place).with_suffix("").as_posix()).as_posix(), file
+    for name in find_pictures(place, warns=False):
+        yield name.with_suffix("").as_posix(), place / name
 
 
 def _centre(clean: Tensor, degraded: Tensor) -> Tensor:

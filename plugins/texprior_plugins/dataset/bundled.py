@@ -90,9 +90,10 @@ class Bundled:
     def load(self, key: str) -> Sample:
         """Loads one clean photograph, (3, H, W) in [0, 1].
 
-        Each side has at most ``max_side`` px.
+        Each side has at most ``max_side`` px. The values are those that the packages' own readers return, so that of
+        ``rocket`` the Adobe RGB profile is left out.
         """
-        return Sample(key, fit(load_image(_photograph(key).path), self.options.max_side))
+        return Sample(key, fit(load_image(_photograph(key).path, managed=False), self.options.max_side))
 
     def source(self, key: str) -> str:
         """Returns the absolute path of the photograph in the installed package.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from texprior.errors import ConfigError, ImageError
 from texprior.flow.image import Sample, load_image
+from texprior.flow.picture_files import some
 from texprior_plugins.dataset import PairedOptions
-from texprior_plugins.dataset._listing import chosen, pictures, size, some
+from texprior_plugins.dataset._listing import chosen, pictures, size
 
 
 class Paired:
@@ -83,11 +84,11 @@ class Paired:
         return path.with_name(path.name.split("_", 1)[0] or path.name).as_posix()
 
 
-def _by_stem(path: str, names: Iterable[str]) -> dict[str, str]:
-    """Maps names without suffix to names. Raises ConfigError if two names differ in their suffixes only."""
+def _by_stem(path: str, names: Mapping[str, str]) -> dict[str, str]:
+    """Maps keys without suffix to names. Raises ConfigError if two names differ in their suffixes only."""
     names_of: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        names_of[PurePosixPath(name).with_suffix("").as_posix()].append(name)
+    for key, name in names.items():
+        names_of[PurePosixPath(key).with_suffix("").as_posix()].append(name)
     twins = [" and ".join(same) for same in names_of.values() if len(same) > 1]
     if twins:
         raise ConfigError(f"{path}: names that differ in their suffixes only cannot be paired: {some(twins)}")

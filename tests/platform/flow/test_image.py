@@ -1,5 +1,6 @@
-"""Pictures of every mode in, 8 bits out, and sentences for what cannot be read."""
+"""Pictures of every mode in, the same kind out, and sentences for what cannot be read."""
 
+import logging
 import struct
 import zlib
 
@@ -10,7 +11,8 @@ import torch
 from PIL import Image
 
 from texprior.errors import ImageError
-from texprior.flow.image import load_image, save_image
+from texprior.flow.image import is_grey, load_image, read_picture, save_image
+from texprior.flow.once import warn_once
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (5, 7), dtype=np.uint8)
@@ -260,3 +262,155 @@ def test_a_suffix_without_a_format_gives_a_sentence(tmp_path, name):
 def test_a_file_in_the_place_of_the_folder_gives_a_sentence(tmp_path):
     with pytest.raises(ImageError, match="cannot be written"):
         save_image(torch.zeros(3, 2, 2), text(tmp_path) / "picture.png")
+
+
+def float_tiff(tmp_path, *changes):
+    values = np.linspace(0, 1, 20 * 30, dtype=np.float32).reshape(20, 30)
+    for row, column, value in changes:
+        values[row, column] = value
+    return stored(tmp_path, Image.fromarray(values), "picture.tif"), values
+
+
+def test_a_float_tiff_in_range_is_exact(tmp_path):
+    path, values = float_tiff(tmp_path, (3, 4, 1.0004), (3, 5, -1e-7))
+    np.testing.assert_array_equal(load(path)[..., 1], values.clip(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ([(12, 7, np.nan)], "1 of 600 values is NaN or infinite, the first in column 7, row 12 (from 0)"),
+        ([(12, 7, np.inf), (9, 8, np.nan)], "2 of 600 values are NaN or infinite, the first in column 8, row 9"),
+        ([(0, 0, -0.5)], "the values go from -0.5 to 1, but black is 0 and white is 1"),
+        ([(0, 0, 255)], "the values go from 0.00166945 to 255, but black is 0 and white is 1; scale them"),
+    ],
+)
+def test_values_that_no_picture_has_are_named(tmp_path, changes, sentence):
+    path, _ = float_tiff(tmp_path, *changes)
+    with pytest.raises(ImageError) as caught:
+        load_image(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(("dtype", "high"), [(np.int32, 100_000), (np.int16, 1000)])
+def test_integers_beyond_16_bits_are_named(tmp_path, dtype, high):
+    values = np.full((4, 5), 7, dtype=dtype)
+    values[1, 2] = high if dtype is np.int32 else -high
+    tifffile.imwrite(tmp_path / "picture.tif", values)
+    found = "from 7 to 100000" if dtype is np.int32 else "from -1000 to 7"
+    with pytest.raises(ImageError, match=f"the values go {found}, but black is 0 and white is 65535"):
+        load_image(tmp_path / "picture.tif")
+
+
+def test_values_that_no_file_holds_are_not_written(tmp_path):
+    image = torch.zeros(3, 4, 5)
+    image[1, 2, 3] = torch.nan
+    with pytest.raises(
+        ImageError, match=r"picture\.png: 1 of 60 values is NaN or infinite, the first in column 3, row 2"
+    ):
+        save_image(image, tmp_path / "picture.png")
+    with pytest.raises(ImageError, match=r"of shape \(3, H, W\) can be written, not \(1, 3, 4, 5\)"):
+        save_image(torch.zeros(1, 3, 4, 5), tmp_path / "picture.png")
+    assert not (tmp_path / "picture.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("image", "grey", "has_alpha", "bits"),
+    [
+        (Image.fromarray(RGB), False, False, 8),
+        (Image.fromarray(GREY), True, False, 8),
+        (Image.fromarray(GREY > 9), True, False, 8),
+        (Image.fromarray(GREY.astype(np.uint16) * 257), True, False, 16),
+        (Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(ALPHA)]), True, True, 8),
+        (Image.fromarray(np.dstack([RGB, ALPHA])), False, True, 8),
+    ],
+    ids=["rgb", "grey", "bits", "grey-16", "grey-alpha", "rgba"],
+)
+def test_a_picture_knows_how_it_is_written_again(tmp_path, image, grey, has_alpha, bits):
+    picture = read_picture(stored(tmp_path, image))
+    assert (picture.grey, picture.alpha is not None, picture.bits) == (grey, has_alpha, bits)
+    again = tmp_path / "again.png"
+    save_image(picture.colour, again, picture.alpha, picture.grey, picture.bits)
+    assert Image.open(again).mode == {"1": "L"}.get(image.mode, image.mode)
+    np.testing.assert_allclose(load(again), picture.colour.permute(1, 2, 0), atol=1.01 / 255)
+
+
+def test_a_transparent_picture_shows_itself_on_white_and_keeps_its_opacity(tmp_path):
+    """Composed on white (8 bits, so half a level), the file is the picture wherever it can be: below 1 - alpha no
+    colour is dark enough.
+    """
+    opacity = torch.linspace(0, 1, 16).expand(1, 8, -1).contiguous()
+    image = 1 - opacity * torch.rand(3, 8, 16, generator=torch.Generator().manual_seed(0))
+    save_image(image, tmp_path / "picture.png", opacity)
+    shown = Image.open(tmp_path / "picture.png")
+    assert shown.mode == "RGBA"
+    np.testing.assert_array_equal(np.asarray(shown)[..., 3], (opacity[0] * 255).round())
+    a = np.asarray(shown, dtype=float)[..., 3:] / 255
+    composed = np.asarray(shown, dtype=float)[..., :3] / 255 * a + 1 - a
+    np.testing.assert_allclose(composed, image.permute(1, 2, 0), atol=1.5 / 255)
+    assert (np.asarray(shown)[:, 0] == [255, 255, 255, 0]).all()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize(("grey", "channels"), [(False, 3), (True, 1)])
+def test_16_bits_are_written_where_asked(tmp_path, suffix, grey, channels):
+    levels = WIDE[..., :1].repeat(3, -1) if grey else WIDE[..., :3]
+    path = tmp_path / f"ä.{suffix}"
+    save_image(torch.from_numpy(levels.transpose(2, 0, 1) / np.float32(65535)), path, grey=grey, bits=16)
+    back = read_picture(path)
+    assert (back.bits, back.grey) == (16, grey)
+    np.testing.assert_allclose(back.colour.permute(1, 2, 0), levels / 65535, atol=1.01 / 65535)
+
+
+def test_16_bits_with_alpha(tmp_path):
+    image, alpha = torch.full((3, 2, 2), 0.75), torch.full((1, 2, 2), 0.50001)
+    save_image(image, tmp_path / "picture.png", alpha, grey=True, bits=16)
+    back = read_picture(tmp_path / "picture.png")
+    torch.testing.assert_close(back.alpha, alpha, rtol=0, atol=1 / 65535)
+    torch.testing.assert_close(back.colour, image, rtol=0, atol=1 / 65535)
+
+
+def test_a_format_of_8_bits_does_not_take_16(tmp_path):
+    with pytest.raises(ImageError, match=r"'\.jpg' does not take 16 bits a value"):
+        save_image(torch.zeros(3, 2, 2), tmp_path / "picture.jpg", bits=16)
+
+
+def test_grey_is_seen_as_8_bits_hold_it():
+    assert is_grey(torch.full((3, 2, 2), 0.31) + torch.tensor([0, 1e-4, 0]).view(3, 1, 1))
+    assert not is_grey(torch.full((3, 2, 2), 0.31) + torch.tensor([0, 1e-2, 0]).view(3, 1, 1))
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tif", "png", "webp"])
+def test_of_several_pictures_the_first_is_read_with_a_warning(tmp_path, suffix, caplog):
+    warn_once.cache_clear()
+    frames = [Image.new("RGB", (8, 4), colour) for colour in ("red", "blue")]
+    path = tmp_path / f"picture.{suffix}"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    with caplog.at_level(logging.WARNING):
+        np.testing.assert_allclose(load(path), np.broadcast_to([1.0, 0, 0], (4, 8, 3)), atol=0.02)
+        load_image(path)
+    assert [r.getMessage() for r in caplog.records] == [
+        f"{path}: the file holds several pictures; only the first is read"
+    ]
+
+
+@pytest.mark.parametrize(
+    "suffix", ["png", "jpg", "tif", "gif", "webp", "bmp", "ppm", "tga", "qoi", "pcx", "ico", "jp2"]
+)
+@pytest.mark.parametrize("damage", ["half", "head", "noise"])
+def test_damaged_files_of_every_kind_give_a_sentence_or_a_picture(tmp_path, suffix, damage):
+    """What Pillow's readers raise is theirs; a user sees an ImageError that begins with the file."""
+    path = stored(tmp_path, Image.effect_noise((64, 48), 60).convert("RGB"), f"picture.{suffix}")
+    data = bytearray(path.read_bytes())
+    if damage == "noise":
+        data[20::7] = RNG.integers(0, 256, len(data[20::7]), dtype=np.uint8).tobytes()
+    path.write_bytes(data[: {"half": len(data) // 2, "head": 30, "noise": len(data)}[damage]])
+    assert outcome(path).startswith(f"{path}: ")
+
+
+def outcome(path):
+    try:
+        return f"{path}: {load_image(path).shape[0]} channels"
+    except ImageError as error:
+        return str(error)

@@ -1,11 +1,15 @@
 """An image folder: what counts as a picture, in which order, and what goes wrong in a sentence."""
 
+import logging
+import os
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from texprior.errors import ConfigError, ImageError
+from texprior.flow.once import warn_once
 from texprior_plugins.dataset import FolderOptions
 from texprior_plugins.dataset.folder import Folder
 
@@ -89,3 +93,31 @@ def test_a_broken_picture_is_an_image_error(tree):
     assert "broken.png" in data.keys("train")  # only names are looked at before load
     with pytest.raises(ImageError, match=r"broken\.png: this is not a picture"):
         data.load("broken.png")
+
+
+def test_a_name_that_is_not_utf_8_has_a_key_that_is(tree):
+    odd = os.fsdecode(b"caf\xe9.png")
+    try:
+        write(tree / "sub" / odd, 40)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    assert "sub/caf%E9.png" in keys(tree)
+    data = Folder(FolderOptions(path=str(tree)))
+    assert torch.equal(data.load("sub/caf%E9.png").clean, torch.full((3, 6, 8), 40 / 255))
+    assert data.source("sub/caf%E9.png") == str((tree / "sub" / odd).resolve())
+    write(tree / "sub" / "caf%E9.png", 50)
+    with pytest.raises(ConfigError, match=r"two pictures read 'sub/caf%E9\.png'"):
+        keys(tree)
+
+
+def test_a_per_cent_in_a_name_is_itself(tree):
+    write(tree / "100%41.png", 50)
+    assert "100%41.png" in keys(tree)
+    assert torch.equal(Folder(FolderOptions(path=str(tree))).load("100%41.png").clean, torch.full((3, 6, 8), 50 / 255))
+
+
+def test_what_is_passed_over_is_said(tree, caplog):
+    warn_once.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        keys(tree)
+    assert "passed over 1 file(s) that are no pictures which can be read: notes.txt" in caplog.text

@@ -1,5 +1,7 @@
 """Paired folders: partners by name, sizes equal, and sentences where not."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -92,3 +94,16 @@ def test_lists_hold_keys(folders):
     data = paired(folders, lists=str(folders))
     assert list(data.keys("test")) == ["a", "sub/c"]
     assert list(data.keys("train")) == []
+
+
+def test_names_that_are_not_utf_8_are_paired(tmp_path):
+    odd = os.fsdecode(b"caf\xe9.png")
+    try:
+        for side, value in (("lq", 1), ("gt", 2)):
+            write(tmp_path / side / odd, value)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    data = paired(tmp_path)
+    assert list(data.keys("train")) == ["caf%E9"]
+    sample = data.load("caf%E9")
+    assert [round(t.max().item() * 255) for t in (sample.degraded, sample.clean)] == [1, 2]

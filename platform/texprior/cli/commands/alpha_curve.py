@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from texprior.cli.output import emit, name_broken, table
-from texprior.cli.pictures import find_sources, target_path
+from texprior.cli.pictures import find_sources, full_names_option, target_path
 from texprior.cli.request import (
     device_option,
     discover_plugins,
@@ -54,6 +54,7 @@ SETTABLE = ("threads", "events")
     show_default=True,
     help="Metrics that need no reference: names, or YAML with options, such as '{pyiqa: {name: musiq}}'.",
 )
+@full_names_option
 @set_option
 @plugin_option
 @device_option
@@ -64,6 +65,7 @@ def alpha_curve(
     named: tuple[str, ...],
     alphas: str,
     metrics: str,
+    full_names: bool,
     overrides: tuple[str, ...],
     plugins: tuple[str, ...],
     device: str | None,
@@ -72,12 +74,12 @@ def alpha_curve(
     """Plot no-reference quality against the share of texture that is left in photographs.
 
     A picture is its structure plus alpha times its texture, rounded to 8 bits. Means over the pictures have bootstrap
-    intervals. Each decomposition is tracked as a run of the experiment alpha-curve.
+    intervals. Each decomposition is tracked as a run of the experiment alpha-curve. What lies below DIR is no input.
 
     --set accepts threads and events, such as events=[].
     """
     registry = discover_plugins(plugins)
-    found, shares = find_sources(images), _shares(alphas)
+    found, shares = find_sources(images, output, full_names), _shares(alphas)
     from texprior.evaluation.alpha_curve.run import NAME, alpha_curves, label_decompositions, metrics_without_reference
 
     # Everything that can be wrong on the command line is checked before the first picture is processed.

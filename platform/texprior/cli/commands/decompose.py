@@ -15,7 +15,7 @@ import click
 
 from texprior.cli.commands.degrade import Number, images_argument, with_option
 from texprior.cli.output import emit, name_broken, plain, say, table
-from texprior.cli.pictures import Source, find_sources, process_each, target_path
+from texprior.cli.pictures import Source, find_sources, full_names_option, process_each, target_path
 from texprior.cli.request import discover_plugins, json_option, output_folder, parse_component, plugin_option
 from texprior.errors import ConfigError, ImageError, blaming
 
@@ -65,6 +65,7 @@ REPORT = "decompositions.csv"
 @click.option(
     "--report", is_flag=True, help="Compare all decompositions, or each --with, on at least two pictures instead."
 )
+@full_names_option
 @plugin_option
 @json_option
 def decompose(
@@ -75,12 +76,14 @@ def decompose(
     amplify: float | None,
     target_std: float | None,
     report: bool,
+    full_names: bool,
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Split pictures into structure and texture.
 
-    Writes NAME-structure.png and NAME-texture.png. The texture is amplified around middle grey.
+    Writes NAME-structure.png and NAME-texture.png. The texture is amplified around middle grey. What
+    lies below DIR is no input.
 
     With --match-std, the strength that was found is printed, and layers are written only if -o is given. With
     --report, a table is printed instead of layers, and written as a CSV file if -o is given. For each decomposition
@@ -89,7 +92,7 @@ def decompose(
     """
     registry = discover_plugins(plugins)
     refs = [parse_component(registry, "decomposition", text, "--with") for text in named]
-    found = find_sources(images)
+    found = find_sources(images, output, full_names)
     if (report or output is None) and (alphas or amplify):
         raise ConfigError("--alpha and --amplify are for layers, which are only written with -o and without --report")
 
@@ -136,9 +139,10 @@ def _write_layers(
     def work(source: Source) -> dict[str, object]:
         from texprior.flow.decompose import decompose as split
         from texprior.flow.decompose import with_texture
-        from texprior.flow.image import load_image, save_image
+        from texprior.flow.image import is_grey, read_picture, save_image
 
-        image = load_image(source.path)[None]
+        read = read_picture(source.path)
+        image = read.colour[None]
         with blaming("decomposition", ref.name, source.path):
             layers = split(image, decomposition)
         # A texture has mean 0 and both signs: middle grey, 0.5, is its zero in a picture.
@@ -150,7 +154,7 @@ def _write_layers(
         paths = {part: target_path(folder, f"{source.name}-{part}", found) for part in made}
         # All targets are checked before the first is written, so that no picture is left with half of its results.
         for part, picture in made.items():
-            save_image(picture, paths[part])
+            save_image(picture, paths[part], grey=read.grey and is_grey(picture))
         return {
             "structure": str(paths["structure"]),
             "texture": str(paths["texture"]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from texprior.cli.pictures import Source, find_sources, process_each, target_path
+from texprior.cli.pictures import Source, find_sources, full_names_option, process_each, target_path
 from texprior.cli.request import Command, discover_plugins, json_option, output_folder, parse_component, plugin_option
 from texprior.errors import ConfigError, blaming
 
@@ -50,6 +50,7 @@ def with_option(kind: str, **how: Any) -> Command:
     metavar="FILE",
     help="Repeat the degradation and random values in a file of --recipe, instead of --with.",
 )
+@full_names_option
 @plugin_option
 @json_option
 def degrade(
@@ -59,18 +60,21 @@ def degrade(
     seed: int | None,
     recipe: str | None,
     replay: str | None,
+    full_names: bool,
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Degrade pictures and write each as NAME.png.
 
-    With --recipe, the random values are written too. --replay uses them to make the same pictures again.
+    What lies below DIR is no input. Results have 8 bits a value; transparency is composed on white, and a grey picture
+    stays grey if the degradation leaves it grey. With --recipe, the random values are written too. --replay uses them
+    to make the same pictures again.
     """
     from texprior.flow.kinds import DEGRADATION
 
     registry = discover_plugins(plugins)
     recipes = _recipes(registry, named, seed, replay)
-    found = find_sources(images)
+    found = find_sources(images, output, full_names)
     folder = output_folder(output)
     targets = {source: target_path(folder, source.name, found) for source in found}
     degradation = registry.build(DEGRADATION, recipes.degradation)
@@ -80,20 +84,21 @@ def degrade(
     def work(source: Source) -> dict[str, object]:
         from texprior.flow.degrade import draw, rng_of, rounded
         from texprior.flow.degrade import replay as apply
-        from texprior.flow.image import load_image, save_image
+        from texprior.flow.image import is_grey, read_picture, save_image
 
-        clean = load_image(source.path)
+        picture = read_picture(source.path)
+        clean = picture.colour
         height, width = clean.shape[-2:]
         with blaming("degradation", recipes.degradation.name, source.path):
             if replay is None:
-                drawn = draw(degradation, rng_of(seed or 0, (source.path.name,)), (height, width))
+                drawn = draw(degradation, rng_of(seed or 0, (source.key,)), (height, width))
             else:
-                drawn = recipes.of(source.path, width, height)
+                drawn = recipes.of(source.path, source.key, width, height)
             # rounded before it is measured, since the file has 8 bits
             degraded = rounded(apply(degradation, clean, drawn), 8)
             rmse = float((degraded - clean).square().mean().sqrt())
-        save_image(degraded, targets[source])
-        used.drawn[source.path.name, width, height] = drawn
+        save_image(degraded, targets[source], grey=picture.grey and is_grey(degraded))
+        used.drawn[source.key, width, height] = drawn
         return {"degraded": str(targets[source]), "rmse": rmse}
 
     # Written also after an error or Ctrl-C, because the pictures so far exist and need their recipes.

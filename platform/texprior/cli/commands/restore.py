@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from texprior.cli.pictures import Source, find_sources, process_each, target_path
+from texprior.cli.pictures import Source, find_sources, full_names_option, process_each, target_path
 from texprior.cli.request import (
     device_option,
     discover_plugins,
@@ -48,6 +48,10 @@ SAMPLING = ("steps", "texture_strength", "samples", "tile")
 @click.option(
     "--seed", type=int, metavar="N", help="Seed of the noise, with each picture's file name; the model's if not given."
 )
+@click.option(
+    "--bits", type=click.Choice(["8", "16"]), help="Bits a value of the results; if not given, those of the picture."
+)
+@full_names_option
 @set_option
 @plugin_option
 @device_option
@@ -58,6 +62,8 @@ def restore(
     output: str,
     prior: str | None,
     seed: int | None,
+    bits: str | None,
+    full_names: bool,
     overrides: tuple[str, ...],
     plugins: tuple[str, ...],
     device: str | None,
@@ -66,11 +72,12 @@ def restore(
 ) -> None:
     """Restore pictures with a trained model.
 
-    An IMAGE is a file, or a folder with its subfolders.
+    An IMAGE is a file, or a folder with its subfolders. What lies below DIR is no input. A result is PNG in sRGB: grey
+    if the picture is grey, with its alpha if it has one, and with 16 bits a value if the picture has more than 8.
 
     --set accepts paths below 'sampling', such as sampling.schedule=karras, and threads.
     """
-    found = find_sources(images)
+    found = find_sources(images, output, full_names)
     given = [f"sampling.{name}={sampling[name]}" for name in SAMPLING if sampling[name] is not None]
     session = _session(model_path, discover_plugins(plugins), [*overrides, *given], device)
     model = _model(model_path, session, prior)
@@ -81,12 +88,13 @@ def restore(
     spreads = _spreads(targets, folder, found) if settings.samples > 1 else {}
 
     def work(source: Source) -> dict[str, object]:
-        from texprior.flow.image import load_image, save_image
+        from texprior.flow.image import read_picture, save_image
         from texprior.pipeline import restore as restore_picture
 
-        degraded = load_image(source.path)
-        restored = restore_picture(model, degraded[None], source.path.name, settings, noise_seed)
-        save_image(restored.picture[0], targets[source])
+        picture = read_picture(source.path)
+        restored = restore_picture(model, picture.colour[None], source.key, settings, noise_seed)
+        depth = int(bits) if bits else picture.bits
+        save_image(restored.picture[0], targets[source], picture.alpha, picture.grey, depth)
         spread = spreads.get(source)
         # The spread is scaled to the picture's largest value, or it would be too dark to see. 1e-8 prevents 0 / 0.
         if spread:
@@ -97,7 +105,7 @@ def restore(
             "restored": str(targets[source]),
             "spread": str(spread) if spread else None,
             "mean_spread": float(restored.spread.mean()) if spread else None,
-            "size": f"{degraded.shape[-1]}x{degraded.shape[-2]}",
+            "size": f"{picture.colour.shape[-1]}x{picture.colour.shape[-2]}",
             "calls": restored.calls,
             "elapsed_s": round(restored.elapsed_s, 3),
         }
