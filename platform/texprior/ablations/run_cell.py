@@ -64,7 +64,8 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
 
     def keep(number: int, key: str, versions: Mapping[str, Tensor]) -> None:
         if number < cell.pictures:
-            save_image(versions["restored"], picture_of(cell, key))
+            # a network may overflow on a single picture: its scores are NaN, and the others are kept
+            save_image(versions["restored"].nan_to_num(), picture_of(cell, key))
 
     evaluated = evaluate(session, model, keep)
     if not evaluated.scores.scores:

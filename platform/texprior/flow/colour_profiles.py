@@ -28,7 +28,11 @@ def to_srgb(image: Image.Image, where: str) -> Image.Image:
     a profile, or with one that means sRGB, is returned as it is; so is one whose profile cannot be used, with a warning
     that begins with ``where``. Else the result has mode RGB, or RGBA as before.
     """
-    conversion = _conversion(image, where)
+    profile = image.info.get("icc_profile") or b""
+    # many programs put the profile of their colour pictures into grey ones
+    if image.mode == "L" and profile[16:20] == b"RGB ":
+        image = image.convert("RGB")
+    conversion = _conversion(image, profile, where)
     return image if conversion is None else _apply(image, conversion)
 
 
@@ -37,9 +41,11 @@ def wide_to_srgb(values: NDArray[np.float32], profile: bytes, where: str) -> NDA
 
     A profile that is no matrix with curves is applied to values rounded to 8 bits, with a warning.
     """
-    # grey with alpha is decoded as colour
+    # grey with alpha is decoded as colour, and grey may have a profile of colours
     if profile[16:20] == b"GRAY" and (values == values[..., :1]).all():
         values = values[..., :1]
+    if profile[16:20] == b"RGB " and values.shape[-1] == 1:
+        values = values.repeat(3, -1)
     levels = (values * 255).round().astype(np.uint8)
     rounded = Image.fromarray(levels if values.shape[-1] == 3 else levels[..., 0])
     rounded.info["icc_profile"] = profile
@@ -53,8 +59,7 @@ def wide_to_srgb(values: NDArray[np.float32], profile: bytes, where: str) -> NDA
     return np.asarray(converted, dtype=np.float32) / np.float32(255)
 
 
-def _conversion(image: Image.Image, where: str) -> ImageCms.ImageCmsTransform | None:
-    profile = image.info.get("icc_profile")
+def _conversion(image: Image.Image, profile: bytes, where: str) -> ImageCms.ImageCmsTransform | None:
     try:
         return _transform(profile, image.mode) if profile else None
     except _ProfileError as error:

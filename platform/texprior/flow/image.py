@@ -121,7 +121,8 @@ def to_uint8(image_CHW: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8
 
 def _levels(image_CHW: Tensor, bits: int) -> NDArray[np.float32]:
     """Returns the values as whole numbers, (H, W, C)."""
-    rounded = (image_CHW.detach().clamp(0, 1) * (2**bits - 1)).round()
+    # numpy warns of NaN in a cast; what shows pictures of a network that overflowed shows it black
+    rounded = (image_CHW.detach().nan_to_num().clamp(0, 1) * (2**bits - 1)).round()
     levels: NDArray[np.float32] = rounded.permute(1, 2, 0).cpu().numpy()
     return levels
 

@@ -142,6 +142,19 @@ def test_grey_with_a_profile(tmp_path):
     assert read_picture(tmp_path / "picture.png").grey
 
 
+def test_grey_with_a_profile_of_colours_is_read_by_its_curve(tmp_path, said):
+    """Linear 128 of 255 is 188 in sRGB, as above; a file of 16 bits is converted alike."""
+    linear = rgb_profile(gamma(1.0))
+    expected = (1.055 * (128 / 255) ** (1 / 2.4) - 0.055) * 255
+    np.testing.assert_allclose(load(tmp_path, Image.new("L", (4, 4), 128), profile=linear), expected, atol=1.01)
+    wide = np.full((4, 4), 128 * 257, dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "grey.tif", wide, photometric="minisblack", iccprofile=linear)
+    found = read_picture(tmp_path / "grey.tif")
+    np.testing.assert_allclose(found.colour * 255, expected, atol=0.1)
+    assert found.grey
+    assert said() == []
+
+
 def test_cmyk_with_a_profile_that_does_not_fit_is_converted_without(tmp_path, said):
     image = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
     np.testing.assert_allclose(load(tmp_path, image, "tif", ADOBE), np.broadcast_to([0, 255, 255], (16, 16, 3)), atol=3)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from texprior.errors import ImageError
-from texprior.flow.image import is_grey, load_image, read_picture, save_image
+from texprior.flow.image import is_grey, load_image, read_picture, save_image, to_uint8
 from texprior.flow.once import warn_once
 
 RNG = np.random.default_rng(0)
@@ -414,3 +414,8 @@ def outcome(path):
         return f"{path}: {load_image(path).shape[0]} channels"
     except ImageError as error:
         return str(error)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_only_shows_pictures_shows_nan_as_black():
+    assert to_uint8(torch.tensor([torch.nan, 0.2, 1.0]).view(3, 1, 1)).tolist() == [[[0, 51, 255]]]

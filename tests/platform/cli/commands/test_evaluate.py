@@ -148,3 +148,19 @@ def test_what_an_evaluation_cannot_change_is_refused(texprior, in_study, tmp_pat
     same = ["--set", "adapter.cga.width=8", "--set", "events=[]", "--split", "val", "-o", out]
     answer = texprior("evaluate", in_study.file, "--model", in_study.model, *same)
     assert answer.code == 0, answer.err
+
+
+def test_a_pair_of_two_sizes_is_named_and_the_others_are_scored(texprior, in_study, pictures, tmp_path):
+    for side in ("lq", "gt"):
+        (tmp_path / side).mkdir()
+        for file in (pictures / "val").iterdir():
+            (tmp_path / side / file.name).write_bytes(file.read_bytes())
+    Image.new("RGB", (64, 48)).save(tmp_path / "lq" / "china.png")
+    data = f"data.val={{paired: {{degraded: {tmp_path}/lq, clean: {tmp_path}/gt}}}}"
+    options = ["--split", "val", "--set", data, "--set", "degradation=null", "-o", tmp_path / "out", "--json"]
+    answer = texprior("evaluate", in_study.file, "--model", in_study.model, *options)
+    assert answer.code == 1
+    assert list(answer.json["broken"]) == ["china"]
+    reason = answer.json["broken"]["china"]
+    assert f"{tmp_path}/lq/china.png has 64 x 48 px and {tmp_path}/gt/china.png has 120 x 100 px" in reason
+    assert answer.json["metrics"]["degraded"]["psnr_rgb"]["pictures"] == 1
