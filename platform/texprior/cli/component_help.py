@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from types import NoneType
 from typing import Any, Literal
@@ -72,6 +72,26 @@ def experiment_snippet(component: Component) -> str:
     return text
 
 
+def declared_text(values: Mapping[str, Any]) -> list[str]:
+    """Returns what ``declared`` returns as texts such as ``better: higher``; what is empty is left out."""
+    shown = {name: value for name, value in values.items() if value or isinstance(value, bool)}
+    return [f"{name}: {_value_text(value)}" for name, value in shown.items()]
+
+
+def _value_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list | tuple) else str(value)
+
+
+def yaml_text(value: object) -> str:
+    """Returns a value in YAML, on one line."""
+    import yaml
+
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
 def component_json(entry: Entry) -> dict[str, Any]:
     """Returns everything known about a component as a dictionary of JSON types."""
     component = entry.component
@@ -125,8 +145,8 @@ def _options(model: type[Options], search: dict[str, str], prefix: str = "") -> 
         missing = default is PydanticUndefined
         yield Option(
             name=path,
-            type=" or ".join(_type(t, kind_of(info)) for t in types),
-            range=_range(constraints),
+            type=" or ".join(type_text(t, kind_of(info)) for t in types),
+            range=range_text(constraints),
             default=None if missing else _plain(default),
             required=missing,
             search=search.get(path, ""),
@@ -134,21 +154,31 @@ def _options(model: type[Options], search: dict[str, str], prefix: str = "") -> 
         )
 
 
-def _type(plain: object, kind: str) -> str:
+def type_text(plain: object, kind: str = "") -> str:
+    """Returns a type in words. ``kind`` is that of the components that it holds; empty if it holds none."""
+    origin, inner = typing.get_origin(plain), typing.get_args(plain)
     if plain is NoneType:
         return "null"
     if kind:
-        return f"list of {kind}s" if typing.get_origin(plain) is list else kind
-    if typing.get_origin(plain) is list:
-        return (
-            f"list of {' or '.join(_type(inner, '') for inner in unwrap_annotation(typing.get_args(plain)[0], [])[0])}"
-        )
-    if typing.get_origin(plain) is Literal:
-        return " | ".join(map(str, typing.get_args(plain)))
-    return str(getattr(plain, "__name__", plain)) if typing.get_origin(plain) is None else str(plain)
+        return f"list of {kind.removesuffix('s')}s" if origin is list else kind
+    if origin is list:
+        return _list_text(inner[0])
+    if origin is Literal:
+        return " | ".join(map(str, inner))
+    return "mapping" if origin is dict else _NAMES.get(plain, str(getattr(plain, "__name__", plain)))
 
 
-def _range(constraints: list[Any]) -> str:
+_NAMES: dict[object, str] = {Ref: "name, or name with arguments", Any: "value"}
+
+
+def _list_text(item: object) -> str:
+    types, constraints = unwrap_annotation(item, [])
+    bounds = range_text(constraints)
+    return f"list of {' or '.join(map(type_text, types))}{f' (each {bounds})' if bounds else ''}"
+
+
+def range_text(constraints: list[Any]) -> str:
+    """Returns the bounds among the constraints, such as ``≥ 1, ≤ 64``; empty if there are none."""
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "a multiple of"}
     signs |= {"min_length": "length ≥", "max_length": "length ≤"}
     # Only these are readable as a range. Other constraints, such as ``Tune``, are shown elsewhere or not at all.

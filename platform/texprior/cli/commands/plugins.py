@@ -130,22 +130,12 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
 
 def _declarations(registry: Registry, entry: Entry) -> Iterator[str]:
     """Yields a line for each field that a record declares, for the key of a metric, and for the tags."""
-    from texprior.cli.component_help import declared, metric_key
+    from texprior.cli.component_help import declared, declared_text, metric_key
 
     if entry.component.kind == "metric":
         key, reason = metric_key(registry, entry)
         yield f"key: {key or f'not known here: {reason}'}"
-    for name, value in declared(entry.component).items():
-        if value or isinstance(value, bool):
-            yield f"{name}: {_plain(value)}"
-    if entry.component.tags:
-        yield f"tags: {', '.join(entry.component.tags)}"
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    yield from declared_text({**declared(entry.component), "tags": entry.component.tags})
 
 
 def _named(registry: Registry, text: str) -> Entry:

@@ -64,6 +64,7 @@ def test_the_list_as_json_holds_every_field(texprior, haze):
         "summary": "Haze.",
         "declares": {"deterministic": False, "requires": [], "weights": [], "api": 1},
         "tags": ["air"],
+        "declares": {},
         "citation": "@misc{haze}",
     }
     assert options["density"] == {
@@ -175,7 +176,7 @@ def test_options_that_name_components_say_of_which_kind(texprior):
     answer = texprior("plugins", "show", "degradation/choice", "--json")
     options = {o["name"]: (o["type"], o["range"], o["required"]) for o in answer.json["options"]}
     assert options["of"] == ("list of degradations", "length ≥ 1, length ≤ 64", True)
-    assert options["weights"] == ("list of float or null", "", False)
+    assert options["weights"] == ("list of float (each ≥ 0.0) or null", "", False)
     assert "of: REQUIRED" in answer.json["snippet"]
 
 
@@ -266,3 +267,26 @@ def test_a_misspelt_tag_is_a_warning_in_list_and_check(texprior, tmp_path):
     checked = texprior("plugins", "check", file, "--options", "{depth: map}")
     assert f"warning: {sentence}\n" in checked.out
     sys.modules.pop("acme_tag", None)
+
+
+@pytest.mark.parametrize(("name", "declares"), [
+    ("sampler/heun", {"order": 2}),
+    ("adapter/cga", {"identity": "bitwise"}),
+    ("decomposition/guided", {"strength": "eps"}),
+    ("metric/psnr", {"better": "higher", "reference": True, "scope": "image"}),
+    ("metric/lpips_alex", {"better": "lower", "reference": True, "scope": "image", "weights": ["lpips_alex"]}),
+    ("encoder/timm", {"requires": ["timm"]}),
+])  # fmt: skip
+def test_show_says_what_the_record_declares(texprior, name, declares):
+    found = texprior("plugins", "show", name, "--json").json
+    assert found["declares"] == declares
+    lines = texprior("plugins", "show", name).out.splitlines()
+    shown = {True: "yes", ("lpips_alex",): "lpips_alex", ("timm",): "timm"}
+    texts = [f"{k}: {shown.get(tuple(v) if isinstance(v, list) else v, v)}" for k, v in declares.items()]
+    assert [text for text in texts if text not in lines] == []
+
+
+def test_show_says_the_key_by_which_experiments_choose_a_metric(texprior):
+    assert texprior("plugins", "show", "metric/psnr", "--json").json["key"] == "psnr_rgb"
+    assert "\nkey: ssim_y_gauss11" in texprior("plugins", "show", "ssim").out
+    assert "key" not in texprior("plugins", "show", "adapter/cga", "--json").json
