@@ -1,10 +1,10 @@
-# texprior: make demo | demo-quick | test | test-extras | lint | docs | clean. Needs Python 3.11 or newer and a network for the first install.
+# texprior: make demo | demo-quick | test | test-extras | lint | reference | docs | clean. Needs Python 3.11 or newer and a network for the first install.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo demo-quick test test-extras lint docs clean
+.PHONY: demo demo-quick test test-extras lint reference docs clean
 
 # Train, sweep, restore and measure on the bundled photographs: minutes on two cores.
 demo: $(VENV)/installed
@@ -31,6 +31,11 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# The pages of the documentation that are made from the code; a test holds that they are up to date.
+reference: $(VENV)/installed-dev
+	$(BIN)/python -m texprior.cli.settings_page >docs/reference/settings.md
+	$(BIN)/python -m texprior.cli.components_page >docs/reference/components.md
 
 # The documentation as a site in site/; a broken link is an error.
 docs: $(VENV)/installed-dev

@@ -65,7 +65,7 @@ def has_kit(repository):
     return (repository / "platform" / "texprior" / "testing").is_dir()
 
 
-@pytest.mark.parametrize("page", ["write-a-plugin.md", "plugins.md", "python.md"])
+@pytest.mark.parametrize("page", ["write-a-plugin.md", "plugins.md", "python.md", "limits.md"])
 def test_a_page_works_as_it_stands(repository, desk, page):
     wanted = blocks(repository, page)
     if not has_kit(repository):
