@@ -22,6 +22,7 @@ from texprior.runtime.run_record import flatten_paths
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
 from texprior.track import RunInfo
+from texprior.training.loop import warmup_notes
 from texprior.training.preflight import on_prior, rehearse_sampling, rehearse_training
 from texprior.training.prior import at_strength
 
@@ -136,6 +137,12 @@ def check_arms(plan: Plan, match: bool = True) -> None:
             said = str(error) if isinstance(error, TexpriorError) else f"{type(error).__name__}: {error}"
             complaints.append(f"arm '{arm.name}': {said}")
     _refuse(complaints)
+
+
+def adapter_notes(plan: Plan) -> list[str]:
+    """Says which adapters that are still to be trained have a warm-up as long as their budget, each note once."""
+    pending = [cell.experiment for cell in plan.cells if cell.model is None and outcome_of(cell) is None]
+    return list(dict.fromkeys(note for experiment in pending for note in warmup_notes(experiment, ["adapter"])))
 
 
 def finished_results(plan: Plan) -> Results:

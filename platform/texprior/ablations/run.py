@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from texprior.ablations.finish import AblationDone, finish_ablation
-from texprior.ablations.plan import check_arms, plan_of
+from texprior.ablations.plan import adapter_notes, check_arms, plan_of
 from texprior.ablations.work import forget_failed, run_cells
 from texprior.ablations.workers import start_workers
 from texprior.runtime.session import Session
@@ -19,6 +19,8 @@ def run_ablation(session: Session, workers: int = 1, retry_failed: bool = False,
     if retry_failed:
         forget_failed(plan)
     check_arms(plan)
+    for note in adapter_notes(plan):
+        session.say(f"warning: {note}")
     if workers > 1:
         start_workers(plan, workers)
     run_cells(plan)

@@ -6,7 +6,7 @@ It also shows memory, speed and time on this machine.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -70,6 +70,19 @@ def show_dry_run(
         f"measured on {device} with random pictures; prepared photographs need up to "
         f"{experiment.data.cache_mb:,} MB more (data.cache_mb); nothing was trained"
     )
+
+
+def training_notes(
+    experiments: Iterable[Experiment], measured: Sequence[Measured], planned: Sequence[Planned]
+) -> list[str]:
+    """Says which of the trainings that would be done here end while their learning rate still rises."""
+    from texprior.training.loop import warmup_notes
+
+    done_here = {one.stage for one in planned if one.state != "reused"}
+    # rows of several kinds are numbered; a row without a budget has nothing to train
+    measured_here = {row.stage.partition(" ")[0] for row in measured if row.budget_images}
+    stages = [stage for stage in ("prior", "predictor", "adapter") if stage in done_here & measured_here]
+    return list(dict.fromkeys(note for one in experiments for note in warmup_notes(one, stages)))
 
 
 def picture_notes(session: Session, split: str) -> list[str]:

@@ -28,6 +28,7 @@ from texprior.sweeps.study import default_storage, programs_of, study_name
 from texprior.sweeps.trial import Trials
 from texprior.sweeps.workers import SweepJob, TrialRunners
 from texprior.track import Run
+from texprior.training.loop import warmup_notes
 from texprior.training.predictor import train_predictor
 from texprior.training.preflight import require_adapters
 from texprior.training.prior import train_prior
@@ -69,6 +70,8 @@ def run_study(
     name = study_name(session.experiment, programs)
     require_splits(session, "train", "val")
     require_adapters(session, prior)
+    for note in warmup_notes(session.experiment, ["adapter"]):
+        session.say(f"warning: {note}")
     with _parent_run(session, run, name) as parent:
         inner = session.with_(parent_run=parent.info.id)
         prepared = _prepare(inner, setup, name, prior, runners or TrialRunners())

@@ -19,7 +19,7 @@ from types import FrameType
 
 from torch import Tensor, nn
 
-from texprior.config.schema import Training
+from texprior.config.schema import Experiment, Training
 from texprior.diffusion.keys import drawing_by_key
 from texprior.errors import TexpriorError
 from texprior.flow.precision import repeatable_convolutions
@@ -174,6 +174,21 @@ def learning_rate(settings: Training, images_seen: int) -> float:
     if settings.decay == "constant":
         return settings.lr * warm
     return settings.lr * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, images_seen / settings.budget.images)))
+
+
+def warmup_notes(experiment: Experiment, stages: Sequence[str]) -> list[str]:
+    """Says which trainings end while their learning rate still rises: it then never stays at ``lr``."""
+    notes = []
+    for stage in stages:
+        settings: Training = getattr(experiment.training, stage)
+        warmup, images = settings.warmup_images, settings.budget.images
+        if warmup >= images:
+            notes.append(
+                f"training.{stage}: the warm-up ({warmup:,} images) is not shorter than the budget ({images:,}): the "
+                f"learning rate still rises at the end, where it is {images / warmup:.0%} of lr; set "
+                f"training.{stage}.warmup_images well below the budget"
+            )
+    return notes
 
 
 def _spent(trainee: Trainee, more_s: float) -> str:

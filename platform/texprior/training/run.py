@@ -21,7 +21,7 @@ from texprior.track import Run
 from texprior.training.differences import report_start
 from texprior.training.divergence import OutputsOf, divergence_error, first_not_finite
 from texprior.training.folders import CHECKPOINT, Place, find_checkpoints, fits_budget, start_file
-from texprior.training.loop import NOTHING, Diverged, Finished, Loss, Step, train_steps
+from texprior.training.loop import NOTHING, Diverged, Finished, Loss, Step, train_steps, warmup_notes
 from texprior.training.step_reports import StepReports
 from texprior.training.trainee import Trainee
 
@@ -56,6 +56,10 @@ def run_training(
     start = _resume(session, stage, place, trainee, pictures) if team.leads else None
     if start is None:
         report_start(session, stage, place)
+        # a trial's budget may be that of a rung; its sweep, like an ablation, says this once
+        if trainee.parameters() and not (stage == "adapter" and session.parent_run):
+            for note in warmup_notes(session.experiment, [stage]):
+                session.say(f"warning: {note}")
         if team.leads and settings.start_from is not None:
             trainee.start_from(start_file(Path(settings.start_from), stage))
     trainee.follow(team)

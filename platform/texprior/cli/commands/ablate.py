@@ -9,9 +9,10 @@ from urllib.parse import quote, urlencode
 
 import click
 
-from texprior.cli.dry_run import ablation_notes, dry_run_option, show_dry_run
+from texprior.cli.dry_run import ablation_notes, dry_run_option, show_dry_run, training_notes
 from texprior.cli.output import emit, name_broken, say, table
 from texprior.cli.request import Request, require_runs, takes_experiment
+from texprior.cli.ui_address import ui_address
 
 if TYPE_CHECKING:
     from texprior.ablations.finish import AblationDone
@@ -86,7 +87,9 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
     from texprior.ablations.dry_run import measure_ablation, planned_trainings
     from texprior.runtime.progress import clock_time
 
-    measured, planned, notes = measure_ablation(plan), planned_trainings(plan), ablation_notes(plan.session)
+    measured, planned = measure_ablation(plan), planned_trainings(plan)
+    experiments = (cell.experiment for cell in plan.cells)
+    notes = [*ablation_notes(plan.session), *training_notes(experiments, measured, planned)]
     cells = [
         {"arm": cell.arm, "seed": cell.seed, "status": outcome.status if outcome else "pending", "folder": cell.folder}
         for cell in plan.cells
@@ -176,15 +179,14 @@ def _document(done: AblationDone) -> dict[str, Any]:
 def comparison(done: AblationDone) -> str:
     """Returns the address of MLflow's page that compares the arms, best first.
 
-    It is empty if MLflow has no record. The server is the one in use, else the one that 'texprior ui' starts.
+    It is empty if MLflow has no record. The server is that of ``ui_address``.
     """
     if "experiment_id" not in done.run:
         return ""
-    uri, results = done.run["tracking_uri"], done.results
+    results = done.results
     # A metric that is best at 1 ranks by its distance from 1. Ordering by a metric also makes MLflow list runs flat,
     # without which its chart page is empty until the parents are unfolded (docs/adr/0010-an-arm-is-a-flat-run.md).
     ranks = "distance" if results.better[results.metric] == "one" else "mean"
-    server = uri if uri.startswith("http") else "http://127.0.0.1:5000"
     page = {
         "workflowType": "machine_learning",
         "compareRunsMode": "CHART",
@@ -193,4 +195,4 @@ def comparison(done: AblationDone) -> str:
         "orderByAsc": str(results.better[results.metric] != "higher").lower(),
     }
     query = urlencode(page, quote_via=quote)
-    return f"{server}/#/experiments/{done.run['experiment_id']}/runs?{query}"
+    return f"{ui_address(done.run['tracking_uri'])}/#/experiments/{done.run['experiment_id']}/runs?{query}"

@@ -11,9 +11,10 @@ from urllib.parse import quote, urlencode
 
 import click
 
-from texprior.cli.dry_run import dry_run_option, show_dry_run, sweep_notes
+from texprior.cli.dry_run import dry_run_option, show_dry_run, sweep_notes, training_notes
 from texprior.cli.output import emit, name_broken, table
 from texprior.cli.request import Request, require_runs, takes_experiment
+from texprior.cli.ui_address import ui_address
 
 if TYPE_CHECKING:
     from texprior.runtime.session import Session
@@ -95,7 +96,9 @@ def measure_trials(session: Session, given: Path | None, trials: int, as_json: b
     prior = planned_prior(on, given)
     predictor, adapter = planned_stage_two(on, prior)
     every = replace(adapter, state="trained here", folder=None, times=trials)
-    show_dry_run(on.experiment, on.device, measured, as_json, [prior, predictor, every], sweep_notes(session))
+    planned = [prior, predictor, every]
+    notes = [*sweep_notes(session), *training_notes([on.experiment], measured, planned)]
+    show_dry_run(on.experiment, on.device, measured, as_json, planned, notes)
 
 
 def _document(done: StudyDone) -> dict[str, object]:
@@ -120,16 +123,14 @@ def _compare(done: StudyDone, alike: Mapping[str, Any] | None = None) -> str:
     """Returns the address of MLflow's page that compares finished trials.
 
     It is empty if MLflow has no record. ``alike`` restricts the page to the trials with these parameters. The server
-    is the one in use, else the one that 'texprior ui' starts.
+    is that of ``ui_address``.
     """
     wanted = (alike or {}).items()
     runs = [t.run for t in done.trials if t.run and t.state == "finished" and wanted <= t.params.items()]
     if not runs or "experiment_id" not in done.parent_run:
         return ""
-    uri = done.parent_run["tracking_uri"]
-    server = uri if uri.startswith("http") else "http://127.0.0.1:5000"
     page = {"runs": json.dumps(runs), "experiments": json.dumps([done.parent_run["experiment_id"]])}
-    return f"{server}/#/compare-runs?{urlencode(page, quote_via=quote)}"
+    return f"{ui_address(done.parent_run['tracking_uri'])}/#/compare-runs?{urlencode(page, quote_via=quote)}"
 
 
 def _show(done: StudyDone) -> None:
@@ -162,7 +163,7 @@ def _show(done: StudyDone) -> None:
         table(columns, [[str(c.trial), str(c.seeds), f"{c.mean:.4g}", f"{c.deviation:.2g}"] for c in done.confirmed])
     for group, shares in done.importance.items():
         shown = ", ".join(f"{path} {share:.0%}" for path, share in shares.items())
-        click.echo(f"share of the spread of {metric} ({group}): {shown}")
+        click.echo(f"importance (fANOVA) for {metric} ({group}): {shown}")
 
     # The best of many noisy scores looks better than it is, so the output states whether it was confirmed.
     how = "trained again with fresh seeds" if done.confirmed else "one training each, not confirmed with fresh seeds"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from texprior.cli.dry_run import dry_run_option, show_dry_run
+from texprior.cli.dry_run import dry_run_option, show_dry_run, training_notes
 from texprior.cli.output import emit, name_broken, say
 from texprior.cli.request import Request, fresh_option, require_runs, takes_experiment
 
@@ -26,8 +26,9 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
         from texprior.training.dry_run import measure_prior
         from texprior.training.planned import planned_prior
 
-        planned = [planned_prior(session)]
-        show_dry_run(session.experiment, session.device, measure_prior(session), request.as_json, planned)
+        planned, measured = [planned_prior(session)], measure_prior(session)
+        notes = training_notes([session.experiment], measured, planned)
+        show_dry_run(session.experiment, session.device, measured, request.as_json, planned, notes)
         return
     from texprior.training.prior import train_prior
 
@@ -96,5 +97,6 @@ def _measure(session: Session, given: Path | None, as_json: bool) -> None:
     prior = planned_prior(session, given, trains=False)
     folder = prior.folder if prior.state == "reused" else None
     on = on_prior(session, folder)
-    measured = measure_stage_two(on, folder)
-    show_dry_run(on.experiment, on.device, measured, as_json, [prior, *planned_stage_two(on, prior)])
+    measured, planned = measure_stage_two(on, folder), [prior, *planned_stage_two(on, prior)]
+    notes = training_notes([on.experiment], measured, planned)
+    show_dry_run(on.experiment, on.device, measured, as_json, planned, notes)

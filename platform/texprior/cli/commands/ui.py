@@ -18,17 +18,16 @@ from urllib.request import ProxyHandler, Request, build_opener
 import click
 
 from texprior.cli.output import emit, keep_stdout_for_json, say
+from texprior.cli.ui_address import HOST, PORT, announced
 from texprior.errors import ConfigError, TexpriorError
 from texprior.store import runs_root
 
-HOST = "127.0.0.1"
-"""The server has no login, so only this machine may reach it."""
 READY_S, END_S = 180.0, 15.0
 """Time limits, s, for the server to answer and to end. On two idle cores it answers after 10 to 13 s."""
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
 @click.option(
     "--store", metavar="URI", help="MLflow's store; MLFLOW_TRACKING_URI, else mlflow.db of the runs, if not given."
 )
@@ -109,7 +108,8 @@ def _serving(uri: str, port: int) -> Iterator[tuple[subprocess.Popen[bytes], str
     try:
         url = f"http://{HOST}:{port}"
         _wait_until_healthy(server, url, log)
-        yield server, url
+        with announced(uri, url):
+            yield server, url
     finally:
         _end(server)
 

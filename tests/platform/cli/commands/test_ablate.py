@@ -78,6 +78,7 @@ def ablation(texprior, study, file):
 
 
 def test_work_in_common_is_done_once(ablation, study):
+    assert ablation.err.count("warning: training.adapter: the warm-up") == 1  # once, not for each cell
     cells = ablation.json["cells"]
     assert [(c["arm"], c["seed"], c["status"]) for c in cells] == [
         ("guided", 0, "finished"),

@@ -221,3 +221,26 @@ def test_adapt_records_where_the_prior_is_now(texprior, short, pictures, tmp_pat
     assert texprior(*restore).code == 0
     # the hash of the weights names what is scored with them
     assert (Path(model) / "adapter.safetensors").read_bytes() == weights
+
+
+LATE = (
+    "training.prior: the warm-up (1,600 images) is not shorter than the budget (64): the learning rate still rises at "
+    "the end, where it is 4% of lr; set training.prior.warmup_images well below the budget"
+)
+
+
+def test_a_warm_up_as_long_as_the_budget_is_a_note_of_the_dry_run_and_a_warning_of_the_training(texprior, write):
+    dry = texprior("prior", write(), "--dry-run", "--json")
+    assert dry.json["notes"] == [LATE]
+    assert f"note: {LATE}" in texprior("prior", write(), "--dry-run").out
+    assert f"warning: {LATE}" in texprior("prior", write()).err
+    # nothing is trained any more
+    assert texprior("prior", write(), "--dry-run", "--json").json["notes"] == []
+
+
+def test_a_short_warm_up_and_a_predictor_without_training_are_no_note(texprior, write):
+    short = [f"training.{stage}.warmup_images=16" for stage in ("prior", "adapter")]
+    answer = texprior("adapt", write(predictor="identity"), "--dry-run", "--json", "--set", short[0], "--set", short[1])
+    assert answer.json["notes"] == []
+    stages = texprior("adapt", write(), "--dry-run", "--json").json["notes"]
+    assert [note.partition(":")[0] for note in stages] == ["training.predictor", "training.adapter"]

@@ -9,6 +9,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from texprior.cli.commands import ui
+from texprior.cli.ui_address import ui_address
+
 
 def start(*arguments, **more):
     """A command that hears Ctrl-C even where the tests run in the background of a shell, which ignores it."""
@@ -63,8 +66,11 @@ def test_a_store_beside_the_command_is_served(study, texprior, monkeypatch):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    # asked while the UI runs: what other commands would link to
+    monkeypatch.setattr(ui, "_links", lambda url: {"linked": ui_address(f"sqlite:///{study.runs / 'mlflow.db'}")})
     answer = texprior("ui", "--port", port, "--check")
     assert (answer.code, answer.json["store"]) == (0, "sqlite:///mlflow.db"), answer.err
+    assert answer.json["links"]["linked"] == answer.json["url"] == f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize("options", [[], ["--check"]])
