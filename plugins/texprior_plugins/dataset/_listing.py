@@ -70,5 +70,8 @@ def _listed(keys: list[str], split: str, lists: str) -> list[str]:
         raise ConfigError(f"{file}: the list cannot be read ({error})") from None
     unknown = sorted(lines - set(keys))
     if unknown:
-        raise ConfigError(f"{file}: these keys have no picture in the data set: {some(unknown)}")
+        raise ConfigError(
+            f"{file}: these keys have no picture in the data set: {some(unknown)}; "
+            f"its keys are written like '{keys[0]}'"
+        )
     return sorted(lines)

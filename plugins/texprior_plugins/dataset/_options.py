@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import Field
+from pydantic.fields import FieldInfo
 
 from texprior.plugin import Kind, Options, Ref
 
@@ -27,6 +28,16 @@ class BundledOptions(Options):
     ] = True
 
 
+def _lists(key: str) -> FieldInfo:
+    """Describes the option ``lists`` of a data set whose keys are written like this."""
+    field: FieldInfo = Field(
+        min_length=1,
+        description=f"folder with train.txt, val.txt, test.txt; each line is a key: {key}; if null, every split uses"
+        " the whole folder, so give each split its own folder",
+    )
+    return field
+
+
 class ListedOptions(Options):
     """Options that ``folder`` and ``paired`` share."""
 
@@ -37,19 +48,13 @@ class ListedOptions(Options):
     limit: Annotated[
         int | None, Field(ge=1, description="number of keys to use, the first in sorted order; null uses all")
     ] = None
-    lists: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            description="folder with train.txt, val.txt, test.txt, one key per line; if null, every split uses the"
-            " whole folder, so give each split its own folder",
-        ),
-    ] = None
+    lists: Annotated[str | None, _lists("the name of a picture")] = None
 
 
 class FolderOptions(ListedOptions):
     """Options of ``folder``."""
 
+    lists: Annotated[str | None, _lists("the path of a picture below the folder, with suffix: street/1.png")] = None
     path: Annotated[
         str,
         Field(min_length=1, description="folder of pictures; relative paths start at the current directory, ~ is home"),
@@ -59,6 +64,9 @@ class FolderOptions(ListedOptions):
 class PairedOptions(ListedOptions):
     """Options of ``paired``."""
 
+    lists: Annotated[
+        str | None, _lists("the path of a degraded picture below its folder, without suffix: street/1")
+    ] = None
     degraded: Annotated[
         str,
         Field(min_length=1, description="folder of degraded pictures; relative paths start at the current directory"),

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from texprior.errors import ConfigError, ImageError
-from texprior_plugins.dataset import PairedOptions
+from texprior_plugins.dataset import FolderOptions, PairedOptions
 from texprior_plugins.dataset.paired import Paired
 
 
@@ -107,3 +107,17 @@ def test_names_that_are_not_utf_8_are_paired(tmp_path):
     assert list(data.keys("train")) == ["caf%E9"]
     sample = data.load("caf%E9")
     assert [round(t.max().item() * 255) for t in (sample.degraded, sample.clean)] == [1, 2]
+
+
+def test_a_list_with_suffixes_is_told_how_keys_are_written(folders):
+    (folders / "train.txt").write_text("a.png\n")
+    with pytest.raises(ConfigError, match=r"train\.txt: these keys .*: a\.png; its keys are written like 'a'"):
+        paired(folders, lists=str(folders)).keys("train")
+
+
+@pytest.mark.parametrize(("options", "form"), [
+    (FolderOptions, "with suffix: street/1.png"),
+    (PairedOptions, "without suffix: street/1"),
+])  # fmt: skip
+def test_the_option_says_how_keys_are_written(options, form):
+    assert form in options.model_fields["lists"].description
