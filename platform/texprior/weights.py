@@ -148,7 +148,12 @@ def read(path: Path) -> dict[str, Tensor]:
         raise ConfigError(f"{path}: there is no such file") from None
     # safetensors and torch raise many types of exceptions for a broken file
     except Exception as error:
-        raise TexpriorError(f"{path}: these parameters cannot be read ({error})") from None
+        raise TexpriorError(f"{path}: these parameters cannot be read ({_short_reason(error)})") from None
+
+
+def _short_reason(error: Exception) -> str:
+    # torch's text is long, and advises to load the file in a way that runs the code in it
+    return "it is not a file of tensors alone" if "weights_only" in str(error) else str(error)
 
 
 def _innermost(loaded: object) -> Any:

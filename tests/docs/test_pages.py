@@ -35,11 +35,12 @@ def tiny(text):
 
 @pytest.fixture
 def desk(tmp_path):
-    """An empty folder, and the command on the path."""
+    """An empty folder, and the commands on the path."""
     (tmp_path / "bin").mkdir()
-    command = tmp_path / "bin" / "texprior"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m texprior "$@"\n')
-    command.chmod(0o755)
+    for name, module in {"texprior": "-m texprior", "pytest": "-m pytest", "python": ""}.items():
+        command = tmp_path / "bin" / name
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
+        command.chmod(0o755)
     (tmp_path / "desk").mkdir()
     environment = {k: v for k, v in os.environ.items() if k not in ("TEXPRIOR_RUNS", "MLFLOW_TRACKING_URI")}
     environment["PATH"] = f"{command.parent}{os.pathsep}{environment['PATH']}"
@@ -65,7 +66,7 @@ def has_kit(repository):
     return (repository / "platform" / "texprior" / "testing").is_dir()
 
 
-@pytest.mark.parametrize("page", ["write-a-plugin.md", "plugins.md", "python.md", "limits.md"])
+@pytest.mark.parametrize("page", ["write-a-plugin.md", "plugins.md", "python.md", "limits.md", "conformance.md"])
 def test_a_page_works_as_it_stands(repository, desk, page):
     wanted = blocks(repository, page)
     if not has_kit(repository):

@@ -1,4 +1,4 @@
-"""Implements ``texprior weights``, which lists, imports and fetches third-party parameters.
+"""Implements ``texprior weights``, which lists, imports, fetches and hashes third-party parameters.
 
 Parameters are identified by the hash of their content. Nothing is fetched unless the user names it.
 """
@@ -27,7 +27,7 @@ _CHUNK = 1 << 20
 
 @click.group()
 def weights() -> None:
-    """List, import and fetch third-party parameters."""
+    """List, import, fetch and hash third-party parameters."""
 
 
 @weights.command("list")
@@ -107,6 +107,26 @@ def fetch(name: str, plugins: tuple[str, ...], as_json: bool) -> None:
                 "nothing was kept"
             )
         _installed(name, install(record, [file]), as_json)
+
+
+@weights.command("hash")
+@click.argument("file")
+@json_option
+def hash_(file: str, as_json: bool) -> None:
+    """Print the hashes of FILE (.safetensors or .pth) that a plugin's Weights record needs."""
+    from texprior.store import sha256
+    from texprior.weights import content_hash, read
+
+    path = Path(file)
+    tensors = read(path)
+    if not tensors:
+        raise TexpriorError(f"{file}: it holds no tensors")
+    hashes = {"tensors_sha256": content_hash(tensors), "url_sha256": sha256(path)}
+    if as_json:
+        emit({"file": file, **hashes})
+        return
+    click.echo(f"tensors_sha256: {hashes['tensors_sha256']}  (of the tensors, in any file)")
+    click.echo(f"url_sha256: {hashes['url_sha256']}  (of this file, if it is the one at url)")
 
 
 def _installed(name: str, path: Path, as_json: bool) -> None:

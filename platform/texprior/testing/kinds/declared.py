@@ -119,15 +119,15 @@ def builds(subject: Subject) -> None:
 def contract(subject: Subject) -> None:
     """An instance fulfils the contract of its kind: base class, methods, attributes.
 
-    Fix: derive from the class, or write the methods, that docs/plugins.md names for the kind.
+    Fix: derive from the class, or write the methods, of the contract on the page of its kind in docs/kinds.
     """
     subject_kind, instance = subject.record.kind, subject.build()
-    probe = subject.probe
+    probe, page = subject.probe, f"the contract is in docs/kinds/{subject_kind}.md"
     for base in probe.base:
-        require(isinstance(instance, base), f"it does not derive from {base.__module__}.{base.__name__}")
+        require(isinstance(instance, base), f"it does not derive from {base.__module__}.{base.__name__} ({page})")
     lacking = [name for name in probe.methods(subject.record) if not callable(getattr(instance, name, None))]
     lacking += [name for name in probe.attributes if not hasattr(instance, name)]
-    require(not lacking, f"an instance of kind {subject_kind} has no {', '.join(lacking)}")
+    require(not lacking, f"an instance of kind {subject_kind} has no {', '.join(lacking)} ({page})")
 
 
 def _valid(subject: Subject, changes: dict[str, object]) -> object:

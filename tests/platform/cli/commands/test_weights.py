@@ -127,3 +127,25 @@ def test_wrong_names(texprior, plugin, arguments, fragment):
     answer = texprior("weights", *arguments, "--plugin", plugin)
     assert (answer.code, answer.out) == (2, "")
     assert fragment in answer.err
+
+
+def test_hash_prints_what_the_record_of_a_plugin_needs(texprior, served, tensors, tmp_path):
+    folder, _ = served
+    save_file(tensors, tmp_path / "acme.safetensors")
+    found = [
+        texprior("weights", "hash", path, "--json").json
+        for path in (folder / "acme.pth", tmp_path / "acme.safetensors")
+    ]
+    assert {one["tensors_sha256"] for one in found} == {content_hash(tensors)}  # of the content, in any file
+    assert found[0]["url_sha256"] == hashlib.sha256((folder / "acme.pth").read_bytes()).hexdigest()
+    assert f"tensors_sha256: {content_hash(tensors)}" in texprior("weights", "hash", folder / "acme.pth").out
+
+
+def test_what_has_no_hash_is_a_sentence(texprior, tmp_path):
+    (tmp_path / "page.md").write_text("# no parameters")
+    save_file({}, tmp_path / "none.safetensors")
+    for name, reason in {"page.md": "not a file of tensors alone", "none.safetensors": "holds no tensors"}.items():
+        answer = texprior("weights", "hash", tmp_path / name)
+        assert (answer.code, answer.out) == (1, "")
+        assert reason in answer.err
+        assert len(answer.err.splitlines()) == 1
