@@ -245,11 +245,19 @@ _ABSENT = object()
 class Experiment(Section):
     """A whole experiment: everything that an experiment file may state. Only ``name`` has no default."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+            description="letters, digits, '.', '_' and '-', beginning with a letter or a digit",
+        ),
+    ]
     """Name of the experiment and of its folder below the runs: letters, digits, ``.``, ``_`` and ``-``. Required."""
     seed: int = 0
     """Root of all random numbers of the trainings and of ``texprior restore``. Default: 0."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[
+        str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:N")
+    ] = "auto"
     """Device to compute on: ``cpu``, ``mps``, ``cuda``, ``cuda:N``, or ``auto``, a GPU if there is one, else the CPU.
     Default: ``auto``."""
     threads: Annotated[int, Field(ge=1)] | None = None

@@ -63,6 +63,8 @@ def _complaint(item: ErrorDetails, model: type[BaseModel]) -> Complaint:
         return Complaint(
             path, f"this is a section, with the settings {', '.join(inner)} (got {_short(item['input'])}){example}"
         )
+    if item["type"] == "string_pattern_mismatch" and (form := _form_at(model, item["loc"])):
+        return Complaint(path, f"write {form} (got {_short(item['input'])})")
     # pydantic adds this prefix to the text of a ValueError that a validator raises.
     message = item["msg"].removeprefix("Value error, ")
     return Complaint(path, f"{message[:1].lower()}{message[1:]} (got {_short(item['input'])})")
@@ -92,6 +94,12 @@ def _model_at(model: object, loc: Sequence[str | int]) -> object:
             return None
         model = info.annotation
     return model
+
+
+def _form_at(model: object, loc: Sequence[str | int]) -> str:
+    """Returns the description of a field, which says in words what its pattern demands; empty if there is none."""
+    info = getattr(_model_at(model, loc[:-1]), "model_fields", {}).get(loc[-1])
+    return info.description or "" if info else ""
 
 
 def _fits(model: object, name: str, value: object) -> bool:

@@ -24,7 +24,7 @@ from PIL import Image
         ({"sweep": {"space": {"adapter.cga.kernel": [2]}}}, "sweep.space.adapter.cga.kernel"),
         ({"device": "cuda:99"}, "device: cuda:99 is not there"),
         ({"extends": "elsewhere.yaml"}, "elsewhere.yaml: there is no such experiment file"),
-        ({"name": "a/b"}, "name: string should match pattern"),
+        ({"name": "a/b"}, "name: write letters, digits"),
     ],
 )
 def test_a_wrong_experiment(texprior, write, runs, change, fragment):
@@ -65,7 +65,7 @@ def test_a_file_that_is_no_experiment(texprior, tmp_path, monkeypatch, text, fra
         (["--set", "sede=1"], "--set sede=1: sede: unknown key; did you mean 'seed'?"),
         (["--set", "seed=[1"], "the value is not valid YAML"),
         (["--plugin", "nowhere.py"], "plugin file nowhere.py: there is no such file"),
-        (["--device", "tpu"], "device: string should match pattern"),
+        (["--device", "tpu"], "device: write auto, cpu, mps, cuda or cuda:N"),
     ],
 )
 def test_wrong_options(texprior, write, runs, options, fragment):

@@ -35,6 +35,10 @@ from texprior.errors import ConfigError
          "e.yaml:2: sampling.sigma_max: input should be a finite number (got inf)"),
         ("name: x\ndiffusion: {noise_mean: .nan}",
          "e.yaml:2: diffusion.noise_mean: input should be a finite number (got nan)"),
+        ("name: my study",
+         "e.yaml:1: name: write letters, digits, '.', '_' and '-', beginning with a letter or a digit "
+         "(got 'my study')"),
+        ("name: x\ndevice: gpu", "e.yaml:2: device: write auto, cpu, mps, cuda or cuda:N (got 'gpu')"),
         ("seed: 1", "e.yaml: name: this key is required"),
         ("name: x\nadapter: cgaa", "e.yaml:2: adapter: there is no adapter 'cgaa'; did you mean 'cga'?"),
         ("name: x\nmetrics:\n  - psnr\n  - psnrr",
