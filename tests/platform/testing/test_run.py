@@ -192,3 +192,17 @@ def test_the_accelerator_keeps_what_it_is_given(monkeypatch, name, status):
     assert outcome.status == status, outcome
     if status == "failed":
         assert outcome.message == "the inputs are on cpu, results on meta"
+
+
+class NotCallable:
+    def __init__(self, options):
+        pass
+
+
+def test_a_broken_contract_names_the_page_that_has_it(repository):
+    (found,) = [o for o in check_component(subject(NotCallable)).outcomes if o.check.id == "any.contract"]
+    assert (
+        found.message
+        == "an instance of kind degradation has no __call__ (the contract is in docs/kinds/degradation.md)"
+    )
+    assert (repository / "docs" / "kinds" / "degradation.md").is_file()
