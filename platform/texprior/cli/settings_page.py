@@ -84,7 +84,7 @@ others. [The experiment file](../experiments.md) explains how they work together
 page of their own](components.md): the path of an option is the setting, the name of the component, and the option,
 such as `adapter.cga.width`.
 
-- **type, range**: `null` is written `null` in YAML. A component is written as its name, or as its name with
+- **type, range**: `null` is that of YAML. A component is written as its name, or as its name with
   options.
 - **read by**: the trainings of `prior`, `predictor` and `adapter`, and the steps `evaluate` and `restore`. `sweep`
   and `ablate` run trainings and evaluations, so they use what these read; they are named only if they read a
@@ -188,7 +188,7 @@ def _section_in(info: FieldInfo) -> type[Section] | None:
 
 
 def _section(path: str, model: type[Section]) -> str:
-    title = "Experiment" if not path else path.replace(STAGE, "training.prior, training.predictor, training.adapter")
+    title = {"": "Experiment", STAGE: "training.prior, training.predictor, training.adapter"}.get(path, path)
     note = " STAGE is `prior`, `predictor` or `adapter`." if path.startswith(STAGE) else ""
     head = ["| setting | type, range | default | meaning | read by | identity of |", "|---|---|---|---|---|---|"]
     if model is Range:
@@ -207,8 +207,13 @@ def _row(setting: Setting, of_experiment: bool) -> str:
     meaning = re.sub(r" ?Default: [^,;]*(, [`\d][^;]*)?\.$| Required\.(?= |$)", "", setting.meaning)
     cells = [f"`{setting.path}`", kinds, setting.default, meaning]
     if of_experiment:
-        cells += [", ".join(read_by(setting.path)), ", ".join(identity_of(setting.path))]
+        cells += [_readers(setting.path), ", ".join(identity_of(setting.path))]
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _readers(path: str) -> str:
+    found = read_by(path)
+    return "all" if found == _ALL.split() else ", ".join(found)
 
 
 def _default(path: str, info: FieldInfo) -> str:
