@@ -1,5 +1,6 @@
 """What the pages mention is there: commands with their options, settings, and files of the repository."""
 
+import inspect
 import re
 
 import click
@@ -95,3 +96,27 @@ def test_every_file_that_a_page_names_is_there(repository):
             ):
                 missing += [] if any((root / span).exists() for root in near) else [f"{page.name}: {span}"]
     assert missing == []
+
+
+def test_the_calls_of_the_page_on_python_have_the_arguments_that_it_shows(repository):
+    import texprior
+    from texprior.api import Workbench
+
+    page = (repository / "docs" / "python.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(texprior|bench)\.(\w+)\((.*)\)` \|", page, re.MULTILINE)
+    assert {name for where, name, _ in rows if where == "bench"} == {
+        name for name, made in vars(Workbench).items() if callable(made) and not name.startswith("_")
+    }
+    for where, name, shown in rows:
+        real = inspect.signature(getattr(texprior if where == "texprior" else Workbench, name))
+        arguments = [p for p in real.parameters.values() if p.name != "self"]
+        told = [str(p.replace(annotation=p.empty)).replace("'", '"') for p in arguments]
+        assert shown == ", ".join(told), name
+
+
+def test_the_options_of_the_kit_on_its_page_are_those_of_the_command(repository):
+    page = (repository / "docs" / "conformance.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^\| `(--?\w+)[ `]", page, re.MULTILINE))
+    command, _ = command_of(["plugins", "check"])
+    real = {p.opts[-1] if p.name == "quiet" else p.opts[0] for p in command.params if isinstance(p, click.Option)}
+    assert shown == real - {"--plugin", "--help"}
