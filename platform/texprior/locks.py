@@ -1,44 +1,78 @@
 """Locks files, so that only one process at a time does a piece of work.
 
 The operating system holds a lock for a process and releases it when the process ends, even if it is killed. Another
-process can then do the work at once. Workers on several machines need a file system that supports locks.
+process can then do the work at once. Workers on several machines need a file system that supports locks. A file system
+without locks is an error: a marker file in place of a lock would stay behind if its process is killed.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
+
+from texprior.errors import ConfigError
+
+_NONE = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK)
+"""What a file system answers that has no locks; a network file system without its lock service says ENOLCK."""
+
+
+def take_lock(path: Path, wait: bool = False) -> BaseFileLock | None:
+    """Locks the file and returns the lock, which this process holds until it releases it or ends.
+
+    Returns None if another process holds it; ``wait`` waits for that process. Raises ConfigError if the file system has
+    no locks, or if the file cannot be written.
+    """
+    # protects the work that the path stands for; the file itself has no content
+    lock = FileLock(path, blocking=wait, fallback_to_soft=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        return None
+    except OSError as error:
+        raise ConfigError(_reason(path, error)) from None
+    return lock
+
+
+def _reason(path: Path, error: OSError) -> str:
+    if error.errno not in _NONE:
+        return f"{path}: this lock cannot be taken ({error.strerror or error})"
+    return (
+        f"{path}: its file system has no file locks ({error.strerror}), so two processes could do the same work at "
+        "once; name a folder on another file system in TEXPRIOR_RUNS, or mount this one with locks (flock)"
+    )
 
 
 @contextmanager
 def try_lock(path: Path) -> Iterator[bool]:
     """Tries to lock the file without waiting; returns whether it did.
 
-    If it did, the lock is held until the block ends.
+    If it did, the lock is held until the block ends. Raises ConfigError if the file system has no locks.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # protects the work that the path stands for; the file itself has no content
-    lock = FileLock(path, blocking=False)
+    lock = take_lock(path)
     try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
+        yield lock is not None
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
 
 
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Waits for the file's lock and holds it until the block ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path):
+    """Waits for the file's lock and holds it until the block ends.
+
+    Raises ConfigError if the file system has no locks.
+    """
+    lock = take_lock(path, wait=True)
+    try:
         yield
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 def is_locked(path: Path) -> bool:

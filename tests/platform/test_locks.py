@@ -1,9 +1,15 @@
 """Claims: held by one process at a time, and free again when it is killed."""
 
+import errno
+import fcntl
 import signal
 import subprocess
 import sys
+import warnings
 
+import pytest
+
+from texprior.errors import ConfigError
 from texprior.locks import hold_lock, is_locked, try_lock
 
 HOLD = """
@@ -36,3 +42,26 @@ def test_a_claim_is_had_once_and_ends_with_its_process(tmp_path):
     with hold_lock(path):
         assert is_locked(path)
     assert not is_locked(path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+@pytest.mark.parametrize("lock", [try_lock, hold_lock])
+def test_a_file_system_without_locks_is_a_sentence_and_no_marker_file(tmp_path, monkeypatch, lock, number):
+    """The kernel here gives locks to every file system, so only its answer can be put in."""
+
+    def flock(_descriptor, _operation):
+        raise OSError(number, "the kernel's words")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    path = tmp_path / "locks" / "cell.lock"
+    with warnings.catch_warnings(), pytest.raises(ConfigError) as caught:
+        warnings.simplefilter("error")
+        with lock(path):
+            pytest.fail("the work began without a lock")
+    assert str(caught.value).startswith(f"{path}: its file system has no file locks (the kernel's words)")
+    assert "TEXPRIOR_RUNS" in str(caught.value)
+
+
+def test_a_lock_that_cannot_be_written_is_a_sentence(tmp_path):
+    with pytest.raises(ConfigError, match="this lock cannot be taken"), try_lock(tmp_path / ("n" * 300)):
+        pytest.fail("the work began without a lock")
