@@ -80,7 +80,9 @@ def checked_address(address: str) -> str:
     unknown = sorted(set(url.query) - _SETTINGS)
     if "uri" not in url.query and (unknown or ("?" in address and not url.query)):
         asked = f"SQLite has no setting named '{unknown[0]}'" if unknown else "no setting follows"
-        raise ConfigError(f"{address}: a '?' begins the settings of an address, and {asked}; write a '?' of a path as %3F")
+        raise ConfigError(
+            f"{address}: a '?' begins the settings of an address, and {asked}; write a '?' of a path as %3F"
+        )
     if file is None:
         return address
     literal = Path(address.partition(":///")[2])

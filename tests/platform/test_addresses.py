@@ -63,7 +63,10 @@ def test_an_address_that_is_another_file_than_it_seems_is_refused(tmp_path, monk
         ("POSTGRESQL://me:S3cret@host", "POSTGRESQL://me:***@host"),
         ("http://h/a?access_token=S3cret&b=1#c", "http://h/a?access_token=***&b=1#c"),
         ("user=me password='S3 cret' host=h", "user=me password=*** host=h"),
-        ("cannot reach 'mysql://a:S3cret@h/d' or http://b:S3cret@h", "cannot reach 'mysql://a:***@h/d' or http://b:***@h"),
+        (
+            "cannot reach 'mysql://a:S3cret@h/d' or http://b:S3cret@h",
+            "cannot reach 'mysql://a:***@h/d' or http://b:***@h",
+        ),
         ("redis://:S3cret@h", "redis://:***@h"),
     ],
 )

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from texprior.addresses import checked_address, redact, sqlite_file
 from texprior.errors import TexpriorError
-from texprior.store import runs_root
 from texprior.track import RunInfo, Status, Values
+from texprior.track.embedded import artifacts_of, store_in_use
 from texprior_plugins.events._form import as_key, as_text, chunks, cut, distinct, flattened, metrics_of
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class MlflowEvents:
             return {}
         run = self._runs[run_id]
         return {
-            "tracking_uri": self._tracking_uri,
+            "tracking_uri": redact(self._tracking_uri),
             "experiment": run.experiment,
             "experiment_id": run.experiment_id,
             "run_id": run.run_id,
@@ -195,8 +196,8 @@ class MlflowEvents:
 
     @cached_property
     def _tracking_uri(self) -> str:
-        given = self.options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
-        return given or f"sqlite:///{runs_root() / 'mlflow.db'}"
+        given = self.options.tracking_uri
+        return checked_address(given) if given else store_in_use()
 
     @property
     def _client(self) -> MlflowClient:
@@ -211,12 +212,9 @@ class MlflowEvents:
     def _connected(self) -> MlflowClient:
         # MLflow reads these settings when it is imported.
         _set_up_quietly()
-        database = _database(self._tracking_uri)
-        if database is not None:
-            database.parent.mkdir(parents=True, exist_ok=True)
-        from mlflow import MlflowClient
+        from texprior_plugins.events._store import connect
 
-        return MlflowClient(tracking_uri=self._tracking_uri)
+        return connect(self._tracking_uri)
 
     def _experiment_id(self, name: str) -> str:
         """Returns the experiment's id. Creates the experiment if it is missing, restores it if it was deleted."""
@@ -224,8 +222,9 @@ class MlflowEvents:
 
         found = self._client.get_experiment_by_name(name)
         if found is None:
-            database = _database(self._tracking_uri)
-            location = (database.parent / "artifacts").as_uri() if database is not None else None
+            # The files of an SQLite store are next to it; a server has its own place for them.
+            database = sqlite_file(self._tracking_uri)
+            location = artifacts_of(database).as_uri() if database is not None else None
             try:
                 return str(self._client.create_experiment(name, artifact_location=location))
             except MlflowException as error:
@@ -311,15 +310,6 @@ def _reach(uri: str) -> None:
             f"MLflow's server at {place} cannot be reached ({error}); "
             "start it, or correct tracking_uri or MLFLOW_TRACKING_URI"
         ) from None
-
-
-def _database(uri: str) -> Path | None:
-    """Returns the file of an SQLite store, or None for other stores.
-
-    The artifacts of an SQLite store are next to its file; a server has its own place for them.
-    """
-    scheme, _, path = uri.partition(":///")
-    return Path(path).resolve() if scheme == "sqlite" and path else None
 
 
 def _user() -> str:
