@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import TypedDict
 
+from texprior.addresses import redact
 from texprior.errors import TexpriorError
 
 _SAVE_S = 60
@@ -103,7 +104,7 @@ def _child(work: Callable[[], None], name: str, parent: int) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except TexpriorError as error:
-        print(f"{name}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        print(redact(f"{name}: {error}"), file=sys.stderr, flush=True)  # noqa: T201
         sys.exit(error.exit_code)
 
 

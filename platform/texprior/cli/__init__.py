@@ -8,6 +8,7 @@ A command's module is imported when the command is used, and torch when the comm
 - ``pictures``: finds input pictures and names results; ``recipes``: stores the random values of degraded pictures
 - ``score_table``: shows scores as a table; ``component_help``: describes a component's options
 - ``dry_run``: shows what a command would train, with memory, speed and time
+- ``keeper``: runs a server as a program of its own, and ends it with the command that started it
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from types import FrameType
 import click
 
 from texprior._version import __version__
+from texprior.addresses import redact
 from texprior.errors import TexpriorError
 
 COMMANDS = {
@@ -150,4 +152,4 @@ def _log_to_stderr() -> None:
 
 
 def _say(message: str) -> None:
-    click.echo(message, err=True)
+    click.echo(redact(message), err=True)

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from texprior.addresses import redact
 from texprior.errors import printable
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ _STDOUT = "texprior.stdout"
 
 
 def say(message: str) -> None:
-    """Writes a line to stderr."""
-    click.echo(message, err=True)
+    """Writes a line to stderr, without the credentials of addresses."""
+    click.echo(redact(message), err=True)
 
 
 def keep_stdout_for_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> bool:
@@ -47,7 +48,10 @@ def emit(document: object) -> None:
 
 
 def plain(value: object) -> Any:
-    """Converts a value to JSON types: dataclasses, paths, sets, names that are no text, and numbers not finite."""
+    """Converts a value to JSON types: dataclasses, paths, sets, names that are no text, and numbers not finite.
+
+    Texts lose the credentials of addresses.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, Mapping):
@@ -56,7 +60,7 @@ def plain(value: object) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return printable(str(value)) if isinstance(value, Path | str) else value
+    return redact(printable(str(value))) if isinstance(value, Path | str) else value
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", wrap: Sequence[str] = ()) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from texprior.addresses import page_address
 from texprior.digests import digest
 from texprior.store import runs_root, write_atomically
 
@@ -37,7 +38,7 @@ def ui_address(store: str) -> str:
     start.
     """
     if store.startswith(("http://", "https://")):
-        return store
+        return page_address(store)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         noted = json.loads(_note().read_text(encoding="utf-8"))
         if noted["store"] == digest(_absolute(store)) and _answers(noted["url"]):

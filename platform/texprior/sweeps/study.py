@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError
 
+from texprior.addresses import checked_address, redact, sqlite_address
 from texprior.config import search_space, with_overrides
 from texprior.config.schema import Experiment, component_paths
 from texprior.digests import digest
@@ -43,7 +43,7 @@ def default_storage() -> str:
     It is ``optuna.db`` in the folder of the runs.
     """
     runs_root().mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{runs_root() / 'optuna.db'}"
+    return sqlite_address(runs_root() / "optuna.db")
 
 
 def study_name(experiment: Experiment, programs: Sequence[str] = ()) -> str:
@@ -70,11 +70,6 @@ def programs_of(session: Session) -> list[str]:
     return sorted({tag for e in (experiment, *each) for tag in foreign_components(session.with_(experiment=e))})
 
 
-def redact_storage(storage: str) -> str:
-    """Returns a storage's address without its password."""
-    return re.sub(r"//([^:/@]*):.*@", r"//\1:***@", storage)
-
-
 def result_of(study: optuna.Study, storage: str, objectives: Mapping[str, Better]) -> SweepResult:
     """Returns what a study holds so far."""
     # a duplicate has the values of an earlier trial, so it is shown but not ranked
@@ -88,7 +83,7 @@ def result_of(study: optuna.Study, storage: str, objectives: Mapping[str, Better
     front = set(pareto_front(losses))
     best = record_of(ranked[0]) if ranked else None
     shown, records = [record_of(t) for t in ranked if t.number in front], [record_of(t) for t in ended]
-    return SweepResult(study.study_name, redact_storage(storage), objectives, records, best, shown)
+    return SweepResult(study.study_name, redact(storage), objectives, records, best, shown)
 
 
 def record_of(trial: FrozenTrial) -> TrialRecord:
@@ -131,6 +126,8 @@ def open_study(setup: SweepSetup, say: Callable[[str], None] = lambda _message: 
             names = optuna.get_all_study_names(connected)
             study = optuna.create_study(storage=connected, study_name=name, directions=directions, load_if_exists=True)
             break
+        except ConfigError:
+            raise
         except Exception as error:  # SQLAlchemy's, its drivers' and Optuna's errors have no common base
             if pause_s is None or not _is_race(error):
                 raise ConfigError(_unusable(storage, error)) from None
@@ -150,13 +147,14 @@ def open_study(setup: SweepSetup, say: Callable[[str], None] = lambda _message: 
 def connect(storage: str) -> BaseStorage:
     """Connects to Optuna's storage: ``journal:PATH``, SQLite, or a database with heartbeats.
 
-    Raises the error of the storage's driver if it cannot.
+    Raises the error of the storage's driver if it cannot, and ConfigError for an address of SQLite that names another
+    file than it seems to.
     """
     kind, _, path = storage.partition(":")
     if kind == "journal":
         return JournalStorage(JournalFileBackend(path.removeprefix("//")))
-    if kind == "sqlite":
-        return RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": _SQLITE_WAIT_S}})
+    if kind.partition("+")[0] == "sqlite":
+        return RDBStorage(checked_address(storage), engine_kwargs={"connect_args": {"timeout": _SQLITE_WAIT_S}})
     # heartbeats are experimental in Optuna, but the only sign of life of a worker on another host
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -201,7 +199,7 @@ def _unusable(storage: str, error: Exception) -> str:
     """Returns the message for a storage that cannot be used, without its password."""
     problem = (str(error).splitlines() or [type(error).__name__])[0]
     return (
-        f"Optuna's storage {redact_storage(storage)} cannot be used: {problem}; give --storage an address such as "
+        f"Optuna's storage {redact(storage)} cannot be used: {redact(problem)}; give --storage an address such as "
         "sqlite:///sweep.db, journal:sweep.log or postgresql+psycopg://user@host/database"
     )
 

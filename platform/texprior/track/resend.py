@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from texprior.errors import ConfigError
-from texprior.processes import Process, is_running, this_process
+from texprior.locks import try_lock
+from texprior.processes import Process, is_here, is_running
 from texprior.store import load_tensors, write_atomically
 from texprior.track.observer import DataInput, Observer, RunInfo, pending_of
-from texprior.track.unsent import EVENTS, FOLDER
+from texprior.track.unsent import EVENTS, FOLDER, LOCK, is_written_here, remove_folder
 
 log = logging.getLogger(__name__)
 SENT = "sent"
@@ -35,12 +36,38 @@ class UnsentFolder:
     worker: Process
     """The process that wrote the folder."""
 
-    def require_idle(self) -> None:
-        """Raises ConfigError if the process that writes to this folder is still running."""
-        if self.worker != this_process() and is_running(self.worker):
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Keeps the writer of the folder and other senders out until the block ends.
+
+        Raises ConfigError if its writer still runs, on any host, or if another command sends it.
+        """
+        if is_written_here(self.folder):
+            yield
+            return
+        self._require_lock()
+        with try_lock(self.folder / LOCK) as held:
+            if not held:
+                writer = f"process {self.worker['pid']} of {self.worker['host']}"
+                raise ConfigError(
+                    f"{self.folder}: {writer} still writes to this folder, or another command sends it; "
+                    "wait until it ends"
+                )
+            yield
+
+    def _require_lock(self) -> None:
+        """Raises ConfigError if the folder has no lock, as in earlier versions, and its writer may still run."""
+        if (self.folder / LOCK).exists() or (is_here(self.worker) and not is_running(self.worker)):
+            return
+        if is_here(self.worker):
             raise ConfigError(
                 f"{self.folder}: process {self.worker['pid']} is still writing to this folder; wait until it ends"
             )
+        raise ConfigError(
+            f"{self.folder}: whether process {self.worker['pid']} of {self.worker['host']} still writes to this folder "
+            f"cannot be seen from here; run this command on {self.worker['host']}, or make the empty file "
+            f"{self.folder / LOCK} if that process has ended"
+        )
 
 
 def unsent_folders(root: Path) -> list[Path]:
@@ -79,8 +106,20 @@ def resend_events(kept: UnsentFolder, observer: Observer) -> int:
     """Sends all stored events to a tracker and removes the folder.
 
     Returns the number of events. Any exception of the tracker is raised. The next call does not send again what was
-    recorded before it.
+    recorded before it. Raises ConfigError if the folder's writer still runs, or if another command sends it.
     """
+    # Another command may have sent it since it was read.
+    if not kept.folder.is_dir():
+        return 0
+    with kept.claim():
+        # What was read before the claim may have grown or gone since.
+        if not (kept.folder / EVENTS).is_file():
+            remove_folder(kept.folder)
+            return 0
+        return _send(read_unsent(kept.folder), observer)
+
+
+def _send(kept: UnsentFolder, observer: Observer) -> int:
     # The file ``sent`` exists from the first attempt on, so a later attempt knows that runs may exist in the tracker.
     progress = kept.folder / SENT
     again = progress.is_file()
@@ -101,7 +140,7 @@ def resend_events(kept: UnsentFolder, observer: Observer) -> int:
         # A value that the tracker still buffers is not recorded yet and would be lost if this process died.
         if number >= done and not any(pending_of(observer, run) for run in started):
             write_atomically(progress, str(number + 1).encode())
-    shutil.rmtree(kept.folder)
+    remove_folder(kept.folder)
     return len(kept.lines)
 
 

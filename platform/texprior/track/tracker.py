@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from texprior.addresses import redact
 from texprior.track.observer import Observer, RunInfo, Status, pending_of
 from texprior.track.unsent import Unsent
 
@@ -58,7 +59,7 @@ class Tracker:
             try:
                 results.append(getattr(observer, event)(run, *more))
             except Exception as error:
-                reason = " ".join(str(error).split())[:_REASON_LENGTH]
+                reason = redact(" ".join(str(error).split()))[:_REASON_LENGTH]
                 self.broken[name] = f"{type(error).__name__}: {reason}"
                 self._out.setdefault(name, set()).add(run_id)
                 log.error("events component '%s' failed in %s and is left out from here on: %s", name, event, reason)
@@ -156,5 +157,5 @@ class Run:
     def finish(self, status: Status, note: str = "") -> None:
         if not self.finished:
             self.finished = True
-            text = "\n\n".join([*self.notes, *([note] if note else [])])
+            text = redact("\n\n".join([*self.notes, *([note] if note else [])]))
             self.tracker.tell("run_finished", self.info.id, status, self.summary, text)

@@ -15,15 +15,34 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import BaseFileLock
+
 from texprior.errors import TexpriorError
+from texprior.locks import take_lock
 from texprior.processes import this_process
 from texprior.store import save_tensors
 from texprior.track.observer import RunInfo
 
 FOLDER, EVENTS = "unsent", "events.jsonl"
 """Name of the folder below the runs, and of the file of events in each of its subfolders."""
+LOCK = "writer.lock"
+"""Name of the file that the process holds locked that writes to the folder, and then the one that sends it."""
 _NAMES = {"run_started": "run", "step": "value", "image": "picture", "artifact": "file", "run_finished": "end"}
 """Event -> what the user's message calls it."""
+_WRITING: dict[Path, BaseFileLock] = {}
+"""The folders that this process writes to, each with its lock, which ends with the process."""
+
+
+def is_written_here(folder: Path) -> bool:
+    """Returns whether this process writes to the folder."""
+    return folder.resolve() in _WRITING
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a folder whose events are recorded."""
+    shutil.rmtree(folder)
+    if lock := _WRITING.pop(folder.resolve(), None):
+        lock.release()
 
 
 @dataclass
@@ -52,7 +71,9 @@ class Unsent:
         """
         arguments: tuple[Any, ...] = (run, *more)
         try:
-            self._write(self.folders[-1] if self.folders else self._begin(self.root), event, arguments)
+            # The last folder is gone if its events were sent meanwhile.
+            ready = self.folders and self.folders[-1].is_dir()
+            self._write(self.folders[-1] if ready else self._begin(self.root), event, arguments)
         except (OSError, TexpriorError):
             try:
                 self._write(self._begin(Path(tempfile.gettempdir()) / f"texprior-{FOLDER}"), event, arguments)
@@ -82,13 +103,17 @@ class Unsent:
         root.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=root))
         try:
+            # Locked before its events can be seen, so that nobody sends and removes a folder that still grows.
+            lock = take_lock(folder / LOCK)
             _append(folder / EVENTS, {"component": self.component, "plugins": self.plugins, **this_process()})
             for run in self.runs.values():
                 self._write(folder, "run_started", (replace(run, resume=True),))
         # Without its first lines, nothing in the folder could be sent.
-        except OSError:
+        except (OSError, TexpriorError):
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        if lock is not None:
+            _WRITING[folder.resolve()] = lock
         self.folders.append(folder)
         return folder
 

@@ -6,7 +6,7 @@ import pytest
 
 from texprior.errors import ConfigError
 from texprior.sweeps.ask_tell import run_trials
-from texprior.sweeps.study import default_storage, programs_of, redact_storage, study_name
+from texprior.sweeps.study import connect, default_storage, programs_of, study_name
 
 CURVE = {"sampling.texture_strength": {"low": 0, "high": 2}, "sampling.steps": {"low": 1, "high": 20}}
 
@@ -45,6 +45,7 @@ def test_trials_on_another_prior_are_refused(registry, storage, made, distance, 
         "not an address",
         "nosuchdatabase://me:secret@host/x",
         "postgresql://me:secret@127.0.0.1:1/x",
+        "postgresql+psycopg://me@127.0.0.1:1/x?password=secret",
     ],
 )
 def test_a_storage_that_cannot_be_used_is_said_in_a_sentence(registry, broken, made, swept):
@@ -61,9 +62,19 @@ def test_the_default_storage_lies_beside_the_runs(registry, tmp_path, monkeypatc
     assert (tmp_path / "runs" / "optuna.db").is_file()
 
 
-def test_a_password_is_not_shown():
-    assert redact_storage("postgresql://me:a@b:c@host/x") == "postgresql://me:***@host/x"
-    assert redact_storage("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"
+@pytest.mark.parametrize("name", ["c?d=1", "e%20f", "a b", "ä#x", "a{b}"])
+def test_the_default_storage_lies_beside_runs_of_any_name(registry, tmp_path, monkeypatch, made, name):
+    monkeypatch.setenv("TEXPRIOR_RUNS", str(tmp_path / name / "runs"))
+    connect(default_storage())
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / "runs" / "optuna.db").is_file()
+
+
+def test_a_storage_that_is_another_file_than_it_seems_is_refused(registry, tmp_path, monkeypatch, made, swept):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="write a '\\?' of a path as %3F"):
+        swept(made(registry, CURVE), registry, "sqlite:///c?d=1/sweep.db", 1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_several_objectives_give_their_front(registry, storage, made, both):

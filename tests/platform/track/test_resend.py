@@ -1,7 +1,13 @@
 """What a tracker could not record is sent later, whole and once."""
 
+import errno
+import fcntl
 import json
 import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +15,7 @@ import torch
 from texprior.errors import ConfigError
 from texprior.track import RunInfo
 from texprior.track.resend import read_unsent, resend_events, unsent_folders
+from texprior.track.unsent import Unsent
 
 WHOLE = ["run_started", "step", "image", "artifact", "artifact", "step", "run_finished"]
 
@@ -75,4 +82,81 @@ def test_folders_that_are_none_and_folders_in_use_are_refused(tmp_path):
     kept = read_unsent(tmp_path)
     assert kept.lines == []
     with pytest.raises(ConfigError, match="process 1 is still writing to this folder; wait until it ends"):
-        kept.require_idle()
+        resend_events(kept, None)
+    head |= {"host": "elsewhere.invalid"}
+    (tmp_path / "events.jsonl").write_text(json.dumps(head) + "\n")
+    with pytest.raises(ConfigError, match=r"cannot be seen from here; run this command on elsewhere\.invalid"):
+        resend_events(read_unsent(tmp_path), None)
+    (tmp_path / "writer.lock").touch()
+    assert resend_events(read_unsent(tmp_path), None) == 0
+    assert not tmp_path.exists()
+
+
+WRITE = """
+import json, sys
+from pathlib import Path
+from texprior.track import RunInfo
+from texprior.track.unsent import Unsent
+kept = Unsent(Path(sys.argv[1]) / "unsent", {"acme/tracker": {}})
+kept.keep("run_started", RunInfo("r", "e", "r", "prior"))
+# as it looks from another host, which cannot ask for this process
+events = kept.folders[0] / "events.jsonl"
+head, _, rest = events.read_text().partition("\\n")
+events.write_text(json.dumps(json.loads(head) | {"host": "elsewhere.invalid"}) + "\\n" + rest)
+print("written", flush=True)
+sys.stdin.readline()
+kept.keep("step", "r", 16, {"loss": 1.0})
+print("written", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_the_events_of_a_live_writer_stay_whatever_its_host(tmp_path, recorder, events):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    writer = subprocess.Popen([sys.executable, "-c", WRITE, str(tmp_path)], **pipes)
+    try:
+        assert writer.stdout.readline() == "written\n"
+        (folder,) = unsent_folders(tmp_path)
+        read_early = read_unsent(folder)
+        with pytest.raises(ConfigError, match=r"of elsewhere\.invalid still writes to this folder"):
+            resend_events(read_early, recorder())
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+        assert writer.stdout.readline() == "written\n"
+    finally:
+        writer.kill()
+        writer.communicate(timeout=60)
+    later = recorder()
+    assert resend_events(read_early, later) == 2  # also what was written after the folder was read
+    assert events(later.calls) == [("run_started", "r"), ("step", "r")]
+    assert not folder.exists()
+    assert resend_events(read_early, recorder()) == 0  # a second sender that had read it too
+
+
+def test_a_writer_whose_folder_was_sent_begins_another_one(tmp_path, recorder):
+    kept = Unsent(tmp_path / "unsent", {"acme/tracker": {}})
+    kept.keep("run_started", RunInfo("r", "e", "r", "prior"))
+    (folder,) = unsent_folders(tmp_path)
+    assert resend_events(read_unsent(folder), recorder()) == 1
+    kept.keep("step", "r", 16, {"loss": 1.0})
+    (another,) = unsent_folders(tmp_path)
+    assert [line["event"] for line in read_unsent(another).lines] == ["run_started", "step"]
+
+
+def test_without_locks_beside_the_runs_events_go_to_the_temporary_folder(tmp_path, monkeypatch):
+    """The kernel here gives locks to every file system, so only its answer can be put in."""
+    (tmp_path / "elsewhere").mkdir()
+    flock = fcntl.flock
+
+    def only_elsewhere(descriptor, operation):
+        if "/runs/" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(errno.ENOSYS, "Function not implemented")
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", only_elsewhere)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "elsewhere"))
+    kept = Unsent(tmp_path / "runs" / "unsent", {"acme/tracker": {}})
+    kept.keep("run_started", RunInfo("r", "e", "r", "prior"))
+    assert [folder.parent for folder in kept.folders] == [tmp_path / "elsewhere" / "texprior-unsent"]
+    assert kept.lost == ""
+    assert unsent_folders(tmp_path / "runs") == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -106,18 +105,19 @@ def _store() -> dict[str, Any]:
 
     Also returns the folders of events that a tracker could not record. A tracking server is not asked.
     """
-    from texprior.cli.commands.ui import store_in_use
+    from texprior.addresses import redact, sqlite_file
     from texprior.store import runs_root
+    from texprior.track.embedded import store_in_use
     from texprior.track.resend import unsent_folders
 
     root = runs_root()
     writable = can_be_written(root)
     # The folder may be writable while the database in it is not.
     database = root / "mlflow.db"
-    if database.exists() and Path(store_in_use().removeprefix("sqlite:///")) == database:
+    if database.exists() and sqlite_file(store_in_use()) == database:
         writable = writable and os.access(database, os.W_OK)
     unsent = [str(folder) for folder in unsent_folders(root)]
-    return {"runs": str(root), "tracking_uri": store_in_use(), "writable": writable, "unsent": unsent}
+    return {"runs": str(root), "tracking_uri": redact(store_in_use()), "writable": writable, "unsent": unsent}
 
 
 def _wrong(found: dict[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from texprior.addresses import redact
 from texprior.cli.output import emit, say, table
 from texprior.cli.request import json_option
 
@@ -56,18 +57,19 @@ def resend(folders: tuple[str, ...], as_json: bool) -> None:
     failed: list[str] = []
     for kept in _kept(folders, failed):
         try:
-            kept.require_idle()
             registry = Registry.discover(kept.plugins)
             observer = registry.build(EVENTS, Ref.model_validate(kept.component))
         # The other folders may go to another tracker, so one problem does not stop them.
         except TexpriorError as error:
-            failed.append(str(error) if str(kept.folder) in str(error) else f"{kept.folder}: {error}")
+            failed.append(_named(kept, error))
             continue
         try:
             sent.append({"folder": kept.folder, "events": send(kept, observer), "runs": _runs_of(kept)})
+        except TexpriorError as error:
+            failed.append(_named(kept, error))
         # A tracker is a plugin and may raise anything. The folder keeps what is not recorded.
         except Exception as error:
-            failed.append(f"{kept.folder}: {', '.join(kept.component)} failed again: {error}")
+            failed.append(redact(f"{kept.folder}: {', '.join(kept.component)} failed again: {error}"))
 
     if as_json:
         emit({"sent": sent, "failed": failed})
@@ -78,6 +80,11 @@ def resend(folders: tuple[str, ...], as_json: bool) -> None:
         raise TexpriorError("\n".join(failed))
     if not sent:
         say("nothing is unsent")
+
+
+def _named(kept: UnsentFolder, error: Exception) -> str:
+    """Returns an error's sentence with the folder that it is about."""
+    return str(error) if str(kept.folder) in str(error) else f"{kept.folder}: {error}"
 
 
 def _kept(given: tuple[str, ...], broken: list[str]) -> list[UnsentFolder]:

@@ -17,6 +17,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import click
 
+from texprior.addresses import checked_address, page_address, redact, sqlite_file
 from texprior.cli.output import emit, keep_stdout_for_json, say
 from texprior.cli.ui_address import HOST, PORT, announced
 from texprior.errors import ConfigError, TexpriorError
@@ -39,28 +40,25 @@ READY_S, END_S = 180.0, 15.0
 )
 def ui(port: int, store: str | None, check: bool) -> None:
     """Start the MLflow UI on the store in use; Ctrl-C ends it."""
-    uri = store or store_in_use()
+    from texprior.track.embedded import store_in_use
+
+    uri = checked_address(store) if store else store_in_use()
     if uri.startswith(("http://", "https://")):
-        say(f"the store in use is a server; its UI is at {uri}")
+        say(f"the store in use is a server; its UI is at {page_address(uri)}")
         if check:
-            emit({"url": uri, "store": uri})
+            emit({"url": page_address(uri), "store": redact(uri)})
         return
 
     with _serving(uri, port) as (server, url):
         if check:
-            emit({"url": url, "store": uri, "links": _links(url)})
+            emit({"url": url, "store": redact(uri), "links": _links(url)})
             return
-        click.echo(f"{url}\nshows {uri}; Ctrl-C ends it")
+        click.echo(f"{url}\nshows {redact(uri)}; Ctrl-C ends it")
         with contextlib.suppress(KeyboardInterrupt):
             for name, link in _links(url).items():
                 click.echo(f"{name}: {link}")
             if server.wait():
                 raise TexpriorError(f"MLflow's server ended with code {server.returncode}")
-
-
-def store_in_use() -> str:
-    """Returns MLflow's address: MLFLOW_TRACKING_URI if set, else the database in the folder of the runs."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs_root() / 'mlflow.db'}"
 
 
 @contextmanager
@@ -70,38 +68,29 @@ def _serving(uri: str, port: int) -> Iterator[tuple[subprocess.Popen[bytes], str
     At the end, ends the server with all of its processes.
     """
     # Both are checked first: MLflow would create an empty database, and report a busy port only in its log.
-    database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+    database = sqlite_file(uri)
     if database is not None and not database.is_file():
         raise ConfigError(f"{database}: there are no runs yet; 'texprior demo' or any training makes this store")
     _require_free(port)
 
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--backend-store-uri",
-        uri,
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-    ]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     if database is not None:
-        command += ["--artifacts-destination", (database.resolve().parent / "artifacts").as_uri()]
+        command += ["--artifacts-destination", _ready_artifacts(database).as_uri()]
+    # Every user of this machine can read a command line, and the address may hold a password.
+    settings = {"MLFLOW_BACKEND_STORE_URI": uri}
     # Without job execution and with one worker the server needs 2 processes and 300 MB instead of 10 and 2.5 GB.
-    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    settings |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
-    # A session of its own keeps Ctrl-C from reaching the server, and ``_end`` can signal all of its processes at once.
+    # A session of its own keeps Ctrl-C from reaching the server, which ``keeper`` ends if this process is killed.
     log = runs_root() / "ui.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [*command, "--workers", "1"],
+            [sys.executable, "-m", "texprior.cli.keeper", str(END_S), *command],
             env={**os.environ, **settings},
             stdout=out,
             stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             start_new_session=True,
         )
 
@@ -112,6 +101,18 @@ def _serving(uri: str, port: int) -> Iterator[tuple[subprocess.Popen[bytes], str
             yield server, url
     finally:
         _end(server)
+
+
+def _ready_artifacts(database: Path) -> Path:
+    """Returns the folder of the store's files, after their addresses have followed a move of the store.
+
+    Also waits for a process that is making the store at this moment.
+    """
+    from texprior.track.embedded import artifacts_of, follow_move, lock_store
+
+    with lock_store(database):
+        follow_move(database)
+    return artifacts_of(database)
 
 
 def _links(url: str) -> dict[str, str]:
@@ -167,11 +168,13 @@ def _wait_until_healthy(server: subprocess.Popen[bytes], url: str, log: Path) ->
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """Ends the server and its workers, first by SIGTERM and after ``END_S`` by SIGKILL."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, number)
-        # A second Ctrl-C does not wait any longer.
-        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            server.wait(END_S)
-            return
+    """Ends the server and its workers: its keeper does it, and after ``END_S`` and a little more SIGKILL."""
+    if server.stdin is not None:
+        server.stdin.close()
+    # A second Ctrl-C does not wait any longer.
+    with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+        server.wait(END_S + 5)
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
