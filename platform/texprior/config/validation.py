@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from texprior.addresses import redact
 from texprior.errors import ConfigError, suggest_name
 
 
@@ -35,7 +36,7 @@ def complaints_from(error: ValidationError, model: type[BaseModel]) -> list[Comp
 def raise_complaints(complaints: Sequence[Complaint], source: str, lines: Mapping[str, str]) -> None:
     """Raises ConfigError with one line for each complaint, if there are any."""
     if complaints:
-        raise ConfigError("\n".join(dict.fromkeys(_sentence(c, source, lines) for c in complaints)))
+        raise ConfigError(redact("\n".join(dict.fromkeys(_sentence(c, source, lines) for c in complaints))))
 
 
 def _sentence(complaint: Complaint, source: str, lines: Mapping[str, str]) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from texprior.config.schema import Data, Experiment
@@ -20,15 +22,25 @@ from texprior.track.observer import DataInput
 
 @functools.cache
 def current_commit() -> str:
-    """Returns the git commit of the current folder.
+    """Returns the git commit of the source that texprior runs from.
 
-    It ends with ``+`` if tracked files differ from it. It is empty without git.
+    It ends with ``+`` if tracked files differ from it. It is empty for an installed release, which its version names:
+    the current folder, and the folder of the environment, may belong to a repository of something else.
     """
+    return commit_of(Path(__file__))
+
+
+def commit_of(file: Path) -> str:
+    """Returns the commit of the repository that tracks a file; empty if none does, or without git."""
+    # Git's variables, as they are set in a hook, name a repository whatever the folder is.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=10).stdout
+        command = ["git", "-C", str(file.parent), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=10).stdout
 
     try:
+        git("ls-files", "--error-unmatch", file.name)
         dirty = git("status", "--porcelain", "--untracked-files=no").strip()
         return git("rev-parse", "HEAD").strip() + ("+" if dirty else "")
     except (OSError, subprocess.SubprocessError):
@@ -36,7 +48,7 @@ def current_commit() -> str:
 
 
 def provenance_tags(experiment: Experiment) -> dict[str, str]:
-    """Returns the tags of a run's commit and of its budgets in images.
+    """Returns the tags of texprior's commit and of the run's budgets in images.
 
     The commit has a tag only if there is a commit.
     """

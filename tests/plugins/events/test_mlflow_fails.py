@@ -65,20 +65,25 @@ def tracker(observer, root):
     return Tracker({"mlflow": observer}, {"mlflow": Unsent(root / "unsent", {"mlflow": {}})})
 
 
-def test_a_server_killed_in_the_middle_of_a_run_costs_no_value_and_no_minute(registry, database, tmp_path):
+def test_a_server_killed_in_the_middle_of_a_run_costs_no_value_and_no_minute(
+    registry, database, tmp_path, monkeypatch, caplog, capfd
+):
+    """Its address holds a password, which nobody is shown and no file keeps."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = serve(database, port)
     try:
         uri = f"http://127.0.0.1:{port}"
-        observer = registry.build("events", Ref(name="mlflow", options={"tracking_uri": uri, "flush_every_s": 0.001}))
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:S3cret@127.0.0.1:{port}")
+        observer = registry.build("events", Ref(name="mlflow", options={"flush_every_s": 0.001}))
         told = tracker(observer, tmp_path)
         picture = torch.arange(12.0).reshape(3, 2, 2) / 16
         (tmp_path / "scores.csv").write_text("a,b\n")
         with told.run(RunInfo("cut", "cut study", "cut", "prior", params={"lr": 0.1})) as run:
             for images in (16, 32):
                 run.step(images, loss=1 / images)
+            assert run.where()["tracking_uri"] == f"http://me:***@127.0.0.1:{port}"
             kill(server)
             time.sleep(0.6)  # the observer looks twice a second whether its server is there
             started = time.monotonic()
@@ -90,8 +95,9 @@ def test_a_server_killed_in_the_middle_of_a_run_costs_no_value_and_no_minute(reg
         assert time.monotonic() - started < 60  # MLflow alone would retry for minutes
         assert "cannot be reached" in told.broken["mlflow"]
         (folder,) = unsent_folders(tmp_path)
+        assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"S3cret" in path.read_bytes()]
         server = serve(database, port)
-        later = registry.build("events", Ref(name="mlflow", options={"tracking_uri": uri}))
+        later = registry.build("events", Ref(name="mlflow"))
         resend_events(read_unsent(folder), later)
         from mlflow import MlflowClient
 
@@ -108,6 +114,8 @@ def test_a_server_killed_in_the_middle_of_a_run_costs_no_value_and_no_minute(reg
 
         shown = load_image(client.download_artifacts(found.info.run_id, png, str(tmp_path / "back")))
         assert shown.mul(255).round().equal(picture.mul(255).round())
+        assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"S3cret" in path.read_bytes()]
+        assert "S3cret" not in "".join([caplog.text, *capfd.readouterr()])
     finally:
         kill(server)
 

@@ -5,13 +5,16 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
+from texprior.addresses import sqlite_address
 from texprior.errors import TexpriorError
 from texprior.plugin import Ref
 from texprior.track import RunInfo
-from texprior.track.embedded import lock_store
+from texprior.track.embedded import follow_move, lock_store
 from texprior_plugins.events._store import prepare_store
 
 # One interpreter, and forks of it: MLflow's import takes seconds, and forks start at the same moment.
@@ -143,3 +146,79 @@ def test_the_store_of_a_newer_mlflow_is_not_touched(copied):
         connection.execute("update alembic_version set version_num = 'of-tomorrow'")
     with pytest.raises(TexpriorError, match="a newer MLflow than the installed one made this store"):
         prepared(copied)
+
+
+ODD = "c?d=1 e%20f ä#x"
+"""A folder's name with all that an address would take for something else."""
+
+
+def record(registry, folder, run_id):
+    """Records a run with a file and a logged model, and returns the observer."""
+    options = {"tracking_uri": sqlite_address(folder / "mlflow.db")}
+    observer = registry.build("events", Ref(name="mlflow", options=options))
+    observer.run_started(RunInfo(run_id, "moved", run_id, "prior"))
+    model = folder / f"model-{run_id}"
+    model.mkdir()
+    for name in ("config.yaml", "adapter.safetensors"):
+        (model / name).write_text(run_id)
+    observer.artifact(run_id, model)
+    observer.artifact(run_id, model / "config.yaml")
+    observer.run_finished(run_id, "finished", {}, "")
+    return observer
+
+
+def files_of(observer, run_id, to):
+    """Returns the texts of a run's file and of its logged model, and the folders where MLflow has them."""
+    client = observer._client
+    run = observer._find(run_id, observer._experiment_id("moved"))
+    (output,) = client.get_run(run.info.run_id).outputs.model_outputs
+    addresses = run.info.artifact_uri, client.get_logged_model(output.model_id).artifact_location
+    places = [Path(url2pathname(urlsplit(address).path)) for address in addresses]
+    downloaded = Path(client.download_artifacts(run.info.run_id, "config.yaml", str(to)))
+    return [downloaded.read_text(), (places[1] / "adapter.safetensors").read_text()], places
+
+
+def test_the_files_of_runs_follow_a_folder_that_is_moved_or_copied(copied, registry, tmp_path, caplog):
+    first, second, third = (tmp_path / ODD / name for name in ("first", "second", "third"))
+    first.mkdir(parents=True)
+    copied.rename(first / "mlflow.db")
+    record(registry, first, "old")
+    first.rename(second)
+    observer = record(registry, second, "new")
+    assert "was moved" in caplog.text
+    for run_id in ("old", "new"):
+        texts, places = files_of(observer, run_id, tmp_path)
+        assert texts == [run_id, run_id]
+        assert all(place.is_relative_to(second / "artifacts") for place in places)
+    shutil.copytree(second, third)
+    observer = record(registry, third, "copy")
+    for run_id in ("old", "new", "copy"):
+        texts, places = files_of(observer, run_id, tmp_path)
+        assert texts == [run_id, run_id]
+        assert all(place.is_relative_to(third / "artifacts") for place in places)
+    assert sorted(p.name for p in (tmp_path / ODD).iterdir()) == ["second", "third"]
+    assert {p.name for p in tmp_path.iterdir()} - {".locks"} == {ODD, "config.yaml"}
+    caplog.clear()
+    record(registry, second, "again")
+    assert caplog.text == ""  # the original is where it was
+
+
+def test_the_files_of_another_program_s_experiment_stay_where_it_wants_them(copied, tmp_path):
+    place = (tmp_path / "not mounted" / "artifacts").as_uri()
+    with sqlite3.connect(copied) as connection:
+        connection.execute(
+            "insert into experiments (experiment_id, name, lifecycle_stage, artifact_location)"
+            " values (70, 'x', 'active', ?)",
+            (place,),
+        )
+        connection.execute(
+            "insert into runs (run_uuid, name, experiment_id, status, lifecycle_stage, start_time, artifact_uri)"
+            " values ('theirs', 'theirs', 70, 'FINISHED', 'active', 1, ?)",
+            (f"{place}/theirs/artifacts",),
+        )
+    with lock_store(copied):
+        follow_move(copied)
+    connection = sqlite3.connect(copied)
+    (kept,) = connection.execute("select artifact_location from experiments where name = 'x'").fetchall()
+    kept += connection.execute("select artifact_uri from runs where name = 'theirs'").fetchone()
+    assert kept == (place, f"{place}/theirs/artifacts")

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from urllib.request import urlopen
 
 import pytest
@@ -51,6 +52,35 @@ def test_the_ui_answers_and_ends_quietly(study):
     assert "Traceback" not in err
     with socket.socket() as probe:  # the server and its workers are gone
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_killed_ui_leaves_no_server(study):
+    port = free_port()
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"} | {
+        "TEXPRIOR_RUNS": str(study.runs)
+    }
+    process = start("ui", "--port", port, env=environment)
+    try:
+        assert process.stdout.readline().strip() == f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.communicate(timeout=180)
+    end = time.monotonic() + 60
+    while (answers := reached(port)) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert not answers
+
+
+def reached(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_address_of_a_server_is_shown_without_its_password(texprior, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:S3cret@127.0.0.1:9")
+    found = texprior("ui", "--check")
+    assert found.json == {"url": "http://127.0.0.1:9", "store": "http://me:***@127.0.0.1:9"}
+    assert "S3cret" not in found.err
 
 
 def test_checking_the_ui_of_a_server_names_its_address(texprior, monkeypatch):
