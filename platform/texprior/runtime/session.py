@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from texprior.addresses import redact
 from texprior.config import ALL_SAID, Experiment, Said
 from texprior.errors import ConfigError
 from texprior.flow.kinds import DATASET
@@ -212,9 +213,19 @@ class Session:
 
 
 def _tracker(experiment: Experiment, registry: Registry, root: Path) -> Tracker:
-    """Builds the experiment's observers, by qualified name; a second one of the same name gets a number."""
+    """Builds the experiment's observers, by qualified name; a second one of the same name gets a number.
+
+    Raises ConfigError if an option holds a password, because the experiment is stored with every run.
+    """
     observers, unsent = dict[str, Observer](), dict[str, Unsent]()
     for ref in experiment.events:
+        for name, value in flatten_paths(ref.options).items():
+            if isinstance(value, str) and redact(value) != value:
+                raise ConfigError(
+                    f"events.{ref.name}.{name}: an experiment is stored with every run, so it must hold no password; "
+                    "give the address in the environment (for mlflow in MLFLOW_TRACKING_URI, or user and password in "
+                    "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD)"
+                )
         entry = registry.find("events", ref.name)
         name = entry.qualified if entry.qualified not in observers else f"{entry.qualified} ({len(observers) + 1})"
         observers[name] = registry.build(EVENTS, ref)

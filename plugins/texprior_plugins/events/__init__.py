@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from texprior.addresses import redact
 from texprior.plugin import Events, Options, hookimpl
 
 
@@ -23,17 +22,6 @@ class MlflowOptions(Options):
     flush_every_s: Annotated[
         float, Field(gt=0, description="shortest time between two writes of buffered values, seconds")
     ] = 2.0
-
-    @field_validator("tracking_uri")
-    @classmethod
-    def _has_no_password(cls, address: str | None) -> str | None:
-        # The experiment is stored with every run and model, and is a run's parameters in MLflow.
-        if address and redact(address) != address:
-            raise ValueError(
-                "an experiment is stored with every run, so it must hold no password; give the address in "
-                "MLFLOW_TRACKING_URI, or user and password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-            )
-        return address
 
 
 @hookimpl
