@@ -37,6 +37,23 @@ class IncompatibleError(PluginError):
     """An error for a plugin that needs another plugin API, or another version of texprior."""
 
 
+class ContractError(TexpriorError):
+    """An error for a component whose result is not what the contract of its kind says.
+
+    The message names the component (``who``), and says what was found and expected (``breach``).
+    """
+
+    def __init__(self, who: str, breach: str) -> None:
+        super().__init__(
+            f"{who} does not fit its contract: {breach}; the conformance kit ('texprior plugins check') shows more"
+        )
+        self.who, self.breach = who, breach
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        # by default an exception is made again from its message alone, as for the process that waits for a worker
+        return type(self), (self.who, self.breach)
+
+
 class ImageError(TexpriorError):
     """An error for a picture that cannot be used.
 

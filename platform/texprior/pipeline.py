@@ -6,6 +6,7 @@ The whole platform is: image -> degrade -> predict -> decompose -> noise, denois
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,13 +16,14 @@ from torch import Tensor
 from texprior.config.schema import Sampling
 from texprior.diffusion.keys import Key, normal
 from texprior.diffusion.precondition import broadcast
-from texprior.flow.adapt import Features, bytes_of
-from texprior.flow.prior import Network, prior_denoise
+from texprior.flow.adapt import Features, bytes_of, features_of, steered, strides_of
+from texprior.flow.prior import Network, checked_network, prior_denoise
 from texprior.flow.recompose import recompose
-from texprior.flow.sample import Denoise, sample
+from texprior.flow.sample import Denoise, network_calls, sample
 from texprior.flow.tile import Tile, tiles
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs, inputs_of, noised_condition
+from texprior.models.not_finite import refuse_not_finite
 from texprior.models.sampling import sampler_of, sigmas_of
 from texprior.runtime.device_clock import device_time
 
@@ -74,8 +76,11 @@ def restore(
         layers.append(sample(denoise, sampler, start, levels, noise))
 
     layer = torch.stack(layers)
+    if not layer.isfinite().all():
+        alone = _denoiser(model, given, settings, guided=False)
+        refuse_not_finite(model, degraded, given, alone, denoise, sampler, start, levels[0].to(device), key)
     picture, spread = recompose(model.process, given.base, layer, settings.texture_strength)
-    calls = sampler.calls(settings.steps) * settings.samples
+    calls = network_calls(sampler, settings.steps) * settings.samples
     return Restored(picture, spread, given.estimate, given.base, layer, calls, device_time(device) - started)
 
 
@@ -84,31 +89,45 @@ def _noise(like: Tensor, seed: int, key: Key, k: int, step: int) -> Tensor:
     return normal(like.shape, seed, key, k, step).to(like.device)
 
 
-@torch.no_grad()
-def _denoiser(model: Model, given: Inputs, settings: Sampling, guided: bool) -> Denoise:
-    """Returns D of a whole picture, computed in tiles.
+def _features_by_tile(
+    model: Model, estimate_BCHW: Tensor, pieces: Sequence[Tile], features_mb: int
+) -> Callable[[int, Tile], Features]:
+    """Returns a function from a tile, and its number, to the adapter's features.
 
-    Computes the adapter's features here, once per tile, because they depend only on the condition. If they need more
-    memory than ``features_mb``, the last tiles compute them again at every call.
+    Computes the features here, because they depend only on the condition: once per tile. If they need more memory than
+    ``features_mb``, the last tiles compute them again at every call. An adapter that is not declared local computes
+    them once for the whole picture, and each tile gets its part.
     """
-    adapter, room = model.adapter, settings.features_mb * 2**20
-    height, width = given.base.shape[-2:]
-    pieces = tiles(height, width, settings.tile, settings.halo)
+    adapter, room = model.adapter, features_mb * 2**20
+    record = model.registry.find("adapter", model.experiment.adapter.name).component
+    if len(pieces) > 1 and not getattr(record, "local", False):
+        whole, strides = features_of(adapter, estimate_BCHW), strides_of(model.prior.network)
+        height, width = estimate_BCHW.shape[-2:]
+        return lambda _i, tile: adapter.of_tile(whole, tile, (height, width), strides)
 
     # keep features while there is room; a picture of one tile always keeps them, since its call needs them anyway
     kept: dict[int, Features] = {}
-    for i, tile in enumerate(pieces if guided else []):
-        features = adapter.features(tile.cut(given.estimate))
+    for i, tile in enumerate(pieces):
+        features = features_of(adapter, tile.cut(estimate_BCHW))
         room -= bytes_of(features)
         if room < 0 and len(pieces) > 1:
             break
         kept[i] = features
+    return lambda i, tile: kept[i] if i in kept else features_of(adapter, tile.cut(estimate_BCHW))
+
+
+@torch.no_grad()
+def _denoiser(model: Model, given: Inputs, settings: Sampling, guided: bool) -> Denoise:
+    """Returns D of a whole picture, computed in tiles."""
+    adapter, prior = model.adapter, model.prior.network
+    height, width = given.base.shape[-2:]
+    pieces = tiles(height, width, settings.tile, settings.halo)
+    features_at = _features_by_tile(model, given.estimate, pieces, settings.features_mb) if guided else None
 
     def network_of(i: int, tile: Tile) -> Network:
-        if not guided:
-            return model.prior.network
-        features = kept[i] if i in kept else adapter.features(tile.cut(given.estimate))
-        return adapter.adapted(model.prior.network, features)
+        if features_at is None:
+            return checked_network(prior, prior)
+        return steered(adapter, prior, features_at(i, tile))
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         result = torch.empty_like(x)

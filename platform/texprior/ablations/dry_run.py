@@ -18,6 +18,8 @@ from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.kinds import DEGRADATION, SAMPLER
 from texprior.flow.measure import measure
+from texprior.flow.prior import encode
+from texprior.flow.sample import network_calls
 from texprior.models.build import Model, build_adapter, build_predictor, build_prior
 from texprior.models.folders import PREDICTOR, PRIOR
 from texprior.models.inputs import inputs_of
@@ -126,7 +128,8 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
     def kind(cell: Cell) -> tuple[Any, ...]:
         """The arm; for a sampled model, everything that its time depends on."""
         settings = cell.experiment.sampling
-        calls = plan.session.registry.build(SAMPLER, settings.sampler).calls(settings.steps) * settings.samples
+        sampler = plan.session.registry.build(SAMPLER, settings.sampler)
+        calls = network_calls(sampler, settings.steps) * settings.samples
         return (cell.arm,) if cell.model is None else (calls, settings.tile, settings.halo, settings.features_mb)
 
     for cells in _alike(pending, kind):
@@ -164,7 +167,7 @@ def _timed(session: Session, split: str) -> tuple[float, float, float]:
     clean = sample.clean[None].to(session.device)
     with torch.no_grad():
         started = device_time(session.device)
-        prior.encoder(decompose(clean, prior.decomposition).structure)
+        encode(decompose(clean, prior.decomposition).structure, prior.encoder)
         structured = device_time(session.device)
         picture = degraded_sample(sample, degradation, choice.seed, bits=experiment.data.degraded_bits)
         degraded = picture[None].to(session.device)

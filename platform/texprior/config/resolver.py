@@ -20,7 +20,7 @@ from texprior.config.schema import (
 )
 from texprior.config.schema_studies import Section
 from texprior.config.search_space import write_out_space
-from texprior.config.validation import Complaint, complaints_from, raise_complaints
+from texprior.config.validation import OVERRIDE, Complaint, complaints_from, raise_complaints
 from texprior.config.yaml_reader import parse_override, read_experiment
 from texprior.errors import PluginError
 from texprior.plugin.added import all_before_values
@@ -81,7 +81,7 @@ def resolve(
         dotted, value = parse_override(override)
         merged = merge(merged, nest_value(dotted, value), components)
         # an override also decides what is below its path, so an error there is not one of the file
-        where |= dict.fromkeys(inner_paths(value, dotted), f"--set {override}")
+        where |= dict.fromkeys(inner_paths(value, dotted), f"{OVERRIDE}{override}")
 
     # Each phase reports all of its errors at once, and a later phase can rely on what an earlier one checked.
     try:
@@ -227,7 +227,7 @@ def _check_strength(experiment: Experiment, registry: Registry, complaints: list
     record = registry.find("decomposition", experiment.decomposition.name).component
     if experiment.match_texture_std is not None and not getattr(record, "strength", ""):
         reason = f"decomposition '{record.name}' declares no option as its strength, so its texture cannot be matched"
-        complaints.append(Complaint("match_texture_std", reason))
+        complaints.append(Complaint("match_texture_std", reason, also=("decomposition",)))
 
 
 def _check_start(experiment: Experiment, complaints: list[Complaint]) -> None:
@@ -236,4 +236,4 @@ def _check_start(experiment: Experiment, complaints: list[Complaint]) -> None:
             "'estimate' starts at the layer of y_eps, which is 0 with 'process.base: estimate', so that it does the "
             "same as 'noise'; set 'process.base: estimate-structure', or 'sampling.start: noise'"
         )
-        complaints.append(Complaint("sampling.start", reason))
+        complaints.append(Complaint("sampling.start", reason, also=("process.base",)))

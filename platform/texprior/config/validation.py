@@ -22,6 +22,8 @@ class Complaint:
 
     path: str
     message: str
+    also: tuple[str, ...] = ()
+    """Paths of other settings without which there would be no error."""
 
     def below(self, prefix: str) -> Complaint:
         """Returns the same complaint with ``prefix`` in front of its path."""
@@ -40,15 +42,29 @@ def raise_complaints(complaints: Sequence[Complaint], source: str, lines: Mappin
 
 
 def _sentence(complaint: Complaint, source: str, lines: Mapping[str, str]) -> str:
-    path = complaint.path
-    place = source
-    # A path that is missing from the file has no line: the nearest one above it is the best place to point at.
-    while path:
-        if path in lines:
-            place = lines[path]
-            break
-        path = path.rpartition(".")[0]
+    place = _place(complaint.path, lines) or source
+    # Two settings that do not fit each other are named where the first stands. If an override set another one, below
+    # the complaint's path or beside it, the override is what the user has just changed.
+    inside = [where for path, where in lines.items() if complaint.path and path.startswith(f"{complaint.path}.")]
+    beside = [_place(path, lines) for path in complaint.also]
+    overrides = [where for where in dict.fromkeys([*inside, *beside]) if where.startswith(OVERRIDE)]
+    if overrides and not place.startswith(OVERRIDE):
+        place = f"{', '.join(overrides)} (with {place})"
     return f"{place}: {complaint.path}: {complaint.message}" if complaint.path else f"{place}: {complaint.message}"
+
+
+OVERRIDE = "--set "
+"""The beginning of the place of a setting that was overridden."""
+
+
+def _place(path: str, lines: Mapping[str, str]) -> str:
+    """Returns where a setting stands; "" if nowhere.
+
+    A path that is missing from the file has no line: the nearest one above it is the best place to point at.
+    """
+    while path and path not in lines:
+        path = path.rpartition(".")[0]
+    return lines.get(path, "")
 
 
 def _complaint(item: ErrorDetails, model: type[BaseModel]) -> Complaint:

@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from texprior.errors import ConfigError, TexpriorError
-from texprior.flow.decompose import Decomposer, Layers
+from texprior.flow.decompose import Decomposer, Layers, decompose
+from texprior.plugin.origin import share_origin
 from texprior.store import load_tensors, save_tensors
 
 VERSION = 2
@@ -106,11 +107,12 @@ class CachedDecomposition:
         self, decomposition: Decomposer, cache: StructureCache, identity: str, about: Mapping[str, Any]
     ) -> None:
         self.decomposition, self.cache, self.identity, self.about = decomposition, cache, identity, about
+        share_origin(self, decomposition)
 
     def __call__(self, image_BCHW: Tensor) -> Layers:
         # the cache keeps float32 only: float64 would lose digits, and bfloat16 would change its type
         if image_BCHW.dtype != torch.float32:
-            return self.decomposition(image_BCHW)
+            return decompose(image_BCHW, self.decomposition)
         structure = torch.stack([self._structure(image) for image in image_BCHW]).to(image_BCHW.device)
         return Layers(structure, image_BCHW - structure)
 
@@ -118,7 +120,7 @@ class CachedDecomposition:
         key = self._key(image_CHW)
         layer = self.cache.get(key)
         if layer is None or layer.shape != image_CHW.shape or layer.dtype != torch.float32:
-            layer = self.decomposition(image_CHW[None]).structure[0].cpu()
+            layer = decompose(image_CHW[None], self.decomposition).structure[0].cpu()
             self.cache.put(key, layer, self.about)
         return layer
 

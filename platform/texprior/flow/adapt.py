@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from texprior.errors import ConfigError
-from texprior.flow.prior import Block, DenoiserNet, Guide, Network
+from texprior.flow.contract import require_tensor, require_type
+from texprior.flow.prior import Block, DenoiserNet, Guide, Network, checked_network
+from texprior.flow.tile import Tile
 
 Features = Mapping[str, Any]
 """Values that depend only on the condition: tensors whose first dimension is the batch."""
@@ -45,6 +47,15 @@ class DenoiserAdapter(nn.Module, ABC):
         """
         return {}
 
+    def of_tile(self, features: Features, tile: Tile, size: tuple[int, int], strides: Collection[int]) -> Features:
+        """Cuts the features of a whole picture to those of a tile, for an adapter that does not declare ``local``.
+
+        The picture has ``size`` (height, width) px. Cuts every map (B, C, H/stride, W/stride) of a picture that is
+        padded to a multiple of the largest of the strides, and keeps all other values. Override it if your features
+        have another layout.
+        """
+        return {name: _cut(value, tile, size, strides) for name, value in features.items()}
+
     @abstractmethod
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
         """Returns the denoiser, steered for pictures with these features.
@@ -72,7 +83,14 @@ class BlockAdapter(DenoiserAdapter):
 
         The guide returns h' after the blocks where the adapter acts, and h after the others.
         """
-        return lambda block, h: self.after_block(block, h, features) if block in self.block_of else h
+
+        def after(block: str, hidden_BCHW: Tensor) -> Tensor:
+            found = self.after_block(block, hidden_BCHW, features)
+            return require_tensor(
+                self, found, hidden_BCHW.shape, hidden_BCHW, f"after_block of '{block}'", any_float=True
+            )
+
+        return lambda block, h: after(block, h) if block in self.block_of else h
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
         """Returns the denoiser with the guide of these features."""
@@ -100,6 +118,44 @@ class WeightAdapter(DenoiserAdapter):
             return functional_call(denoiser, weights, (x, c_noise, condition, code))  # type: ignore[no-any-return]
 
         return network
+
+
+def features_of(adapter: DenoiserAdapter, estimate_BCHW: Tensor) -> Features:
+    """Returns an adapter's features of estimates. Raises ContractError if they are no mapping."""
+    features = adapter.features(estimate_BCHW)
+    require_type(adapter, features, Mapping, "what features returns")
+    return features
+
+
+def steered(adapter: DenoiserAdapter, denoiser: DenoiserNet, features: Features) -> Network:
+    """Returns the steered denoiser, whose results are looked at; see ``checked_network``."""
+    return checked_network(adapter.adapted(denoiser, features), adapter)
+
+
+def strides_of(denoiser: DenoiserNet) -> set[int]:
+    """Returns the strides at which a denoiser's blocks, and so the maps of an adapter, may lie, px."""
+    return {1, *(block.stride for block in denoiser.blocks().values())}
+
+
+def _cut(value: Any, tile: Tile, size: tuple[int, int], strides: Collection[int]) -> Any:
+    """Cuts the maps in nested features to a tile."""
+    if isinstance(value, Mapping):
+        return {name: _cut(inner, tile, size, strides) for name, inner in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_cut(inner, tile, size, strides) for inner in value)
+    if not (isinstance(value, Tensor) and value.ndim == 4):
+        return value
+    coarsest = max(strides)
+    for stride in strides:
+        if value.shape[-2:] == tuple(_padded(length, coarsest) // stride for length in size):
+            # a tile starts at a multiple of every stride, and its end is padded as the picture's is
+            ends = [(part.start // stride, _padded(part.stop, coarsest) // stride) for part in tile.seen]
+            return value[..., slice(*ends[0]), slice(*ends[1])]
+    return value
+
+
+def _padded(length: int, multiple: int) -> int:
+    return length + -length % multiple
 
 
 def blocks_at(denoiser: DenoiserNet, position: Position) -> dict[str, Block]:

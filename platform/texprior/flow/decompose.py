@@ -8,6 +8,12 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from texprior.flow.contract import refuse, require_tensor
+from texprior.plugin.origin import is_first
+
+ADDS_UP = 1e-4
+"""How far structure + texture may be from the picture: far above rounding, far below a texture that is missing."""
+
 
 class Layers(NamedTuple):
     """The two layers of a picture: structure + texture = picture.
@@ -44,8 +50,26 @@ class StructureFilter(ABC):
 
 @torch.no_grad()
 def decompose(image_BCHW: Tensor, decomposition: Decomposer) -> Layers:
-    """Returns the structure and texture of a batch of whole photographs."""
-    return decomposition(image_BCHW)
+    """Returns the structure and texture of a batch of whole photographs.
+
+    Raises ContractError if the decomposition returns something else. Whether the layers add up to the picture is
+    looked at in its first call.
+    """
+    layers = checked_layers(decomposition(image_BCHW), image_BCHW, decomposition)
+    if is_first(decomposition, "sum"):
+        off = float((layers.structure + layers.texture - image_BCHW).abs().max()) if image_BCHW.numel() else 0.0
+        if off > ADDS_UP:
+            refuse(decomposition, f"structure + texture differs from the picture by up to {off:.3g}", "the picture")
+    return layers
+
+
+def checked_layers(layers: object, image_BCHW: Tensor, decomposition: Decomposer) -> Layers:
+    """Returns what a decomposition returned, if it is two layers like the picture. Otherwise raises ContractError."""
+    if not isinstance(layers, Layers):
+        refuse(decomposition, f"it returns a {type(layers).__name__}", "texprior.flow.decompose.Layers")
+    for layer, what in zip(layers, Layers._fields, strict=True):
+        require_tensor(decomposition, layer, image_BCHW.shape, image_BCHW, f"the {what}")
+    return layers
 
 
 def with_texture(layers: Layers, alpha: float) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from texprior.diffusion.keys import Key, generator
 from texprior.errors import ConfigError, ImageError
+from texprior.flow.contract import require_picture, require_tensor, require_type
 from texprior.flow.image import Sample
 
 RULE = "pairs need 'degradation: null', and clean pictures need a degradation that is synthesised on them"
@@ -56,10 +57,20 @@ class Replayable(ABC):
 def degrade(image_BCHW: Tensor, degradation: Degrader, seed: int, keys: Sequence[Key], bits: int | None = 8) -> Tensor:
     """Degrades each picture of a batch with its own key.
 
-    The batch is (B, 3, H, W) in [0, 1]. The result is rounded to ``bits``, like a file; None keeps all digits.
+    The batch is (B, 3, H, W) in [0, 1]. The result is rounded to ``bits``, like a file; None keeps all digits. Raises
+    ContractError if the degradation returns something else than such pictures.
     """
-    degraded = [degradation(image, rng_of(seed, key)) for image, key in zip(image_BCHW, keys, strict=True)]
+    degraded = [
+        _checked(degradation, degradation(image, rng_of(seed, key)), image)
+        for image, key in zip(image_BCHW, keys, strict=True)
+    ]
     return rounded(torch.stack(degraded), bits)
+
+
+def _checked(degradation: Degrader, degraded: object, image_CHW: Tensor) -> Tensor:
+    picture = require_tensor(degradation, degraded, image_CHW.shape, image_CHW, "the degraded picture")
+    require_picture(degradation, picture, "the degraded picture")
+    return picture
 
 
 def rounded(image: Tensor, bits: int | None) -> Tensor:
@@ -101,17 +112,21 @@ def draw(degradation: Degrader, rng: torch.Generator, size: tuple[int, int]) -> 
 
     If the degradation is not ``Replayable``, the recipe is the seed of ``rng``.
     """
-    return degradation.draw(rng, size) if isinstance(degradation, Replayable) else {"seed": rng.initial_seed()}
+    if not isinstance(degradation, Replayable):
+        return {"seed": rng.initial_seed()}
+    recipe = degradation.draw(rng, size)
+    require_type(degradation, recipe, Mapping, "the recipe that it draws")
+    return recipe
 
 
 def replay(degradation: Degrader, image_CHW: Tensor, recipe: Recipe) -> Tensor:
     """Repeats the degradation of a recipe from ``draw``.
 
-    The result is the same to the bit.
+    The result is the same to the bit. Raises ContractError if it is not a picture of this size.
     """
     if isinstance(degradation, Replayable):
-        return degradation.apply(image_CHW, recipe)
-    return degradation(image_CHW, seeded(recipe["seed"]))
+        return _checked(degradation, degradation.apply(image_CHW, recipe), image_CHW)
+    return _checked(degradation, degradation(image_CHW, seeded(recipe["seed"])), image_CHW)
 
 
 def degraded_sample(

@@ -5,10 +5,11 @@ Inside the platform a picture is float32 RGB in [0, 1], (3, H, W).
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from texprior.errors import ImageError, TexpriorError
+from texprior.flow.contract import refuse, require_picture, require_tensor, require_type
 from texprior.flow.once import warn_once
 from texprior.flow.picture_limits import opened
 from texprior.flow.pixels import Picture, picture_of, require_finite, wide_picture
@@ -58,6 +60,53 @@ class PictureSet(Protocol):
     def load(self, key: str) -> Sample:
         """Loads one sample. Raises ImageError with a clear message if a file cannot be read."""
         ...
+
+
+class CheckedPictures:
+    """A data set whose keys and samples are looked at when they enter the platform.
+
+    It raises ContractError if they are not what the contract says.
+    """
+
+    def __init__(self, dataset: PictureSet) -> None:
+        self.dataset = dataset
+
+    def __getattr__(self, name: str) -> Any:
+        # only what this class does not have itself, such as ``source``, which not every data set has
+        if name == "dataset":
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+    def keys(self, split: str) -> Sequence[str]:
+        """Returns the sample keys of a split as a list."""
+        keys = self.dataset.keys(split)
+        if isinstance(keys, str) or not isinstance(keys, Sequence) or not all(isinstance(key, str) for key in keys):
+            refuse(self.dataset, f"keys('{split}') is {_short(keys)}", "a list of texts")
+        return list(keys)
+
+    def load(self, key: str) -> Sample:
+        """Loads one sample. Raises ImageError if a file cannot be read."""
+        sample = self.dataset.load(key)
+        require_type(self.dataset, sample, Sample, f"what load('{key}') returns")
+        if sample.key != key:
+            refuse(self.dataset, f"the sample of '{key}' has the key {sample.key!r}", f"the key '{key}'")
+        for name, picture in (("clean", sample.clean), ("degraded", sample.degraded)):
+            if picture is not None:
+                what = f"the {name} picture of '{key}'"
+                # a clean picture has any size, and the degraded one the size of the clean one
+                size = getattr(sample.clean, "shape", (0, 0))[-2:]
+                require_tensor(self.dataset, picture, (3, *size), _PICTURE, what)
+                require_picture(self.dataset, picture, what)
+        return sample
+
+
+_PICTURE = torch.empty(0)
+"""A tensor of the dtype and on the device of every picture of a data set."""
+
+
+def _short(value: object) -> str:
+    # an error stays on a few lines of a terminal
+    return textwrap.shorten(repr(value), 60, placeholder="...")
 
 
 def read_picture(path: Path | str, managed: bool = True) -> Picture:

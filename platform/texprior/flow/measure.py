@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from texprior.errors import ImageError
+from texprior.flow.contract import require_tensor
 from texprior.flow.precision import full_float32
 from texprior.plugin import Metric
 
@@ -80,13 +81,15 @@ def measure(
     """Scores a batch with each metric.
 
     Returns metric key -> scores, (B,) float64 on the CPU. If a metric raises ImageError, its scores are NaN and a
-    warning names the metric and ``picture``. The scores of the other metrics are kept.
+    warning names the metric and ``picture``. The scores of the other metrics are kept. Raises ContractError if a
+    metric does not return one score for each picture.
     """
     scores = {}
     for key, metric in metrics.items():
         try:
             with full_float32():
-                scores[key] = metric(image_BCHW, reference_BCHW).cpu().double()
+                found = metric(image_BCHW, reference_BCHW)
+            scores[key] = _one_each(metric, found, len(image_BCHW), "the scores")
         except ImageError as error:
             _warn(key, picture, str(error))
             scores[key] = torch.full((len(image_BCHW),), torch.nan, dtype=torch.float64)
@@ -110,8 +113,8 @@ class Gathered:
         for key, metric in self.metrics.items():
             try:
                 with full_float32():
-                    own = metric.features(image_1CHW)[0].cpu()
-                    reference = None if reference_1CHW is None else metric.features(reference_1CHW)[0].cpu()
+                    own = _features(metric, image_1CHW)
+                    reference = None if reference_1CHW is None else _features(metric, reference_1CHW)
             except ImageError as error:
                 _warn(key, picture, str(error))
                 continue
@@ -126,8 +129,26 @@ class Gathered:
         references = [reference for _, reference in rows.values() if reference is not None]
         # all references or none: row i of both sets must show the same scene
         reference_NF = torch.stack(references) if len(references) == len(rows) else None
-        values = self.metrics[key].contributions(own, reference_NF).double().tolist()
-        return dict(zip(rows, values, strict=True))
+        metric = self.metrics[key]
+        values = _one_each(metric, metric.contributions(own, reference_NF), len(own), "the contributions")
+        return dict(zip(rows, values.tolist(), strict=True))
+
+
+_DOUBLES = torch.empty(0, dtype=torch.float64)
+"""A tensor of the dtype and on the device of all scores."""
+
+
+def _one_each(metric: ImageMetric | SetMetric, found: object, pictures: int, what: str) -> Tensor:
+    """Returns one number for each picture, (B,) float64 on the CPU."""
+    numbers = found.cpu().double() if isinstance(found, Tensor) else found
+    return require_tensor(metric, numbers, (pictures,), _DOUBLES, what)
+
+
+def _features(metric: SetMetric, image_1CHW: Tensor) -> Tensor:
+    """Returns a picture's features, (F,) on the CPU."""
+    found = metric.features(image_1CHW)
+    width = found.shape[-1] if isinstance(found, Tensor) and found.ndim else 0
+    return require_tensor(metric, found, (1, width), image_1CHW, "the features", any_float=True)[0].cpu()
 
 
 # The cache swallows repeated calls, and so repeated warnings; its size only bounds the memory.

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from texprior.flow.contract import require_tensor
+
 
 class InitialPredictor(nn.Module, ABC):
     """The contract of a predictor: a network with its own loss.
@@ -32,8 +34,24 @@ class InitialPredictor(nn.Module, ABC):
         """Returns the loss per image, (B,)."""
 
 
+def estimated(degraded_BCHW: Tensor, predictor: InitialPredictor) -> Tensor:
+    """Returns what the predictor returns, unclipped, with its gradient.
+
+    Raises ContractError if that is not one estimate for each picture, of the picture's size.
+    """
+    found = predictor(degraded_BCHW)
+    return require_tensor(predictor, found, degraded_BCHW.shape, degraded_BCHW, "the estimate", any_float=True)
+
+
+def own_loss(predictor: InitialPredictor, estimate_BCHW: Tensor, clean_BCHW: Tensor) -> Tensor:
+    """Returns the predictor's own loss per image, (B,). Raises ContractError if it has another shape."""
+    found = predictor.loss(estimate_BCHW, clean_BCHW)
+    return require_tensor(predictor, found, (len(clean_BCHW),), clean_BCHW, "the loss", any_float=True)
+
+
 @torch.no_grad()
 def predict(degraded_BCHW: Tensor, predictor: InitialPredictor) -> Tensor:
-    """Returns the estimate y_eps, detached and clipped to [0, 1]."""
-    estimate: Tensor = predictor(degraded_BCHW)
-    return estimate.clamp(0, 1)
+    """Returns the estimate y_eps, detached and clipped to [0, 1]. Raises ContractError; see ``estimated``."""
+    estimate = estimated(degraded_BCHW, predictor)
+    # infinity must not become white: what is not finite stays so, and is found
+    return torch.where(estimate.isfinite(), estimate, torch.nan).clamp(0, 1)

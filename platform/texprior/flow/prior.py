@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from texprior.diffusion.precondition import denoise
 from texprior.errors import ConfigError
+from texprior.flow.contract import require_finite, require_tensor
 from texprior.flow.precision import full_float32
 
 Guide = Callable[[str, Tensor], Tensor]
@@ -59,11 +60,13 @@ class SemanticEncoder(nn.Module, ABC):
 def encode(image_BCHW: Tensor, encoder: SemanticEncoder) -> Tensor:
     """Returns the semantic code of whole pictures, (B, tokens, width).
 
-    It is computed in full float32, so that a GPU gives the code of the CPU up to rounding.
+    It is computed in full float32, so that a GPU gives the code of the CPU up to rounding. Raises ContractError if the
+    code does not have the declared size.
     """
     with full_float32():
-        code: Tensor = encoder(image_BCHW)
-    return code
+        code = encoder(image_BCHW)
+    declared = (len(image_BCHW), encoder.tokens, encoder.width)
+    return require_tensor(encoder, code, declared, image_BCHW, "the code")
 
 
 class Block(NamedTuple):
@@ -134,6 +137,31 @@ class DenoiserNet(nn.Module, ABC):
         Raises ConfigError if the denoiser does not implement this method.
         """
         raise ConfigError(f"denoiser: {type(self).__name__} does not implement fresh, which creates the network again")
+
+
+def checked_network(network: Network, component: object) -> Network:
+    """Returns the network with a look at each result, (B, 3, H, W) like x.
+
+    A result of another shape or device raises ContractError, which names the component that made the network. In half
+    precision the dtype may be another one.
+    """
+
+    def call(x: Tensor, c_noise: Tensor, condition: Tensor, code: Tensor) -> Tensor:
+        found = network(x, c_noise, condition, code)
+        return require_tensor(component, found, x.shape, x, "the result of a network call", any_float=True)
+
+    return call
+
+
+@torch.no_grad()
+def try_attention(backend: AttentionBackend, device: torch.device) -> None:
+    """Attends once to random tokens. Raises ContractError if the result is not one value for each query.
+
+    Later results enter the denoiser and not the platform, so they are not looked at.
+    """
+    query, key, value = (torch.rand(1, 2, tokens, 8, device=device) for tokens in (3, 5, 5))
+    found = require_tensor(backend, backend(query, key, value), query.shape, query, "the result of attention")
+    require_finite(backend, found, "the result of attention")
 
 
 def prior_denoise(

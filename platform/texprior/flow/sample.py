@@ -11,6 +11,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from texprior.flow.contract import require_tensor, require_type
+
 Denoise = Callable[[Tensor, Tensor], Tensor]
 """D(x_BCHW, sigma) with a 0-dimensional tensor sigma; returns the estimate of the clean layer, (B, C, H, W)."""
 Noise = Callable[[int], Tensor]
@@ -34,5 +36,19 @@ class LayerSampler(Protocol):
 
 @torch.no_grad()
 def sample(denoise: Denoise, sampler: LayerSampler, x_BCHW: Tensor, sigmas: Tensor, noise: Noise) -> Tensor:
-    """Returns a sampled layer, (B, C, H, W), unclipped."""
-    return sampler(denoise, x_BCHW, sigmas.to(x_BCHW.device), noise)
+    """Returns a sampled layer, (B, C, H, W), unclipped.
+
+    Raises ContractError if the sampler returns something else.
+    """
+    layer = sampler(denoise, x_BCHW, sigmas.to(x_BCHW.device), noise)
+    return require_tensor(sampler, layer, x_BCHW.shape, x_BCHW, "the sampled layer")
+
+
+def network_calls(sampler: LayerSampler, steps: int) -> int:
+    """Returns the number of network calls for ``steps`` steps.
+
+    Raises ContractError if the sampler states no whole number.
+    """
+    calls = sampler.calls(steps)
+    require_type(sampler, calls, int, f"calls({steps})")
+    return calls

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter, Features, keyed
 from texprior.flow.prior import DenoiserNet, Network
+from texprior.flow.tile import Tile
+from texprior.plugin.origin import share_origin
 
 
 class Unfrozen(DenoiserAdapter):
@@ -24,6 +28,7 @@ class Unfrozen(DenoiserAdapter):
             raise ConfigError("process.unfreeze: the adapter trains all weights itself; set it to none")
         weights = dict(denoiser.named_parameters())
         self.adapter = adapter
+        share_origin(self, adapter)
         self.paths = _paths(denoiser, part)
         self.copies = nn.ParameterDict(
             {keyed(path): nn.Parameter(weights[path].detach().clone()) for path in self.paths}
@@ -32,6 +37,10 @@ class Unfrozen(DenoiserAdapter):
     def features(self, estimate_BCHW: Tensor) -> Features:
         """Returns the features of the adapter."""
         return self.adapter.features(estimate_BCHW)
+
+    def of_tile(self, features: Features, tile: Tile, size: tuple[int, int], strides: Collection[int]) -> Features:
+        """Returns the features of a tile, as the adapter cuts them."""
+        return self.adapter.of_tile(features, tile, size, strides)
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
         """Returns the adapted denoiser, with the copies in the place of the prior's weights."""

@@ -22,7 +22,7 @@ from texprior.flow.adapt import DenoiserAdapter
 from texprior.flow.decompose import Decomposer
 from texprior.flow.kinds import ADAPTER, ATTENTION, DECOMPOSITION, DENOISER, ENCODER, PREDICTOR
 from texprior.flow.predict import InitialPredictor
-from texprior.flow.prior import AttentionBackend, DenoiserNet, SemanticEncoder
+from texprior.flow.prior import AttentionBackend, DenoiserNet, SemanticEncoder, try_attention
 from texprior.flow.unfreeze import Unfrozen
 from texprior.models.stage_one import with_stage_one_of
 from texprior.plugin import Decomposition
@@ -123,6 +123,7 @@ def build_attention(builder: Builder) -> AttentionBackend:
     if reason:
         name = builder.experiment.attention.name
         raise ConfigError(f"attention: '{name}' does not work on {builder.device}: {reason}")
+    try_attention(backend, builder.device)
     return backend
 
 

@@ -12,6 +12,7 @@ import only this package. The platform imports an implementation (the record's `
 - ``references``: how an experiment and a component's options name components
 - ``api_1``: translates records that were written for plugin API 1
 - ``tags``: warns of tags that look like a declaration
+- ``origin``: which component an instance was built from
 - ``typed_kind``: a kind together with the type of its implementations
 """
 

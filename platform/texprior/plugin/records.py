@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import ClassVar, Literal, Self
@@ -31,6 +32,9 @@ def api_fault(name: str, api: int) -> str:
     return ""
 
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
 @dataclass(frozen=True)
 class Weights:
     """Third-party weights that a component needs.
@@ -51,6 +55,15 @@ class Weights:
     url: str = ""
     url_sha256: str = ""
     convert: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("tensors_sha256", "url_sha256"):
+            value = getattr(self, name)
+            if not _SHA256.fullmatch(value) and (value or name == "tensors_sha256"):
+                raise ValueError(
+                    f"weights '{self.name}': {name} must be 64 hexadecimal digits, not '{value}'; "
+                    "texprior.weights.content_hash(tensors) makes that of tensors"
+                )
 
 
 @dataclass(frozen=True)
@@ -172,6 +185,11 @@ class Adapter(Component):
     """How a new adapter's output compares with the prior's: the same, within 1e-6, or no promise."""
     cacheable: bool = False
     """Computes everything that depends only on y_eps in ``features``, once for each picture."""
+    local: bool = False
+    """Features and steered network depend only on nearby pixels.
+
+    A large picture is restored in tiles: a local adapter gets its features tile by tile; any other gets those of the
+    whole picture, cut to each tile."""
 
 
 @dataclass(frozen=True, kw_only=True)

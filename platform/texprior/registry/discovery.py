@@ -21,7 +21,7 @@ import pluggy
 
 from texprior._version import __version__
 from texprior.digests import content_version
-from texprior.errors import IncompatibleError, PluginError
+from texprior.errors import IncompatibleError, PluginError, suggest_name
 from texprior.plugin import API, GROUP, HOOK_OF_KIND, Component, Hooks
 from texprior.plugin.api_1 import translate
 from texprior.registry.record_rules import check_record
@@ -157,7 +157,7 @@ def _load(name: str, version: str, modules: Callable[[], list[Any]], file: str =
         for module in modules():
             manager.register(module)
             _refuse_unmarked(module)
-        manager.check_pending()
+        _refuse_unknown(manager)
         translated = [translate(record) for record in _collect(manager)]
     except IncompatibleError as error:
         return Plugin(name, version, "incompatible", str(error), file=file)
@@ -169,6 +169,15 @@ def _load(name: str, version: str, modules: Callable[[], list[Any]], file: str =
     warning = f"plugin {name} uses plugin API 1, which still works; write api={API} and {advice}" if advice else ""
     components = tuple(record for record, _ in translated)
     return Plugin(name, version, "loaded", components=components, file=file, warning=warning)
+
+
+def _refuse_unknown(manager: pluggy.PluginManager) -> None:
+    """Raises PluginError for a function that is marked as a hook, but has the name of none."""
+    hooks = [hook for hook, _ in HOOK_OF_KIND.values()]
+    for module in manager.get_plugins():
+        for found in manager.get_hookcallers(module) or ():
+            if found.name not in hooks:
+                raise PluginError(f"there is no hook {found.name}; {suggest_name(found.name, hooks)}")
 
 
 def _refuse_unmarked(module: object) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from texprior.errors import ContractError
 from texprior.registry.registry import IN_USE, Entry, Registry
 
 
@@ -50,6 +51,9 @@ def describe_error(error: BaseException) -> str:
 
     The text names the component that the error came from, if there is one.
     """
+    # such an error names its component itself, which may be another one than its traceback leads through
+    if isinstance(error, ContractError):
+        return str(error)
     found = find_source(error)
     return found.sentence(error) if found else f"{type(error).__name__}: {error}"
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from texprior.errors import PluginError, suggest_name
 from texprior.plugin import Component, Options, Ref
 from texprior.plugin.added import STORED
+from texprior.plugin.origin import Origin, remember_origin
 from texprior.plugin.references import kinds_of, refs_of
 from texprior.plugin.typed_kind import ComponentKind, T
 from texprior.registry.discovery import Plugin, canonical, installed_plugins, plugin_of_file, plugin_of_module
@@ -98,7 +99,8 @@ class Registry:
         self._refuse_failed(kind, name)
         known = sorted({e.component.name for e in entries})
         hint = suggest_name(name.rsplit("/", 1)[-1], known)
-        raise PluginError(f"there is no {kind} '{name}'; {hint}{self._not_loaded()}")
+        what = "observer of runs (kind events)" if kind == "events" else kind
+        raise PluginError(f"there is no {what} '{name}'; {hint}{self._not_loaded()}")
 
     @overload
     def build(self, kind: ComponentKind[T], ref: Ref, *, seed: int = 0, **context: object) -> T: ...
@@ -126,7 +128,9 @@ class Registry:
         with _forked_random_state(*key):  # a module may draw numbers when it is imported
             implementation = load_implementation(entry)
         with _forked_random_state(*key):
-            return implementation(options, **{**context, **parts})
+            built = implementation(options, **{**context, **parts})
+        remember_origin(built, Origin(kind, entry.qualified, entry.plugin.version))
+        return built
 
     def options_of(self, kind: str, ref: Ref, stored: bool = False) -> Options:
         """Returns the validated options of a component. Raises pydantic's ValidationError.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from texprior.addresses import redact
 from texprior.config import ALL_SAID, Experiment, Said
 from texprior.errors import ConfigError
+from texprior.flow.image import CheckedPictures
 from texprior.flow.kinds import DATASET
 from texprior.plugin import Events
 from texprior.plugin.typed_kind import ComponentKind, T
@@ -164,7 +165,7 @@ class Session:
         """Returns the built data set of a split with its keys, even if there are none."""
         key = (split, self.experiment.seed, getattr(self.experiment.data, split).model_dump_json())
         if key not in self.caches.splits:
-            dataset = self.build(DATASET, f"data.{split}")
+            dataset = CheckedPictures(self.build(DATASET, f"data.{split}"))
             self.caches.splits[key] = Split(dataset, list(dataset.keys(split)))
         return self.caches.splits[key]
 

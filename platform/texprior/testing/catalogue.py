@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from texprior.testing.subject import Subject
 
 FLOOR = {
-    "degradation": 14,
-    "decomposition": 15,
-    "encoder": 15,
-    "denoiser": 25,
-    "predictor": 17,
-    "adapter": 18,
-    "sampler": 17,
-    "metric": 15,
-    "dataset": 13,
-    "attention": 15,
-    "events": 15,
+    "degradation": 15,
+    "decomposition": 16,
+    "encoder": 16,
+    "denoiser": 26,
+    "predictor": 18,
+    "adapter": 19,
+    "sampler": 18,
+    "metric": 16,
+    "dataset": 14,
+    "attention": 16,
+    "events": 16,
 }
 """The number of checks that must run on every component of a kind, whatever it declares.
 
@@ -67,6 +67,8 @@ class Check:
     rule: str
     fix: str
     function: Callable[[Subject], None]
+    after: tuple[str, ...] = ()
+    """Checks whose failure leaves this one nothing new to say: it is then not run."""
 
     def applies(self, record: Component) -> bool:
         """Returns True if the rule is for this component.
@@ -76,16 +78,19 @@ class Check:
         return record.kind in self.kinds and self.when.test(record)
 
 
+USABLE = ("any.defaults", "any.builds", "any.contract", "any.space-works")
+"""Checks after which a component can be called with its default options."""
 CHECKS: dict[str, Check] = {}
 """All checks by id, in the order of the documentation."""
 
 
 def check(
-    id_: str, *kinds: str, when: When = ALWAYS, but: Iterable[str] = ()
+    id_: str, *kinds: str, when: When = ALWAYS, but: Iterable[str] = (), after: tuple[str, ...] = USABLE
 ) -> Callable[[Callable[[Subject], None]], Callable[[Subject], None]]:
     """Registers a function as a check.
 
-    If no kind is given, it is for every kind except those in ``but``. The docstring of the function is the rule,
+    If no kind is given, it is for every kind except those in ``but``. By default it says
+    nothing about a component that is not usable at all. The docstring of the function is the rule,
     followed by ``Fix:`` and what to do. Raises ValueError if the docstring has no rule or fix, or if the id exists.
     """
 
@@ -95,7 +100,7 @@ def check(
             raise ValueError(f"check '{id_}' needs a unique id, and a docstring with its rule and its fix")
         fix = fix[:1].upper() + fix[1:]
         chosen = tuple(kind for kind in kinds or KINDS if kind not in but)
-        CHECKS[id_] = Check(id_, chosen, when, rule, fix, function)
+        CHECKS[id_] = Check(id_, chosen, when, rule, fix, function, after)
         return function
 
     return register

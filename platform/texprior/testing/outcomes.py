@@ -14,11 +14,12 @@ class NotRun(Exception):
     """Raised if a check could not be run.
 
     ``lacking`` is True if the reason is that this machine lacks something that the component declares to need.
+    ``caused`` is True if the reason is that another check failed.
     """
 
-    def __init__(self, reason: str, *, lacking: bool = False) -> None:
+    def __init__(self, reason: str, *, lacking: bool = False, caused: bool = False) -> None:
         super().__init__(reason)
-        self.lacking = lacking
+        self.lacking, self.caused = lacking, caused
 
 
 def require(holds: object, sentence: str) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from texprior.errors import ConfigError
+from texprior.errors import ConfigError, ContractError
 from texprior.plugin import Component
-from texprior.testing.catalogue import FLOOR, Check, check, checks_of, find
+from texprior.registry.author_line import author_line, frames_of
+from texprior.testing.catalogue import CHECKS, FLOOR, Check, check, checks_of, find
 from texprior.testing.material import seed_globals, undisturbed
 from texprior.testing.outcomes import Broken, NotRun
 from texprior.testing.subject import Subject
@@ -32,8 +33,12 @@ class Outcome:
     message: str = ""
     lacking: bool = False
     """True if the check was not run because this machine lacks something that the component declares to need."""
+    caused: bool = False
+    """True if the check was not run because another one failed, which tells the cause."""
     details: str = ""
     """The traceback, if the component raised an exception."""
+    place: str = ""
+    """The author's code that a failure leads to: ``file:line`` and the source line."""
 
 
 @dataclass(frozen=True)
@@ -123,29 +128,53 @@ def outcome_of(each: Check, subject: Subject) -> Outcome:
     # ``any.floor`` needs the outcomes of all other checks: without this memory, each would run twice
     known: dict[str, Outcome] = subject.memory.setdefault("outcomes", {})
     if each.id not in known:
+        cause = _cause(each, subject)
         with undisturbed():
             seed_globals(0)
-            known[each.id] = _run(each, subject)
+            known[each.id] = Outcome(each, "not run", f"see {cause}", caused=True) if cause else _run(each, subject)
     return known[each.id]
+
+
+def _cause(each: Check, subject: Subject) -> str:
+    """Returns the id of the failed check that leaves another one nothing to say; "" if there is none."""
+    for id_ in each.after:
+        failed = CHECKS[id_].applies(subject.record) and outcome_of(CHECKS[id_], subject).status == "failed"
+        # a failure at other options than the defaults is one of many
+        if failed and (id_ != "any.space-works" or subject.memory["unusable"]):
+            return id_
+    return ""
 
 
 def _run(each: Check, subject: Subject) -> Outcome:
     try:
         each.function(subject)
     except NotRun as reason:
-        return Outcome(each, "not run", str(reason), reason.lacking)
-    except Broken as error:
-        return Outcome(each, "failed", str(error))
+        return Outcome(each, "not run", str(reason), reason.lacking, caused=reason.caused)
+    except (Broken, ContractError) as error:
+        sentence = error.breach if isinstance(error, ContractError) else str(error)
+        return Outcome(each, "failed", sentence, place=author_line(error, subject.entry))
     except Exception as error:
         # a component that cannot find what it declared is not wrong: this machine only lacks it
         missing = subject.missing()
         if isinstance(error, ConfigError) and missing:
             return Outcome(each, "not run", str(error), lacking=True)
-        return Outcome(each, "failed", f"{type(error).__name__}: {error}", details=traceback.format_exc())
+        place = author_line(error, subject.entry)
+        # without a line of the author's own, equal errors are told apart by their text
+        earlier = _told_at(place if frames_of(error, subject.entry) else str(error), error, each, subject)
+        if earlier:
+            return Outcome(each, "not run", f"the same error as in {earlier}; see {earlier}", caused=True)
+        return Outcome(each, "failed", f"{type(error).__name__}: {error}", details=traceback.format_exc(), place=place)
     return Outcome(each, "passed")
 
 
-@check("any.floor")
+def _told_at(place: str, error: Exception, each: Check, subject: Subject) -> str:
+    """Returns the id of an earlier check that failed with the same kind of error at the same line of the author's."""
+    told: dict[tuple[str, str], str] = subject.memory.setdefault("told", {})
+    earlier = told.setdefault((type(error).__name__, place), each.id)
+    return "" if earlier == each.id else earlier
+
+
+@check("any.floor", after=())
 def floor(subject: Subject) -> None:
     """Enough checks run: at least the floor of the kind.
 
@@ -155,10 +184,13 @@ def floor(subject: Subject) -> None:
     packages and parameters that it needs in its record (``requires``, ``weights``).
     """
     outcomes = list(_others(checks_of(subject.record), subject))
-    ran, least = sum(o.status != "not run" for o in outcomes), FLOOR[subject.record.kind]
+    # with this check itself, as the report counts
+    ran, least = 1 + sum(o.status != "not run" for o in outcomes), FLOOR[subject.record.kind]
     excused = [o for o in outcomes if o.lacking]
     if ran >= least:
         return
+    if caused := next((o for o in outcomes if o.caused), None):
+        raise NotRun(f"too few checks run because another one failed; {caused.message}", caused=True)
 
     not_run = "; ".join(f"{', '.join(ids)} ({reason})" for reason, ids in reasons(outcomes).items())
     sentence = f"checks that ran: {ran}, the floor of kind {subject.record.kind} is {least}; not run: {not_run}"

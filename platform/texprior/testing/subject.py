@@ -155,7 +155,7 @@ class Subject:
             # changed options are what the calling check tests, so their errors belong to it
             if changes:
                 raise
-        raise NotRun("it cannot be built; see any.builds")
+        raise NotRun("it cannot be built; see any.builds", caused=True)
 
     def shared(self) -> Any:
         """Returns one instance for many checks. Use it for kinds whose instances keep no state."""

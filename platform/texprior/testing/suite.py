@@ -183,6 +183,7 @@ def tell(case: Case, outcome: Outcome) -> None:
     if outcome.status == "failed":
         check, record = outcome.check, case.entry.component
         text = f"{check.id}, {record.kind} {case.entry.qualified}: {outcome.message}"
+        text = f"{text}\nat: {outcome.place}" if outcome.place else text
         text = f"{text}\n\nrule: {check.rule}\nfix: {check.fix}"
         # without pytest's traceback, which would show only the kit; the details hold the component's own
         pytest.fail(f"{text}\n\n{outcome.details}" if outcome.details else text, pytrace=False)

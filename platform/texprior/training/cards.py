@@ -5,8 +5,11 @@ The card is the README next to its weights.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from texprior.models.build import count_parameters
 from texprior.runtime.run_record import citations_of
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from texprior.config.schema import Training
     from texprior.models.build import Prior
+    from texprior.plugin import Ref
     from texprior.training.loop import Finished
 
 
@@ -28,7 +32,7 @@ def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done
         "decomposition": e.decomposition.name,
         "texture's standard deviation": f"{about['scale']:.5f}",
         **_course(e.training.prior, done),
-        "training data": str(e.data.train.model_dump()),
+        "training data": _named(e.data.train),
     }
     return _card(f"Texture prior of experiment {e.name}", "A diffusion prior over the texture layer.", facts, session)
 
@@ -37,16 +41,23 @@ def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[s
     """Returns the card of a restoration model, Markdown."""
     e, size = session.experiment, count_parameters(adapter, trainable_only=True)
     facts = {
-        "degradation": str(e.degradation.model_dump()) if e.degradation else "as in the data",
+        "degradation": _named(e.degradation) if e.degradation else "as in the data",
         "prior": f"sha256 {about['prior_sha256']}",
         "adapter": f"{e.adapter.name}; unfrozen parts of the denoiser: {e.process.unfreeze}",
         "trainable parameters": f"{size:,}, {size / count_parameters(prior.network):.2%} of the denoiser's",
         "residual's standard deviation": f"{about['residual_std']:.5f} (prior's texture {prior.scale:.5f})",
         **_course(e.training.adapter, done),
-        "training data": str(e.data.train.model_dump()),
+        "training data": _named(e.data.train),
     }
     text = "Initial predictor and adapter on a frozen texture prior. 'texprior evaluate' adds its scores here."
     return _card(f"Restoration model of experiment {e.name}", text, facts, session)
+
+
+def _named(ref: Ref) -> str:
+    """Returns a component with its options as one line of YAML, as an experiment names it."""
+    text = yaml.safe_dump(ref.model_dump(mode="json"), default_flow_style=True, sort_keys=False, width=math.inf)
+    # a card is a table, whose cells end at this sign
+    return f"`{text.strip()}`".replace("|", "\\|")
 
 
 def _course(settings: Training, done: Finished) -> dict[str, str]:

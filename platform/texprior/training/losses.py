@@ -15,9 +15,9 @@ from texprior.diffusion.precondition import loss as denoising_loss
 from texprior.diffusion.process import Process
 from texprior.diffusion.sigmas import log_normal
 from texprior.errors import ConfigError
-from texprior.flow.adapt import DenoiserAdapter
-from texprior.flow.predict import InitialPredictor
-from texprior.flow.prior import prior_denoise
+from texprior.flow.adapt import DenoiserAdapter, features_of, steered
+from texprior.flow.predict import InitialPredictor, estimated, own_loss
+from texprior.flow.prior import checked_network, prior_denoise
 from texprior.models.build import Prior
 from texprior.models.inputs import noised_condition
 from texprior.training.patches import Patches
@@ -80,7 +80,7 @@ class LayerLoss:
             condition = self.with_some_texture(batch["blurred structure"], batch["blurred picture"], numbers)
         condition = self.disturbed(condition, numbers)
         layer = self.process.layer(batch["picture"], base)
-        network = self.prior.network
+        network = checked_network(self.prior.network, self.prior.network)
         with autocast(self.device, self.amp):
             return denoising_loss(lambda x, c: network(x, c, condition, batch["code"]), layer, noise, sigma)
 
@@ -93,7 +93,7 @@ class LayerLoss:
         condition = self.disturbed(batch["condition"], numbers)
         layer = self.process.layer(batch["clean"], batch["base"])
         with autocast(self.device, self.amp):
-            network = adapter.adapted(self.prior.network, adapter.features(batch["estimate"]))
+            network = steered(adapter, self.prior.network, features_of(adapter, batch["estimate"]))
             return denoising_loss(lambda x, c: network(x, c, condition, batch["code"]), layer, noise, sigma)
 
     def with_some_texture(self, structure_BCHW: Tensor, picture_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
@@ -133,9 +133,9 @@ class LayerLoss:
         with autocast(self.device, self.amp):
             yield "denoiser", prior_denoise(self.prior.network, *known)
             if adapter:
-                features = adapter.features(batch["estimate"])
+                features = features_of(adapter, batch["estimate"])
                 yield from (("adapter", tensor) for tensor in features.values() if isinstance(tensor, Tensor))
-                yield "adapter", prior_denoise(adapter.adapted(self.prior.network, features), *known)
+                yield "adapter", prior_denoise(steered(adapter, self.prior.network, features), *known)
 
 
 def _made(item: Mapping[str, Tensor]) -> Outputs:
@@ -149,9 +149,9 @@ def prediction_outputs(predictor: InitialPredictor, patches: Patches, amp: bool,
     batch = {name: t.to(device) for name, t in patches.batch(numbers).items()}
     yield from _made(batch)
     with autocast(device, amp):
-        estimate = predictor(batch["degraded"]).float()
+        estimate = estimated(batch["degraded"], predictor).float()
     yield "predictor", estimate
-    yield "predictor", predictor.loss(estimate, batch["clean"])
+    yield "predictor", own_loss(predictor, estimate, batch["clean"])
 
 
 def prediction_loss(predictor: InitialPredictor, patches: Patches, amp: bool, numbers: Sequence[int]) -> Tensor:
@@ -160,7 +160,7 @@ def prediction_loss(predictor: InitialPredictor, patches: Patches, amp: bool, nu
     batch = {name: t.to(device) for name, t in patches.batch(numbers).items()}
     with autocast(device, amp):
         # bfloat16 has 8 significant bits, too few for the difference of two similar pictures
-        return predictor.loss(predictor(batch["degraded"]).float(), batch["clean"])
+        return own_loss(predictor, estimated(batch["degraded"], predictor).float(), batch["clean"])
 
 
 def autocast(device: torch.device, wanted: bool) -> contextlib.AbstractContextManager[object]:

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from texprior._version import __version__
 from texprior.config.schema import Training
 from texprior.errors import ConfigError, Interrupted
+from texprior.plugin.origin import name_of
 from texprior.runtime.identity import pictures_digest, start_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
@@ -47,9 +49,10 @@ def run_training(
 
     Starts from the furthest checkpoint of the same training. ``finish`` writes the weights. ``outputs_of`` returns what
     the components return, to find the one at fault if steps are not finite. Raises Interrupted, after a checkpoint was
-    saved, if the user interrupts.
+    saved, if the user interrupts, and ConfigError for a network that would depend on the microbatches.
     """
     team, settings = session.team, trainee.settings
+    refuse_batch_statistics(session, stage, trainee)
     pictures, checkpoint = pictures_digest(session), place.folder / CHECKPOINT
     # Only the leader reads checkpoints. All processes continue from its weights, whatever files they see.
     team.require_same(f"{stage}: the training", place.digest)
@@ -88,6 +91,23 @@ def run_training(
             ) from None
     # The others leave only when the leader has written the weights, which they may read next.
     team.wait()
+
+
+def refuse_batch_statistics(session: Session, stage: str, trainee: Trainee) -> None:
+    """Raises ConfigError for batch normalisation in training mode, if a step is taken in several parts.
+
+    Its statistics are those of a part, so that microbatch and number of processes would decide what is trained.
+    """
+    settings, size = trainee.settings, session.team.size
+    if (settings.microbatch or settings.batch) >= settings.batch and size == 1:
+        return
+    layers = [n for n, m in trainee.network.named_modules() if isinstance(m, _BatchNorm) and m.training]
+    if layers:
+        raise ConfigError(
+            f"training.{stage}: {name_of(trainee.network)} has batch normalisation, such as '{layers[0]}', so what is "
+            f"trained depends on how a step of {settings.batch} images is divided (microbatch {settings.microbatch}, "
+            f"{size} processes); set training.{stage}.microbatch to null in one process, or use another normalisation"
+        )
 
 
 def _resume(session: Session, stage: str, place: Place, trainee: Trainee, pictures: str) -> Path | None:

@@ -134,6 +134,7 @@ def texprior_adapters() -> list[Adapter]:
             api=2,
             cacheable=True,
             citation=cite.CGA,
+            local=True,
         ),
         Adapter(
             "sft",
@@ -143,6 +144,7 @@ def texprior_adapters() -> list[Adapter]:
             api=2,
             cacheable=True,
             citation=cite.SFT,
+            local=True,
         ),
         Adapter(
             "film",
@@ -151,6 +153,7 @@ def texprior_adapters() -> list[Adapter]:
             "Feature-wise modulation by the semantic code: (1 + gamma(c)) h + beta(c), one number per channel.",
             api=2,
             citation=cite.FILM,
+            local=True,
         ),
         Adapter(
             "zero_conv",
@@ -160,6 +163,7 @@ def texprior_adapters() -> list[Adapter]:
             api=2,
             cacheable=True,
             citation=cite.CONTROLNET,
+            local=True,
         ),
         Adapter(
             "spade",
@@ -169,6 +173,7 @@ def texprior_adapters() -> list[Adapter]:
             api=2,
             cacheable=True,
             citation=cite.SPADE,
+            local=True,
         ),
         Adapter(
             "controlnet",
@@ -177,6 +182,7 @@ def texprior_adapters() -> list[Adapter]:
             "ControlNet: a trained copy of encoder and middle, added to skips and middle by zero convolutions.",
             api=2,
             citation=cite.CONTROLNET,
+            local=True,
         ),
         Adapter(
             "t2i",
@@ -186,6 +192,7 @@ def texprior_adapters() -> list[Adapter]:
             api=2,
             cacheable=True,
             citation=cite.T2I,
+            local=True,
         ),
         Adapter(
             "lora",
@@ -195,6 +202,7 @@ def texprior_adapters() -> list[Adapter]:
             api=2,
             tags=weights,
             citation=cite.LORA,
+            local=True,
         ),
         Adapter(
             "ia3",
@@ -204,6 +212,7 @@ def texprior_adapters() -> list[Adapter]:
             api=2,
             tags=weights,
             citation=cite.IA3,
+            local=True,
         ),
         Adapter(
             "bitfit",
@@ -213,6 +222,7 @@ def texprior_adapters() -> list[Adapter]:
             api=2,
             tags=weights,
             citation=cite.BITFIT,
+            local=True,
         ),
         Adapter(
             "full",
@@ -220,6 +230,7 @@ def texprior_adapters() -> list[Adapter]:
             summary="Control: trains a copy of all weights further.",
             api=2,
             tags=control,
+            local=True,
         ),
         Adapter(
             "frozen",
@@ -227,6 +238,7 @@ def texprior_adapters() -> list[Adapter]:
             summary="Control: the unchanged prior.",
             api=2,
             tags=control,
+            local=True,
         ),
         Adapter(
             "scratch",
@@ -234,6 +246,7 @@ def texprior_adapters() -> list[Adapter]:
             summary="Control: trains the whole network from initial weights.",
             api=2,
             tags=control,
+            local=True,
             identity="no",
         ),
     ]

@@ -103,3 +103,21 @@ def test_what_an_override_leaves_to_the_file_is_still_the_files(registry, tmp_pa
     file.write_text("name: x\nadapter:\n  cga:\n    width: 65\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"e\.yaml:4: adapter\.cga\.width"):
         load(file, registry, ["adapter={cga: {kernel: 3}}"])
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("training.prior.microbatch=3", "training.prior: microbatch 3 does not divide batch 8"),
+        ("process.base=estimate", "sampling.start: 'estimate' starts at the layer of y_eps"),
+    ],
+)
+def test_an_override_that_does_not_fit_a_setting_of_the_file_is_named_before_it(registry, tmp_path, override, said):
+    file = tmp_path / "e.yaml"
+    text = "name: x\ntraining:\n  prior: {batch: 8}\nprocess: {base: estimate-structure}\n"
+    file.write_text(f"{text}sampling:\n  start: estimate\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        load(file, registry, [override])
+    first, _, rest = str(error.value).partition(" (with ")
+    assert first == f"--set {override}"
+    assert re.match(rf"\S+e\.yaml:\d+\): {re.escape(said)}", rest), error.value

@@ -80,7 +80,7 @@ def test_every_first_party_record_states_the_current_api_and_nothing_is_translat
 
 
 def test_a_record_is_copied_replaced_and_pickled():
-    weights = Weights("w", "0", "MIT", "here")
+    weights = Weights("w", "0" * 64, "MIT", "here")
     record = Metric("m", "m:M", Options, "M.", api=2, better="one", weights=(weights,))
     assert copy.copy(record) == copy.deepcopy(record) == pickle.loads(pickle.dumps(record)) == record
     assert dataclasses.replace(record, better="lower").better == "lower"

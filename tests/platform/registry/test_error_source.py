@@ -111,8 +111,8 @@ IMAGE = torch.zeros(1, 3, 8, 8)
                 f"'no_such_attribute' (at blame_idea.py, line {line('return helper(image)')})"),
         ("function", "degradation 'blame-idea/function' (VERSION) raised ZeroDivisionError: division by zero (at "
                      f"blame_idea.py, line {line('lambda image')})"),
-        ("nothing", "degradation 'blame-idea/nothing' (VERSION) does not fit its contract: TypeError: expected Tensor "
-                    "as element 0 in argument 0, but got NoneType (at degrade.py"),
+        ("nothing", "degradation 'blame-idea/nothing' (VERSION) does not fit its contract: the degraded picture is a "
+                    "NoneType; expected a tensor of shape (3, 8, 8)"),
     ],
 )  # fmt: skip
 def test_a_component_that_raises_is_named(registry, name, expected):

@@ -95,9 +95,14 @@ def test_two_distributions_may_share_an_entry_points_name(install):
         (
             RAIN.replace("texprior_degradations", "texprior_degradation"),
             "failed",
-            "unknown hook 'texprior_degradation'",
+            "there is no hook texprior_degradation; did you mean 'texprior_degradations'?",
         ),
         (RAIN.replace("()", "(config)", 1), "failed", "Argument(s) {'config'}"),
+        (
+            "from texprior.plugin import Weights\nWeights('net', 'HASH', 'MIT', 'acme.example')",
+            "failed",
+            "weights 'net': tensors_sha256 must be 64 hexadecimal digits, not 'HASH'; texprior.weights.content_hash",
+        ),
         (
             HOOK.format(arguments="'rain', 'm:Rain', api=99"),
             "incompatible",
@@ -284,3 +289,8 @@ def test_the_top_folders_do_not_shadow_the_standard_library(request):
         cwd=root, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.strip() == platform.system()
+
+
+def test_an_observer_that_does_not_exist_is_called_one():
+    with pytest.raises(PluginError, match=r"there is no observer of runs \(kind events\) 'jsonl'; known are: mlflow"):
+        Registry.discover().find("events", "jsonl")

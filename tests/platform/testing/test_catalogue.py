@@ -11,7 +11,7 @@ from texprior.testing.catalogue import check, declares, find
 from texprior.testing.page import catalogue
 
 MAY_NOT_RUN = {
-    *("any.entry-module", "any.device", "any.floor", "degradation.workers", "predictor.gradients", "adapter.acts"),
+    *("any.entry-module", "any.device", "degradation.workers", "predictor.gradients", "adapter.acts"),
     *("adapter.gradients", "sampler.noise", "dataset.splits", "denoiser.fresh"),
 }
 """Always asked for, but not run where there is nothing to look at: a single file, no accelerator, no parameter, ..."""

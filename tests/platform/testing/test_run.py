@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 
 from texprior.errors import ConfigError
+from texprior.flow.decompose import Layers
 from texprior.plugin import Degradation, Kind, Options, Ref, Weights, hookimpl
 from texprior.registry import Registry
 from texprior.testing import Subject, check_component
@@ -104,7 +105,7 @@ def test_expected_failures_are_checked_before_anything_runs(expected, reason):
 def test_a_required_option_must_be_handed_in():
     bare = check_component(subject(Dark, options=PathOptions))
     assert [o.check.id for o in bare.failed] == ["any.floor"]
-    assert "checks that ran: 1, the floor of kind degradation is 14" in bare.failed[0].message
+    assert "checks that ran: 2, the floor of kind degradation is 15" in bare.failed[0].message
     assert (
         "any.builds" in bare.not_run()["option 'path' has no default: pass a value for it, or give its Field examples"]
     )
@@ -152,7 +153,9 @@ def test_what_the_machine_lacks_is_not_run_where_it_is_declared():
     declared = status(check_component(subject(Needy, weights=(MISSING,))))
     assert declared["any.builds"] == declared["degradation.keys"] == declared["any.floor"] == "not run"
     assert declared["any.json"] == "passed"
-    assert [o.check.id for o in check_component(subject(Needy)).failed] == ["any.builds", "any.floor"]
+    undeclared = check_component(subject(Needy))
+    assert [o.check.id for o in undeclared.failed] == ["any.builds"]
+    assert "any.floor" in undeclared.not_run()["too few checks run because another one failed; see any.builds"]
     package = check_component(subject(Needy, requires=("no_such_package_anywhere",)))
     assert package.failed == []
     assert "any.builds" in package.not_run()["it requires no_such_package_anywhere, which is not installed here"]
@@ -167,11 +170,16 @@ def test_the_global_random_numbers_go_on_as_if_nothing_had_been_checked():
 class Elsewhere:
     """A decomposition whose structure is made on one device, wherever the picture is."""
 
+    calls = 0
+
     def __init__(self, options):
         pass
 
     def __call__(self, image_BCHW):
-        return torch.zeros(image_BCHW.shape, device="meta"), image_BCHW
+        # the first calls are those of any.space-works, which this component passes
+        Elsewhere.calls += 1
+        device = "cpu" if Elsewhere.calls == 1 else "meta"
+        return Layers(torch.zeros(image_BCHW.shape, device=device), image_BCHW)
 
 
 @pytest.mark.parametrize(("name", "status"), [("guided", "passed"), ("elsewhere", "failed")])
@@ -191,7 +199,7 @@ def test_the_accelerator_keeps_what_it_is_given(monkeypatch, name, status):
     outcome = outcome_of(CHECKS["any.device"], Subject(registry, registry.find("decomposition", name)))
     assert outcome.status == status, outcome
     if status == "failed":
-        assert outcome.message == "the inputs are on cpu, results on meta"
+        assert outcome.message == "the structure is on meta; expected cpu, where its input is"
 
 
 class NotCallable:
@@ -206,3 +214,57 @@ def test_a_broken_contract_names_the_page_that_has_it(repository):
         == "an instance of kind degradation has no __call__ (the contract is in docs/kinds/degradation.md)"
     )
     assert (repository / "docs" / "kinds" / "degradation.md").is_file()
+
+
+class NotFinite(Dark):
+    def __call__(self, image_CHW, rng):
+        return super().__call__(image_CHW, rng) * float("nan")
+
+
+class Odd(Dark):
+    """Raises at odd sides, which several checks use."""
+
+    def __call__(self, image_CHW, rng):
+        if image_CHW.shape[-1] % 2:
+            raise RuntimeError("odd")
+        return super().__call__(image_CHW, rng)
+
+
+def test_one_cause_is_told_once():
+    """What is not finite leads to no advice on worker processes or random numbers."""
+    report = check_component(subject(NotFinite))
+    (failed,) = report.failed
+    assert failed.check.id == "any.space-works"
+    assert failed.message == "with its defaults output [0] has values that are not finite"
+    assert re.fullmatch(r"\S*test_run\.py:\d+: class NotFinite\(Dark\):", failed.place)
+    assert {"degradation.workers", "any.repeatable", "any.dtype"} <= set(report.not_run()["see any.space-works"])
+    assert "any.floor" in report.not_run()["too few checks run because another one failed; see any.space-works"]
+    assert status(report)["any.json"] == "passed"
+
+
+def test_the_same_error_at_the_same_line_is_told_by_the_first_check():
+    from texprior.testing import CHECKS
+    from texprior.testing.run import _run
+
+    odd = subject(Odd)
+    (failed,) = check_component(odd).failed
+    assert failed.check.id == "degradation.picture"
+    assert re.fullmatch(r'\S*test_run\.py:\d+: raise RuntimeError\("odd"\)', failed.place)
+    again = CHECKS["degradation.picture"]
+    other = type(again)("any.other", again.kinds, again.when, again.rule, again.fix, again.function)
+    outcome = _run(other, odd)
+    assert outcome.status == "not run"
+    assert outcome.message == "the same error as in degradation.picture; see degradation.picture"
+
+
+class Unseeded(Dark):
+    def __call__(self, image_CHW, rng):
+        import numpy
+
+        return super().__call__(image_CHW, rng) * float(numpy.random.default_rng().uniform(0.5, 0.9))
+
+
+def test_a_private_generator_is_no_global_one():
+    report = check_component(subject(Unseeded))
+    assert [o.check.id for o in report.failed] == ["any.repeatable"]
+    assert "any.global-rng" in report.not_run()["the result changes with equal global seeds too; see any.repeatable"]

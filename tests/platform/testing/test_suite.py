@@ -138,8 +138,8 @@ def test_a_whole_distribution_by_component(run):
 
 
 def test_the_number_of_checks_is_printed(run):
-    assert "degradation acme-dark/dark: 16 checks run, 1 not run, floor 14" in run[1]
-    assert "degradation acme-dark/dark: 2 checks run, 15 not run, floor 14" in run[1]
+    assert "degradation acme-dark/dark: 16 checks run, 1 not run, floor 15" in run[1]
+    assert "degradation acme-dark/dark: 2 checks run, 15 not run, floor 15" in run[1]
 
 
 def test_pytest_is_imported_when_it_is_used():

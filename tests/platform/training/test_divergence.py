@@ -64,6 +64,15 @@ class Empty(InitialPredictor):
         return (estimate_BCHW - clean_BCHW).square().mean((1, 2, 3))
 
 
+class Normed(Empty):
+    def __init__(self, options):
+        super().__init__(options)
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, degraded_BCHW):
+        return self.norm(degraded_BCHW) + self.bias
+
+
 class Dark:
     def __init__(self, options):
         pass
@@ -117,7 +126,7 @@ def texprior_adapters():
 
 @hookimpl
 def texprior_predictors():
-    return [Predictor("empty", "nan_idea:Empty", summary="NaN.")]
+    return [Predictor(n.lower(), f"nan_idea:{n}", summary="NaN.") for n in ("Empty", "Normed")]
 
 @hookimpl
 def texprior_degradations():
@@ -232,7 +241,10 @@ def test_a_photograph_that_spoils_steps_is_counted_in_the_run_and_on_the_card(se
     assert [values["prior.skipped_steps"] for values in spy.values.values()] == [1, 2, 3]
     assert all(math.isfinite(value) for values in spy.values.values() for value in values.values())
     assert "was skipped: the output of the encoder 'blink' is not finite for these pictures." in spy.note
-    assert "| skipped steps | 3, whose loss" in (folder / "README.md").read_text(encoding="utf-8")
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "| skipped steps | 3, whose loss" in card
+    # as an experiment names it
+    assert re.search(r"\| training data \| `\{bundled: \{.*max_side: 96.*\}\}` \|", card)
     assert about_tensors(folder / "prior.safetensors")["skipped_steps"] == 3
 
 
@@ -284,3 +296,17 @@ def test_a_fork_from_other_networks_is_a_sentence(session):
         ConfigError, match=r"training.predictor.start_from: \S+ holds no checkpoint and no predictor.safet"
     ):
         train_predictor(session(training={"predictor": {**TRAINING, "start_from": str(first)}}))
+
+
+def test_batch_normalisation_is_refused_only_where_a_step_is_divided(session):
+    """With one part the statistics are those of the whole batch, so nothing else decides what is trained."""
+    part = {"predictor": {**TRAINING, "budget": {"images": 4}}}
+    whole = session(training=part, predictor="normed")
+    assert train_predictor(whole).folder.is_dir()
+    divided = session(training={"predictor": {**part["predictor"], "microbatch": 2}}, predictor="normed")
+    with pytest.raises(ConfigError) as caught:
+        train_predictor(divided)
+    assert re.match(r"training\.predictor: predictor 'nan-idea/normed' \(version \S+\) has batch", str(caught.value))
+    assert "such as 'norm', so what is trained depends on how a step of 4 images is divided (microbatch 2, 1" in str(
+        caught.value
+    )

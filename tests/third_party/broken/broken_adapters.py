@@ -22,6 +22,11 @@ CAUGHT_BY = {
     "with_dropout": [],
     "own_generator": ["adapter.train-mode"],
     "batch_norm": ["adapter.microbatch"],
+    "cropping": ["any.space-works"],
+    "list_of_features": ["any.space-works"],
+    "global_called_local": ["adapter.local"],
+    "global_features": [],
+    "norm_over_positions": ["adapter.tiles"],
 }
 WIDTH = 4
 
@@ -159,12 +164,39 @@ class BatchNorm(Right):
         return self.norm(super().feature(block, y_BCHW))
 
 
+class Cropping(Right):
+    def after_block(self, block, hidden_BCHW, features):
+        return super().after_block(block, hidden_BCHW, features)[..., 1:]
+
+
+class ListOfFeatures(Right):
+    def features(self, estimate_BCHW):
+        return list(super().features(estimate_BCHW).values())
+
+
+class GlobalFeatures(Right):
+    """Reads the mean colour of the whole picture next to its maps."""
+
+    def features(self, estimate_BCHW):
+        mean = estimate_BCHW.mean((-2, -1)).mean(1)[:, None, None, None]
+        return {"mean": mean, "maps": super().features(estimate_BCHW)}
+
+    def after_block(self, block, hidden_BCHW, features):
+        return super().after_block(block, hidden_BCHW, {block: features["maps"][block] + features["mean"]})
+
+
+class NormOverPositions(Right):
+    def after_block(self, block, hidden_BCHW, features):
+        changed = super().after_block(block, hidden_BCHW, features)
+        return hidden_BCHW + (changed - hidden_BCHW) * changed.std((-2, -1), keepdim=True)
+
+
 @hookimpl
 def texprior_adapters():
     classes = (
         *(Right, NotTheIdentity, NearlyTheIdentity, TrainsTheBackbone, OwnsTheBackbone, WritesToTheBackbone),
         *(LeavesAHook, RecomputesItsFeatures, IdleLayer, DoesNothing, ForgetsItsState, WithDropout, OwnGenerator),
-        BatchNorm,
+        *(BatchNorm, Cropping, ListOfFeatures, GlobalFeatures, GlobalFeatures, NormOverPositions),
     )
     identity = {"nearly_the_identity": "close"}
     return [
@@ -176,6 +208,7 @@ def texprior_adapters():
             api=2,
             cacheable=True,
             identity=identity.get(name, "bitwise"),
+            local=name not in ("global_features", "norm_over_positions"),
         )
         for name, c in zip(CAUGHT_BY, classes, strict=True)
     ]

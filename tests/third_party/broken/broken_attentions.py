@@ -14,6 +14,7 @@ CAUGHT_BY = {
     "pairs_of_keys": ["attention.output", "attention.gradients"],
     "always_there": ["attention.available"],
     "raises": ["attention.available"],
+    "heads_last": ["any.space-works"],
 }
 
 
@@ -81,9 +82,14 @@ class Raises(Right):
         return ""
 
 
+class HeadsLast(Right):
+    def __call__(self, query_BHND, key_BHMD, value_BHMD):
+        return super().__call__(query_BHND, key_BHMD, value_BHMD).transpose(1, 2)
+
+
 @hookimpl
 def texprior_attentions():
-    classes = (Right, Elsewhere, WrongGradients, NoGradients, Unscaled, PairsOfKeys, AlwaysThere, Raises)
+    classes = (Right, Elsewhere, WrongGradients, NoGradients, Unscaled, PairsOfKeys, AlwaysThere, Raises, HeadsLast)
     return [
         Attention(name, f"{__name__}:{c.__name__}", Options, "Looks.")
         for name, c in zip(CAUGHT_BY, classes, strict=True)

@@ -15,6 +15,7 @@ CAUGHT_BY = {
     "key_error": ["dataset.unknown-key"],
     "no_licence": ["dataset.provenance"],
     "no_citation": ["dataset.provenance"],
+    "a_tuple": ["any.space-works"],
 }
 NAMES = {"train": ["a", "b"], "val": ["c"], "test": ["d"]}
 
@@ -84,9 +85,15 @@ class KeyErrors(Right):
         return Sample(key, {name: self.clean(name) for name in "abcd"}[key])
 
 
+class ATuple(Right):
+    def load(self, key):
+        sample = super().load(key)
+        return sample.key, sample.clean
+
+
 @hookimpl
 def texprior_datasets():
-    classes = (Right, Overlapping, Copies, EightBits, PairsOfTwoSizes, Shuffled, KeyErrors, Right, Right)
+    classes = (Right, Overlapping, Copies, EightBits, PairsOfTwoSizes, Shuffled, KeyErrors, Right, Right, ATuple)
     return [
         Dataset(
             name,

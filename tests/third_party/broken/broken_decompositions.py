@@ -17,6 +17,9 @@ CAUGHT_BY = {
     "batch_mean": ["any.batch"],
     "three_channels": ["decomposition.shape"],
     "float32_only": ["any.dtype"],
+    "plain_tuple": ["any.space-works"],
+    "not_padded": ["any.space-works"],
+    "not_finite": ["any.space-works"],
 }
 
 
@@ -71,9 +74,26 @@ class Float32Only(Box):
         return super().__call__(image_BCHW.float())
 
 
+class PlainTuple(Box):
+    def __call__(self, image_BCHW):
+        return tuple(super().__call__(image_BCHW))
+
+
+class NotPadded(Box):
+    def __call__(self, image_BCHW):
+        structure = functional.avg_pool2d(image_BCHW, 2 * self.radius + 1, 1)
+        return Layers(structure, image_BCHW[..., : structure.shape[-2], : structure.shape[-1]] - structure)
+
+
+class NotFinite(Box):
+    def structure(self, image_BCHW):
+        return super().structure(image_BCHW) + float("nan")
+
+
 @hookimpl
 def texprior_decompositions():
-    classes = (Box, Clipped, Vignette, Backwards, GlobalTaggedLocal, BatchMean, ThreeChannels, Float32Only)
+    classes = (Box, Clipped, Vignette, Backwards, GlobalTaggedLocal, BatchMean, ThreeChannels, Float32Only, PlainTuple)
+    classes += (NotPadded, NotFinite)
     local = ("right", "global_declared_local")
     return [
         Decomposition(n, f"{__name__}:{c.__name__}", BoxOptions, "Box.", api=2, strength="radius", local=n in local)

@@ -12,6 +12,9 @@ CAUGHT_BY = {
     "worker_seeded": ["degradation.workers"],
     "one_rain_for_all": ["degradation.random"],
     "undeclared_constant": ["degradation.random"],
+    "own_numpy_generator": ["any.repeatable"],
+    "not_finite": ["any.space-works"],
+    "numpy_array": ["any.space-works"],
 }
 
 
@@ -81,11 +84,31 @@ class UndeclaredConstant(Right):
         return image_CHW / 2
 
 
+class OwnNumpyGenerator(Right):
+    """Draws from a private generator that nobody seeds."""
+
+    def __call__(self, image_CHW, rng):
+        import numpy
+
+        return super().__call__(image_CHW, rng) * float(numpy.random.default_rng().uniform(0.5, 0.9))
+
+
+class NotFinite(Right):
+    def __call__(self, image_CHW, rng):
+        return super().__call__(image_CHW, rng) / 0 * 0
+
+
+class NumpyArray(Right):
+    def __call__(self, image_CHW, rng):
+        return super().__call__(image_CHW, rng).numpy()
+
+
 @hookimpl
 def texprior_degradations():
     classes = (
         *(Right, GlobalRandomness, InPlace, OutOfRange, Cropping),
         *(Counting, WorkerSeeded, OneRainForAll, UndeclaredConstant),
+        *(OwnNumpyGenerator, NotFinite, NumpyArray),
     )
     return [
         Degradation(name, f"{__name__}:{c.__name__}", Options, "Darkens.")

@@ -28,6 +28,7 @@ CAUGHT_BY = {
     "counts_its_calls": ["denoiser.train-mode"],
     "forgets_its_state": ["denoiser.state"],
     "batch_norm": ["denoiser.microbatch"],
+    "not_padded": ["any.space-works"],
 }
 WIDTH = 8
 
@@ -187,13 +188,21 @@ class BatchNorm(Right):
         return self.norm(h_BCHW)
 
 
+class NotPadded(Right):
+    def normalised(self, h_BCHW):
+        return functional.avg_pool2d(h_BCHW, 3, 1)
+
+    def kept(self, h_BCHW, skip):
+        return functional.avg_pool2d(skip("first", h_BCHW), 3, 1)
+
+
 @hookimpl
 def texprior_denoisers():
     classes = (
         *(Right, NeverVisited, VisitedTwice, Deaf, NotZero),
         *(BlindToCode, MultiplesOf4, MisdeclaredChannels, NeedsCode, WholePictureNorm),
         *(SilentSkip, NoSuchLayer, NotFresh, WithDropout, WithATiedWeight, OwnDropout, CountsItsCalls),
-        *(ForgetsItsState, BatchNorm),
+        *(ForgetsItsState, BatchNorm, NotPadded),
     )
     return [
         Denoiser(name, f"{__name__}:{c.__name__}", Options, "Two blocks.", api=2, local=True)

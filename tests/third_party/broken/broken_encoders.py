@@ -10,9 +10,10 @@ CAUGHT_BY = {
     "right": [],
     "trains": ["encoder.frozen"],
     "drops_out": ["encoder.mode"],
-    "one_token_for_8_px": ["encoder.tokens"],
-    "misdeclared_width": ["encoder.tokens"],
+    "one_token_for_8_px": ["any.space-works"],
+    "misdeclared_width": ["any.space-works"],
     "learns_statistics": ["encoder.mode"],
+    "fewer_tokens_of_small_pictures": ["encoder.tokens"],
 }
 
 
@@ -59,9 +60,15 @@ class LearnsStatistics(Right):
         return super().forward(self.norm(image_BCHW))
 
 
+class FewerTokensOfSmallPictures(Right):
+    def forward(self, image_BCHW):
+        return super().forward(image_BCHW)[:, : 4 if image_BCHW.shape[-1] > 40 else 1]
+
+
 @hookimpl
 def texprior_encoders():
     classes = (Right, Trains, DropsOut, OneTokenFor8Px, MisdeclaredWidth, LearnsStatistics)
+    classes += (FewerTokensOfSmallPictures,)
     return [
         Encoder(name, f"{__name__}:{c.__name__}", Options, "Four tokens.")
         for name, c in zip(CAUGHT_BY, classes, strict=True)

@@ -20,6 +20,7 @@ CAUGHT_BY = {
     "crowd": ["metric.features"],
     "ranked": ["metric.contributions"],
     "upside_down_set": ["metric.set-noise", "metric.set-identity"],
+    "a_float": ["any.space-works"],
 }
 
 
@@ -113,11 +114,16 @@ class Ranked(Roughnesses):
         return super().contributions(features_NF, reference_NF) * weights
 
 
+class AFloat(Error):
+    def __call__(self, image_BCHW, reference_BCHW):
+        return float(super().__call__(image_BCHW, reference_BCHW).mean())
+
+
 @hookimpl
 def texprior_metrics():
     classes = (
         *(Error, Roughness, Error, BatchMean, OneForAll, VagueKey, Biased, Saturated, Peeks),
-        *(Roughnesses, Crowd, Ranked, Roughnesses),
+        *(Roughnesses, Crowd, Ranked, Roughnesses, AFloat),
     )
     return [
         Metric(

@@ -19,6 +19,9 @@ CAUGHT_BY = {
     "forgets_its_state": ["predictor.state"],
     "global_pool": ["predictor.local"],
     "wrong_stride": ["predictor.stride"],
+    "not_padded": ["any.space-works"],
+    "raises": ["any.space-works"],
+    "no_loss": ["any.contract"],
 }
 
 
@@ -109,11 +112,28 @@ class WrongStride(Right):
     stride = 1
 
 
+class NotPadded(Right):
+    def hidden(self, h_BCHW):
+        return functional.avg_pool2d(h_BCHW, 3, 1)
+
+    def forward(self, degraded_BCHW):
+        return self.up(functional.silu(self.hidden(self.down(degraded_BCHW))))
+
+
+class Raises(Right):
+    def hidden(self, h_BCHW):
+        return h_BCHW.no_such_method()
+
+
+class NoLoss(Right):
+    loss = None
+
+
 @hookimpl
 def texprior_predictors():
     classes = (
         *(Right, EvenSizes, IdleLayer, MeanLoss, UpsideDownLoss, BatchNorm, BatchNormOfTraining, OwnGenerator),
-        *(ForgetsItsState, GlobalPool, WrongStride),
+        *(ForgetsItsState, GlobalPool, WrongStride, NotPadded, Raises, NoLoss),
     )
     local = ("right", "global_pool", "wrong_stride")
     return [

@@ -19,6 +19,7 @@ CAUGHT_BY = {
     "same_noise_twice": ["sampler.noise", "sampler.gaussian", "sampler.order"],
     "calls_at_zero": ["sampler.sigma", "sampler.calls"],
     "batch_sigma": ["sampler.sigma"],
+    "first_picture_alone": ["any.space-works"],
 }
 
 
@@ -106,11 +107,16 @@ class BatchSigma(Euler):
         return super().step(denoise, x, level.expand(len(x), 1, 1, 1), sigma, following, noise)
 
 
+class FirstPictureAlone(Euler):
+    def __call__(self, denoise, x_BCHW, sigmas, noise):
+        return super().__call__(denoise, x_BCHW, sigmas, noise)[:1]
+
+
 @hookimpl
 def texprior_samplers():
     classes = (
         *(Euler, Ancestral, Euler, Heun, Miscounts, TooMuchNoise),
-        *(Shifted, OwnNoise, SameNoiseTwice, CallsAtZero, BatchSigma),
+        *(Shifted, OwnNoise, SameNoiseTwice, CallsAtZero, BatchSigma, FirstPictureAlone),
     )
     order = {"wrong_order": 2, "miscounts": 2}
     stochastic = {"ancestral", "too_much_noise", "own_noise", "same_noise_twice"}

@@ -141,10 +141,20 @@ def _show(done: AblationDone) -> None:
     click.echo(text.answer_sentence(results))
     ablation = done.plan.session.experiment.ablation
     click.echo(text.evidence_sentence(results, ablation.split, ablation.model is not None))
+    for caveat in _caveats(done):
+        click.echo(f"note: {caveat}")
     click.echo(f"report: {done.page}")
     if link := comparison(done):
         server = "" if done.run["tracking_uri"].startswith("http") else " (start 'texprior ui')"
         click.echo(f"compare the arms in MLflow{server}: {link}")
+
+
+def _caveats(done: AblationDone) -> list[str]:
+    """Returns what a reader must know before using the answer, as the report lists it."""
+    from texprior.ablations.report import text
+
+    ablation, arms = done.plan.session.experiment.ablation, [arm.experiment for arm in done.plan.arms]
+    return text.list_caveats(done.results, arms, ablation.split, ablation.model is not None)
 
 
 def _document(done: AblationDone) -> dict[str, Any]:
@@ -162,6 +172,7 @@ def _document(done: AblationDone) -> dict[str, Any]:
         "folder": plan.folder,
         "report": done.page,
         "answer": text.answer_sentence(results),
+        "caveats": _caveats(done),
         "metric": results.metric,
         "baseline": results.baseline,
         "better": results.better,

@@ -180,6 +180,8 @@ def _show(reports: Sequence[Report], quiet: bool) -> None:
 def _show_failure(report: Report, outcome: Outcome) -> None:
     """Prints a failure with its rule and what to do."""
     click.echo(f"{_name(report.subject.entry)} {outcome.check.id} {outcome.status}: {outcome.message}")
+    if outcome.place:
+        click.echo(f"  at: {outcome.place}")
     if outcome.status == "failed":
         click.echo(f"  rule: {outcome.check.rule}\n  fix: {outcome.check.fix}")
     click.echo()
@@ -200,6 +202,7 @@ def _described(report: Report) -> dict[str, Any]:
             "id": outcome.check.id,
             "status": outcome.status,
             "message": outcome.message,
+            "place": outcome.place,
             "rule": outcome.check.rule,
             "fix": outcome.check.fix,
         }

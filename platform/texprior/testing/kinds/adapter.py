@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from texprior.flow.adapt import DenoiserAdapter
+from texprior.flow.adapt import DenoiserAdapter, Features, features_of, steered, strides_of
+from texprior.flow.tile import tiles
 from texprior.plugin import Adapter, Component
 from texprior.testing.catalogue import When, check, declares
 from texprior.testing.kinds.denoiser import call
+from texprior.testing.kinds.reach import FAR, LENGTH, leak, strip
 from texprior.testing.kinds.repeats import repeated_work
 from texprior.testing.kinds.rig import Rig, inputs, prior, untouched
 from texprior.testing.kinds.trained import stored_and_read
@@ -191,6 +193,56 @@ def cacheable(subject: Subject) -> None:
     other_y = {**first, "estimate": 1 - first["estimate"]}
     found = repeated_work(rig.step(first), rig.step(other_x), rig.step(other_y))
     require(not found, f"repeated at every step although it depends only on the estimate: {', '.join(found)}")
+
+
+@check("adapter.local", "adapter", when=When("`local`", lambda record: isinstance(record, Adapter) and record.local))
+@torch.no_grad()
+def local(subject: Subject) -> None:
+    """With ``local=True``, features and steered denoiser depend only on nearby pixels. After a change at one end of a
+    strip of 512 px, in the estimate and in all other pictures, outputs that are 368 px or more away change by at most
+    1e-6. So features of a tile with a halo are those of the whole picture.
+
+    Fix: use no mean, pooling or normalisation over positions; or remove ``local``: then ``features`` sees the whole
+    picture.
+    """
+    _require_local_host(subject)
+    far = leak(lambda image: _on_strip(Rig.of(subject), image))
+    require(far <= CLOSE, f"{FAR} px away the output changes by {far:.2g}")
+
+
+@check("adapter.tiles", "adapter", when=When("no `local`", lambda record: not getattr(record, "local", False)))
+@torch.no_grad()
+def in_tiles(subject: Subject) -> None:
+    """Without ``local``, a tile that gets its part of the whole picture's features gives the same as the whole picture,
+    within 1e-5, at 368 px or more from its border.
+
+    Fix: compute in ``features`` whatever depends on the whole picture; use no statistics over positions after a block;
+    override ``of_tile`` if your features are no maps (B, C, H/stride, W/stride) and depend on positions.
+    """
+    _require_local_host(subject)
+    rig, image = Rig.of(subject), strip()
+    size, strides = (image.shape[-2], image.shape[-1]), strides_of(rig.network)
+    # the tile without the last fourth of the strip: its first pixels are far enough from the cut
+    side = 3 * LENGTH // 4 + 64
+    (tile, *_) = tiles(*size, side, 0)
+    part = rig.adapter.of_tile(features_of(rig.adapter, image), tile, size, strides)
+    # each on a rig of its own, so that what a call leaves behind plays no part
+    found, expected = _on_strip(rig, tile.cut(image), part), _on_strip(Rig.of(subject), image)
+    off = gap(found[..., : side - FAR], expected[..., : side - FAR])
+    require(off <= 1e-5, f"{FAR} px from its border a tile differs from the whole picture by {off:.2g}")
+
+
+def _require_local_host(subject: Subject) -> None:
+    """Raises NotRun if the denoiser itself is not local."""
+    network, code = untouched(subject), inputs()["code"][:1]
+    if leak(lambda image: network(image, torch.zeros(1), image, code)) > CLOSE:
+        raise NotRun("the denoiser that it steers is not local; name another one", lacking=True)
+
+
+def _on_strip(rig: Rig, image_1CHW: Tensor, features: Features | None = None) -> Tensor:
+    """Returns the output for a strip as layer, condition and estimate; with its own features if none are given."""
+    network = steered(rig.adapter, rig.network, features_of(rig.adapter, image_1CHW) if features is None else features)
+    return network(image_1CHW, torch.zeros(1), image_1CHW, inputs()["code"][:1])
 
 
 @torch.no_grad()

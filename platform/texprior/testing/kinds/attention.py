@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from texprior.flow.contract import require_tensor
 from texprior.flow.prior import AttentionBackend
 from texprior.testing.catalogue import check
 from texprior.testing.material import accelerator, gap, gaussian
@@ -42,7 +43,8 @@ def _work(backend: AttentionBackend, inputs: Inputs) -> tuple[Tensor, ...]:
     reason = backend.available(query.device, query.dtype)
     if reason:
         raise NotRun(f"it does not work on this machine: {reason}", lacking=True)
-    return (backend(query, inputs["key"], inputs["value"]),)
+    found = backend(query, inputs["key"], inputs["value"])
+    return (require_tensor(backend, found, query.shape, query, "the result of attention"),)
 
 
 PROBES["attention"] = Probe(_inputs, _work, methods=having("available", "__call__"), move=unmoved)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from texprior.errors import ConfigError
-from texprior.testing.catalogue import check
+from texprior.testing.catalogue import USABLE, check
 from texprior.testing.material import accelerator, gap, global_state, same, seed_globals
 from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import cast, one_of
@@ -24,20 +24,27 @@ _WORKED = 3
 _BATCHED = ("decomposition", "encoder", "denoiser", "predictor", "adapter", "sampler", "attention")
 
 
-@check("any.space-works", but=["events"])
+@check("any.space-works", but=["events"], after=USABLE[:3])
 def space_works(subject: Subject) -> None:
-    """The component builds and returns finite results at the ends and inside of its search space. The same holds
-    for every value of a bool, Literal or Enum option, but it may refuse such a listed value with a ConfigError.
+    """The component builds and returns finite results, of the type and shape of its contract, with its defaults and at
+    the ends and inside of its search space. The same holds for every value of a bool, Literal or Enum option, but it
+    may refuse such a listed value with a ConfigError.
 
-    Fix: narrow the bounds or the list to values that work, or reject invalid combinations in a validator of Options.
+    Fix: return what the contract of the kind says; narrow the bounds or the list to values that work, or reject invalid
+    combinations in a validator of Options.
     """
-    points = samples(subject.model, _WORKED) if is_tuned(subject.model) else []
+    try:
+        points = samples(subject.model, _WORKED) if is_tuned(subject.model) else []
+    except ValueError:
+        raise NotRun("the search space is not well formed; see any.space", caused=True) from None
     searched = [{}, *points]
     tried, lacking = 0, ""
 
     for changes in [*searched, *choices(subject.model)]:
         if not subject.accepts(changes):
             continue
+        # until the defaults work, no other check has anything to say
+        subject.memory["unusable"] = not changes
         try:
             outputs = _worked(subject, changes)
         except ConfigError as error:
@@ -51,6 +58,7 @@ def space_works(subject: Subject) -> None:
         bad = [i for i, output in enumerate(outputs) if not torch.isfinite(output).all()]
         require(not bad, f"with {changes or 'its defaults'} output {bad} has values that are not finite")
 
+    subject.memory["unusable"] = False
     if not tried:
         raise NotRun(lacking or "no combination of options could be tried", lacking=bool(lacking))
 
@@ -75,6 +83,9 @@ def global_rng(subject: Subject) -> None:
     """
     # two different global seeds: a component that draws from the global generators gives two results
     first, (second, moved) = _worked_once(subject), _work_seeded(subject, 2)
+    # an unseeded generator of its own changes the result whatever the global seed is
+    if not _equal(first, second) and not _equal(first, _work_seeded(subject, 1)[0]):
+        raise NotRun("the result changes with equal global seeds too; see any.repeatable")
     require(_equal(first, second), f"the result changes with the global seed, by {_gap(first, second):.2g}")
     require(not moved, "it changes the state of the global random generators")
 

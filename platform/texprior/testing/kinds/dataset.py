@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from texprior.errors import ConfigError, ImageError
+from texprior.flow.contract import require_type
 from texprior.flow.image import PictureSet, Sample
 from texprior.plugin import Dataset
 from texprior.testing.catalogue import check
@@ -28,7 +29,11 @@ def _loaded(dataset: PictureSet, count: int = LOOKED_AT) -> Iterator[tuple[str, 
 
 
 def _work(dataset: PictureSet, _inputs: Inputs) -> tuple[Tensor, ...]:
-    return tuple(sample.clean for _, sample in _loaded(dataset, 1))
+    samples = [sample for _, sample in _loaded(dataset, 1)]
+    for sample in samples:
+        require_type(dataset, sample, Sample, "what load returns")
+        require_type(dataset, sample.clean, Tensor, "a clean picture")
+    return tuple(sample.clean for sample in samples)
 
 
 PROBES["dataset"] = Probe(dict, _work, methods=having("keys", "load"))
@@ -108,7 +113,7 @@ def unknown_key(subject: Subject) -> None:
         require(False, "a key that does not exist returns a picture")
 
 
-@check("dataset.provenance", "dataset")
+@check("dataset.provenance", "dataset", after=())
 def provenance(subject: Subject) -> None:
     """The record names the licence of the pictures and cites their source. A data set of the user's own pictures
     says ``own_pictures=True`` instead of a citation.

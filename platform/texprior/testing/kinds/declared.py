@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from texprior.plugin import GROUP, Options
 from texprior.registry import canonical
-from texprior.testing.catalogue import When, check
+from texprior.testing.catalogue import USABLE, When, check
 from texprior.testing.outcomes import NotRun, require
 from texprior.testing.subject import Subject
 from texprior.testing.values import SAMPLES, is_tuned, samples
@@ -25,7 +25,7 @@ HEAVY = ("torch", "mlflow", "optuna", "albumentations")
 TUNED = When("an option marked `Tune`", lambda record: is_tuned(record.options))
 
 
-@check("any.entry-module")
+@check("any.entry-module", after=())
 def entry_module(subject: Subject) -> None:
     """The entry module of an installed plugin does not import torch, mlflow, optuna or albumentations.
 
@@ -39,7 +39,7 @@ def entry_module(subject: Subject) -> None:
     require(not loaded, f"importing the entry modules of {plugin.distribution} loads {', '.join(loaded)}")
 
 
-@check("any.record")
+@check("any.record", after=())
 def record(subject: Subject) -> None:
     """The record has a summary of one line (200 characters at most). If it has a citation, that is BibTeX.
 
@@ -53,7 +53,7 @@ def record(subject: Subject) -> None:
         require(citation.startswith("@") and braces, "the citation does not start with @, or its braces do not match")
 
 
-@check("any.defaults")
+@check("any.defaults", after=())
 def defaults(subject: Subject) -> None:
     """The default options are valid, within the bounds of their own fields.
 
@@ -62,7 +62,7 @@ def defaults(subject: Subject) -> None:
     _valid(subject, {})
 
 
-@check("any.options-closed")
+@check("any.options-closed", after=())
 def options_closed(subject: Subject) -> None:
     """An unknown option is an error, and options cannot be changed after their creation.
 
@@ -79,20 +79,23 @@ def options_closed(subject: Subject) -> None:
     require(subject.model.model_config.get("frozen"), "the options can be changed after their creation")
 
 
-@check("any.json")
+@check("any.json", after=USABLE[:1])
 def json_round_trip(subject: Subject) -> None:
     """Options that are written as JSON and read back are equal, so a stored experiment can be run again.
 
     Fix: use types that JSON can hold (numbers, text, lists, nested Options), without custom serialisers that lose data.
     """
-    points = samples(subject.model) if is_tuned(subject.model) else []
+    try:
+        points = samples(subject.model) if is_tuned(subject.model) else []
+    except ValueError:
+        raise NotRun("the search space is not well formed; see any.space", caused=True) from None
     for changes in [{}, *(point for point in points if subject.accepts(point))]:
         options: Options = subject.model.model_validate(subject.given(changes))
         again = subject.model.model_validate_json(options.model_dump_json())
         require(again == options, f"{options!r} is read back as {again!r}")
 
 
-@check("any.space", when=TUNED)
+@check("any.space", when=TUNED, after=())
 def space(subject: Subject) -> None:
     """The search space that ``Tune`` marks is well formed, and samples of it, including its two ends, are valid.
 
@@ -105,7 +108,7 @@ def space(subject: Subject) -> None:
         _valid(subject, changes)
 
 
-@check("any.builds")
+@check("any.builds", after=USABLE[:1])
 def builds(subject: Subject) -> None:
     """The registry can import the implementation and build it with its default options.
 
@@ -115,7 +118,7 @@ def builds(subject: Subject) -> None:
     subject.construct()
 
 
-@check("any.contract")
+@check("any.contract", after=USABLE[:2])
 def contract(subject: Subject) -> None:
     """An instance fulfils the contract of its kind: base class, methods, attributes.
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from texprior.flow.decompose import Decomposer
+from texprior.flow.decompose import Decomposer, checked_layers
 from texprior.plugin import Component, Decomposition
 from texprior.testing.catalogue import When, check, declares
 from texprior.testing.kinds.reach import FAR, leak
@@ -32,8 +32,7 @@ def _inputs() -> Inputs:
 
 
 def _work(decomposition: Decomposer, inputs: Inputs) -> tuple[Tensor, ...]:
-    structure, texture = decomposition(inputs["image"])
-    return structure, texture
+    return checked_layers(decomposition(inputs["image"]), inputs["image"], decomposition)
 
 
 PROBES["decomposition"] = Probe(_inputs, _work, dtypes=(torch.float32, torch.float64), move=unmoved)

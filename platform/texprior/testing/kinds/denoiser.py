@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from texprior.errors import ConfigError
+from texprior.flow.contract import require_tensor
 from texprior.flow.prior import Block, DenoiserNet, Guide, unguided
 from texprior.testing.catalogue import check, declares
 from texprior.testing.kinds.attention import Plain
@@ -48,7 +49,9 @@ def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> Denoise
 
 PROBES["denoiser"] = Probe(
     arguments,
-    lambda network, inputs: (call(network, inputs),),
+    lambda network, inputs: (
+        require_tensor(network, call(network, inputs), inputs["x"].shape, inputs["x"], "the result of a network call"),
+    ),
     make=_make,
     context=lambda _subject: {"code_width": CODE_WIDTH, "attention": Plain()},
     base=(DenoiserNet,),

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from texprior.flow.contract import require_tensor
 from texprior.flow.prior import SemanticEncoder
 from texprior.testing.catalogue import check
 from texprior.testing.material import gap, photographs, same
@@ -24,7 +25,9 @@ def _inputs() -> Inputs:
 
 
 def _work(encoder: SemanticEncoder, inputs: Inputs) -> tuple[Tensor, ...]:
-    return (encoder(inputs["image"]),)
+    image = inputs["image"]
+    declared = (len(image), encoder.tokens, encoder.width)
+    return (require_tensor(encoder, encoder(image), declared, image, "the code"),)
 
 
 def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> SemanticEncoder:

@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from texprior.flow.contract import require_type
 from texprior.flow.measure import ImageMetric, SetMetric, direction, needs_reference
 from texprior.plugin import Component, Metric
 from texprior.testing.catalogue import When, check
@@ -62,7 +63,9 @@ def _inputs() -> Inputs:
 def _work(metric: ImageMetric | SetMetric, inputs: Inputs) -> tuple[Tensor, ...]:
     image, reference = inputs["image"], inputs["reference"]
     if not hasattr(metric, "contributions"):
-        return (metric(image, reference),)
+        found = metric(image, reference)
+        require_type(metric, found, Tensor, "what it returns")
+        return (found,)
     # hasattr does not narrow a type to a Protocol
     of_set = cast(SetMetric, metric)
     seen = of_set.features(pieces(image)), of_set.features(pieces(reference))
@@ -151,8 +154,12 @@ def identity(subject: Subject) -> None:
     others = {"noise": noisy(0.02), "blur": blurred, "shift": reference.roll(1, -1), "darker": 0.9 * reference}
     best = badness(subject, itself)
     for name, image in others.items():
-        worse = badness(subject, metric(image, reference))
-        require((best <= worse).all(), f"the reference scores {_shown(best)}, with {name} {_shown(worse)} (badness)")
+        found = metric(image, reference)
+        better = direction(metric, record)
+        require(
+            (best <= badness(subject, found)).all(),
+            f'better="{better}", but the reference scores {_shown(itself)}, and with {name} {_shown(found)}',
+        )
     require(
         direction(metric, record) != "one" or gap(itself, torch.ones(2)) <= 1e-6,
         f"the reference scores {_shown(itself)} instead of 1",

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from texprior.flow.predict import InitialPredictor
+from texprior.flow.predict import InitialPredictor, estimated
 from texprior.testing.catalogue import check, declares
 from texprior.testing.kinds.reach import FAR, leak, strip
 from texprior.testing.material import gap, gaussian, perturbed, photographs
@@ -25,7 +25,7 @@ def _inputs() -> Inputs:
 
 
 def _work(predictor: InitialPredictor, inputs: Inputs) -> tuple[Tensor, ...]:
-    return (predictor(inputs["image"]),)
+    return (estimated(inputs["image"], predictor),)
 
 
 def _make(subject: Subject, changes: Mapping[str, Any] | None = None) -> InitialPredictor:

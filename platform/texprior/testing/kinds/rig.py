@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from texprior.errors import ConfigError
-from texprior.flow.adapt import DenoiserAdapter
+from texprior.flow.adapt import DenoiserAdapter, features_of, steered
 from texprior.flow.prior import DenoiserNet
 from texprior.plugin import Ref
 from texprior.testing.kinds.attention import Plain
@@ -104,7 +104,7 @@ class Rig:
 
     def step(self, given: Inputs) -> Callable[[], Tensor]:
         """Returns a network call on a picture, for which the features are computed now."""
-        adapted = self.adapter.adapted(self.network, self.adapter.features(given["estimate"]))
+        adapted = steered(self.adapter, self.network, features_of(self.adapter, given["estimate"]))
         return lambda: adapted(given["x"], given["noise"], given["condition"], given["code"])
 
     def own(self) -> dict[str, nn.Parameter]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from texprior.diffusion.sigmas import karras
+from texprior.flow.contract import require_tensor
 from texprior.flow.sample import LayerSampler
 from texprior.plugin import Sampler
 from texprior.testing.catalogue import check, declares
@@ -38,7 +39,8 @@ def _inputs() -> Inputs:
 
 def _work(sampler: LayerSampler, inputs: Inputs) -> tuple[Tensor, ...]:
     sigmas = karras(_WORK_STEPS, 0.02, 20).to(inputs["x"].device)
-    return (sampler(curved, inputs["x"], sigmas, lambda i: inputs["noise"][:, i]),)
+    layer = sampler(curved, inputs["x"], sigmas, lambda i: inputs["noise"][:, i])
+    return (require_tensor(sampler, layer, inputs["x"].shape, inputs["x"], "the sampled layer"),)
 
 
 PROBES["sampler"] = Probe(

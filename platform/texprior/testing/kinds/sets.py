@@ -78,9 +78,10 @@ def set_identity(subject: Subject) -> None:
     """
     if not getattr(subject.shared(), "reference", True):
         raise NotRun("with these options it needs no reference")
-    itself, other = (badness(subject, torch.tensor(_score(subject, level))) for level in (0.0, LEVELS[0]))
+    itself, other = (_score(subject, level) for level in (0.0, LEVELS[0]))
     require(
-        itself <= other, f"the set against itself scores {float(itself):.4g}, with noise {float(other):.4g} (badness)"
+        badness(subject, torch.tensor(itself)) <= badness(subject, torch.tensor(other)),
+        f"the set against itself scores {itself:.4g}, with noise {other:.4g}, which counts as better",
     )
 
 

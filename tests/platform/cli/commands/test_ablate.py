@@ -343,6 +343,12 @@ def test_one_training_is_not_tested_in_any_output(texprior, write, runs):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert '<td class="">not tested: one training</td>' in page
     assert found["answer"] in page
+    # the terminal says what the report says a reader must know
+    assert found["caveats"]
+    terminal = texprior("ablate", write(ablation=grid, events=["mlflow"])).out
+    for caveat in found["caveats"]:
+        assert caveat in page
+        assert f"note: {caveat}" in terminal
     arm = runs_of(found, "arm")["gaussian"]
     assert "diff/psnr_rgb" in arm.data.metrics
     assert not any(name.startswith("p_") for name in arm.data.metrics)

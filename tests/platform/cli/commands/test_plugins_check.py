@@ -62,7 +62,7 @@ def test_json_holds_rules_fixes_and_counts(texprior):
     (component,) = answer.json["components"]
     assert (component["kind"], component["name"], component["qualified"]) == ("sampler", "heun", "texprior/heun")
     checks = {c["id"]: c for c in component["checks"]}
-    assert component["run"] == sum(c["status"] != "not run" for c in checks.values()) >= component["floor"] == 17
+    assert component["run"] == sum(c["status"] != "not run" for c in checks.values()) >= component["floor"] == 18
     assert checks["sampler.order"]["status"] == "passed"
     assert checks["sampler.order"]["rule"].startswith("The error falls at the declared order")
     assert checks["sampler.order"]["fix"].startswith("Declare the global order")
@@ -93,7 +93,7 @@ def test_one_component_of_a_file(texprior, file):
     assert one.code == 0, one.out
     without = texprior("plugins", "check", "degradation/dim", "--plugin", file)
     assert without.code == 1
-    assert "any.floor failed: checks that ran: 1, the floor of kind degradation is 14" in without.out
+    assert "any.floor failed: checks that ran: 2, the floor of kind degradation is 15" in without.out
     assert "(option 'by' has no default: pass a value for it, or give its Field examples)" in without.out
 
 

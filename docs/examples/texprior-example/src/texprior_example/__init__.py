@@ -53,5 +53,6 @@ def texprior_adapters() -> list[Adapter]:
             api=2,
             identity="bitwise",
             cacheable=True,
+            local=True,
         )
     ]
