@@ -139,3 +139,12 @@ def test_every_plugin_kind_has_a_folder_of_tests(repository: Path) -> None:
     missing = [f"tests/plugins/{folder.name}" for folder in folders if not any(folder.glob("test_*.py"))]
     assert kinds
     assert missing == [], f"no test file in: {', '.join(missing)}"
+
+
+def test_every_text_file_is_opened_with_its_encoding(repository: Path) -> None:
+    # without one, Python takes the locale's, and a file written on one machine cannot be read on the other
+    pytest.importorskip("ruff")
+    rule = ["--isolated", "--preview", "--select", "PLW1514", "--target-version", "py311"]
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", *rule, "platform", "plugins"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

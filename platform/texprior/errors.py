@@ -84,6 +84,19 @@ def suggest_name(name: str, known: Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(names) or 'none'}"
 
 
+def error_text(error: BaseException) -> str:
+    """Returns an exception's type and text.
+
+    The exception may be a plugin's, whose own text may raise.
+    """
+    kind = type(error).__name__
+    try:
+        said = str(error)
+    except Exception as fault:
+        said = f"(its text raises {type(fault).__name__})"
+    return f"{kind}: {said}" if said else kind
+
+
 @contextlib.contextmanager
 def blaming(kind: str, name: str, where: object) -> Iterator[None]:
     """Turns exceptions of a component into TexpriorError that names the component and the picture."""
@@ -93,5 +106,5 @@ def blaming(kind: str, name: str, where: object) -> Iterator[None]:
         raise
     except Exception as error:
         raise TexpriorError(
-            f"{kind} '{name}' failed on {where}: {type(error).__name__}: {error}; TEXPRIOR_DEBUG=1 shows the traceback"
+            f"{kind} '{name}' failed on {where}: {error_text(error)}; TEXPRIOR_DEBUG=1 shows the traceback"
         ) from error

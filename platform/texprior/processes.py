@@ -15,6 +15,7 @@ from typing import TypedDict
 
 from texprior.addresses import redact
 from texprior.errors import TexpriorError
+from texprior.streams import safe_streams
 
 _SAVE_S = 60
 """Seconds that an interrupted worker has to write its checkpoint before the parent stops waiting."""
@@ -99,13 +100,14 @@ def _child(work: Callable[[], None], name: str, parent: int) -> None:
         os.setsid()
     signal.signal(signal.SIGTERM, _interrupt)
     _end_with(parent)
-    try:
-        work()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except TexpriorError as error:
-        print(redact(f"{name}: {error}"), file=sys.stderr, flush=True)  # noqa: T201
-        sys.exit(error.exit_code)
+    with safe_streams():
+        try:
+            work()
+        except KeyboardInterrupt:
+            sys.exit(130)
+        except TexpriorError as error:
+            print(redact(f"{name}: {error}"), file=sys.stderr, flush=True)  # noqa: T201
+            sys.exit(error.exit_code)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -27,7 +27,8 @@ import click
 
 from texprior._version import __version__
 from texprior.addresses import redact
-from texprior.errors import TexpriorError
+from texprior.errors import TexpriorError, error_text
+from texprior.streams import ReaderGone, safe_streams
 
 COMMANDS = {
     "demo": "demo:demo",
@@ -77,20 +78,20 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code. An error is one sentence on stderr."""
-    _log_to_stderr()
-    # Python delivers signals to the main thread only, and ``signal`` raises ValueError in any other.
-    with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
-    try:
-        code = _run(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()
-        return code
-    # The reader of the output, such as ``head``, has closed the pipe. Python would try to flush stdout again at exit
-    # and print a traceback, so stdout is redirected to nowhere.
-    except BrokenPipeError:
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    with safe_streams() as output:
+        _log_to_stderr()
+        # Python delivers signals to the main thread only, and ``signal`` raises ValueError in any other.
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
+        try:
+            code = _run(list(sys.argv[1:] if arguments is None else arguments))
+            output.flush()
+        # As other programs do, a command ends without a word if nobody reads its output any more.
+        except ReaderGone:
+            return 1
+        if output.fault:
+            _say(f"error: the output could not be written ({output.fault}); what the command stored is kept")
+        return code or int(bool(output.fault))
 
 
 def _run(arguments: list[str]) -> int:
@@ -109,23 +110,31 @@ def _run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted; run the same command again to continue from what was saved")
         return 130
-    except BrokenPipeError:
+    except ReaderGone:
         raise
-    # Anything else is a bug, of a plugin if the traceback leads into one, else of texprior.
-    except Exception as error:
-        if os.environ.get("TEXPRIOR_DEBUG"):
-            _say(traceback.format_exc())
-        from texprior.registry.error_source import find_source
+    # click ends the process for a broken pipe of any kind, such as that of a connection to a server
+    except SystemExit as error:
+        return _unexpected(error.__context__ if isinstance(error.__context__, BrokenPipeError) else error)
+    # A plugin may raise anything, also what is no Exception.
+    except BaseException as error:
+        return _unexpected(error)
 
-        found = find_source(error)
-        if found:
-            _say(f"error: {found.sentence(error)}; TEXPRIOR_DEBUG=1 shows the traceback")
-            return 1
+
+def _unexpected(error: BaseException) -> int:
+    """Reports an error that nobody foresaw: a bug of a plugin if the traceback leads into one, else of texprior."""
+    if os.environ.get("TEXPRIOR_DEBUG"):
+        _say("".join(traceback.format_exception(error)))
+    from texprior.registry.error_source import find_source
+
+    found = find_source(error)
+    if found:
+        _say(f"error: {found.sentence(error)}; TEXPRIOR_DEBUG=1 shows the traceback")
+    else:
         _say(
-            f"internal error: {type(error).__name__}: {error}; please report it, with the output of the same command "
+            f"internal error: {error_text(error)}; please report it, with the output of the same command "
             "with TEXPRIOR_DEBUG=1, which shows the traceback"
         )
-        return 1
+    return 1
 
 
 def _end_as_ctrl_c_does(_number: int, _frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import math
@@ -39,11 +40,15 @@ def keep_stdout_for_json(ctx: click.Context, _option: click.Parameter, wanted: b
 
 
 def emit(document: object) -> None:
-    """Writes the command's one JSON document to stdout. NaN and infinity become null."""
+    """Writes the command's one JSON document to stdout.
+
+    NaN and infinity become null. It is in ASCII if stdout is not in UTF-8.
+    """
     # ``sys.stdout`` may be redirected by ``keep_stdout_for_json``: the original is in click's context.
     ctx = click.get_current_context(silent=True)
     stdout: IO[Any] = (ctx.meta.get(_STDOUT) if ctx else None) or sys.stdout
-    stdout.write(json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    in_ascii = codecs.lookup(getattr(stdout, "encoding", None) or "utf-8").name != "utf-8"
+    stdout.write(json.dumps(plain(document), indent=2, ensure_ascii=in_ascii, allow_nan=False) + "\n")
     stdout.flush()
 
 
