@@ -8,6 +8,8 @@ without locks is an error: a marker file in place of a lock would stay behind if
 from __future__ import annotations
 
 import errno
+import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +29,7 @@ def take_lock(path: Path, wait: bool = False) -> BaseFileLock | None:
     no locks, or if the file cannot be written.
     """
     # protects the work that the path stands for; the file itself has no content
-    lock = FileLock(path, blocking=wait, fallback_to_soft=False)
+    lock = FileLock(_fitting(path), blocking=wait, fallback_to_soft=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -77,8 +79,18 @@ def hold_lock(path: Path) -> Iterator[None]:
 
 def is_locked(path: Path) -> bool:
     """Returns whether a process holds the file's lock."""
-    if not path.exists():
+    if not _fitting(path).exists():
         return False
     # FileLock.is_locked knows only its own object, so try to take the lock, and release it at once
     with try_lock(path) as held:
         return not held
+
+
+_LONGEST = 200
+"""Bytes of a file's name. File systems allow 255, some encrypting ones fewer."""
+
+
+def _fitting(path: Path) -> Path:
+    """Returns the path with a name that fits every file system: a lock may be named by several long names together."""
+    name = os.fsencode(path.name)
+    return path if len(name) <= _LONGEST else path.with_name(f".{hashlib.sha256(name).hexdigest()}.lock")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -29,18 +30,25 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
     A kill at any time leaves either the old file or the new one. Writes to a temporary name, syncs, and renames. Raises
     TexpriorError if the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # the process id keeps two processes from writing to the same temporary file
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{_short_name(path.name)}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may not even be there, because its folder cannot be
+            temporary.unlink(missing_ok=True)
         raise TexpriorError(f"{path}: cannot be written ({error})") from None
+
+
+def _short_name(name: str) -> str:
+    """Returns a file's name, or a hash of it if a temporary name made of it could be too long for the file system."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= 200 else hashlib.sha256(encoded).hexdigest()
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:

@@ -104,7 +104,7 @@ def safe_streams() -> Iterator[SafeStream]:
     _open_standard_files()
     before = sys.stdout, sys.stderr
     output = SafeStream(sys.stdout, stops=True)
-    sys.stdout, sys.stderr = output, SafeStream(sys.stderr)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = output, SafeStream(sys.stderr)
     try:
         yield output
     finally:

@@ -60,5 +60,15 @@ def test_a_file_system_without_locks_is_a_sentence_and_no_marker_file(tmp_path, 
 
 
 def test_a_lock_that_cannot_be_written_is_a_sentence(tmp_path):
-    with pytest.raises(ConfigError, match="this lock cannot be taken"), try_lock(tmp_path / ("n" * 300)):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="this lock cannot be taken"), try_lock(tmp_path / "file" / "cell.lock"):
         pytest.fail("the work began without a lock")
+
+
+def test_a_lock_may_be_named_by_more_than_a_file_system_allows(tmp_path):
+    paths = [tmp_path / f"{'a' * 300}{end}.lock" for end in "xy"]
+    with hold_lock(paths[0]):
+        assert is_locked(paths[0])
+        with try_lock(paths[0]) as again, try_lock(paths[1]) as other:
+            assert (again, other) == (False, True)
+    assert not is_locked(paths[0])

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from texprior.errors import ConfigError
-from texprior.store import load_tensors, save_tensors
+from texprior.errors import ConfigError, TexpriorError
+from texprior.store import load_tensors, save_tensors, write_atomically
 
 
 def test_a_tied_weight_is_written_once_and_read_back_under_both_names(tmp_path):
@@ -36,3 +36,17 @@ def test_an_alias_of_nothing_is_a_sentence(tmp_path):
     save_file({"a": torch.zeros(1)}, tmp_path / "t.safetensors", {"aliases": '{"b": "c"}'})
     with pytest.raises(ConfigError, match="cannot be read"):
         load_tensors(tmp_path / "t.safetensors")
+
+
+def test_a_file_may_have_the_longest_name_that_the_file_system_allows(tmp_path):
+    path = tmp_path / ("é" * 125 + ".json")
+    write_atomically(path, b"{}")
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    with pytest.raises(TexpriorError, match="cannot be written"):
+        write_atomically(tmp_path / ("a" * 256), b"{}")
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(TexpriorError, match="cannot be written"):
+        write_atomically(tmp_path / "file" / "below", b"")

@@ -140,20 +140,19 @@ def parse_component(registry: Registry, kind: str, text: str, option: str) -> Re
     ``option`` is the command line's option, for error messages. Raises ConfigError if the text is neither, or if the
     component is unknown or has wrong options.
     """
-    import yaml
-
     from texprior.config.resolver import resolve_ref
     from texprior.config.validation import Complaint, raise_complaints
+    from texprior.config.yaml_reader import parse_yaml, shorten_text
     from texprior.errors import ConfigError
     from texprior.plugin import Ref
 
     example = "'{guided: {eps: 0.02}}'"
     try:
-        ref = Ref.model_validate(yaml.safe_load(text))
+        ref = Ref.model_validate(parse_yaml(text))
     # pydantic's ValidationError is a ValueError.
-    except (yaml.YAMLError, ValueError):
+    except ValueError:
         raise ConfigError(
-            f"{option} {text}: expected a {kind}'s name, or YAML with its options like {example}"
+            f"{option} {shorten_text(text)}: expected a {kind}'s name, or YAML with its options like {example}"
         ) from None
     complaints: list[Complaint] = []
     resolved = resolve_ref(ref, kind, kind, registry, complaints)

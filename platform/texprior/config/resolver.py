@@ -21,7 +21,7 @@ from texprior.config.schema import (
 from texprior.config.schema_studies import Section
 from texprior.config.search_space import write_out_space
 from texprior.config.validation import OVERRIDE, Complaint, complaints_from, raise_complaints
-from texprior.config.yaml_reader import parse_override, read_experiment
+from texprior.config.yaml_reader import parse_override, read_experiment, shorten_text
 from texprior.errors import PluginError
 from texprior.plugin.added import all_before_values
 from texprior.plugin.references import Ref, kind_of, kinds_of
@@ -81,7 +81,7 @@ def resolve(
         dotted, value = parse_override(override)
         merged = merge(merged, nest_value(dotted, value), components)
         # an override also decides what is below its path, so an error there is not one of the file
-        where |= dict.fromkeys(inner_paths(value, dotted), f"{OVERRIDE}{override}")
+        where |= dict.fromkeys(inner_paths(value, dotted), f"{OVERRIDE}{shorten_text(override)}")
 
     # Each phase reports all of its errors at once, and a later phase can rely on what an earlier one checked.
     try:

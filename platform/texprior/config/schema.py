@@ -6,11 +6,12 @@ Imports no plugin and nothing heavy. The sections ``evaluation``, ``sweep`` and 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Set
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema_studies import Ablation, Evaluation, Section, Sweep
@@ -238,6 +239,16 @@ class Sampling(Section):
         return self
 
 
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names of devices on Windows, which no folder can have there, with any suffix."""
+
+
+def _folder_name(name: str) -> str:
+    if name.endswith(".") or _RESERVED.fullmatch(name):
+        raise ValueError("Windows cannot have a folder of this name, so that the runs could not be moved there")
+    return name
+
+
 _ABSENT = object()
 """Stands for a setting that a digest leaves out."""
 
@@ -249,10 +260,13 @@ class Experiment(Section):
         str,
         Field(
             pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+            max_length=200,
             description="letters, digits, '.', '_' and '-', beginning with a letter or a digit",
         ),
+        AfterValidator(_folder_name),
     ]
-    """Name of the experiment and of its folder below the runs: letters, digits, ``.``, ``_`` and ``-``. Required."""
+    """Name of the experiment and of its folder below the runs: at most 200 letters, digits, ``.``, ``_`` and ``-``.
+    Required."""
     seed: int = 0
     """Root of all random numbers of the trainings and of ``texprior restore``. Default: 0."""
     device: Annotated[

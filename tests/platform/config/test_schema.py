@@ -1,8 +1,9 @@
 """Rules between keys, and the hash that follows the content."""
 
 import pytest
+from pydantic import ValidationError
 
-from texprior.config import resolve, with_overrides
+from texprior.config import Experiment, resolve, with_overrides
 
 
 def test_a_rule_between_two_keys_is_told_at_their_section(complaint):
@@ -30,3 +31,16 @@ def test_experiments_are_frozen(registry):
     e = resolve({"name": "x"}, registry)
     with pytest.raises(ValueError, match="frozen"):
         e.seed = 3
+
+
+@pytest.mark.parametrize(
+    "name", ["CON", "nul", "com1.txt", "Aux.tar.gz", "a.", "a..", "x" * 201, "-a", ".a", "a/b", "a\n"]
+)
+def test_a_name_that_no_folder_can_have_everywhere_is_refused(name):
+    with pytest.raises(ValidationError):
+        Experiment(name=name)
+
+
+@pytest.mark.parametrize("name", ["console", "a.b", "com", "com10", "x" * 200])
+def test_other_names_are_taken(name):
+    assert Experiment(name=name).name == name

@@ -1,5 +1,7 @@
 """What a file and an override may say, how files extend each other, and that no tag runs code."""
 
+import os
+
 import pytest
 
 from texprior.config import load, parse_override
@@ -76,3 +78,78 @@ def test_an_override_is_read_as_yaml():
     assert parse_override("a=x=y") == ("a", "x=y")
     assert parse_override("a={b: [1, two]}") == ("a", {"b": [1, "two"]})
     assert parse_override("a=") == ("a", None)
+
+
+NINE = range(9)
+LISTS = "a0: &a0 [x]\n" + "".join(f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]\n" for i in NINE)
+MAPPINGS = "a0: &a0 {x: 1}\n" + "".join(f"a{i + 1}: &a{i + 1} {{p: *a{i}, q: *a{i}}}\n" for i in range(40))
+MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{i + 1}: &a{i + 1} {{<<: [{', '.join([f'*a{i}'] * 9)}]}}\n" for i in NINE)
+CHAIN = "a0: &a0 [x]\n" + "".join(f"a{i + 1}: &a{i + 1} [*a{i}]\n" for i in range(90))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (LISTS, "line 6: this stands for more than 50,000 values, with its aliases"),
+        (MAPPINGS, "line 15: this stands for more than 50,000 values, with its aliases"),
+        (MERGES, "line 6: this stands for more than 50,000 values, with its aliases"),
+        (CHAIN, "the file is nested too deeply"),
+        ("name: " + "[" * 100 + "]" * 100, "the file is nested too deeply"),
+        ("name: x\nseed: " + "9" * 5000, "line 2: a number has 5,000 characters"),
+        ("name: x\nseed: 1" + ":59" * 3000, "line 2: a number has 9,001 characters"),
+        ("name: x\nseed: !!timestamp then", "line 2: then: this is no timestamp"),
+        ("name: x\nseed: !!bool perhaps", "line 2: perhaps: this is no bool"),
+        ("name: x\nseed: !!int ''", "line 2: : "),
+        ("name: x\ndata: a\0b", "line 2: character 0x0000: special characters are not allowed"),
+        ("name: '" + "x" * 2**18 + "'", "262,152 characters are more than 262,144"),
+        ('name: x\nextends: "a\\0b"', r"a\x00b: this cannot be a file (ValueError: embedded null byte)"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_would_take_all_memory_or_hours_is_told_at_once(complaint, text, expected):
+    assert complaint(text).removeprefix("e.yaml: ").startswith(expected)
+
+
+def test_a_name_of_thousands_of_characters_is_cut(registry):
+    with pytest.raises(ConfigError, match=r"^x{80}\.\.\. \(5000 characters\): the experiment file cannot be read"):
+        load("x" * 5000, registry)
+
+
+def test_aliases_within_reason_are_read(write, registry):
+    path = write("name: x\nmetrics: &m [psnr]\nsweep: {space: {sampling.steps: &s [1, 2], sampling.rho: *s}}")
+    assert load(path, registry).sweep.space["sampling.rho"] == [1, 2]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_or_device_is_not_waited_for(tmp_path, registry):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", "/dev/zero"):
+        with pytest.raises(ConfigError, match="it is a pipe or a device, not a file"):
+            load(path, registry)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path, registry):
+    (tmp_path / "e.yaml").write_bytes(b"\xef\xbb\xbfname: x\nevents: []\nmetrics: [psnr]")
+    assert load(tmp_path / "e.yaml", registry).name == "x"
+    (tmp_path / "e.yaml").write_bytes("name: x".encode("utf-16"))
+    with pytest.raises(ConfigError, match="it is not text in UTF-8"):
+        load(tmp_path / "e.yaml", registry)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a=" + "[" * 3000, "the file is nested too deeply"),
+        ("a=&a [*a]", "the file is nested too deeply"),
+        ("a=" + "9" * 10**6, "1,000,000 characters are more than 262,144"),
+        ("a=" + "9" * 10**5, "a number has 100,000 characters"),
+        ("a." * 3000 + "a=1", "the path has more than 64 parts"),
+        ("a\n" * 3000, "expected PATH=VALUE"),
+    ],
+    ids=lambda text: text[:10],
+)
+def test_a_long_or_deep_override_gives_a_short_sentence(text, reason):
+    with pytest.raises(ConfigError, match=reason) as caught:
+        parse_override(text)
+    assert len(str(caught.value)) < 250
+    assert "\n" not in str(caught.value)

@@ -117,15 +117,17 @@ def _shares(text: str) -> list[float]:
 
 
 def _metrics(registry: Registry, text: str) -> list[Ref]:
-    import yaml
+    from texprior.config.yaml_reader import parse_yaml, shorten_text
 
     try:
-        items = yaml.safe_load(f"[{text}]")
-    except yaml.YAMLError:
+        items = parse_yaml(f"[{text}]")
+    except ValueError:
         items = None
     # A name is a text and a component with options is a mapping: anything else cannot be a metric.
     if not items or not all(isinstance(item, str | dict) for item in items):
-        raise ConfigError(f"--metrics {text}: expected metrics with commas between them, such as niqe,brisque")
+        raise ConfigError(
+            f"--metrics {shorten_text(text)}: expected metrics with commas between them, such as niqe,brisque"
+        )
     texts = [item if isinstance(item, str) else json.dumps(item) for item in items]
     return [parse_component(registry, "metric", item, "--metrics") for item in texts]
 

@@ -108,12 +108,15 @@ def _name(entry: Entry) -> str:
 
 
 def _mapping(text: str | None) -> object:
-    import yaml
+    from texprior.config.yaml_reader import parse_yaml, shorten_text
 
     try:
-        return yaml.safe_load(text or "{}")
-    except yaml.YAMLError:
-        raise ConfigError(f"--options {text}: this is not valid YAML, such as '{{path: photographs}}'") from None
+        value: object = parse_yaml(text or "{}")
+        return value
+    except ValueError:
+        raise ConfigError(
+            f"--options {shorten_text(text or '')}: this is not valid YAML, such as '{{path: photographs}}'"
+        ) from None
 
 
 def _by_component(given: object, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
