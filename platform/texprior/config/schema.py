@@ -14,10 +14,17 @@ import yaml
 from pydantic import AfterValidator, Field, model_validator
 
 from texprior.config.dotted_paths import get_path
-from texprior.config.schema_studies import Ablation, Evaluation, Section, Sweep
+from texprior.config.schema_studies import MOST_SEED, Ablation, Evaluation, Section, Sweep
 from texprior.digests import digest
 from texprior.plugin.added import DIGEST, Before
 from texprior.plugin.references import Kind, Ref, refs_of
+
+MOST_MB = 2**30
+"""A petabyte: more than any memory or disk."""
+MOST_IMAGES = 2**62
+"""Trackers store the number of images as a whole number of 64 bits."""
+MOST_S = 1e9
+"""Thirty years, s."""
 
 
 class Data(Section):
@@ -37,9 +44,9 @@ class Data(Section):
     degraded_bits: Annotated[Annotated[int, Field(ge=8, le=16)] | None, Before(None)] = 8
     """Bits to which each value of a synthesised degraded picture is rounded, as a file does. None keeps floating-point
     values, which say more than a file can. Degraded pictures from files are used as they are. Default: 8."""
-    cache_mb: Annotated[int, Field(ge=16)] = 8192
+    cache_mb: Annotated[int, Field(ge=16, le=MOST_MB)] = 8192
     """Memory for prepared pictures, MB. Pictures that do not fit are prepared again at each use. Default: 8192."""
-    disk_cache_mb: Annotated[int, Field(ge=0)] = 20480
+    disk_cache_mb: Annotated[int, Field(ge=0, le=MOST_MB)] = 20480
     """Disk space for the structures of slow decompositions, MB, shared by all experiments. 0 stores none.
     Default: 20480."""
     patches_per_photograph: Annotated[int, Field(ge=1, le=4096)] = 1
@@ -55,9 +62,9 @@ class Diffusion(Section):
     in training and in sampling.
     """
 
-    noise_mean: float = -0.5
+    noise_mean: Annotated[float, Field(ge=-20, le=20)] = -0.5
     """Mean of ln sigma. Default: -0.5."""
-    noise_std: Annotated[float, Field(gt=0)] = 1.2
+    noise_std: Annotated[float, Field(gt=0, le=20)] = 1.2
     """Standard deviation of ln sigma. Default: 1.2."""
     code_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the training samples, in Stage I and Stage II, whose semantic code is replaced by zeros.
@@ -102,10 +109,10 @@ class ProcessChoice(Section):
 class Budget(Section):
     """The length of a training."""
 
-    images: Annotated[int, Field(ge=1)]
+    images: Annotated[int, Field(ge=1, le=MOST_IMAGES)]
     """Number of training images, counted with repetitions. Default: 20000 for the prior and the adapter, 10000 for the
     predictor."""
-    seconds: Annotated[float, Field(gt=0)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=MOST_S)] | None = None
     """Time limit, s. It can only stop a training before it has seen all ``images``. Default: no limit."""
 
 
@@ -117,32 +124,32 @@ class Training(Section):
 
     budget: Budget
     """The length of the training."""
-    batch: Annotated[int, Field(ge=1)] = 16
+    batch: Annotated[int, Field(ge=1, le=2**20)] = 16
     """Images per optimiser step. Default: 16."""
-    microbatch: Annotated[int, Field(ge=1)] | None = None
+    microbatch: Annotated[int, Field(ge=1, le=2**20)] | None = None
     """Images per forward and backward pass. Gradients are accumulated until a batch is complete. Must divide
     ``batch``. Default: None, the whole batch at once."""
-    patch: Annotated[int, Field(ge=16, multiple_of=2)] = 64
+    patch: Annotated[int, Field(ge=16, le=8192, multiple_of=2)] = 64
     """Side of the square training patches, px. Default: 64."""
-    lr: Annotated[float, Field(gt=0)] = 1e-3
+    lr: Annotated[float, Field(gt=0, le=1000)] = 1e-3
     """Learning rate of AdamW after the warm-up. Default: 1e-3."""
-    warmup_images: Annotated[int, Field(ge=0)] = 1600
+    warmup_images: Annotated[int, Field(ge=0, le=MOST_IMAGES)] = 1600
     """Images over which the learning rate rises linearly from 0. 0 turns the warm-up off. Default: 1600."""
     decay: Literal["constant", "cosine"] = "constant"
     """Course of the learning rate after the warm-up: ``constant``, or ``cosine``, which falls to 0 at the end of the
     budget. Default: ``constant``."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """Weight decay of AdamW. Default: 0."""
-    grad_clip: Annotated[float, Field(gt=0)] = 1.0
+    grad_clip: Annotated[float, Field(gt=0, le=1e12)] = 1.0
     """Largest norm of the gradient over all parameters; a larger gradient is scaled down to it. Default: 1."""
-    ema_half_life_images: Annotated[float, Field(gt=0)] = 10000
+    ema_half_life_images: Annotated[float, Field(gt=0, le=MOST_IMAGES)] = 10000
     """Half-life of the exponential moving average of the weights, images. Default: 10000."""
-    ema_rampup: Annotated[float, Field(ge=0)] = 0.05
+    ema_rampup: Annotated[float, Field(ge=0, le=1e12)] = 0.05
     """Upper limit of that half-life, as a share of the images seen so far. It keeps the initial weights out of the
     average of a short training. Default: 0.05."""
-    checkpoint_every_s: Annotated[float, Field(gt=0)] = 60
+    checkpoint_every_s: Annotated[float, Field(gt=0, le=MOST_S)] = 60
     """Time between two checkpoints, s. Default: 60."""
-    log_every_images: Annotated[int, Field(ge=1)] = 1600
+    log_every_images: Annotated[int, Field(ge=1, le=MOST_IMAGES)] = 1600
     """Images between two logged steps. Default: 1600."""
     amp: bool = True
     """Mixed precision (bfloat16), if the device is a CUDA GPU that supports it; else training is in float32.
@@ -201,11 +208,11 @@ class Sampling(Section):
     """Where the last step starts: at ``sigma_min`` (``linspace``), or one step above it (``trailing``), which saves the
     call at a level with little noise left.
     Default: None, the schedule's own: ``linspace`` for ``karras`` and ``exponential``, else ``trailing``."""
-    sigma_min: Annotated[float, Field(gt=0)] = 0.02
+    sigma_min: Annotated[float, Field(gt=0, le=1e6)] = 0.02
     """Smallest noise level of the schedule. Must be smaller than ``sigma_max``. Default: 0.02."""
-    sigma_max: Annotated[float, Field(gt=0)] = 20.0
+    sigma_max: Annotated[float, Field(gt=0, le=1e6)] = 20.0
     """Noise level of the first step. At most 157.4 for ``ddpm-linear`` and 20291 for ``cosine``. Default: 20."""
-    rho: Annotated[float, Field(gt=0)] = 7.0
+    rho: Annotated[float, Field(gt=0, le=1000)] = 7.0
     """Exponent of the schedule ``karras``, which the others ignore. 1 spaces sigma evenly; a large value spaces
     ln sigma evenly. Default: 7."""
     start: Literal["noise", "estimate"] = "noise"
@@ -217,12 +224,12 @@ class Sampling(Section):
     Default: 1."""
     samples: Annotated[int, Field(ge=1, le=256)] = 1
     """Number of layers that are sampled and averaged for each picture. Default: 1."""
-    tile: Annotated[int, Field(ge=64, multiple_of=16)] = 512
+    tile: Annotated[int, Field(ge=64, le=16384, multiple_of=16)] = 512
     """Side of a tile, px. A picture with a larger side is denoised in tiles. Default: 512."""
-    halo: Annotated[int, Field(ge=0, multiple_of=16)] = 64
+    halo: Annotated[int, Field(ge=0, le=4096, multiple_of=16)] = 64
     """Width of the margin around a tile that the network also sees, px. If the receptive field exceeds it, results
     depend on the tiling. Default: 64."""
-    features_mb: Annotated[int, Field(ge=0)] = 2048
+    features_mb: Annotated[int, Field(ge=0, le=MOST_MB)] = 2048
     """Memory for the features that the adapter computes once per picture, MB. Tiles whose features do not fit compute
     them again at every call of the network. Default: 2048."""
 
@@ -267,14 +274,14 @@ class Experiment(Section):
     ]
     """Name of the experiment and of its folder below the runs: at most 200 letters, digits, ``.``, ``_`` and ``-``.
     Required."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=-MOST_SEED, le=MOST_SEED)] = 0
     """Root of all random numbers of the trainings and of ``texprior restore``. Default: 0."""
     device: Annotated[
         str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:N")
     ] = "auto"
     """Device to compute on: ``cpu``, ``mps``, ``cuda``, ``cuda:N``, or ``auto``, a GPU if there is one, else the CPU.
     Default: ``auto``."""
-    threads: Annotated[int, Field(ge=1)] | None = None
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Number of CPU threads of torch. Default: None, torch's own choice."""
     requires_plugins: list[str] = Field(default=[])
     """Requirements such as ``acme-rain>=0.1``. A missing plugin or a wrong version is an error before anything starts.

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 from texprior.plugin.added import WithAddedFields
 from texprior.plugin.references import Ref
 
+MOST_SEED = 2**63 - 1
+"""The largest whole number of 64 bits: databases and JSON readers take no larger one."""
+
 
 class Section(WithAddedFields, BaseModel):
     """Base class of the parts of an experiment: unknown keys are errors, values are frozen."""
@@ -23,10 +26,10 @@ class Evaluation(Section):
 
     split: Literal["val", "test"] = "test"
     """The split whose pictures are scored. Default: ``test``."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=-MOST_SEED, le=MOST_SEED)] = 0
     """Seed of the synthesised degradation and of the sampled noise. It is independent of the experiment's ``seed``, so
     that trainings with different seeds are judged on equal pictures. Default: 0."""
-    limit: Annotated[int, Field(ge=1)] | None = None
+    limit: Annotated[int, Field(ge=1, le=10**9)] | None = None
     """Number of pictures to score, from the first of the split on. Default: None, all pictures."""
     steps: list[Annotated[int, Field(ge=1, le=1000)]] = []
     """Numbers of sampling steps to compare. Default: empty, which uses ``sampling.steps``."""
@@ -39,7 +42,7 @@ class Evaluation(Section):
     controls: bool = False
     """Whether to add three rows of scores as controls: without the adapter, with another picture's semantic code, and
     with another picture's estimate in the adapter. Default: false."""
-    pictures: Annotated[int, Field(ge=0)] = 4
+    pictures: Annotated[int, Field(ge=0, le=1000)] = 4
     """Number of pictures on the contact sheet. Default: 4."""
 
 
@@ -76,7 +79,7 @@ class Confirm(Section):
     Only then is one of them called best.
     """
 
-    top: Annotated[int, Field(ge=0)] = 3
+    top: Annotated[int, Field(ge=0, le=1000)] = 3
     """Number of trials to train again. 0 confirms none. Default: 3."""
     seeds: Annotated[int, Field(ge=1, le=100)] = 2
     """Number of fresh seeds for each of these trials. Default: 2."""
@@ -101,9 +104,9 @@ class Sweep(Section):
     also: list[str] = []
     """Further objectives: metrics, ``trainable_parameters``, ``calls`` (of the network per picture) or ``latency_s``
     (per picture, s). With any of them the result is a Pareto front. Default: none."""
-    trials: Annotated[int, Field(ge=1)] = 8
+    trials: Annotated[int, Field(ge=1, le=10**6)] = 8
     """Number of trials of the whole study, over all of its workers. Default: 8."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of the search. Default: 0."""
     sampler: Ref = Ref(name="auto")
     """Name of one of Optuna's samplers, with its arguments: ``{CmaEsSampler: {n_startup_trials: 8}}``.
@@ -114,12 +117,12 @@ class Sweep(Section):
     rungs: list[Annotated[float, Field(gt=0, lt=1)]] = []
     """Shares of the adapter's budget, in increasing order, at which a trial is judged and may be pruned.
     Default: empty, so that every trial runs to its end."""
-    patience: Annotated[int, Field(ge=1)] = 3
+    patience: Annotated[int, Field(ge=1, le=10**6)] = 3
     """With several objectives: a trial is pruned at a rung if at least this many other trials are better there in
     ``metric`` and no worse in the other objectives. Default: 3."""
     confirm: Confirm = Confirm()
     """How the best trials are trained again with fresh seeds."""
-    retries: Annotated[int, Field(ge=0)] = 1
+    retries: Annotated[int, Field(ge=0, le=1000)] = 1
     """How often a trial whose worker died is run again before it counts as failed. Default: 1."""
 
     @model_validator(mode="after")
@@ -151,7 +154,7 @@ class Ablation(Section):
     Default: empty."""
     baseline: str | None = None
     """Name of the arm with which the others are compared. Default: None, the first arm."""
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0, 1, 2]
+    seeds: Annotated[list[Annotated[int, Field(ge=0, le=MOST_SEED)]], Field(min_length=1)] = [0, 1, 2]
     """Seeds, all different. Every arm is trained once per seed, from the prior to its scores. Default: 0, 1 and 2."""
     metric: str | None = None
     """The metric that ranks the arms and selects the crops of the report. Default: None, which uses
@@ -161,7 +164,7 @@ class Ablation(Section):
     beats in both. Default: None."""
     split: Literal["val", "test"] = "val"
     """The split on which the arms are judged. Default: ``val``."""
-    pictures: Annotated[int, Field(ge=0)] = 24
+    pictures: Annotated[int, Field(ge=0, le=10**6)] = 24
     """Number of restored pictures of each training that are kept. The report takes its crops from them. Default: 24."""
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ import itertools
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -27,8 +27,10 @@ from texprior.flow.unfreeze import Unfrozen
 from texprior.models.stage_one import with_stage_one_of
 from texprior.plugin import Decomposition
 from texprior.plugin.added import DIGEST
+from texprior.plugin.typed_kind import ComponentKind
 from texprior.registry import Registry
 from texprior.runtime.builder import Builder
+from texprior.runtime.memory import device_memory
 from texprior.runtime.program import program_digest
 
 T = TypeVar("T")
@@ -90,7 +92,9 @@ def build_prior(builder: Builder, scale: float, folder: Path) -> Prior:
     """
     experiment, device = builder.experiment, builder.device
     encoder = to_device(builder.build(ENCODER), device)
-    network = builder.build(DENOISER, code_width=encoder.width, attention=build_attention(builder))
+    attention = build_attention(builder)
+    _require_room(builder, DENOISER, code_width=encoder.width, attention=attention)
+    network = builder.build(DENOISER, code_width=encoder.width, attention=attention)
     require_grid(experiment.sampling, network)
     return Prior(
         experiment, to_device(network, device), encoder, builder.build(DECOMPOSITION), scale, folder, sha256=""
@@ -99,6 +103,7 @@ def build_prior(builder: Builder, scale: float, folder: Path) -> Prior:
 
 def build_predictor(builder: Builder) -> InitialPredictor:
     """Builds an initial predictor with initial weights."""
+    _require_room(builder, PREDICTOR)
     return to_device(builder.build(PREDICTOR), builder.device)
 
 
@@ -125,6 +130,24 @@ def build_attention(builder: Builder) -> AttentionBackend:
         raise ConfigError(f"attention: '{name}' does not work on {builder.device}: {reason}")
     try_attention(backend, builder.device)
     return backend
+
+
+def _require_room(builder: Builder, kind: ComponentKind[Any], **context: Any) -> None:
+    """Raises ConfigError if the parameters of a network need more memory than the device has."""
+    there = device_memory(builder.device)
+    # A network on this device has shapes, but no memory. One that cannot be built like this is not reckoned.
+    try:
+        with torch.device("meta"):
+            network = builder.build(kind, **context)
+    except Exception:
+        return
+    parameters = network.parameters() if isinstance(network, nn.Module) else ()
+    needed = sum(p.numel() * p.element_size() for p in parameters)
+    if there is not None and needed > there:
+        raise ConfigError(
+            f"{kind.name}: its parameters need {needed / 2**30:,.1f} GB of memory, and {builder.device} has "
+            f"{there / 2**30:,.1f} GB; lower its width, its levels or its blocks"
+        )
 
 
 def require_grid(settings: Sampling, network: DenoiserNet, predictor: InitialPredictor | None = None) -> None:

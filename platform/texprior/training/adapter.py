@@ -22,7 +22,9 @@ from texprior.training.differences import program_record
 from texprior.training.folders import ADAPTER_PARTS, TILING, hold_folder, is_trained, training_place
 from texprior.training.loop import Finished
 from texprior.training.losses import LayerLoss
+from texprior.training.memory import require_memory
 from texprior.training.patches import Pool
+from texprior.training.preflight import layer_loss
 from texprior.training.run import Trained, run_training, stop_record, version_record
 from texprior.training.trainee import Trainee
 
@@ -51,6 +53,13 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         adapter = build_adapter(session.builder, prior)
         predictor = load_predictor(predictor_folder, session.builder)
         require_grid(experiment.sampling, prior.network, predictor)
+        require_memory(
+            "adapter",
+            settings,
+            lambda chosen: partial(layer_loss(experiment, prior, chosen).stage_two, adapter),
+            *(adapter, prior.network, prior.encoder, predictor),
+            processes=session.team.size,
+        )
         pool = _shared_pool(session, prior, predictor, parents)
         measured = layer_scale(pool, "clean", "base", experiment.seed)
         require_layer(

@@ -21,8 +21,8 @@ from texprior.models.build import build_adapter, build_predictor, build_prior, c
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
 from texprior.training.loop import Loss, Step, train_steps
-from texprior.training.losses import prediction_loss
-from texprior.training.preflight import layer_loss, prior_at, random_patches, require_adapters
+from texprior.training.memory import LossOf, require_memory
+from texprior.training.preflight import layer_loss, prior_at, random_prediction_loss, require_adapters
 from texprior.training.trainee import Trainee
 
 _WARM_UP, _TIMED = 1, 2
@@ -59,8 +59,11 @@ def measure_prior(session: Session) -> list[Measured]:
     session.pictures("train")
     experiment, settings = session.experiment, session.experiment.training.prior
     prior = build_prior(session.builder, 1.0, Path())
-    loss = layer_loss(experiment, prior, settings)
-    return [_measured(session, "prior", settings, prior.network, [prior.network, prior.encoder], loss.stage_one)]
+
+    def loss_of(chosen: Training) -> Loss:
+        return layer_loss(experiment, prior, chosen).stage_one
+
+    return [_measured(session, "prior", settings, [prior.network, prior.encoder], loss_of)]
 
 
 def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measured]:
@@ -72,15 +75,15 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
     trainings, prior = session.experiment.training, prior_at(prior_folder, session.builder)
     experiment = prior.describe(session.experiment)
     predictor = build_predictor(session.builder)
-    of_predictor = partial(
-        prediction_loss, predictor, random_patches(prior, trainings.predictor), trainings.predictor.amp
-    )
     adapter = build_adapter(session.builder, prior)
-    of_layer = layer_loss(experiment, prior, trainings.adapter)
+
+    def of_layer(chosen: Training) -> Loss:
+        return partial(layer_loss(experiment, prior, chosen).stage_two, adapter)
+
     parts = [adapter, prior.network, prior.encoder, predictor]
-    of_adapter = _measured(session, "adapter", trainings.adapter, adapter, parts, partial(of_layer.stage_two, adapter))
+    of_adapter = _measured(session, "adapter", trainings.adapter, parts, of_layer)
     return [
-        _measured(session, "predictor", trainings.predictor, predictor, [predictor], of_predictor)
+        _measured(session, "predictor", trainings.predictor, [predictor], partial(random_prediction_loss, predictor))
         if predictor.needs_training
         else Measured("predictor", count_parameters(predictor), 0, 0.0, 0, 0.0, None),
         replace(of_adapter, share=of_adapter.trainable / count_parameters(prior.network)),
@@ -100,15 +103,16 @@ def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> l
     return [*stage_one, predictor, replace(adapter, times=trials, expected_s=trials * adapter.expected_s)]
 
 
-def _measured(
-    session: Session, stage: str, settings: Training, trained: nn.Module, networks: list[nn.Module], loss: Loss
-) -> Measured:
+def _measured(session: Session, stage: str, settings: Training, networks: list[nn.Module], loss_of: LossOf) -> Measured:
+    """Measures the training of the first of the networks that take part."""
+    trained = networks[0]
+    require_memory(stage, settings, loss_of, *networks)
     # An endless budget and no checkpoint: the loop is left after the timed steps, before it could save or stop.
     endless = settings.model_copy(update={"budget": Budget(images=2**62), "checkpoint_every_s": _NEVER_S})
     trainee = Trainee(trained, endless)
     # The generator state is forked, so that a dry run does not change random numbers that come after it.
     with _peak_memory(session.device) as peak_mb, torch.random.fork_rng():
-        events = train_steps(trainee, loss, Path(), {})
+        events = train_steps(trainee, loss_of(settings), Path(), {})
         steps = [e for e in islice(events, _WARM_UP + _TIMED) if isinstance(e, Step)][_WARM_UP:]
         events.close()  # type: ignore[attr-defined]
         memory = peak_mb()

@@ -15,6 +15,8 @@ from texprior.training.differences import program_record
 from texprior.training.folders import PREDICTOR_PARTS, Place, hold_folder, is_trained, training_place
 from texprior.training.loop import Finished
 from texprior.training.losses import prediction_loss, prediction_outputs
+from texprior.training.memory import require_memory
+from texprior.training.preflight import random_prediction_loss
 from texprior.training.run import Trained, run_training, stop_record, version_record
 from texprior.training.trainee import Trainee
 
@@ -33,6 +35,8 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
         predictor = build_predictor(session.builder)
         if not predictor.needs_training:
             return _save_untrained(session, predictor, place)
+        loss_of = partial(random_prediction_loss, predictor)
+        require_memory("predictor", settings, loss_of, predictor, processes=session.team.size)
         pool = pair_pool(session, settings.patch)
         trainee = Trainee(predictor, settings)
 

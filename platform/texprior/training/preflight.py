@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,16 +15,22 @@ from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.decompose import decompose
+from texprior.flow.predict import InitialPredictor
+from texprior.flow.prior import SemanticEncoder
 from texprior.models.build import Model, Prior, build_adapter, build_predictor, build_prior, require_grid
 from texprior.models.folders import folder_builder, load_prior
 from texprior.models.stage_one import describe_differences, stage_one_differences, with_stage_one_of
 from texprior.pipeline import restore
 from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
+from texprior.training.loop import Loss
 from texprior.training.losses import LayerLoss, prediction_loss
 from texprior.training.patches import Patches, Pool, Prepared
 
-_PICTURES = ("picture", "structure", "clean", "degraded", "estimate", "base", "condition")
+_PICTURES = (
+    *("picture", "structure", "blurred picture", "blurred structure"),
+    *("clean", "degraded", "estimate", "base", "condition"),
+)
 """Every picture that the pool of some stage holds; a rehearsal offers all of them to each stage."""
 
 
@@ -83,8 +90,7 @@ def rehearse_training(session: Session) -> None:
         decompose(patch.to(session.device), prior.decomposition)
         _backward(layer_loss(experiment, prior, trainings.prior).stage_one([0]))
         if predictor.needs_training:
-            patches = random_patches(prior, trainings.predictor)
-            _backward(prediction_loss(predictor, patches, trainings.predictor.amp, [0]))
+            _backward(random_prediction_loss(predictor, trainings.predictor)([0]))
         prior.network.requires_grad_(False)
         adapter = build_adapter(builder, prior)
         _backward(layer_loss(experiment, prior, trainings.adapter).stage_two(adapter, [0]))
@@ -104,11 +110,14 @@ def rehearse_sampling(session: Session, model: Model) -> None:
 
 def layer_loss(experiment: Experiment, prior: Prior, settings: Training) -> LayerLoss:
     """Builds the layer loss of a training on random pictures."""
-    return LayerLoss(experiment, prior, Process(prior.scale), random_patches(prior, settings), settings.amp)
+    return LayerLoss(experiment, prior, Process(prior.scale), random_patches(prior.encoder, settings), settings.amp)
 
 
-def random_patches(prior: Prior, settings: Training) -> Patches:
-    """Draws random pictures of a patch's size, with everything that any stage asks for."""
+def random_patches(encoder: SemanticEncoder | None, settings: Training) -> Patches:
+    """Draws random pictures of a patch's size, with everything that any stage asks for.
+
+    Without an encoder there is no code, as for the predictor.
+    """
 
     def prepare(key: str) -> Prepared:
         def rng(part: str) -> torch.Generator:
@@ -116,9 +125,16 @@ def random_patches(prior: Prior, settings: Training) -> Patches:
 
         size = (3, settings.patch, settings.patch)
         pictures: dict[str, Tensor] = {name: torch.rand(size, generator=rng(name)) for name in _PICTURES}
-        return {**pictures, "code": torch.rand(prior.encoder.tokens, prior.encoder.width, generator=rng("code"))}
+        if encoder is not None:
+            pictures["code"] = torch.rand(encoder.tokens, encoder.width, generator=rng("code"))
+        return pictures
 
     return Patches(Pool(["0", "1"], prepare, cache_mb=64), settings.patch, seed=0)
+
+
+def random_prediction_loss(predictor: InitialPredictor, settings: Training) -> Loss:
+    """Returns the loss of a predictor's training on random pictures."""
+    return partial(prediction_loss, predictor, random_patches(None, settings), settings.amp)
 
 
 def _backward(loss: Tensor) -> None:

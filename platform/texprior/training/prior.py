@@ -18,6 +18,8 @@ from texprior.training.folders import PRIOR_PARTS, Place, hold_folder, is_traine
 from texprior.training.loop import Finished
 from texprior.training.losses import LayerLoss
 from texprior.training.match_strength import match_prior_strength, without_strength
+from texprior.training.memory import require_memory
+from texprior.training.preflight import layer_loss
 from texprior.training.run import Trained, run_training, stop_record, version_record
 from texprior.training.trainee import Trainee
 
@@ -39,6 +41,13 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         session = match_prior_strength(session, place)
         experiment, data = session.experiment, session.experiment.data
         prior = build_prior(session.builder, 1.0, place.folder)
+        require_memory(
+            "prior",
+            settings,
+            lambda chosen: layer_loss(experiment, prior, chosen).stage_one,
+            *(prior.network, prior.encoder),
+            processes=session.team.size,
+        )
         cached = with_structure_cache(prior, session.registry, session.cache_folder, data.disk_cache_mb)
         pool = texture_pool(dataset, keys, cached, settings.patch, data.cache_mb)
         scale = require_layer(

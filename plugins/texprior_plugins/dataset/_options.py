@@ -46,7 +46,7 @@ class ListedOptions(Options):
     ] = "*"
     recursive: Annotated[bool, Field(description="also use the pictures in subfolders")] = True
     limit: Annotated[
-        int | None, Field(ge=1, description="number of keys to use, the first in sorted order; null uses all")
+        int | None, Field(ge=1, le=10**9, description="number of keys to use, the first in sorted order; null uses all")
     ] = None
     lists: Annotated[str | None, _lists("the name of a picture")] = None
 
@@ -94,7 +94,7 @@ class PublishedOptions(Options):
         Field(description="if true, a number of pictures other than the published one is an error, not a warning"),
     ] = False
     limit: Annotated[
-        int | None, Field(ge=1, description="number of keys of a split to use, the first ones; null uses all")
+        int | None, Field(ge=1, le=10**9, description="number of keys of a split to use, the first ones; null uses all")
     ] = None
 
 

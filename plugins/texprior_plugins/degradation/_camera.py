@@ -184,7 +184,7 @@ class ChoiceOptions(Options):
         Field(min_length=1, max_length=64, description="the degradations to choose from"),
     ]
     weights: Annotated[
-        list[Annotated[float, Field(ge=0.0)]] | None,
+        list[Annotated[float, Field(ge=0.0, le=1e6)]] | None,
         Field(description="relative probability of each degradation; null makes all equally likely"),
     ] = None
 

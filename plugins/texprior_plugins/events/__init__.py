@@ -20,7 +20,7 @@ class MlflowOptions(Options):
         ),
     ] = None
     flush_every_s: Annotated[
-        float, Field(gt=0, description="shortest time between two writes of buffered values, seconds")
+        float, Field(gt=0, le=86400, description="shortest time between two writes of buffered values, seconds")
     ] = 2.0
 
 

@@ -77,7 +77,7 @@ class PsnrOptions(Options):
         Literal["rgb", "y"],
         Field(description="rgb: all channels; y: luma of BT.601 in studio swing, unrounded, as in restoration papers"),
     ] = "rgb"
-    crop: Annotated[int, Field(ge=0, description="border to leave out on each side, px")] = 0
+    crop: Annotated[int, Field(ge=0, le=65536, description="border to leave out on each side, px")] = 0
 
 
 class SsimOptions(Options):

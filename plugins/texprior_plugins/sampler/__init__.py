@@ -129,8 +129,8 @@ class HeunOptions(Options):
         Field(ge=0, le=1000, description="S_churn, noise added over all steps; effective up to (sqrt(2) - 1) * steps"),
         Tune(0.0, 4.0),
     ] = 0.0
-    s_min: Annotated[float, Field(ge=0, description="S_min, the sigma below which no noise is added")] = 0.0
-    s_max: Annotated[float, Field(ge=0, description="S_max, the sigma above which no noise is added")] = 1e6
+    s_min: Annotated[float, Field(ge=0, le=1e12, description="S_min, the sigma below which no noise is added")] = 0.0
+    s_max: Annotated[float, Field(ge=0, le=1e12, description="S_max, the sigma above which no noise is added")] = 1e6
     s_noise: Annotated[float, Field(ge=0, le=2, description="S_noise, standard deviation of the added noise")] = 1.0
 
     @model_validator(mode="after")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     help="Optuna's storage; optuna.db in the folder of the runs if not given. PostgreSQL is best for many workers.",
 )
 @click.option(
-    "--workers", type=click.IntRange(min=1), default=1, metavar="N", help="Number of trials at the same time."
+    "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", help="Number of trials at the same time."
 )
 @click.option(
     "--launcher",
