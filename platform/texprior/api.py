@@ -90,6 +90,11 @@ class Workbench:
     """What the experiment was resolved from, together with ``overrides``."""
     overrides: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        chosen = {"degradation": self.experiment.degradation, "adapter": self.experiment.adapter}
+        parts = [f"{kind} {ref.name if ref else 'none'}" for kind, ref in chosen.items()]
+        return f"Workbench({self.experiment.name}: {', '.join(parts)}, {len(self.overrides)} overrides)"
+
     def with_(self, *overrides: str) -> Workbench:
         """Returns the workbench with further overrides, such as ``"seed=1"``; the experiment is resolved again."""
         every = (*self.overrides, *overrides)

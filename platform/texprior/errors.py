@@ -92,7 +92,7 @@ def error_text(error: BaseException) -> str:
     kind = type(error).__name__
     try:
         said = str(error)
-    except Exception as fault:
+    except BaseException as fault:
         said = f"(its text raises {type(fault).__name__})"
     return f"{kind}: {said}" if said else kind
 

@@ -41,6 +41,10 @@ class Restored:
     calls: int
     elapsed_s: float
 
+    def __repr__(self) -> str:
+        height, width = self.picture.shape[-2:]
+        return f"Restored({width} x {height} px, {self.calls} calls, {self.elapsed_s:.3g} s)"
+
 
 def restore(
     model: Model,

@@ -44,6 +44,9 @@ class AblationDone:
     page: Path
     run: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        return f"AblationDone({len(self.outcomes)} cells, {len(self.failed)} failed, report {self.page})"
+
     @property
     def failed(self) -> list[Outcome]:
         """The outcomes of the cells that failed."""

@@ -14,7 +14,7 @@ from texprior.ablations.cells import Cell, Outcome, cell_of, outcome_of, scores_
 from texprior.ablations.comparison import Results, results_of, training_scores
 from texprior.config.dotted_paths import get_path
 from texprior.digests import digest
-from texprior.errors import ConfigError, TexpriorError, suggest_name
+from texprior.errors import ConfigError, TexpriorError, error_text, suggest_name
 from texprior.evaluation.metrics import build_metrics
 from texprior.models.build import Model, require_grid
 from texprior.models.folders import load_model
@@ -134,7 +134,7 @@ def check_arms(plan: Plan, match: bool = True) -> None:
             else:
                 rehearse_training(at_strength(session) if match else session)
         except Exception as error:  # a plugin may raise anything; it is the reason why this arm cannot work
-            said = str(error) if isinstance(error, TexpriorError) else f"{type(error).__name__}: {error}"
+            said = str(error) if isinstance(error, TexpriorError) else error_text(error)
             complaints.append(f"arm '{arm.name}': {said}")
     _refuse(complaints)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from texprior.ablations.cells import CONFIG, OUTCOME, Cell, Outcome, forget_outcome, picture_of
 from texprior.decompositions.comparison import LinearPrediction
-from texprior.errors import ImageError, Interrupted, TexpriorError
+from texprior.errors import ImageError, Interrupted, TexpriorError, error_text
 from texprior.evaluation.evaluate import evaluate, write_evaluation
 from texprior.flow.decompose import Layers, decompose
 from texprior.flow.image import load_image, save_image
@@ -53,7 +53,7 @@ def run_cell(session: Session, cell: Cell, parent: RunInfo, tags: Mapping[str, s
     except Exception as error:  # out of memory, a diverged training, a plugin's mistake: the other cells go on
         # the prepared photographs may be why memory ran out
         session.caches.stage_two_pictures.clear()
-        reason = f"{type(error).__name__}: {error}"
+        reason = error_text(error)
         outcome = Outcome("failed", reason, cell.arm, cell.seed, seconds=time.monotonic() - started)
     write_atomically(cell.folder / OUTCOME, json.dumps(asdict(outcome), indent=2).encode())
     return outcome

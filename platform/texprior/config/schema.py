@@ -336,6 +336,11 @@ class Experiment(Section):
             )
         return self
 
+    def __repr__(self) -> str:
+        return f"Experiment({self.name}, {self.hash()})"
+
+    __str__ = __repr__
+
     def hash(self, *paths: str) -> str:
         """Hashes the parts at the given paths to ten hex digits.
 

@@ -67,6 +67,9 @@ class Scores:
     scores: tuple[Score, ...]
     better: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        return f"Scores({', '.join(self.methods())}: {', '.join(self.better)} of {len(self.pictures())} pictures)"
+
     # An evaluation has many scores, and a summary asks for each pair of method and metric several times, so they are
     # sorted into pairs once.
     @functools.cached_property

@@ -53,6 +53,9 @@ class Prior:
     sha256: str
     """The hash of its weights file; empty for a prior with initial weights."""
 
+    def __repr__(self) -> str:
+        return f"Prior({self.folder}, {count_parameters(self.network):,} parameters)"
+
     def describe(self, experiment: Experiment) -> Experiment:
         """Returns an experiment of Stage II with the prior's own Stage I settings.
 
@@ -72,6 +75,9 @@ class Model:
     process: Process
     folder: Path
     registry: Registry
+
+    def __repr__(self) -> str:
+        return f"Model({self.folder}, adapter of {count_parameters(self.adapter):,} parameters)"
 
 
 def to_device(module: T, device: torch.device) -> T:

@@ -3,6 +3,7 @@
 - ``registry``: ``Registry``, which resolves names and builds components
 - ``discovery``: loads each plugin by itself, all of it or nothing
 - ``record_rules``: checks the records that a plugin returns
+- ``containment``: undoes what a plugin changes in the process while it is loaded
 - ``error_source``: which component raised an error
 """
 

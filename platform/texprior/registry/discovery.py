@@ -21,9 +21,10 @@ import pluggy
 
 from texprior._version import __version__
 from texprior.digests import content_version
-from texprior.errors import IncompatibleError, PluginError, suggest_name
+from texprior.errors import IncompatibleError, PluginError, error_text, suggest_name
 from texprior.plugin import API, GROUP, HOOK_OF_KIND, Component, Hooks
 from texprior.plugin.api_1 import translate
+from texprior.registry.containment import contained
 from texprior.registry.record_rules import check_record
 
 # The section of texprior's entry points in a distribution's entry_points.txt.
@@ -50,6 +51,12 @@ class Plugin:
     file: str = ""
     token: str = ""
     warning: str = ""
+    notes: tuple[str, ...] = ()
+    """What the plugin did while it was loaded, and should not: each continues the sentence "plugin NAME ..."."""
+
+    def __repr__(self) -> str:
+        about = self.reason or f"{len(self.components)} components"
+        return f"Plugin({self.distribution} {self.version}, {self.status}: {about})"
 
     @property
     def installed(self) -> bool:
@@ -124,7 +131,7 @@ def _damaged(distribution: Distribution, error: Exception, seen: Iterable[str]) 
     name, _, version = folder.partition("-")
     with contextlib.suppress(Exception):
         if name and canonical(name) not in seen and _SECTION.search(distribution.read_text("entry_points.txt") or ""):
-            reason = f"its metadata cannot be read ({type(error).__name__}: {error})"
+            reason = f"its metadata cannot be read ({error_text(error)})"
             return Plugin(canonical(name), version or "0", "failed", reason)
     return None
 
@@ -151,24 +158,34 @@ def _is_unmet(text: str) -> bool:
 
 def _load(name: str, version: str, modules: Callable[[], list[Any]], file: str = "") -> Plugin:
     """Loads all components of a plugin, or none of them and the reason."""
+    notes: list[str] = []
     try:
-        manager = pluggy.PluginManager(GROUP)
-        manager.add_hookspecs(Hooks)
-        for module in modules():
-            manager.register(module)
-            _refuse_unmarked(module)
-        _refuse_unknown(manager)
-        translated = [translate(record) for record in _collect(manager)]
+        with contained(notes):
+            translated = _translated(modules)
     except IncompatibleError as error:
-        return Plugin(name, version, "incompatible", str(error), file=file)
-    # a third-party module can raise anything, even SystemExit; this must not stop the other plugins
-    except (Exception, SystemExit) as error:
-        reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-        return Plugin(name, version, "failed", reason, file=file)
+        return Plugin(name, version, "incompatible", str(error), file=file, notes=tuple(notes))
+    # a third-party module can raise anything, also what is no Exception; this must not stop the other plugins
+    except BaseException as error:
+        # Ctrl-C while a plugin is loaded
+        if type(error) is KeyboardInterrupt:
+            raise
+        reason = str(error) if isinstance(error, PluginError) else error_text(error)
+        return Plugin(name, version, "failed", reason, file=file, notes=tuple(notes))
     advice = "; ".join(text for _, text in translated if text)
     warning = f"plugin {name} uses plugin API 1, which still works; write api={API} and {advice}" if advice else ""
     components = tuple(record for record, _ in translated)
-    return Plugin(name, version, "loaded", components=components, file=file, warning=warning)
+    return Plugin(name, version, "loaded", components=components, file=file, warning=warning, notes=tuple(notes))
+
+
+def _translated(modules: Callable[[], list[Any]]) -> list[tuple[Component, str]]:
+    """Returns a plugin's records in the newest API, each with what its author should write."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(Hooks)
+    for module in modules():
+        manager.register(module)
+        _refuse_unmarked(module)
+    _refuse_unknown(manager)
+    return [translate(record) for record in _collect(manager)]
 
 
 def _refuse_unknown(manager: pluggy.PluginManager) -> None:

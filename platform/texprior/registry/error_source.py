@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from texprior.errors import ContractError
+from texprior.errors import ContractError, error_text
 from texprior.registry.registry import IN_USE, Entry, Registry
 
 
@@ -26,7 +26,7 @@ class ErrorSource:
 
     def sentence(self, error: BaseException) -> str:
         """Returns the message that a user sees instead of a traceback."""
-        plugin, what = self.entry.plugin, f"{type(error).__name__}: {error}".rstrip(": ")
+        plugin, what = self.entry.plugin, error_text(error)
         who = f"{self.entry.component.kind} '{self.entry.qualified}' (version {plugin.version})"
         return f"{who} {'raised' if self.raised else 'does not fit its contract:'} {what} (at {self.place})"
 
@@ -55,7 +55,7 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, ContractError):
         return str(error)
     found = find_source(error)
-    return found.sentence(error) if found else f"{type(error).__name__}: {error}"
+    return found.sentence(error) if found else error_text(error)
 
 
 def _innermost_first(error: BaseException) -> Iterator[tuple[FrameType, int]]:

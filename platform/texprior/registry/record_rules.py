@@ -46,6 +46,9 @@ def _fault(component: Component, record: type[Component]) -> str:
         return f"impl must be 'package.module:Class', not '{component.impl}'"
     if not (isinstance(component.options, type) and issubclass(component.options, Options)):
         return "options must be a class derived from texprior.plugin.Options"
+    # a default that cannot be made would fail wherever options are listed
+    for info in component.options.model_fields.values():
+        info.get_default(call_default_factory=True, validated_data={})
     if isinstance(component, Metric) and component.api > 1 and not component.better:
         return "say which scores are better: better='higher', better='lower', or better='one' (closest to 1)"
     return check_references(component.options, HOOK_OF_KIND)

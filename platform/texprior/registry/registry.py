@@ -14,7 +14,7 @@ from typing import Any, overload
 
 from pydantic import BaseModel
 
-from texprior.errors import PluginError, suggest_name
+from texprior.errors import PluginError, error_text, suggest_name
 from texprior.plugin import Component, Options, Ref
 from texprior.plugin.added import STORED
 from texprior.plugin.origin import Origin, remember_origin
@@ -53,6 +53,9 @@ class Registry:
         for file in files:
             registry.register(file)
         return registry
+
+    def __repr__(self) -> str:
+        return f"Registry({len(self.plugins)} plugins, {sum(len(p.components) for p in self.plugins)} components)"
 
     @property
     def files(self) -> list[str]:
@@ -170,10 +173,13 @@ def load_implementation(entry: Entry) -> Any:
     module, _, attribute = entry.component.impl.partition(":")
     try:
         implementation = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    # a third-party module can raise anything, also what is no Exception
+    except BaseException as error:
         raise PluginError(
             f"{entry.component.kind} '{entry.qualified}' cannot be loaded from {entry.component.impl}: "
-            f"{type(error).__name__}: {error}"
+            f"{error_text(error)}"
         ) from error
     IN_USE[f"{entry.component.kind} {entry.qualified}"] = (entry, implementation)
     return implementation

@@ -136,6 +136,9 @@ class StudyDone:
     broken: dict[str, str] = field(default_factory=dict)
     """Photographs that could not be read, and why."""
 
+    def __repr__(self) -> str:
+        return f"StudyDone({self.study}: {len(self.trials)} trials, model {self.model})"
+
     @property
     def values(self) -> Mapping[str, float]:
         """The best trial's summary metrics.

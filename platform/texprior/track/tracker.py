@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from texprior.addresses import redact
+from texprior.errors import error_text
 from texprior.track.observer import Observer, RunInfo, Status, pending_of
 from texprior.track.unsent import Unsent
 
@@ -59,8 +60,9 @@ class Tracker:
             try:
                 results.append(getattr(observer, event)(run, *more))
             except Exception as error:
-                reason = redact(" ".join(str(error).split()))[:_REASON_LENGTH]
-                self.broken[name] = f"{type(error).__name__}: {reason}"
+                kind, _, said = error_text(error).partition(": ")
+                reason = redact(" ".join(said.split()))[:_REASON_LENGTH]
+                self.broken[name] = f"{kind}: {reason}"
                 self._out.setdefault(name, set()).add(run_id)
                 log.error("events component '%s' failed in %s and is left out from here on: %s", name, event, reason)
                 self._keep(name, event, run, more)
@@ -105,7 +107,7 @@ class Tracker:
         # An exception may carry its own status, such as ``pruned``, in ``run_status``.
         except BaseException as error:
             status: Status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            run.finish(getattr(error, "run_status", status), note=f"{type(error).__name__}: {error}")
+            run.finish(getattr(error, "run_status", status), note=error_text(error))
             raise
         else:
             run.finish("finished")

@@ -10,6 +10,7 @@ import click
 
 from texprior.cli.output import emit, table
 from texprior.cli.request import can_be_written, discover_plugins, json_option, plugin_option
+from texprior.errors import error_text
 
 if TYPE_CHECKING:
     from texprior.registry import Registry
@@ -73,8 +74,10 @@ def _attention(registry: Registry) -> list[dict[str, str]]:
             try:
                 backend = registry.build(ATTENTION, Ref(name=entry.qualified))
                 reason = str(backend.available(torch.device(device), torch.float32))
-            except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                reason = error_text(error)
             rows.append({"name": entry.qualified, "device": device, "reason": reason})
     return rows
 
@@ -86,6 +89,7 @@ def _plugins(registry: Registry) -> list[dict[str, Any]]:
             "version": p.version,
             "status": p.status,
             "reason": p.reason or p.warning,
+            "notes": list(p.notes),
             "components": len(p.components),
         }
         for p in registry.plugins
@@ -141,7 +145,10 @@ def _show(found: dict[str, Any], wrong: list[str]) -> None:
     store = found["store"]
     click.echo(f"runs: {store['runs']} ({'writable' if store['writable'] else 'not writable'})")
     click.echo(f"tracking: {store['tracking_uri']}\n")
-    rows = [[p["distribution"], p["version"], p["status"], str(p["components"]), p["reason"]] for p in found["plugins"]]
+    rows = [
+        [*map(str, (p["distribution"], p["version"], p["status"], p["components"])), _said(p["reason"], p["notes"])]
+        for p in found["plugins"]
+    ]
     table(["plugin", "version", "status", "components", "reason"], rows, wrap=["reason"])
     table(
         ["attention", "device", "available"],
@@ -150,3 +157,7 @@ def _show(found: dict[str, Any], wrong: list[str]) -> None:
     )
     table(["weights", "found"], [[w["name"], w["found"] or "missing"] for w in found["weights"]], wrap=["found"])
     click.echo("\n".join(wrong) if wrong else "nothing is wrong")
+
+
+def _said(reason: str, notes: list[str]) -> str:
+    return "; ".join([*([reason] if reason else []), *notes])

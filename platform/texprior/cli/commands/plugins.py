@@ -70,6 +70,8 @@ def list_(kind: str | None, tags: tuple[str, ...], plugins: tuple[str, ...], as_
         [*rows, *(["-", "-", p.distribution, p.version, f"{p.status}: {p.reason}"] for p in bad)],
         wrap=["summary"],
     )
+    for note in (f"plugin {p.distribution} {note}" for p in registry.plugins for note in p.notes):
+        say(f"warning: {note}")
     for sentence in warnings_of(entries):
         say(f"warning: {sentence}")
 
