@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 def runs_root() -> Path:
     """Returns the folder of the training folders and the embedded stores.
 
-    This is TEXPRIOR_RUNS, or ``texprior-runs`` in the current folder.
+    This is TEXPRIOR_RUNS, or ``texprior-runs`` in the current folder. Raises ConfigError if no folder can have this
+    path.
     """
-    return Path(os.environ.get("TEXPRIOR_RUNS") or "texprior-runs").resolve()
+    path = Path(os.environ.get("TEXPRIOR_RUNS") or "texprior-runs")
+    try:
+        root = path.resolve()
+        # a path that is too long is found only by looking for it
+        root.exists()
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or "its links form a circle"
+        raise ConfigError(f"TEXPRIOR_RUNS: {str(path)[:80]} cannot be a folder ({reason})") from None
+    return root
 
 
 def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:

@@ -14,6 +14,7 @@ A command's module is imported when the command is used, and torch when the comm
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import logging
 import os
@@ -21,6 +22,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -50,11 +52,24 @@ COMMANDS = {
 """Command -> module and function below ``texprior.cli.commands``, in the order of the help."""
 
 
+class _BrokenPipe(Exception):
+    """A broken pipe that is not the command's output, such as a connection to a server.
+
+    click would end the process for it without a word. The error itself is the cause.
+    """
+
+
 class _Lazy(click.Group):
     """A click group that imports a command's module only when it is used.
 
     So ``--help`` is fast.
     """
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _BrokenPipe from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -95,6 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    try:
+        Path.cwd()
+    except OSError:
+        _say("error: the current folder is not there any more; go to another one")
+        return 2
     # ``standalone_mode=False`` keeps click from ending the process, so that every error gets its exit code below.
     try:
         code = cli.main(arguments, prog_name="texprior", standalone_mode=False)
@@ -112,12 +132,19 @@ def _run(arguments: list[str]) -> int:
         return 130
     except ReaderGone:
         raise
-    # click ends the process for a broken pipe of any kind, such as that of a connection to a server
-    except SystemExit as error:
-        return _unexpected(error.__context__ if isinstance(error.__context__, BrokenPipeError) else error)
+    except _BrokenPipe as error:
+        return _unexpected(error.__cause__ or error)
     # A plugin may raise anything, also what is no Exception.
     except BaseException as error:
         return _unexpected(error)
+
+
+_REFUSED = frozenset(
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EMFILE", "ENFILE", "ENAMETOOLONG", "EIO", "ENOMEM")
+    if hasattr(errno, name)
+)
+"""Numbers of errors that say that a disk is full, a file may not be written, too many are open, and the like."""
 
 
 def _unexpected(error: BaseException) -> int:
@@ -127,7 +154,10 @@ def _unexpected(error: BaseException) -> int:
     from texprior.registry.error_source import find_source
 
     found = find_source(error)
-    if found:
+    # what the machine refuses is no fault of any code
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        _say(f"error: {error_text(error)}; TEXPRIOR_DEBUG=1 shows the traceback")
+    elif found:
         _say(f"error: {found.sentence(error)}; TEXPRIOR_DEBUG=1 shows the traceback")
     else:
         _say(

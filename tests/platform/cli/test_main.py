@@ -1,6 +1,8 @@
 """The entry point: nothing heavy before it is needed, and every end with its exit code and a sentence."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -102,3 +104,44 @@ def test_the_version_is_that_of_the_distribution():
     import importlib.metadata
 
     assert texprior.__version__ == importlib.metadata.version("texprior")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EMFILE, errno.ENAMETOOLONG])
+def test_what_the_machine_refuses_is_no_bug(texprior, monkeypatch, number):
+    def refusing():
+        raise OSError(number, os.strerror(number), "a/file")
+
+    monkeypatch.setattr("texprior.cli.commands.doctor._machine", refusing)
+    answer = texprior("doctor")
+    assert answer.code == 1
+    assert os.strerror(number) in answer.err
+    assert "a/file" in answer.err
+    assert "report it" not in answer.err
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), type("Mine", (BaseException,), {})("x"), BrokenPipeError(32, "gone")])
+def test_what_is_no_exception_ends_with_a_sentence_too(texprior, monkeypatch, error):
+    def raising():
+        raise error
+
+    monkeypatch.setattr("texprior.cli.commands.doctor._machine", raising)
+    answer = texprior("doctor")
+    assert (answer.code, answer.out) == (1, "")
+    assert f"internal error: {type(error).__name__}: " in answer.err
+
+
+def test_a_folder_that_was_removed_under_the_command(texprior, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    answer = texprior("doctor")
+    assert (answer.code, answer.err) == (2, "error: the current folder is not there any more; go to another one\n")
+
+
+def test_a_folder_of_runs_that_no_folder_can_be(texprior, tmp_path, monkeypatch):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path, reason in (("x" * 300, "File name too long"), (str(tmp_path / "loop"), "its links form a circle")):
+        monkeypatch.setenv("TEXPRIOR_RUNS", path)
+        answer = texprior("runs", "resend")
+        assert answer.code == 2
+        assert f"cannot be a folder ({reason})" in answer.err
