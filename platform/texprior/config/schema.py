@@ -252,7 +252,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 def _folder_name(name: str) -> str:
     if name.endswith(".") or _RESERVED.fullmatch(name):
-        raise ValueError("Windows cannot have a folder of this name, so that the runs could not be moved there")
+        raise ValueError("no folder may have this name on Windows, so that the runs could not be moved there")
     return name
 
 
