@@ -59,7 +59,7 @@ DOES = {
     "bad_summary": (
         "from texprior.plugin import *\n@hookimpl\ndef texprior_metrics(): return [Metric('m', 'a:B', summary=3)]",
         "failed",
-        "'m': summary must be a text, not int",
+        "'m': summary must be a text, not 3",
     ),
 }
 """Name -> what the module does, the status of its plugin, and what is said of it."""
