@@ -69,6 +69,14 @@ class Interrupted(TexpriorError):
     run_status = "interrupted"
 
 
+class MachineFault(Interrupted):
+    """Raised if the machine, and not the work, stopped the work: its disk is full, or a device is lost."""
+
+    exit_code = 1
+    device = False
+    """Whether a device is lost. The work may have caused that itself, so it is not tried again without end."""
+
+
 def printable(text: str) -> str:
     """Replaces each byte of a file's name that is not UTF-8 by %XX, as in an address; other text stays as it is.
 

@@ -10,8 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
 from types import FrameType
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from texprior.addresses import redact
 from texprior.errors import TexpriorError
@@ -28,20 +30,29 @@ class Process(TypedDict):
 
     host: str
     pid: int
+    boot: NotRequired[str]
+    """The boot of its machine, and the namespace of its number; absent if the system does not tell."""
+    started: NotRequired[str]
+    """When it started, in ticks of that boot: a number that is used again belongs to another process."""
 
 
 def this_process() -> Process:
     """Returns this process."""
-    return {"host": socket.gethostname(), "pid": os.getpid()}
+    process: Process = {"host": socket.gethostname(), "pid": os.getpid()}
+    started = _started(process["pid"])
+    return {**process, "boot": _boot(), "started": started} if _boot() and started else process
 
 
 def is_here(process: Process) -> bool:
     """Returns whether this process can find out if another one runs.
 
-    It can for a process of this host, if the host has signals as POSIX has them.
+    It can if both run in one boot of one machine and see the same process numbers. Containers may have equal host names
+    and different numbers. Without this knowledge, an equal host name must do.
     """
     # On Windows ``os.kill`` with signal 0 would end the process.
-    return process["host"] == socket.gethostname() and os.name == "posix"
+    if os.name != "posix":
+        return False
+    return process["boot"] == _boot() if "boot" in process else process["host"] == socket.gethostname()
 
 
 def is_running(process: Process) -> bool:
@@ -56,8 +67,31 @@ def is_running(process: Process) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:  # another user's process: it runs
-        return True
-    return True
+        pass
+    # if /proc does not show the process, its number is all that is known
+    started = _started(process["pid"])
+    return started is None or started == process.get("started", started or "ended")
+
+
+def _started(pid: int) -> str | None:
+    """When a process started, in ticks since the boot; empty if it has ended, None if the system does not tell."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # the name of the program comes in brackets and may contain anything; the state is the first field after it
+    state, *rest = stat.rpartition(")")[2].split()
+    # a zombie has ended, but its parent has not asked for its exit code yet
+    return "" if state in "ZX" else rest[18]
+
+
+@cache
+def _boot() -> str:
+    """The boot of this machine and this process's namespace of process numbers; empty if the system does not tell."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 def run_processes(works: Mapping[str, Callable[[], None]]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -74,7 +73,7 @@ def kill_one_and_check(folder: Path, storage: str, *more: str) -> None:
     assert [t.params for t in again] == [victim.params]
     assert trials[again[0].number]["state"] in ("finished", "duplicate")
     ended = [t for t in trials.values() if t["state"] in ENDED]
-    assert len(ended) in (8, 9)  # both may ask for the last one at once
+    assert len(ended) == 8
     assert len({json.dumps(t["params"], sort_keys=True) for t in ended}) == len(ended)
     assert not [t for t in study.get_trials() if not t.state.is_finished()]
     runs = MlflowClient(f"sqlite:///{folder}/runs/mlflow.db").search_runs(["1"], max_results=1000)
@@ -88,31 +87,6 @@ def kill_one_and_check(folder: Path, storage: str, *more: str) -> None:
 def test_a_killed_worker_on_sqlite(tmp_path):
     storage = f"sqlite:///{tmp_path}/sweep.db"
     kill_one_and_check(tmp_path, storage)
-
-
-@pytest.fixture
-def postgres(tmp_path):
-    """A PostgreSQL server of this test, by Debian's programs; root starts it as the user postgres."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    initdb = str(found[-1]) if found else shutil.which("initdb")
-    if initdb is None:
-        pytest.skip("PostgreSQL is not installed")
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    programs, data = Path(initdb).parent, Path("/tmp") / f"texprior-postgres-{os.getpid()}"
-    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    options = f"-c listen_addresses='' -c fsync=off -k {data}"
-    try:
-        subprocess.run([*user, initdb, "-D", data, "-U", "tester", "-A", "trust"], check=True, capture_output=True)
-        subprocess.run(
-            [*user, programs / "pg_ctl", "-D", data, "-w", "-l", data / "log", "-o", options, "start"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        yield f"postgresql+psycopg://tester@/postgres?host={data}"
-    finally:
-        subprocess.run([*user, programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"], capture_output=True)
-        shutil.rmtree(data, ignore_errors=True)
 
 
 def test_a_killed_worker_on_postgresql(tmp_path, postgres):
@@ -171,7 +145,7 @@ def test_a_killed_node_of_a_ray_cluster(tmp_path):
     assert "killed a node" in err
     document = json.loads(out[out.index("{") :])
     states = [t["state"] for t in document["trials"]]
-    assert states.count("finished") in (8, 9)
+    assert states.count("finished") == 8
     assert set(states) <= {"finished", "interrupted"}
     assert states.count("interrupted") >= 1
     assert re.search(r"worker \d: trial", err)

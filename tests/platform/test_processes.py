@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,22 @@ def test_this_process_runs_and_one_that_ended_does_not():
 def test_a_process_of_another_host_is_not_known_here():
     elsewhere = {"host": "elsewhere.invalid", "pid": os.getpid()}
     assert (is_here(this_process()), is_here(elsewhere), is_running(elsewhere)) == (True, False, False)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only /proc tells when a process started")
+def test_a_number_that_is_used_again_is_another_process():
+    here = this_process()
+    assert not is_running({**here, "started": "1"})
+    assert not is_here({**here, "boot": "another boot, or another container"})
+    # what earlier versions wrote has only host and number
+    assert is_running({"host": here["host"], "pid": here["pid"]})
+
+
+def test_a_process_that_ended_does_not_run_though_its_parent_has_not_asked():
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert not is_running({"host": this_process()["host"], "pid": child.pid})
+    child.wait()
 
 
 def fine():

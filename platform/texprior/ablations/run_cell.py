@@ -17,12 +17,13 @@ from torch import Tensor
 
 from texprior.ablations.cells import CONFIG, OUTCOME, Cell, Outcome, forget_outcome, picture_of
 from texprior.decompositions.comparison import LinearPrediction
-from texprior.errors import ImageError, Interrupted, TexpriorError, error_text
+from texprior.errors import ImageError, Interrupted, MachineFault, TexpriorError, error_text
 from texprior.evaluation.evaluate import evaluate, write_evaluation
 from texprior.flow.decompose import Layers, decompose
 from texprior.flow.image import load_image, save_image
 from texprior.models.build import Model, Prior, count_parameters
 from texprior.models.folders import ADAPTER, PREDICTOR, PRIOR, load_model
+from texprior.runtime.machine_faults import name_machine_faults
 from texprior.runtime.run_record import component_tags
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, write_atomically
@@ -38,25 +39,38 @@ _PHOTOGRAPHS = 12
 def run_cell(session: Session, cell: Cell, parent: RunInfo, tags: Mapping[str, str]) -> Outcome:
     """Trains, restores and scores a cell as a tracked run, and writes how it ended.
 
-    An error becomes an outcome with its reason. Only an interruption is raised again, after saving.
+    An error becomes an outcome with its reason. Only an interruption is raised again, after saving, and MachineFault,
+    because the other cells would fail for it too: without an outcome if a disk is full, with one if a device is lost.
     """
     inner = session.with_(experiment=cell.experiment, parent_run=parent.id)
     info = inner.run_info(cell.folder.name, cell.name, "cell", True, **tags)
     forget_outcome(cell)  # an outcome that is there is another experiment's
-    write_atomically(cell.folder / CONFIG, cell.experiment.to_yaml().encode())
+    with name_machine_faults():
+        write_atomically(cell.folder / CONFIG, cell.experiment.to_yaml().encode())
     started = time.monotonic()
     try:
-        with inner.tracker.run(info) as run:
+        with inner.tracker.run(info) as run, name_machine_faults():
             outcome = _work(inner.with_(parent_run=info.id), cell, run, started)
-    except Interrupted:
+    except Interrupted as stopped:
+        # the cell itself may have crashed the device; without an outcome it would do so at every start
+        if isinstance(stopped, MachineFault) and stopped.device:
+            _write_outcome(cell, _failed(cell, stopped, started))
         raise
     except Exception as error:  # out of memory, a diverged training, a plugin's mistake: the other cells go on
         # the prepared photographs may be why memory ran out
         session.caches.stage_two_pictures.clear()
-        reason = error_text(error)
-        outcome = Outcome("failed", reason, cell.arm, cell.seed, seconds=time.monotonic() - started)
-    write_atomically(cell.folder / OUTCOME, json.dumps(asdict(outcome), indent=2).encode())
+        outcome = _failed(cell, error, started)
+    with name_machine_faults():
+        _write_outcome(cell, outcome)
     return outcome
+
+
+def _failed(cell: Cell, error: Exception, started: float) -> Outcome:
+    return Outcome("failed", error_text(error), cell.arm, cell.seed, seconds=time.monotonic() - started)
+
+
+def _write_outcome(cell: Cell, outcome: Outcome) -> None:
+    write_atomically(cell.folder / OUTCOME, json.dumps(asdict(outcome), indent=2).encode())
 
 
 def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
@@ -16,14 +15,17 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from texprior.config import with_overrides
-from texprior.config.search_space import count_configurations, suggest_values
-from texprior.errors import Interrupted, TexpriorError
-from texprior.processes import this_process
+from texprior.errors import Interrupted, MachineFault, TexpriorError
 from texprior.registry.error_source import describe_error
-from texprior.sweeps.dead_workers import release_dead_trials, requeue_trial, send_heartbeats
+from texprior.runtime.machine_faults import name_machine_faults
+from texprior.sweeps.claim import Claims
+from texprior.sweeps.equal_failures import EqualFailures
+from texprior.sweeps.heartbeats import send_heartbeats
 from texprior.sweeps.records import AskedTrial, Better, Objective, Pruned, SweepResult, SweepSetup, TrialRecord
-from texprior.sweeps.search_strategy import pruner_for, sampler_for, should_prune
-from texprior.sweeps.study import count_trials, enqueue_own_configuration, open_study, record_of, result_of
+from texprior.sweeps.retries import end_by_death, lock_study, requeue_trial, retry_failed_trials
+from texprior.sweeps.search_strategy import pruner_for, should_prune
+from texprior.sweeps.storage import STORAGE_ERRORS, name_storage_errors
+from texprior.sweeps.study import enqueue_own_configuration, open_study, record_of, result_of
 
 log = logging.getLogger(__name__)
 _REASON_LENGTH = 2000
@@ -45,45 +47,31 @@ def run_trials(
     it keeps its values, and does not count.
 
     ``on_trial`` gets every trial that ends here, ``on_dead`` every trial whose worker is found dead, ``say`` what a
-    user should know about the study. Raises ConfigError if the storage cannot be used, or if it holds trials of another
-    experiment or of another prior or predictor.
+    user should know about the study. Returns only when no trial is running, here or elsewhere. Raises ConfigError if
+    the storage cannot be used, or if it holds trials of another experiment or of another prior or predictor;
+    MachineFault, with its trial back in the queue, if a disk is full or a device is lost; TexpriorError if
+    ``EQUAL_FAILURES`` trials in a row fail alike.
     """
-    # open the study, and free what dead workers left
-    sweep, repeats = setup.experiment.sweep, 0
-    wanted, possible = setup.trials or sweep.trials, count_configurations(sweep)
     study = open_study(setup, say)
-    study.pruner = pruner_for(sweep)
-    _release_dead(study, sweep.retries, on_dead)
-    enqueue_own_configuration(study, setup.experiment)
-
-    # ask, run, tell
-    while count_trials(study) < min(wanted, possible or wanted):
-        study.sampler = sampler_for(sweep, wanted, possible, repeats)
-        trial = _ask(study)
-        trial.set_user_attr("worker", this_process())
-        values = suggest_values(trial, sweep)
-        known = _known(study, trial)
-        repeats = repeats + 1 if known else 0
-        if known:
-            _reuse(study, trial, known)
-        else:
-            _run(study, trial, values, setup, objective)
-        on_trial(record_of(_frozen(study, trial.number)))
-        _release_dead(study, sweep.retries, on_dead)
-    return result_of(study, setup.storage, setup.objectives)
-
-
-def _release_dead(study: optuna.Study, retries: int, on_dead: OnTrial) -> None:
-    for number in release_dead_trials(study, retries):
-        on_dead(record_of(_frozen(study, number)))
-
-
-def _ask(study: optuna.Study) -> optuna.Trial:
-    """The next trial."""
-    with warnings.catch_warnings():
-        # Optuna warns that heartbeats need its own loop; ``dead_workers`` sends and checks them here.
-        warnings.filterwarnings("ignore", "Heartbeat of storage", UserWarning)
-        return study.ask()
+    study.pruner = pruner_for(setup.experiment.sweep)
+    with name_storage_errors(setup.storage):
+        enqueue_own_configuration(study, setup.experiment)
+        claims, repeats = Claims(study, setup, say, on_dead), 0
+        alike = EqualFailures(setup.experiment)
+        while taken := claims.take(repeats):
+            trial, values = taken
+            known = _known(study, trial)
+            repeats = repeats + 1 if known else 0
+            if known:
+                _reuse(study, trial, known)
+            else:
+                _run(study, trial, values, setup, objective)
+            ended = record_of(_frozen(study, trial.number))
+            on_trial(ended)
+            if stop := alike.add(ended):
+                retry_failed_trials(study, [ended.number])
+                raise TexpriorError(stop)
+        return result_of(study, setup.storage, setup.objectives)
 
 
 def _run(
@@ -95,26 +83,72 @@ def _run(
         _judge(study, trial, images_seen, _targets(scores, setup.objectives), setup.experiment.sweep.patience)
 
     try:
-        with send_heartbeats(study, trial):
+        with send_heartbeats(trial), name_machine_faults():
             resolved = with_overrides(setup.experiment, values, setup.registry)
             scores = objective(AskedTrial(trial.number, resolved, report, partial(trial.set_user_attr, "run")))
-        trial.set_user_attr("values", {name: float(score) for name, score in scores.items()})
-        study.tell(trial, _targets(scores, setup.objectives))
+            targets = _targets(scores, setup.objectives)
+    except MachineFault as fault:
+        _give_up(study, trial, setup.experiment.sweep.retries, fault)
+        raise
+    except STORAGE_ERRORS:  # Optuna's storage failed, and not the trial: it is released when this process is gone
+        raise
     except Exception as error:
         if isinstance(error, Interrupted):
             requeue_trial(study, _frozen(study, trial.number))
             raise
-        if _frozen(study, trial.number).state.is_finished():
-            # A heartbeat was late, so another worker took this one for dead and has queued the configuration again.
-            log.warning("trial %d was taken for dead in the meantime, and is run again", trial.number)
-            return
-        pruned = isinstance(error, optuna.TrialPruned) or getattr(error, "run_status", "") == "pruned"
-        trial.set_user_attr("reason", describe_error(error)[:_REASON_LENGTH])
-        study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
-        log.log(logging.INFO if pruned else logging.WARNING, "trial %d ended: %s", trial.number, describe_error(error))
+        _end_failed(study, trial, error)
     except BaseException:  # Ctrl-C, or the process is asked to end
         requeue_trial(study, _frozen(study, trial.number))
         raise
+    else:
+        _end_scored(study, trial, scores, targets)
+
+
+def _end_scored(
+    study: optuna.Study, trial: optuna.Trial, scores: Mapping[str, float], targets: Sequence[float]
+) -> None:
+    # The lock protects "look for the same configuration, then end": two workers may have run it at the same time.
+    with lock_study(study):
+        if _was_taken(study, trial):
+            return
+        known = _known(study, trial)
+        if known:
+            trial.set_user_attr("duplicate_of", known.number)
+        trial.set_user_attr("values", {name: float(score) for name, score in scores.items()})
+        study.tell(trial, targets)
+
+
+def _end_failed(study: optuna.Study, trial: optuna.Trial, error: Exception) -> None:
+    """Ends a trial that raised: pruned, or failed with its reason."""
+    pruned = isinstance(error, optuna.TrialPruned) or getattr(error, "run_status", "") == "pruned"
+    with lock_study(study):
+        if _was_taken(study, trial):
+            return
+        trial.set_user_attr("reason", describe_error(error)[:_REASON_LENGTH])
+        study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
+    log.log(logging.INFO if pruned else logging.WARNING, "trial %d ended: %s", trial.number, describe_error(error))
+
+
+def _was_taken(study: optuna.Study, trial: optuna.Trial) -> bool:
+    """Whether another worker took this one for dead, or a user freed the trial, so that it is run again already."""
+    taken = bool(_frozen(study, trial.number).state.is_finished())
+    if taken:
+        log.warning("trial %d was taken from this worker in the meantime, and is run again", trial.number)
+    return taken
+
+
+def _give_up(study: optuna.Study, trial: optuna.Trial, retries: int, fault: MachineFault) -> None:
+    """Puts a trial back whose machine failed. A lost device counts as a death: the trial may have caused it."""
+    frozen = _frozen(study, trial.number)
+    try:
+        if fault.device:
+            with lock_study(study):
+                end_by_death(study, frozen, retries, "a device was lost", str(fault))
+        else:
+            requeue_trial(study, frozen)
+    # Optuna's storage may be on the full disk too. The trial is then released when this process is gone.
+    except (*STORAGE_ERRORS, OSError) as error:
+        log.warning("trial %d stays with this process until it ends: %s", trial.number, error)
 
 
 def _judge(study: optuna.Study, trial: optuna.Trial, images_seen: int, targets: Sequence[float], patience: int) -> None:
@@ -156,9 +190,11 @@ def _known(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial | None:
 
 
 def _reuse(study: optuna.Study, trial: optuna.Trial, known: FrozenTrial) -> None:
-    trial.set_user_attr("values", known.user_attrs.get("values", {}))
-    trial.set_user_attr("duplicate_of", known.number)
-    study.tell(trial, known.values)
+    with lock_study(study):
+        if not _was_taken(study, trial):
+            trial.set_user_attr("values", known.user_attrs.get("values", {}))
+            trial.set_user_attr("duplicate_of", known.number)
+            study.tell(trial, known.values)
 
 
 def _frozen(study: optuna.Study, number: int) -> FrozenTrial:

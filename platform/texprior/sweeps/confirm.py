@@ -15,7 +15,7 @@ from texprior.evaluation.scores import loss_of
 from texprior.locks import hold_lock, try_lock
 from texprior.registry.error_source import describe_error
 from texprior.sweeps.records import Confirmed, SweepResult, TrialRecord
-from texprior.sweeps.trial import Trials
+from texprior.sweeps.trial import FailedBefore, Trials
 
 
 def confirm_best(trials: Trials, result: SweepResult) -> list[Confirmed]:
@@ -25,15 +25,23 @@ def confirm_best(trials: Trials, result: SweepResult) -> list[Confirmed]:
     the best.
     """
     metric = trials.session.experiment.sweep.metric
-    rows: dict[int, dict[int, Mapping[str, float] | None]] = {}
-    for trial, seed in confirmation_pairs(trials, result):
-        # the lock protects the training of one seed: a worker may be doing it
-        with hold_lock(_lock(trials, trial, seed)):
-            rows.setdefault(trial.number, {})[seed] = _values(trials, trial, seed)
+    pairs = confirmation_pairs(trials, result)
+    rows: dict[int, dict[int, Mapping[str, float] | None]] = {trial.number: {} for trial, _ in pairs}
+    # The lock protects the training of one seed. This process first does what no other is doing, then waits for them.
+    for wait in (False, True):
+        for trial, seed in pairs:
+            if seed in rows[trial.number]:
+                continue
+            path = _lock(trials, trial, seed)
+            with hold_lock(path) if wait else try_lock(path) as held:
+                if wait or held:
+                    rows[trial.number][seed] = _values(trials, trial, seed)
 
     # a mean over fewer seeds cannot be compared with the others, so one failed seed leaves the trial out
     found = []
     for number, row in rows.items():
+        # the seeds in order: with several processes they may have come in another
+        row = dict(sorted(row.items()))
         measured = [values for values in row.values() if values is not None]
         if len(measured) == len(row):
             values = [of_seed[metric] for of_seed in measured]
@@ -77,6 +85,8 @@ def _values(trials: Trials, trial: TrialRecord, seed: int) -> Mapping[str, float
         reason = "" if math.isfinite(values[metric]) else f"{metric} is {values[metric]}"
     except Interrupted:
         raise
+    except FailedBefore as error:
+        reason = str(error)
     except Exception as error:
         # lack of memory, a diverged training: one of the other configurations may still be the best
         reason = describe_error(error)
@@ -87,4 +97,4 @@ def _values(trials: Trials, trial: TrialRecord, seed: int) -> Mapping[str, float
 
 
 def _lock(trials: Trials, trial: TrialRecord, seed: int) -> Path:
-    return trials.session.root / ".locks" / f"{trials.study}-{trial.number}-seed-{seed}.lock"
+    return trials.session.root / ".locks" / f"{trials.key}-{trial.number}-seed-{seed}.lock"

@@ -14,7 +14,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 from texprior.config.schema import Experiment, component_paths
-from texprior.sweeps.study import connect
+from texprior.sweeps.storage import connect
 
 _FEWEST = 4
 """Fewest finished trials for an importance: a forest over three points would only rank noise."""

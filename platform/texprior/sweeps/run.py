@@ -6,7 +6,7 @@ only. The best of them are trained again with fresh seeds before one is called b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,19 +14,20 @@ from typing import cast
 
 from texprior.errors import ConfigError, TexpriorError, suggest_name
 from texprior.evaluation.metrics import build_metrics
-from texprior.flow.image import load_image
 from texprior.locks import hold_lock
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
-from texprior.store import write_atomically
 from texprior.sweeps.ask_tell import run_trials
 from texprior.sweeps.confirm import confirm_best, confirmation_pairs
 from texprior.sweeps.importance import parameter_importances
 from texprior.sweeps.records import COSTS, Better, Confirmed, StudyDone, SweepResult, SweepSetup, TrialRecord
 from texprior.sweeps.report import describe_outcome
-from texprior.sweeps.study import default_storage, programs_of, study_name
+from texprior.sweeps.retries import retry_failed_trials
+from texprior.sweeps.storage import default_storage, name_storage_errors
+from texprior.sweeps.study import MARK, open_study, programs_of, study_name
 from texprior.sweeps.trial import Trials
 from texprior.sweeps.workers import SweepJob, TrialRunners
+from texprior.sweeps.write_up import write_up_once
 from texprior.track import Run
 from texprior.training.loop import warmup_notes
 from texprior.training.predictor import train_predictor
@@ -52,11 +53,14 @@ def run_study(
     storage: str | None = None,
     run: Run | None = None,
     runners: TrialRunners | None = None,
+    retry_failed: bool = False,
 ) -> StudyDone:
     """Searches the experiment's sweep space until the study holds ``trials`` trials (``sweep.trials`` if None).
 
-    Each trial is a child of ``run``, or of a run of the study's own. Raises ConfigError for a metric that the
-    experiment does not measure, and TexpriorError if no trial finished.
+    Each trial is a child of ``run``, or of a run of the study's own. ``retry_failed`` runs failed trials again first.
+    Any number of processes may run this on one study: each returns the same, when no trial is running any more, and one
+    of them writes it up. Raises ConfigError for a metric that the experiment does not measure, and TexpriorError if no
+    trial finished.
     """
     objectives, programs = objectives_of(session), programs_of(session)
     setup = SweepSetup(
@@ -75,10 +79,12 @@ def run_study(
     with _parent_run(session, run, name) as parent:
         inner = session.with_(parent_run=parent.info.id)
         prepared = _prepare(inner, setup, name, prior, runners or TrialRunners())
+        if retry_failed:
+            _retry(prepared)
         result = _search(prepared)
         confirmed = _confirm(prepared, result)
         done = _conclude(prepared, result, confirmed, parent)
-        _write_up(parent, prepared.trials, done, result)
+        write_up_once(parent, prepared.trials, done, result)
         return done
 
 
@@ -103,10 +109,19 @@ def _prepare(session: Session, setup: SweepSetup, name: str, prior: Path | None,
         stage_one = train_prior(session)
         prior, broken = stage_one.folder, stage_one.broken
     predictor = train_predictor(session)
-    trials = Trials(session, name, prior, predictor.folder, {**broken, **predictor.broken})
+    trials = Trials(session, name, prior, predictor.folder, broken={**broken, **predictor.broken})
     setup = replace(setup, shared=trials.shared)
+    trials.mark = open_study(setup, session.say).user_attrs.get(MARK, "")
     job = SweepJob.of(session, trials, setup, cast("int", setup.trials))
     return _Prepared(session, setup, trials, job, runners)
+
+
+def _retry(prepared: _Prepared) -> None:
+    """Queues failed trials again, and forgets which configurations failed with a fresh seed."""
+    with name_storage_errors(prepared.setup.storage):
+        numbers = retry_failed_trials(open_study(prepared.setup))
+    prepared.trials.forget_failures()
+    prepared.session.say(f"failed trials that are run again: {', '.join(map(str, numbers)) or 'none'}")
 
 
 def _search(prepared: _Prepared) -> SweepResult:
@@ -127,7 +142,7 @@ def _search(prepared: _Prepared) -> SweepResult:
 def _confirm(prepared: _Prepared, result: SweepResult) -> list[Confirmed]:
     """Trains the best trials again with fresh seeds, in the workers if there are several trainings to do."""
     trials = prepared.trials
-    undone = [pair for pair in confirmation_pairs(trials, result) if trials.known_values(*pair) is None]
+    undone = [pair for pair in confirmation_pairs(trials, result) if not trials.is_known(*pair)]
     if len(undone) > 1:
         prepared.runners.run(replace(prepared.job, confirm=True), len(undone), prepared.session.say)
     return confirm_best(trials, result)
@@ -170,40 +185,3 @@ def _parent_run(session: Session, run: Run | None, name: str) -> Iterator[Run]:
         with hold_lock(session.root / ".locks" / f"{info.id}.lock"):
             opened = stack.enter_context(session.tracker.run(info))
         yield opened
-
-
-def _write_up(run: Run, trials: Trials, done: StudyDone, result: SweepResult) -> None:
-    """Writes the winner to the parent run: means and numbers as values, all parameters in words and as a file.
-
-    ``best.METRIC`` is the confirmed mean if there is one; ``selected.METRIC`` is then the selected training's value.
-    """
-    from texprior.sweeps.report import sweep_note, trials_csv
-
-    # in the tracker
-    best = done.best
-    run.summary |= {"best.trial": float(best.number)}
-    run.summary |= {f"best.{name}": value for name, value in {**done.values, **_numbers(best.params)}.items()}
-    if done.confirmed:
-        run.summary |= {f"selected.{name}": value for name, value in best.values.items()}
-    run.notes.append(sweep_note(done))
-
-    # as files
-    folder = trials.session.folder / f"sweep-{trials.study}"
-    write_atomically(folder / "best.yaml", trials.experiment_of(best).to_yaml().encode())
-    write_atomically(folder / "trials.csv", trials_csv(done))
-    run.artifact(folder / "best.yaml")
-    run.artifact(folder / "trials.csv")
-
-    # as pictures
-    sheet = trials.folder(best.number) / "sheet.png"
-    if sheet.is_file():
-        run.image("best", load_image(sheet))
-    if len(done.objectives) > 1:
-        from texprior.sweeps.front_figure import draw_front
-
-        run.image("front", load_image(draw_front(result, folder / "front.png")))
-        run.artifact(folder / "front.png")
-
-
-def _numbers(params: Mapping[str, object]) -> dict[str, float]:
-    return {k: v for k, v in params.items() if isinstance(v, int | float) and not isinstance(v, bool)}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError
 
-from texprior.addresses import checked_address, redact, sqlite_address
+from texprior.addresses import redact
 from texprior.config import search_space, with_overrides
 from texprior.config.schema import Experiment, component_paths
 from texprior.digests import digest
@@ -22,28 +21,19 @@ from texprior.plugin.added import DIGEST
 from texprior.runtime.identity import foreign_components
 from texprior.runtime.run_record import flatten_paths
 from texprior.runtime.session import Session
-from texprior.store import runs_root
-from texprior.sweeps.dead_workers import GRACE_S, HEARTBEAT_S, lock_study
 from texprior.sweeps.records import Better, State, SweepResult, SweepSetup, TrialRecord
+from texprior.sweeps.retries import lock_study, retried_trials
 from texprior.sweeps.search_strategy import check_names
+from texprior.sweeps.storage import connect, name_storage_errors, unusable_storage
 
 _FREE = frozenset({"name", "sweep", "ablation", "device", "threads", "requires_plugins", "metrics", "events"})
 """Sections that may differ between two starts of one study."""
 _PAUSES_S = (0.5, 1, 2, 4, None)
 """Seconds between tries while another worker creates the tables, which takes a few seconds at most; None ends them."""
-_SQLITE_WAIT_S = 60
-"""Seconds that SQLite waits for another process's lock: several workers write to one file, and 5 s is its default."""
+MARK = "mark"
+"""The study's attribute that keeps its files apart from those of a study with the same name in another storage."""
 # a metric that is best at 1 is minimised as its distance from 1
 _DIRECTIONS: dict[Better, str] = {"higher": "maximize", "lower": "minimize", "one": "minimize"}
-
-
-def default_storage() -> str:
-    """Returns the address of Optuna's storage if none is named.
-
-    It is ``optuna.db`` in the folder of the runs.
-    """
-    runs_root().mkdir(parents=True, exist_ok=True)
-    return sqlite_address(runs_root() / "optuna.db")
 
 
 def study_name(experiment: Experiment, programs: Sequence[str] = ()) -> str:
@@ -102,7 +92,8 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         values=attributes.get("values", {}),
         state=state,
         reason=reason,
-        seconds=trial.duration.total_seconds() if trial.duration else 0.0,
+        # another host may have ended it, whose clock is earlier
+        seconds=max(0.0, trial.duration.total_seconds()) if trial.duration else 0.0,
         run=attributes.get("run", ""),
     )
 
@@ -130,37 +121,41 @@ def open_study(setup: SweepSetup, say: Callable[[str], None] = lambda _message: 
             raise
         except Exception as error:  # SQLAlchemy's, its drivers' and Optuna's errors have no common base
             if pause_s is None or not _is_race(error):
-                raise ConfigError(_unusable(storage, error)) from None
+                raise ConfigError(unusable_storage(storage, error)) from None
             time.sleep(pause_s)
 
-    # a new study: the user should know if an earlier one was expected to continue
-    if name not in names:
-        earlier = [n for n in names if n.startswith(f"{experiment.name}-")]
-        _report_changes(experiment, list(setup.programs), earlier, connected, say)
-        study.set_user_attr("space", experiment.sweep.model_dump(mode="json")["space"])
-        study.set_user_attr("programs", list(setup.programs))
-
-    _refuse_another(study, experiment, setup.shared)
+    # The lock protects the new study: of two workers that start at once, one describes it.
+    with name_storage_errors(storage), lock_study(study):
+        if "experiment" not in study.user_attrs:
+            # the user should know if an earlier study was expected to continue
+            _report_changes(experiment, list(setup.programs), [n for n in names if n != name], connected, say)
+            _describe(study, setup)
+        _refuse_another(study, experiment, setup.shared)
     return study
 
 
-def connect(storage: str) -> BaseStorage:
-    """Connects to Optuna's storage: ``journal:PATH``, SQLite, or a database with heartbeats.
+def _describe(study: optuna.Study, setup: SweepSetup) -> None:
+    """Writes into a new study what it is of."""
+    study.set_user_attr("name", setup.experiment.name)
+    study.set_user_attr("space", setup.experiment.sweep.model_dump(mode="json")["space"])
+    study.set_user_attr("programs", list(setup.programs))
+    study.set_user_attr(MARK, secrets.token_hex(4))
 
-    Raises the error of the storage's driver if it cannot, and ConfigError for an address of SQLite that names another
-    file than it seems to.
-    """
-    kind, _, path = storage.partition(":")
-    if kind == "journal":
-        return JournalStorage(JournalFileBackend(path.removeprefix("//")))
-    if kind.partition("+")[0] == "sqlite":
-        return RDBStorage(checked_address(storage), engine_kwargs={"connect_args": {"timeout": _SQLITE_WAIT_S}})
-    # heartbeats are experimental in Optuna, but the only sign of life of a worker on another host
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return RDBStorage(
-            storage, engine_kwargs={"pool_pre_ping": True}, heartbeat_interval=HEARTBEAT_S, grace_period=GRACE_S
-        )
+
+def find_study(name: str, storage: str) -> optuna.Study:
+    """Opens a study that is there. Raises ConfigError if the storage cannot be used, or does not hold it."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        return optuna.load_study(study_name=name, storage=connect(storage))
+    except ConfigError:
+        raise
+    except KeyError:
+        raise ConfigError(
+            f"Optuna's storage {redact(storage)} holds no study {name}; 'texprior sweep' without --status and "
+            "--free starts it"
+        ) from None
+    except Exception as error:  # as in ``open_study``
+        raise ConfigError(unusable_storage(storage, error)) from None
 
 
 def _report_changes(
@@ -168,8 +163,10 @@ def _report_changes(
 ) -> None:
     """Reports how the search space, or else the programs, differ from those of the experiment's latest other study."""
     now = experiment.sweep.model_dump(mode="json")["space"]
-    for name in reversed(names):
+    for name in reversed([n for n in names if n.startswith(f"{experiment.name}-")]):
         attributes = optuna.load_study(study_name=name, storage=storage).user_attrs
+        if not _is_of(experiment.name, name, attributes):
+            continue
         then, used = attributes.get("space"), attributes.get("programs", [])
         if then == now and used != programs:
             changed = sorted({program.rpartition(" ")[0] for program in {*used} ^ {*programs}})
@@ -180,6 +177,14 @@ def _report_changes(
             shown = "; ".join(f"{p}: {_shown(then.get(p))} -> {_shown(now.get(p))}" for p in changed)
             say(f"the search space is not that of study {name} ({shown}): this is a new study")
             return
+
+
+def _is_of(experiment: str, study: str, attributes: Mapping[str, object]) -> bool:
+    """Whether a study is of the experiment with this name, and not of one whose name begins like it."""
+    # studies of earlier versions do not have the name, but their space, whose hash follows the name
+    space = attributes.get("space")
+    hashed = f"{experiment}-{digest(space, sort_keys=True)}-" if space is not None else f"{experiment}-"
+    return attributes["name"] == experiment if "name" in attributes else study.startswith(hashed)
 
 
 def _shown(dimension: dict[str, object] | Sequence[object] | None) -> str:
@@ -193,15 +198,6 @@ def _shown(dimension: dict[str, object] | Sequence[object] | None) -> str:
 def _is_race(error: Exception) -> bool:
     """Whether the error is that another worker creates the tables at this moment; Optuna does not prevent that."""
     return isinstance(error, IntegrityError) or "already exists" in str(error)
-
-
-def _unusable(storage: str, error: Exception) -> str:
-    """Returns the message for a storage that cannot be used, without its password."""
-    problem = (str(error).splitlines() or [type(error).__name__])[0]
-    return (
-        f"Optuna's storage {redact(storage)} cannot be used: {redact(problem)}; give --storage an address such as "
-        "sqlite:///sweep.db, journal:sweep.log or postgresql+psycopg://user@host/database"
-    )
 
 
 def _refuse_another(study: optuna.Study, experiment: Experiment, shared: Mapping[str, str]) -> None:
@@ -235,8 +231,9 @@ def enqueue_own_configuration(study: optuna.Study, experiment: Experiment) -> No
             study.enqueue_trial(search_space.params_of(own), skip_if_exists=True)
 
 
-def count_trials(study: optuna.Study) -> int:
+def count_trials(trials: list[FrozenTrial]) -> int:
     """Counts the trials that ended by themselves and those that are running."""
-    # an interrupted trial was queued again, so it would count twice; a duplicate was not trained
-    states = [record_of(t).state for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
-    return sum(state not in ("duplicate", "interrupted") for state in states)
+    # an interrupted trial was queued again, as a failed one may be: it would count twice; a duplicate was not trained
+    again = retried_trials(trials)
+    taken = [t for t in trials if t.state != TrialState.WAITING and t.number not in again]
+    return sum(record_of(t).state not in ("duplicate", "interrupted") for t in taken)

@@ -11,18 +11,21 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, cast
 
 from texprior.config import with_overrides
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema import Experiment, component_paths
 from texprior.config.search_dimension import choice_label
+from texprior.errors import Interrupted, TexpriorError
 from texprior.evaluation.evaluate import Evaluated, evaluate, judged_plainly, write_evaluation
 from texprior.evaluation.scores import Scores, read_scores
 from texprior.flow.image import load_image
 from texprior.models.build import Model, count_parameters
 from texprior.models.folders import PREDICTOR, PRIOR, load_model
+from texprior.registry.error_source import describe_error
 from texprior.runtime.identity import experiment_identity, stored_identity
+from texprior.runtime.machine_faults import name_machine_faults
 from texprior.runtime.session import Session
 from texprior.store import sha256, write_atomically
 from texprior.sweeps.records import AskedTrial, TrialRecord
@@ -30,6 +33,10 @@ from texprior.track import RunInfo
 from texprior.training.adapter import train_adapter
 
 _WORKER_DIED = "its worker died; its configuration is run again"
+
+
+class FailedBefore(TexpriorError):
+    """Raised for a configuration that is known to fail with a fresh seed; the message is the reason."""
 
 
 @dataclass
@@ -43,8 +50,15 @@ class Trials:
     study: str
     prior: Path
     predictor: Path
+    mark: str = ""
+    """What tells the study from one of the same name in another storage; empty for studies of earlier versions."""
     broken: dict[str, str] = field(default_factory=dict)
     """Photographs that could not be read, and why."""
+
+    @property
+    def key(self) -> str:
+        """The study's name and mark, with which its folder, its runs and its locks begin."""
+        return "-".join(part for part in (self.study, self.mark) if part)
 
     @cached_property
     def shared(self) -> dict[str, str]:
@@ -56,7 +70,7 @@ class Trials:
         """Trains and judges at each rung and at the end; the run gets every value over the images seen."""
         inner, base = self.session.with_(experiment=asked.experiment), self.session.experiment
         info = self._run_info(inner, asked.number)
-        with inner.tracker.run(info) as run:
+        with inner.tracker.run(info) as run, name_machine_faults():
             asked.tracked_as(run.where().get("run_id", ""))
             self.session.say(f"trial {asked.number}: {describe_values(asked.experiment, base)}")
 
@@ -88,37 +102,59 @@ class Trials:
     def train_again(self, trial: TrialRecord, seed: int) -> Mapping[str, float]:
         """Trains and judges a trial's configuration with a fresh seed; returns its values.
 
-        The tracker shows it as a separate run. What is known already is not trained again.
+        The tracker shows it as a separate run. What is known already is not trained again. Raises FailedBefore if it
+        is known to fail; ``forget_failures`` has it trained again.
         """
-        known = self.known_values(trial, seed)
-        if known is not None:
-            return known
+        stored = self._stored(trial, seed)
+        if "reason" in stored:
+            raise FailedBefore(str(stored["reason"]))
+        if stored:
+            return cast("Mapping[str, float]", stored["values"])
         experiment = self.experiment_of(trial, seed)
-        folder = self.folder(trial.number) / f"seed-{seed}"
+        try:
+            values = self._train_with(experiment, trial, seed)
+        except Exception as error:
+            # a lost device may be this configuration's own doing; after any other interruption it is trained again
+            if not isinstance(error, Interrupted) or getattr(error, "device", False):
+                self._store(trial, seed, {"reason": describe_error(error)})
+            raise
+        self._store(trial, seed, {"values": values})
+        return values
+
+    def _train_with(self, experiment: Experiment, trial: TrialRecord, seed: int) -> Mapping[str, float]:
         inner = self.session.with_(experiment=experiment)
         name = f"trial {trial.number}, seed {seed}"
         tags = {"texprior.trial": str(trial.number), "texprior.seed": str(seed)}
         info = inner.run_info(f"{self.run_id(trial.number)}-seed-{seed}", name, "confirmation", True, **tags)
-        with inner.tracker.run(info) as run:
+        with inner.tracker.run(info) as run, name_machine_faults():
             self.session.say(f"trial {trial.number} again, with seed {seed}")
             evaluated, values = self._judged(inner.with_(parent_run=info.id), experiment)
-            write_evaluation(evaluated, folder)
+            write_evaluation(evaluated, self.folder(trial.number) / f"seed-{seed}")
             run.summary |= values
-        document = {"experiment": experiment_identity(experiment), "values": values}
-        write_atomically(folder / "values.json", json.dumps(document).encode())
         return values
 
-    def known_values(self, trial: TrialRecord, seed: int) -> Mapping[str, float] | None:
-        """Returns the values that ``train_again`` stored; None if there are none of this experiment.
+    def is_known(self, trial: TrialRecord, seed: int) -> bool:
+        """Returns whether ``train_again`` has stored how a configuration does with a seed."""
+        return bool(self._stored(trial, seed))
 
-        Another storage numbers its trials from 0 too, so the folder alone does not tell.
-        """
+    def forget_failures(self) -> None:
+        """Removes what is known of configurations that failed with a fresh seed, so that they are trained again."""
+        for path in self.folder(0).parent.glob("trial-*/seed-*/values.json"):
+            if "reason" in json.loads(path.read_text(encoding="utf-8")):
+                path.unlink()
+
+    def _stored(self, trial: TrialRecord, seed: int) -> Mapping[str, Any]:
+        """The values, or the reason of a failure, with a seed; empty if there are none of this experiment."""
         path = self.folder(trial.number) / f"seed-{seed}" / "values.json"
         if not path.is_file():
-            return None
-        document = json.loads(path.read_text(encoding="utf-8"))
-        values: dict[str, float] = document["values"]
-        return values if document["experiment"] == experiment_identity(self.experiment_of(trial, seed)) else None
+            return {}
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return document if document["experiment"] == experiment_identity(self.experiment_of(trial, seed)) else {}
+
+    def _store(self, trial: TrialRecord, seed: int, outcome: Mapping[str, object]) -> None:
+        document = {"experiment": experiment_identity(self.experiment_of(trial, seed)), **outcome}
+        path = self.folder(trial.number) / f"seed-{seed}" / "values.json"
+        write_atomically(path, json.dumps(document).encode())
 
     def load_outcome(self, trial: TrialRecord) -> tuple[Path, Scores]:
         """Returns a trial's model folder and scores, from any process's files.
@@ -152,11 +188,11 @@ class Trials:
 
     def run_id(self, number: int) -> str:
         """Returns the id of a trial's run."""
-        return f"{self.study}-{number}"
+        return f"{self.key}-{number}"
 
     def folder(self, number: int) -> Path:
         """Returns the folder of a trial's scores and contact sheet."""
-        return self.session.folder / f"sweep-{self.study}" / f"trial-{number}"
+        return self.session.folder / f"sweep-{self.key}" / f"trial-{number}"
 
     def _run_info(self, inner: Session, number: int, resume: bool = False) -> RunInfo:
         """The run of a trial; its parameters are what the sweep searches."""

@@ -38,6 +38,7 @@ class SweepJob:
 
     start: WorkerStart
     study: str
+    mark: str
     prior: str
     predictor: str
     storage: str
@@ -53,6 +54,7 @@ class SweepJob:
         return cls(
             start=WorkerStart.of(session, "worker", threads=session.experiment.threads),
             study=trials.study,
+            mark=trials.mark,
             prior=str(trials.prior.resolve()),
             predictor=str(trials.predictor.resolve()),
             storage=setup.storage,
@@ -91,7 +93,7 @@ def run_worker(job: SweepJob) -> None:
     was started with.
     """
     session = job.start.session()
-    trials, programs = Trials(session, job.study, Path(job.prior), Path(job.predictor)), programs_of(session)
+    trials, programs = Trials(session, job.study, Path(job.prior), Path(job.predictor), job.mark), programs_of(session)
     if study_name(session.experiment, programs) != job.study:
         raise ConfigError(f"the plugins here are not those that study {job.study} was started with: {programs}")
     setup = SweepSetup(
@@ -107,7 +109,7 @@ def run_worker(job: SweepJob) -> None:
     def report(trial: TrialRecord) -> None:
         session.say(f"trial {trial.number}: {describe_outcome(trial, job.objectives)}")
 
-    result = run_trials(setup, trials, report, on_dead=trials.end_dead_run)
+    result = run_trials(setup, trials, report, session.say, trials.end_dead_run)
     if job.confirm:
         confirm_unclaimed(trials, result, job.number)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from texprior.errors import ConfigError
 from texprior.locks import try_lock
@@ -97,9 +97,8 @@ def read_unsent(folder: Path) -> UnsentFolder:
     if not lines or "component" not in lines[0]:
         raise ConfigError(f"{folder}: this is not a folder of unsent events; {EVENTS} does not name its tracker")
     head = lines[0]
-    return UnsentFolder(
-        folder, head["component"], head["plugins"], lines[1:], {"host": head["host"], "pid": head["pid"]}
-    )
+    worker = cast("Process", {key: head[key] for key in Process.__annotations__ if key in head})
+    return UnsentFolder(folder, head["component"], head["plugins"], lines[1:], worker)
 
 
 def resend_events(kept: UnsentFolder, observer: Observer) -> int:

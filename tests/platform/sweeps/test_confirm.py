@@ -27,7 +27,7 @@ class Trials:
 
     def __init__(self, root, table):
         sweep = SimpleNamespace(metric="lpips", confirm=SimpleNamespace(top=3, seeds=2))
-        self.said, self.asked, self.study, self.table = [], [], "study", table
+        self.said, self.asked, self.key, self.table = [], [], "study", table
         self.session = SimpleNamespace(experiment=SimpleNamespace(seed=7, sweep=sweep), root=root, say=self.said.append)
 
     def train_again(self, trial, seed):

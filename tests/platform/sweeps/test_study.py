@@ -1,12 +1,14 @@
 """The study in Optuna's storage: which trials are comparable, what it holds, and what is said of a change."""
 
 import re
+import sqlite3
 
 import pytest
 
 from texprior.errors import ConfigError
 from texprior.sweeps.ask_tell import run_trials
-from texprior.sweeps.study import connect, default_storage, programs_of, study_name
+from texprior.sweeps.storage import connect, default_storage
+from texprior.sweeps.study import programs_of, study_name
 
 CURVE = {"sampling.texture_strength": {"low": 0, "high": 2}, "sampling.steps": {"low": 1, "high": 20}}
 
@@ -103,6 +105,21 @@ def test_a_space_that_changed_is_said(registry, storage, made, distance, swept, 
     (sentence,) = said
     assert "sampling.steps: 1 to 20 -> 1 to 40; sampling.rho: not searched -> 5.0, 7.0" in sentence
     assert sentence.endswith("this is a new study")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_experiment_whose_name_begins_alike_has_other_studies(
+    registry, storage, made, swept, setup, distance, named
+):
+    """Studies of earlier versions have no name of their experiment, but the hash of their space."""
+    swept(made(registry, CURVE, name="study-b"), registry, storage, 1)
+    if not named:
+        with sqlite3.connect(storage.removeprefix("sqlite:///")) as database:
+            database.execute("DELETE FROM study_user_attributes WHERE key = 'name'")
+    said = []
+    wider = {**CURVE, "sampling.rho": [5, 7]}
+    run_trials(setup(made(registry, wider), registry, storage, 1), distance, print, said.append)
+    assert said == []
 
 
 def test_programs_that_changed_are_said(registry, storage, made, distance, setup):

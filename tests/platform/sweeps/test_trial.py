@@ -22,6 +22,7 @@ def test_what_workers_confirmed_is_known_whatever_their_threads(tmp_path):
     path = there.folder(3) / "seed-7" / "values.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(document))
-    assert here.known_values(trial, 7) == {"psnr_rgb": 30.0}
+    assert here.is_known(trial, 7)
+    assert here.train_again(trial, 7) == {"psnr_rgb": 30.0}
     other = session.with_(experiment=session.experiment.model_copy(update={"seed": 5, "adapter": Ref(name="sft")}))
-    assert Trials(other, "study", tmp_path, tmp_path).known_values(trial, 8) is None
+    assert not Trials(other, "study", tmp_path, tmp_path).is_known(trial, 8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from texprior.cli.dry_run import dry_run_option, show_dry_run, sweep_notes, training_notes
-from texprior.cli.output import emit, name_broken, table
+from texprior.cli.output import emit, name_broken, say, table
 from texprior.cli.request import Request, require_runs, takes_experiment
 from texprior.cli.ui_address import ui_address
 
@@ -47,6 +47,15 @@ if TYPE_CHECKING:
 @click.option(
     "--ray-address", metavar="ADDRESS", help="Address of a Ray cluster; RAY_ADDRESS or a new local one if not given."
 )
+@click.option("--retry-failed", is_flag=True, help="Run failed trials again; without it they stay failed.")
+@click.option("--status", is_flag=True, help="Train nothing; show the study's trials, and who is running them.")
+@click.option(
+    "--free",
+    type=click.IntRange(min=0),
+    multiple=True,
+    metavar="NUMBER",
+    help="Train nothing; put this running trial, whose worker is lost, back into the queue. May be repeated.",
+)
 @dry_run_option
 def sweep(
     request: Request,
@@ -56,6 +65,9 @@ def sweep(
     workers: int,
     launcher: Literal["local", "ray"],
     ray_address: str | None,
+    retry_failed: bool,
+    status: bool,
+    free: tuple[int, ...],
     dry_run: bool,
 ) -> None:
     """Search for the best adapter configuration.
@@ -66,6 +78,9 @@ def sweep(
     share the folder of the runs.
     """
     session = request.session()
+    if status or free:
+        _show_status(session, storage, free, request.as_json)
+        return
     from texprior.models.folders import CONFIG, PRIOR
     from texprior.store import require_folder
     from texprior.sweeps.run import run_study
@@ -77,12 +92,39 @@ def sweep(
         return
 
     require_runs()
-    done = run_study(session, folder, trials, storage, runners=TrialRunners(workers, launcher, ray_address))
+    runners = TrialRunners(workers, launcher, ray_address)
+    done = run_study(session, folder, trials, storage, runners=runners, retry_failed=retry_failed)
     if request.as_json:
         emit(_document(done))
     else:
         _show(done)
     name_broken(done.broken, "read")
+
+
+def _show_status(session: Session, storage: str | None, free: Sequence[int], as_json: bool) -> None:
+    """Prints the study's trials, after it has freed some of them."""
+    from texprior.sweeps.report import short_configuration
+    from texprior.sweeps.status import free_trials, study_status
+
+    for line in free_trials(session, free, storage):
+        say(line)
+    found = study_status(session, storage)
+    if as_json:
+        emit({field.name: getattr(found, field.name) for field in fields(found)})
+        return
+    rows = [
+        [
+            str(one.trial.number),
+            one.trial.state + ", run again" * one.repeated,
+            short_configuration(one.trial.params),
+            ", ".join(part for part in (one.holder, one.sign) if part),
+            one.trial.reason,
+        ]
+        for one in found.trials
+    ]
+    table(["trial", "state", "configuration", "worker", "reason"], rows, wrap=["configuration", "worker", "reason"])
+    click.echo(f"{found.counted} of {session.experiment.sweep.trials} trials, {found.queued} waiting in the queue")
+    click.echo(f"study: {found.study} in {found.storage}")
 
 
 def measure_trials(session: Session, given: Path | None, trials: int, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """``texprior sweep`` on the tiny study: what trials share, who is best, and what a dry run counts."""
 
+import optuna
 import pytest
 
 
@@ -75,3 +76,70 @@ def test_a_sweep_shows_what_its_best_trial_started_from(texprior, in_study):
         "predictor",
     ]
     assert ("worse than its own predictor: psnr_rgb" in shown) == worse
+
+
+def test_the_status_shows_who_runs_what_and_a_lost_trial_is_freed(texprior, in_study, tmp_path):
+    """A trial of a worker elsewhere, which nobody can see, is shown, freed, and run here by the same command."""
+    storage = f"sqlite:///{tmp_path}/sweep.db"
+    command = ("sweep", in_study.file, "--set", "sweep.confirm.top=0", "--storage", storage)
+    absent = texprior(*command, "--status")
+    assert (absent.code, "holds no study" in absent.err) == (2, True)
+    started = texprior(*command, "--trials", "1", "--json")
+    assert started.code == 0, started.err
+    first = started.json
+    study = optuna.load_study(study_name=first["study"], storage=storage)
+    (other,) = {1, 3} - {first["best"]["params"]["adapter.cga.kernel"]}
+    study.enqueue_trial({"adapter.cga.kernel": other})
+    trial = study.ask()
+    trial.set_user_attr("worker", {"host": "node3", "pid": 4711, "boot": "its own", "utc": "2026-01-01T00:00:00+00:00"})
+    trial.suggest_categorical("adapter.cga.kernel", [1, 3])
+
+    shown = texprior(*command, "--status").out
+    assert "process 4711 on node3" in " ".join(shown.split())
+    assert "2 of 2 trials, 0 waiting in the queue" in shown
+    status = texprior(*command, "--status", "--json").json
+    assert [(t["trial"]["state"], t["holder"]) for t in status["trials"]] == [
+        ("finished", ""),
+        ("running", "process 4711 on node3"),
+    ]
+    assert status["trials"][1]["sign"].startswith("last sign of life ")
+    assert status["counted"] == 2
+
+    freed = texprior(*command, "--free", "1")
+    assert (freed.code, freed.err) == (0, "trial 1 is taken from process 4711 on node3, and queued again\n")
+    assert "1 of 2 trials, 1 waiting in the queue" in freed.out
+    again = texprior(*command, "--free", "1")
+    assert (again.code, again.err.startswith("error: --free 1: it is fail, not running")) == (2, True)
+
+    found = texprior(*command, "--trials", "2", "--json").json
+    assert [t["state"] for t in found["trials"]] == ["finished", "interrupted", "finished"]
+    assert found["trials"][2]["params"] == found["trials"][1]["params"]
+
+
+def test_failed_trials_are_run_again_on_request(texprior, in_study, tmp_path):
+    """One failed trial is put into the study; without the flag it stays, with it the same values are run again."""
+    storage = f"journal:{tmp_path}/sweep.log"
+    command = ("sweep", in_study.file, "--set", "sweep.confirm.top=0", "--storage", storage, "--trials", "2", "--json")
+    study = texprior(*command[:-2], "1", "--json").json["study"]
+    log = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(f"{tmp_path}/sweep.log"))
+    trial = optuna.load_study(study_name=study, storage=log).ask()
+    params = {"adapter.cga.kernel": trial.suggest_categorical("adapter.cga.kernel", [1, 3])}
+    trial.set_user_attr("reason", "OSError: the data were not mounted")
+    log.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.FAIL)
+
+    stays = texprior(*command)
+    assert [t["state"] for t in stays.json["trials"]] == ["finished", "failed"]
+    again = texprior(*command, "--retry-failed")
+    assert "failed trials that are run again: 1\n" in again.err
+    last = again.json["trials"][-1]
+    assert [t["state"] for t in again.json["trials"][:2]] == ["finished", "failed"]
+    assert (last["params"], last["state"] in ("finished", "duplicate")) == (params, True)
+
+
+def test_studies_of_one_name_in_two_storages_share_no_files(texprior, in_study, tmp_path):
+    command = ("sweep", in_study.file, "--set", "sweep.confirm.top=0", "--trials", "1", "--json")
+    for name in ("a", "b"):
+        assert texprior(*command, "--set", "name=twice", "--storage", f"sqlite:///{tmp_path}/{name}.db").code == 0
+    folders = sorted((in_study.runs / "twice").glob("sweep-*"))
+    assert len(folders) == 2
+    assert all((folder / "trial-0" / "scores.csv").is_file() for folder in folders)
