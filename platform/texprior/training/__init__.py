@@ -4,7 +4,8 @@
 - ``loop``: the training loop, a generator of typed steps
 - ``trainee``: the network in training with its optimiser and its average, and their checkpoints
 - ``run``: one training as a tracked run, resumed from the furthest checkpoint
-- ``step_reports``: what is reported of the steps; ``divergence``: which component made steps not finite
+- ``step_reports``: what is reported of the steps; ``divergence``: which component made steps not finite;
+  ``spikes``: notices if the loss jumps
 - ``losses``: what each training minimises
 - ``data``: the photographs that each training sees; ``patches``: patches cut from them
 - ``folders``: folders named by what decides their content, and the checkpoints in them

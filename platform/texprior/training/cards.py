@@ -68,6 +68,7 @@ def _course(settings: Training, done: Finished) -> dict[str, str]:
         "images seen": f"{done.images_seen:,}",
         "training time": f"{done.elapsed_s:.0f} s",
         "skipped steps": f"{done.skipped_steps:,}, whose loss or gradient was not finite",
+        **({"loss spikes": f"{done.spikes:,} steps, the last at image {done.last_spike:,}"} if done.spikes else {}),
     }
 
 

@@ -24,6 +24,7 @@ from texprior.diffusion.keys import drawing_by_key
 from texprior.errors import TexpriorError
 from texprior.flow.precision import repeatable_convolutions
 from texprior.runtime.team import ALONE, Team
+from texprior.training.spikes import SpikeFinder
 from texprior.training.trainee import Saved, Trainee
 
 NOTHING = "nothing to train"
@@ -77,6 +78,10 @@ class Finished:
     """The reason: ``budget``, ``seconds``, ``interrupted``, or ``nothing to train``."""
     skipped_steps: int = 0
     """Steps that changed nothing, because their loss or gradient was not finite."""
+    spikes: int = 0
+    """Steps whose loss was far above that of the steps before."""
+    last_spike: int = 0
+    """Images seen after the last of them."""
 
 
 def train_steps(
@@ -96,7 +101,7 @@ def train_steps(
         return
 
     device = next(iter(trainee.parameters().values())).device
-    saved_at = time.monotonic()
+    saved_at, finder = time.monotonic(), SpikeFinder()
     with _interruptible() as interrupted:
         why = _spent(trainee, 0.0)
         while not why:
@@ -108,6 +113,8 @@ def train_steps(
             trainee.elapsed_s += elapsed
 
             skipped = trainee.skipped_in_a_row > 0
+            if not skipped and finder.is_spike(total):
+                trainee.spikes, trainee.last_spike = trainee.spikes + 1, trainee.images_seen
             yield Step(trainee.images_seen, total, norm, lr, settings.batch / elapsed, skipped)
             ends_untrained = why in ("budget", "seconds") and trainee.skipped_steps * settings.batch >= numbers.stop
             if trainee.skipped_in_a_row >= GIVE_UP_AFTER or ends_untrained:
@@ -118,7 +125,8 @@ def train_steps(
                 saved_at = time.monotonic()
         if team.leads:
             yield trainee.save(checkpoint, about)
-        yield Finished(trainee.images_seen, trainee.elapsed_s, why, trainee.skipped_steps)
+        counts = trainee.skipped_steps, trainee.spikes, trainee.last_spike
+        yield Finished(trainee.images_seen, trainee.elapsed_s, why, *counts)
 
 
 def _step(

@@ -24,6 +24,7 @@ from texprior.training.differences import report_start
 from texprior.training.divergence import OutputsOf, divergence_error, first_not_finite
 from texprior.training.folders import CHECKPOINT, Place, find_checkpoints, fits_budget, start_file
 from texprior.training.loop import NOTHING, Diverged, Finished, Loss, Step, train_steps, warmup_notes
+from texprior.training.spikes import spike_sentence
 from texprior.training.step_reports import StepReports
 from texprior.training.trainee import Trainee
 
@@ -82,6 +83,7 @@ def run_training(
                 elif isinstance(event, Finished) and event.why == "interrupted":
                     raise _interrupted(session, stage, checkpoint, settings, event)
                 elif isinstance(event, Finished) and team.leads:
+                    _report_spikes(session, stage, settings, run, event)
                     finish(run, event)
                     run.summary |= {"images_seen": event.images_seen, "elapsed_s": event.elapsed_s}
         except Diverged as error:
@@ -131,6 +133,14 @@ def _resume(session: Session, stage: str, place: Place, trainee: Trainee, pictur
     if start is not None:
         session.say(f"{stage}: continuing from {start} at {trainee.images_seen} images")
     return start
+
+
+def _report_spikes(session: Session, stage: str, settings: Training, run: Run, done: Finished) -> None:
+    """Says if the loss jumped shortly before the end."""
+    run.summary |= {f"{stage}.loss_spikes": done.spikes} if done.spikes else {}
+    if sentence := spike_sentence(stage, settings, done.spikes, done.last_spike, done.images_seen):
+        session.say(f"warning: {sentence}")
+        run.notes.append(f"{sentence}.")
 
 
 def _interrupted(session: Session, stage: str, checkpoint: Path, settings: Training, event: Finished) -> Interrupted:

@@ -47,6 +47,10 @@ class Trainee:
     """Steps that were left out because their loss or gradient was not finite; their images count as seen."""
     skipped_in_a_row: int = 0
     """The last of them, if no other step came after."""
+    spikes: int = 0
+    """Steps whose loss was far above that of the steps before, see ``spikes``."""
+    last_spike: int = 0
+    """Images seen after the last of them."""
     images_before: int = 0
     """Images that the training saw whose weights this one started from; 0 if the weights were initial ones."""
 
@@ -159,6 +163,8 @@ _PROGRESS = {
     "elapsed_s": float,
     "skipped_steps": int,
     "skipped_in_a_row": int,
+    "spikes": int,
+    "last_spike": int,
     "images_before": int,
 }
 """The attributes of a trainee that a checkpoint records, with their types."""

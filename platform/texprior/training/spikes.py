@@ -1,0 +1,48 @@
+"""Notices if the loss of a training jumps.
+
+After a jump the weights need thousands of images to recover, so what is stored depends on how long ago it was.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+
+from texprior.config.schema import Training
+
+JUMP = 10.0
+"""A step is part of a spike if its loss is over this many times the median of the steps before.
+
+The loss of a healthy training varies less: with its noise level by 2 to 3 times, from batch to batch by 2."""
+_WINDOW, _FEWEST = 100, 20
+"""Most and fewest steps that the median is taken from."""
+LATE = 0.25
+"""A spike in this last share of a training is late: the weights may not have recovered at the end."""
+
+
+class SpikeFinder:
+    """Compares the loss of each step with the median of the steps before it that were no part of a spike."""
+
+    def __init__(self) -> None:
+        self._losses: deque[float] = deque(maxlen=_WINDOW)
+
+    def is_spike(self, loss: float) -> bool:
+        """Returns whether a step's loss is part of a spike, and takes note of it if it is not."""
+        if len(self._losses) >= _FEWEST and loss > JUMP * median(self._losses):
+            return True
+        self._losses.append(loss)
+        return False
+
+
+def spike_sentence(stage: str, settings: Training, spikes: int, last_spike: int, images_seen: int) -> str:
+    """Returns what a training's spikes mean and what to do; empty if there was none in its last part."""
+    if not spikes or last_spike < (1 - LATE) * images_seen:
+        return ""
+    cures = f"set training.{stage}.lr below {settings.lr:g}"
+    if settings.decay == "constant":
+        cures += f", or training.{stage}.decay=cosine"
+    return (
+        f"{stage}: the loss jumped to over {JUMP:g} times its median in {spikes} steps, the last at image "
+        f"{last_spike:,} of {images_seen:,}; the weights may not have recovered, so scores may be worse, and differ "
+        f"from one training to the next: {cures}"
+    )
