@@ -76,7 +76,7 @@ def is_running(process: Process) -> bool:
 def _started(pid: int) -> str | None:
     """When a process started, in ticks since the boot; empty if it has ended, None if the system does not tell."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     # the name of the program comes in brackets and may contain anything; the state is the first field after it
@@ -89,7 +89,8 @@ def _started(pid: int) -> str | None:
 def _boot() -> str:
     """The boot of this machine and this process's namespace of process numbers; empty if the system does not tell."""
     try:
-        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {Path('/proc/self/ns/pid').readlink()}"
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
 
