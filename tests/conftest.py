@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+# Tests compare numbers to many digits, on processors with and without bfloat16. Commands that tests start inherit this;
+# tests of bfloat16 set it themselves.
+os.environ["TEXPRIOR_BFLOAT16"] = "no"
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

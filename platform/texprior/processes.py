@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -93,6 +94,34 @@ def _boot() -> str:
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
+
+
+def usable_cpus() -> int:
+    """Returns the number of processors that this process may use.
+
+    A batch system or ``taskset`` may allow fewer than the machine has.
+    """
+    # not on macOS and Windows
+    with contextlib.suppress(AttributeError):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def worker_threads(threads: int | None, workers: int) -> int:
+    """Returns the threads of each of several local workers.
+
+    These are as many as the experiment says for a process, or else an equal share of the usable processors.
+    """
+    return threads or max(1, usable_cpus() // workers)
+
+
+def let_threads_sleep() -> None:
+    """Lets threads that wait for work give their processor away, if the user did not choose otherwise.
+
+    Call it before torch is imported; processes that are started afterwards inherit it. By default waiting threads of
+    OpenMP keep a processor busy: beside one other busy process, training is then several times slower.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def run_processes(works: Mapping[str, Callable[[], None]]) -> dict[str, str]:

@@ -110,7 +110,8 @@ def test_missing_parameters_are_a_sentence_with_hash_origin_and_places(folder):
         assert part in str(error.value)
     # only what has a pinned address can be fetched
     assert "fetch" not in str(error.value)
-    pinned = Weights("acme", RECORD.tensors_sha256, "MIT", "acme.example", url="https://acme.example/a", url_sha256="0")
+    address = {"url": "https://acme.example/a", "url_sha256": "0" * 64}
+    pinned = Weights("acme", RECORD.tensors_sha256, "MIT", "acme.example", **address)
     with pytest.raises(ConfigError, match="'texprior weights fetch acme' or 'texprior weights import acme FILE"):
         weights.load(pinned)
 

@@ -30,6 +30,7 @@ import click
 from texprior._version import __version__
 from texprior.addresses import redact
 from texprior.errors import TexpriorError, error_text
+from texprior.processes import let_threads_sleep
 from texprior.streams import ReaderGone, safe_streams
 
 COMMANDS = {
@@ -93,6 +94,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code. An error is one sentence on stderr."""
+    let_threads_sleep()
     with safe_streams() as output:
         _log_to_stderr()
         # Python delivers signals to the main thread only, and ``signal`` raises ValueError in any other.

@@ -152,7 +152,7 @@ class Training(Section):
     log_every_images: Annotated[int, Field(ge=1, le=MOST_IMAGES)] = 1600
     """Images between two logged steps. Default: 1600."""
     amp: bool = True
-    """Mixed precision (bfloat16), if the device is a CUDA GPU that supports it; else training is in float32.
+    """Mixed precision (bfloat16), if a trial on the device says that it is faster; else training is in float32.
     Default: true."""
     start_from: Annotated[str | None, Before(None)] = None
     """The folder of another training of the same networks, from whose weights and averages this training starts. Its

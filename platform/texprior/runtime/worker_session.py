@@ -17,6 +17,21 @@ from texprior.config import resolve
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def gpu_of_worker(number: int) -> str | None:
+    """Returns the GPU of a local worker, so that workers do not all use the first one; None if there is no GPU.
+
+    Workers take the visible GPUs in turn. Several workers share a GPU if there are more workers than GPUs.
+    """
+    import torch
+
+    named = os.environ.get(_VISIBLE)
+    visible = [str(n) for n in range(torch.cuda.device_count())] if named is None else named.split(",")
+    visible = [gpu for gpu in visible if gpu]
+    return visible[number % len(visible)] if visible else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerStart:
@@ -37,10 +52,20 @@ class WorkerStart:
     """Threads of this worker; None is what the experiment says."""
     cache_mb: int | None = None
     """The worker's share of the memory for prepared pictures; None is what the experiment says."""
+    gpu: str | None = None
+    """The GPU of this worker, which becomes the only one that it sees, unless the experiment names a device by its
+    number; None leaves all visible."""
     parent_run: str = ""
 
     @classmethod
-    def of(cls, session: Session, name: str, threads: int | None = None, cache_mb: int | None = None) -> WorkerStart:
+    def of(
+        cls,
+        session: Session,
+        name: str,
+        threads: int | None = None,
+        cache_mb: int | None = None,
+        gpu: str | None = None,
+    ) -> WorkerStart:
         """Describes a session for a worker."""
         return cls(
             name=name,
@@ -49,6 +74,7 @@ class WorkerStart:
             root=str(session.root),
             threads=threads,
             cache_mb=cache_mb,
+            gpu=gpu,
             parent_run=session.parent_run,
         )
 
@@ -66,6 +92,9 @@ class WorkerStart:
         os.environ["TEXPRIOR_RUNS"] = self.root
         registry = Registry.discover(self.plugins)
         experiment = resolve(yaml.safe_load(self.experiment), registry, source="a worker's experiment")
+        if self.gpu is not None and experiment.device in ("auto", "cuda"):
+            # CUDA reads it when it is first used, which is after this
+            os.environ[_VISIBLE] = self.gpu
         cache_mb = self.cache_mb or experiment.data.cache_mb
         data = experiment.data.model_copy(update={"cache_mb": cache_mb})
         placed = experiment.model_copy(update={"threads": self.threads or experiment.threads, "data": data})

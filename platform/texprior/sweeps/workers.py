@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from texprior.errors import ConfigError, TexpriorError
-from texprior.processes import run_processes
+from texprior.processes import run_processes, worker_threads
 from texprior.runtime.session import Session
-from texprior.runtime.worker_session import WorkerStart
+from texprior.runtime.worker_session import WorkerStart, gpu_of_worker
 from texprior.sweeps.ask_tell import run_trials
 from texprior.sweeps.confirm import confirm_unclaimed
 from texprior.sweeps.records import Better, SweepSetup, TrialRecord
@@ -62,9 +62,9 @@ class SweepJob:
             trials=wanted,
         )
 
-    def numbered(self, number: int, threads: int) -> SweepJob:
-        """Returns the job of one worker, with its name and its threads."""
-        start = replace(self.start, name=f"worker {number + 1}", threads=threads)
+    def numbered(self, number: int, threads: int, gpu: str | None = None) -> SweepJob:
+        """Returns the job of one worker, with its name, its threads and its GPU."""
+        start = replace(self.start, name=f"worker {number + 1}", threads=threads, gpu=gpu)
         return replace(self, start=start, number=number)
 
 
@@ -121,8 +121,9 @@ def run_workers(
 
     If one dies, reports it; another worker redoes its trial. Raises TexpriorError if all of them ended early.
     """
-    threads = job.start.threads or max(1, (os.cpu_count() or 1) // workers if launcher == "local" else 1)
-    jobs = {f"worker {n + 1}": job.numbered(n, threads) for n in range(workers)}
+    local = launcher == "local"
+    threads = worker_threads(job.start.threads, workers) if local else job.start.threads or 1
+    jobs = {f"worker {n + 1}": job.numbered(n, threads, gpu_of_worker(n) if local else None) for n in range(workers)}
     works = {name: partial(run_worker, one) for name, one in jobs.items()}
     failures = run_processes(works) if launcher == "local" else _run_ray_tasks(works, threads, address)
     for name, problem in failures.items():

@@ -5,6 +5,7 @@ The store is an SQLite file, with the files of its runs in ``artifacts`` beside 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
@@ -80,7 +81,16 @@ def _earlier_places(connection: sqlite3.Connection, here: Path) -> list[Path]:
         (_RUN_TAG,),
     )
     places = [_path_of(address) for (address,) in found]
-    return [place for place in places if place != here and not (place.exists() and place.samefile(here))]
+    return [place for place in places if place != here and not _is_same_folder(place, here)]
+
+
+def _is_same_folder(a: Path, b: Path) -> bool:
+    # A folder may be missing: the old one of a store that was moved, or the own one of a store whose first run found a
+    # full disk. Then the folders above tell.
+    for one, other in ((a, b), (a.parent, b.parent)):
+        with contextlib.suppress(OSError):
+            return one.samefile(other)
+    return False
 
 
 def _changes(connection: sqlite3.Connection, old: Path, here: Path) -> list[tuple[str, str, str, str]]:

@@ -25,7 +25,7 @@ from texprior.training.losses import LayerLoss
 from texprior.training.memory import require_memory
 from texprior.training.patches import Pool
 from texprior.training.preflight import layer_loss
-from texprior.training.run import Trained, run_training, stop_record, version_record
+from texprior.training.run import Trained, run_training, stop_record, training_record
 from texprior.training.trainee import Trainee
 
 FAR = 2.0
@@ -83,7 +83,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
                 "images_seen": done.images_seen,
                 **stop_record(settings, done),
                 "seed": experiment.seed,
-                **version_record(),
+                **training_record(session.device, settings),
                 **program_record(session, ADAPTER_PARTS),
             }
             card = model_card(session, adapter, prior, about, done)

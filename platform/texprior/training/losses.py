@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -16,6 +15,7 @@ from texprior.diffusion.process import Process
 from texprior.diffusion.sigmas import log_normal
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter, features_of, steered
+from texprior.flow.precision import autocast
 from texprior.flow.predict import InitialPredictor, estimated, own_loss
 from texprior.flow.prior import checked_network, prior_denoise
 from texprior.models.build import Prior
@@ -161,14 +161,3 @@ def prediction_loss(predictor: InitialPredictor, patches: Patches, amp: bool, nu
     with autocast(device, amp):
         # bfloat16 has 8 significant bits, too few for the difference of two similar pictures
         return own_loss(predictor, estimated(batch["degraded"], predictor).float(), batch["clean"])
-
-
-def autocast(device: torch.device, wanted: bool) -> contextlib.AbstractContextManager[object]:
-    """Returns a context that computes in bfloat16, if wanted and supported.
-
-    The device must be a GPU that supports bfloat16; otherwise the context changes nothing.
-    """
-    # A GPU that only emulates bfloat16 would gain no speed from it.
-    if wanted and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return contextlib.nullcontext()

@@ -17,7 +17,7 @@ from texprior.training.loop import Finished
 from texprior.training.losses import prediction_loss, prediction_outputs
 from texprior.training.memory import require_memory
 from texprior.training.preflight import random_prediction_loss
-from texprior.training.run import Trained, run_training, stop_record, version_record
+from texprior.training.run import Trained, run_training, stop_record, training_record, version_record
 from texprior.training.trainee import Trainee
 
 
@@ -43,7 +43,8 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
         def finish(_run: Run, done: Finished) -> None:
             seen = {"images_seen": done.images_seen, **stop_record(settings, done)}
             programs = program_record(session, PREDICTOR_PARTS)
-            about = {**seen, "seed": experiment.seed, **version_record(), **programs}
+            used = training_record(session.device, settings)
+            about = {**seen, "seed": experiment.seed, **used, **programs}
             save_predictor(place.folder, experiment, trainee.averaged(), about)
 
         given = (predictor, cut_patches(experiment, pool, settings), settings.amp)

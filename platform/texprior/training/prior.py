@@ -20,7 +20,7 @@ from texprior.training.losses import LayerLoss
 from texprior.training.match_strength import match_prior_strength, without_strength
 from texprior.training.memory import require_memory
 from texprior.training.preflight import layer_loss
-from texprior.training.run import Trained, run_training, stop_record, version_record
+from texprior.training.run import Trained, run_training, stop_record, training_record
 from texprior.training.trainee import Trainee
 
 
@@ -66,7 +66,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
                 "images_seen": done.images_seen,
                 **stop_record(settings, done),
                 "seed": experiment.seed,
-                **version_record(),
+                **training_record(session.device, settings),
                 **program_record(session, PRIOR_PARTS),
             }
             card = prior_card(session, trainee.network, about, done)

@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from texprior._version import __version__
 from texprior.config.schema import Training
 from texprior.errors import ConfigError, Interrupted
+from texprior.flow.precision import precision_name
 from texprior.plugin.origin import name_of
 from texprior.runtime.identity import pictures_digest, start_digest
 from texprior.runtime.session import Session
@@ -169,3 +170,8 @@ def stop_record(settings: Training, done: Finished) -> dict[str, Any]:
 def version_record() -> dict[str, Any]:
     """Returns the versions of the software that weights were trained with."""
     return {"texprior": __version__, "torch": torch.__version__}
+
+
+def training_record(device: torch.device, settings: Training) -> dict[str, Any]:
+    """Returns what weights were trained with: software, and the precision that the device computed in."""
+    return {**version_record(), "precision": precision_name(device, settings.amp)}

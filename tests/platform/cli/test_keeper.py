@@ -16,7 +16,8 @@ os.write(1, b"serving\\n")
 time.sleep(600)
 """
 STARTER = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, under which the tests may run, ignores it
 keeper = [sys.executable, "-m", "texprior.cli.keeper", "0.2", sys.executable, "-c", sys.argv[1], sys.argv[2]]
 subprocess.Popen(keeper, stdin=subprocess.PIPE, start_new_session=True)
 time.sleep(600)

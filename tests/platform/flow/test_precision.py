@@ -2,9 +2,19 @@
 
 import pytest
 import torch
+from torch import nn
 
+from texprior.errors import ConfigError
+from texprior.flow import precision
 from texprior.flow.measure import Gathered, measure
-from texprior.flow.precision import full_float32, repeatable_convolutions
+from texprior.flow.precision import (
+    CHOICE,
+    autocast,
+    full_float32,
+    gains_from_bfloat16,
+    precision_name,
+    repeatable_convolutions,
+)
 from texprior.flow.prior import SemanticEncoder, encode
 
 IMAGE = torch.rand(1, 3, 8, 8)
@@ -63,3 +73,48 @@ def test_the_switches_are_put_back_after_an_error():
         fail()
     assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark) == before
     assert tf32() == (True, True)
+
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def untried(monkeypatch):
+    """No device was tried yet, and the variable is not set."""
+    monkeypatch.delenv(CHOICE, raising=False)
+    gains_from_bfloat16.cache_clear()
+    yield monkeypatch
+    gains_from_bfloat16.cache_clear()
+
+
+def test_a_cpu_is_tried_once_and_computes_in_what_is_faster(untried):
+    trials = [0.5]  # of float32's time; a second trial would find none
+    untried.setattr(precision, "_trial", trials.pop)
+    layer, x = nn.Conv2d(3, 4, 3), torch.rand(1, 3, 8, 8)
+    for wanted, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+        with autocast(CPU, wanted):
+            assert layer(x).dtype == dtype
+        assert f"torch.{precision_name(CPU, wanted)}" == str(dtype)
+
+
+@pytest.mark.parametrize(("time", "gains"), [(0.79, True), (0.81, False), (3.0, False)])
+def test_float32_stays_where_bfloat16_is_hardly_faster(untried, time, gains):
+    untried.setattr(precision, "_trial", lambda: time)
+    assert gains_from_bfloat16(CPU) == gains
+
+
+def test_the_trial_runs_here():
+    assert 0 < precision._trial() < 100
+
+
+@pytest.mark.parametrize(("choice", "gains"), [("yes", True), ("no", False)])
+def test_the_variable_decides_without_a_trial(untried, choice, gains):
+    untried.setattr(precision, "_trial", None)
+    untried.setenv(CHOICE, choice)
+    assert gains_from_bfloat16(CPU) == gains
+
+
+def test_another_value_of_the_variable_is_refused(untried):
+    untried.setenv(CHOICE, "bf16")
+    with pytest.raises(ConfigError, match="TEXPRIOR_BFLOAT16 is 'bf16'; set it to yes or no, or leave it out"):
+        gains_from_bfloat16(CPU)

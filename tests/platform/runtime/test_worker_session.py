@@ -1,5 +1,6 @@
 """A worker starts from text that can be sent anywhere, with its share of threads and cache."""
 
+import os
 import pickle
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from texprior import config
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.runtime.worker_session import WorkerStart
+from texprior.runtime.worker_session import WorkerStart, gpu_of_worker
 
 PLUGIN = """
 from texprior.plugin import Degradation, hookimpl
@@ -53,3 +54,22 @@ def test_without_a_share_the_experiment_decides(tmp_path, threads):
     experiment = config.resolve({"name": "x", "events": [], "data": {"cache_mb": 77}}, registry)
     session = WorkerStart.of(Session(experiment, registry, root=tmp_path), "worker 1").session()
     assert (session.experiment.threads, session.experiment.data.cache_mb) == (None, 77)
+
+
+@pytest.mark.parametrize(("named", "gpus"), [(None, ["0", "1", "0"]), ("3,5", ["3", "5", "3"]), ("", [None] * 3)])
+def test_workers_take_the_visible_gpus_in_turn(monkeypatch, named, gpus):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if named is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert [gpu_of_worker(n) for n in range(3)] == gpus
+
+
+@pytest.mark.parametrize(("device", "seen"), [("auto", "1"), ("cpu", "0,1")])
+def test_a_worker_sees_its_own_gpu_only(tmp_path, monkeypatch, threads, device, seen):
+    monkeypatch.setenv("TEXPRIOR_RUNS", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    registry = Registry.discover([])
+    experiment = config.resolve({"name": "x", "events": [], "device": device}, registry)
+    WorkerStart.of(Session(experiment, registry, root=tmp_path), "worker 2", threads=1, gpu="1").session()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == seen

@@ -11,6 +11,7 @@ import click
 from texprior.cli.output import emit, table
 from texprior.cli.request import can_be_written, discover_plugins, json_option, plugin_option
 from texprior.errors import error_text
+from texprior.processes import usable_cpus
 
 if TYPE_CHECKING:
     from texprior.registry import Registry
@@ -54,7 +55,7 @@ def _machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "devices": devices + (["mps"] if torch.backends.mps.is_available() else []),
         "threads": torch.get_num_threads(),
-        "cpus": os.cpu_count(),
+        "cpus": usable_cpus(),
     }
 
 

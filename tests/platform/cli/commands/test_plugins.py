@@ -175,7 +175,7 @@ def test_options_that_name_components_say_of_which_kind(texprior):
     answer = texprior("plugins", "show", "degradation/choice", "--json")
     options = {o["name"]: (o["type"], o["range"], o["required"]) for o in answer.json["options"]}
     assert options["of"] == ("list of degradations", "length ≥ 1, length ≤ 64", True)
-    assert options["weights"] == ("list of float (each ≥ 0.0) or null", "", False)
+    assert options["weights"] == ("list of float (each ≥ 0.0, ≤ 1000000.0) or null", "", False)
     assert "of: REQUIRED" in answer.json["snippet"]
 
 
