@@ -186,7 +186,8 @@ def _targets(scores: Mapping[str, float], objectives: Mapping[str, Better]) -> l
 def _known(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial | None:
     """A finished trial of the same configuration."""
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return next((t for t in finished if t.params == trial.params and "duplicate_of" not in t.user_attrs), None)
+    params = trial.params  # a copy at each access, too slow for each of thousands of trials
+    return next((t for t in finished if t.params == params and "duplicate_of" not in t.user_attrs), None)
 
 
 def _reuse(study: optuna.Study, trial: optuna.Trial, known: FrozenTrial) -> None:
