@@ -17,6 +17,7 @@ from texprior.config.schema import Experiment
 from texprior.errors import ConfigError, ImageError
 from texprior.evaluation.metrics import build_metrics, scored_as_sets
 from texprior.evaluation.scores import Score, Scores, at_chosen_strength
+from texprior.flow.contract import require_finite
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.kinds import DEGRADATION
@@ -145,6 +146,9 @@ def _preparation(session: Session, model: Model) -> Callable[[str], Prepared]:
     def prepare(key: str) -> Prepared:
         sample = dataset.load(key)
         picture = degraded_sample(sample, degradation, choice.seed, bits=experiment.data.degraded_bits)
+        if degradation is not None:
+            # the photograph itself was finite when it was read, so it must not be called the picture's fault later
+            require_finite(degradation, picture, f"the degraded picture of '{key}'")
         degraded = picture[None].to(session.device)
         derived = inputs_of(degraded, model.experiment, model.predictor, prior, prior.encoder)
         return Prepared(key, sample.clean[None].to(session.device), degraded, derived)

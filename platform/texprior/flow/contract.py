@@ -6,14 +6,15 @@ where the data is on the CPU anyway, once per picture, or at an instance's first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import torch
 from torch import Tensor
 
 from texprior.errors import ContractError
-from texprior.plugin.origin import name_of
+from texprior.plugin.origin import is_first, name_of
 
 SLACK = 1e-3
 """How far a picture may leave [0, 1]: rounding, and less than half a step of 8 bits."""
@@ -63,3 +64,20 @@ def require_finite(component: object, found: Tensor, what: str) -> None:
     """Raises ContractError if not all values are finite."""
     if not torch.isfinite(found).all():
         refuse(component, f"{what} has values that are not finite", "finite values")
+
+
+@contextmanager
+def inputs_kept(component: object, **inputs: Tensor | None) -> Iterator[None]:
+    """Raises ContractError if a component changes one of its inputs while the block runs.
+
+    Other components get the same tensors, so scores would compare changed pictures. torch counts changes in place,
+    which costs nothing. It does not see those of NumPy, so that the values are compared at an instance's first call.
+    """
+    given = {name: tensor for name, tensor in inputs.items() if tensor is not None}
+    counts = {name: tensor._version for name, tensor in given.items()}
+    copies = {name: tensor.clone() for name, tensor in given.items()} if is_first(component, "inputs") else {}
+    yield
+    for name, tensor in given.items():
+        same = name not in copies or torch.equal(tensor.nan_to_num(), copies[name].nan_to_num())
+        if tensor._version != counts[name] or not same:
+            refuse(component, f"it changes the {name} that it is given", "an input that stays as it is")

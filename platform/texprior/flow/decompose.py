@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from texprior.flow.contract import refuse, require_tensor
+from texprior.flow.contract import inputs_kept, refuse, require_tensor
 from texprior.plugin.origin import is_first
 
 ADDS_UP = 1e-4
@@ -55,7 +55,9 @@ def decompose(image_BCHW: Tensor, decomposition: Decomposer) -> Layers:
     Raises ContractError if the decomposition returns something else. Whether the layers add up to the picture is
     looked at in its first call.
     """
-    layers = checked_layers(decomposition(image_BCHW), image_BCHW, decomposition)
+    with inputs_kept(decomposition, picture=image_BCHW):
+        found = decomposition(image_BCHW)
+    layers = checked_layers(found, image_BCHW, decomposition)
     if is_first(decomposition, "sum"):
         off = float((layers.structure + layers.texture - image_BCHW).abs().max()) if image_BCHW.numel() else 0.0
         if off > ADDS_UP:

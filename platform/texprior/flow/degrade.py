@@ -61,7 +61,8 @@ def degrade(image_BCHW: Tensor, degradation: Degrader, seed: int, keys: Sequence
     ContractError if the degradation returns something else than such pictures.
     """
     degraded = [
-        _checked(degradation, degradation(image, rng_of(seed, key)), image)
+        # a copy: one that works in place, as with NumPy, must not change the picture that scores are computed against
+        _checked(degradation, degradation(image.clone(), rng_of(seed, key)), image)
         for image, key in zip(image_BCHW, keys, strict=True)
     ]
     return rounded(torch.stack(degraded), bits)
@@ -125,8 +126,8 @@ def replay(degradation: Degrader, image_CHW: Tensor, recipe: Recipe) -> Tensor:
     The result is the same to the bit. Raises ContractError if it is not a picture of this size.
     """
     if isinstance(degradation, Replayable):
-        return _checked(degradation, degradation.apply(image_CHW, recipe), image_CHW)
-    return _checked(degradation, degradation(image_CHW, seeded(recipe["seed"])), image_CHW)
+        return _checked(degradation, degradation.apply(image_CHW.clone(), recipe), image_CHW)
+    return _checked(degradation, degradation(image_CHW.clone(), seeded(recipe["seed"])), image_CHW)
 
 
 def degraded_sample(

@@ -26,10 +26,16 @@ def as_picture(image: Tensor | NDArray[Any] | Image.Image) -> Tensor:
     is read like a file: upright, in sRGB. Raises ImageError for anything else, with the shape, type or range found.
     """
     if isinstance(image, Image.Image):
-        upright = ImageOps.exif_transpose(image)
+        try:
+            # Pillow opens a file lazily, so that a broken one raises here
+            upright = ImageOps.exif_transpose(image)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise ImageError(f"the picture cannot be read ({error})") from None
         return picture_of(upright, "the picture").colour
     if isinstance(image, np.ndarray):
         return _from_array(image)
+    if isinstance(image, Tensor) and (image.layout != torch.strided or image.is_meta):
+        raise ImageError("a tensor without its values in memory, such as a sparse one, is no picture")
     if not isinstance(image, Tensor):
         raise ImageError(
             f"a picture is a file, a PIL image, an array (H, W, 3) or a tensor (3, H, W), not {type(image).__name__}"

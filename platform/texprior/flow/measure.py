@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from texprior.errors import ImageError
-from texprior.flow.contract import require_tensor
+from texprior.flow.contract import inputs_kept, require_tensor
 from texprior.flow.precision import full_float32
 from texprior.plugin import Metric
 
@@ -87,7 +87,7 @@ def measure(
     scores = {}
     for key, metric in metrics.items():
         try:
-            with full_float32():
+            with full_float32(), inputs_kept(metric, picture=image_BCHW, reference=reference_BCHW):
                 found = metric(image_BCHW, reference_BCHW)
             scores[key] = _one_each(metric, found, len(image_BCHW), "the scores")
         except ImageError as error:

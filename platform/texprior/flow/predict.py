@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from texprior.flow.contract import require_tensor
+from texprior.flow.contract import inputs_kept, require_tensor
 
 
 class InitialPredictor(nn.Module, ABC):
@@ -39,7 +39,8 @@ def estimated(degraded_BCHW: Tensor, predictor: InitialPredictor) -> Tensor:
 
     Raises ContractError if that is not one estimate for each picture, of the picture's size.
     """
-    found = predictor(degraded_BCHW)
+    with inputs_kept(predictor, picture=degraded_BCHW.detach()):
+        found = predictor(degraded_BCHW)
     return require_tensor(predictor, found, degraded_BCHW.shape, degraded_BCHW, "the estimate", any_float=True)
 
 

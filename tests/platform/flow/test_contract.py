@@ -270,3 +270,42 @@ def test_an_error_of_a_worker_process_arrives_whole():
     error = ContractError("adapter 'acme/mine'", "its result is a list; expected a tensor")
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.who, again.breach) == (str(error), error.who, error.breach)
+
+
+def halved(image, *_):
+    return image.mul_(0.5)
+
+
+def halved_by_numpy(image, *_):
+    array = image.numpy()
+    array *= 0.5
+    return image
+
+
+@pytest.mark.parametrize("in_place", [halved, halved_by_numpy])
+def test_a_degradation_that_works_in_place_gets_a_copy(in_place):
+    picture = torch.rand(1, 3, 8, 8)
+    before = picture.clone()
+    degraded = degrade(picture, in_place, 0, ["a"], None)
+    assert torch.equal(picture, before)
+    assert torch.equal(degraded, before / 2)
+
+
+@pytest.mark.parametrize("in_place", [halved, halved_by_numpy])
+def test_a_component_that_changes_its_input_is_named(in_place):
+    class Metric:
+        key = "halved"
+
+        def __call__(self, image, reference):
+            return in_place(image).mean((1, 2, 3))
+
+    class Filter:
+        def __call__(self, image):
+            layers = Layers(image.clone(), torch.zeros_like(image))
+            in_place(image)
+            return layers
+
+    with pytest.raises(ContractError, match="it changes the picture that it is given; expected an input that stays"):
+        measure(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8), {"halved": Metric()})
+    with pytest.raises(ContractError, match="it changes the picture"):
+        decompose(torch.rand(1, 3, 8, 8), Filter())

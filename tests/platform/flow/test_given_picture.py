@@ -99,3 +99,16 @@ def with_value(value):
 def test_what_is_no_picture_is_refused_with_what_was_found(given, sentence):
     with pytest.raises(ImageError, match=sentence):
         as_picture(given)
+
+
+def test_a_picture_that_cannot_be_read_is_named(tmp_path):
+    Image.fromarray(np.tile(LEVELS, (40, 40, 1))).save(tmp_path / "whole.jpg")
+    (tmp_path / "half.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:2000])
+    with pytest.raises(ImageError, match=r"the picture cannot be read \(image file is truncated"):
+        as_picture(Image.open(tmp_path / "half.jpg"))
+
+
+@pytest.mark.parametrize("given", [EXPECTED.to_sparse(), torch.empty(3, 4, 4, device="meta")])
+def test_a_tensor_without_values_in_memory_is_refused(given):
+    with pytest.raises(ImageError, match="a tensor without its values in memory"):
+        as_picture(given)

@@ -82,6 +82,7 @@ def degrade(
     used = replace(recipes, drawn={})
 
     def work(source: Source) -> dict[str, object]:
+        from texprior.flow.contract import require_finite
         from texprior.flow.degrade import draw, rng_of, rounded
         from texprior.flow.degrade import replay as apply
         from texprior.flow.image import is_grey, read_picture, save_image
@@ -95,7 +96,9 @@ def degrade(
             else:
                 drawn = recipes.of(source.path, source.key, width, height)
             # rounded before it is measured, since the file has 8 bits
-            degraded = rounded(apply(degradation, clean, drawn), 8)
+            found = apply(degradation, clean, drawn)
+            require_finite(degradation, found, "the degraded picture")
+            degraded = rounded(found, 8)
             rmse = float((degraded - clean).square().mean().sqrt())
         save_image(degraded, targets[source], grey=picture.grey and is_grey(degraded))
         used.drawn[source.key, width, height] = drawn

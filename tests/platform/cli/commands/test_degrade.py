@@ -201,3 +201,12 @@ def test_what_a_plugin_raises_names_the_plugin_and_the_picture(texprior, picture
     assert "degradation 'faulty' failed on" in answer.err
     assert "china.png: ZeroDivisionError: no light" in answer.err
     assert "internal error" not in answer.err
+
+
+def test_a_degradation_that_is_not_finite_is_named(texprior, pictures, tmp_path):
+    file = tmp_path / "no_numbers.py"
+    file.write_text(FAULTY.replace('raise ZeroDivisionError("no light")', "return image_CHW * float('nan')"), "utf-8")
+    answer = texprior("degrade", pictures / "val" / "china.png", "--with", "faulty", "-o", tmp_path, "--plugin", file)
+    assert answer.code == 1
+    assert "degradation 'no-numbers/faulty'" in answer.err
+    assert "the degraded picture has values that are not finite" in answer.err

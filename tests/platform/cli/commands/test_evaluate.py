@@ -164,3 +164,21 @@ def test_a_pair_of_two_sizes_is_named_and_the_others_are_scored(texprior, in_stu
     reason = answer.json["broken"]["china"]
     assert f"{tmp_path}/lq/china.png has 64 x 48 px and {tmp_path}/gt/china.png has 120 x 100 px" in reason
     assert answer.json["metrics"]["degraded"]["psnr_rgb"]["pictures"] == 1
+
+
+def test_a_degradation_that_is_not_finite_is_no_fault_of_the_pictures(texprior, in_study, tmp_path):
+    file = tmp_path / "no_light.py"
+    file.write_text(
+        "from texprior.plugin import Degradation, hookimpl\n"
+        "class Dark:\n"
+        "    def __init__(self, options): pass\n"
+        "    def __call__(self, image_CHW, rng): return image_CHW * float('nan')\n"
+        "@hookimpl\n"
+        "def texprior_degradations(): return [Degradation('dark', 'no_light:Dark', api=2)]\n"
+    )
+    options = ["--set", "degradation=dark", "--plugin", file, "--set", "events=[]", "-o", tmp_path / "out"]
+    answer = texprior("evaluate", in_study.file, "--model", in_study.model, "--split", "val", *options)
+    assert answer.code == 1
+    assert "degradation 'no-light/dark'" in answer.err
+    assert "has values that are not finite" in answer.err
+    assert "could not be read" not in answer.err
