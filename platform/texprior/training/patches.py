@@ -6,8 +6,8 @@ Filters act on whole photographs, and patches are cut afterwards. A patch theref
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -23,15 +23,19 @@ Prepared = Mapping[str, Tensor]
 class Pool:
     """Whole photographs, prepared on first use and kept in memory up to ``cache_mb``.
 
-    If the memory is full, the photograph that was used longest ago goes first. A photograph that cannot be read is
-    replaced by the next one. The log names it once, and ``broken`` lists it with the reason.
+    If the memory is full, a photograph is prepared and used, but not kept. The photographs that are kept then stay, so
+    that every epoch finds as many of them as fit. A photograph that cannot be read is replaced by the next one. The log
+    names it once, and ``broken`` lists it with the reason.
     """
 
     def __init__(self, keys: Sequence[str], prepare: Callable[[str], Prepared], cache_mb: int) -> None:
         self.keys = list(keys)
         self.prepare = prepare
         self.room = cache_mb * 2**20
-        self.kept: OrderedDict[str, Prepared] = OrderedDict()
+        self.kept: dict[str, Prepared] = {}
+        """The photographs in memory, the last used one last."""
+        self.taking_turns = 0
+        """How many of the last used photographs stay in any case, because they are used again soon; 0 for none."""
         self.bytes = 0
         self.broken: dict[str, str] = {}
 
@@ -51,16 +55,24 @@ class Pool:
         raise TexpriorError("none of the training photographs can be read")
 
     def _get(self, key: str) -> Prepared:
-        if key in self.kept:
-            self.kept.move_to_end(key)
-            return self.kept[key]
-        item = self.prepare(key)
+        known = self.kept.pop(key, None)
+        item = self.prepare(key) if known is None else known
         self.kept[key] = item
-        self.bytes += _bytes(item)
-        # The newest one stays even if it is larger than ``room``: the caller uses it, so its memory is not free anyway.
-        while self.bytes > self.room and len(self.kept) > 1:
-            self.bytes -= _bytes(self.kept.popitem(last=False)[1])
+        if known is None:
+            self.bytes += _bytes(item)
+            self._make_room()
         return item
+
+    def _make_room(self) -> None:
+        """Drops what was used last, except what takes turns: an epoch that has used it needs it no more.
+
+        What was used longest ago would be the wrong choice: each epoch visits all photographs in a new order, so that it
+        is often the next one.
+        """
+        # Of those that take turns the oldest goes if even they do not fit, but the newest stays: its memory is in use.
+        while self.bytes > self.room and len(self.kept) > min(1, self.taking_turns):
+            after = min(self.taking_turns, len(self.kept) - 1)
+            self.bytes -= _bytes(self.kept.pop(next(islice(reversed(self.kept), after, None))))
 
 
 TOGETHER = 16
@@ -80,6 +92,7 @@ class Patches:
 
     def __init__(self, pool: Pool, patch: int, seed: int, per_visit: int = 1) -> None:
         self.pool, self.patch, self.seed, self.per_visit = pool, patch, seed, per_visit
+        pool.taking_turns = TOGETHER if per_visit > 1 else 0
         self._orders: dict[int, Tensor] = {}
 
     def batch(self, numbers: Sequence[int]) -> dict[str, Tensor]:

@@ -51,7 +51,29 @@ def test_a_small_cache_changes_nothing_but_forgets(monkeypatch):
     small.room = 30000
     kept = Patches(small, 16, seed=3).batch(range(15))["picture"]
     assert torch.equal(kept, Patches(pool(), 16, seed=3).batch(range(15))["picture"])
-    assert len(small.kept) == 1
+    assert not small.kept  # each of them is larger
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.75, 1.0])
+@pytest.mark.parametrize("per_visit", [1, 4])
+def test_an_epoch_finds_as_many_photographs_as_fit(share, per_visit):
+    """LRU finds 0.3, 15 and 41 % of them at 10, 50 and 75 %: what it drops is often what the next epoch begins with."""
+    n = 13 * TOGETHER
+    asked, some, hits = [], pool(n=n), []
+    some.room = int(share * n) * 48_032  # bytes of one of them: 2 pictures of 3 x 40 x 50 values, and a code of 8
+    inner = some.prepare
+    some.prepare = lambda key: (asked.append(key), inner(key))[1]
+    patches = Patches(some, 16, seed=3, per_visit=per_visit)
+    for epoch in range(3):
+        before = len(asked)
+        for number in range(epoch * n * per_visit, (epoch + 1) * n * per_visit):
+            patches.sample(number)
+            assert some.bytes <= some.room
+        hits.append(n - (len(asked) - before))
+    # those that take turns at the end of an epoch fill room that the next epoch has to fill again
+    lost = TOGETHER if per_visit > 1 and share < 1 else 0
+    assert hits[0] == 0
+    assert all(int(share * n) - lost <= hit <= int(share * n) for hit in hits[1:])
 
 
 def test_a_broken_photograph_is_named_once_and_replaced(caplog):
