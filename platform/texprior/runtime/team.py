@@ -37,9 +37,26 @@ class Team:
         """Whether this process is the one that writes files and calls observers."""
         return self.rank == 0
 
-    def share(self, numbers: Sequence[int]) -> Sequence[int]:
-        """Returns this process's part of a batch's sample numbers: every ``size``-th, starting at ``rank``."""
-        return numbers[self.rank :: self.size]
+    def share(self, numbers: Sequence[int], turns: int = 1) -> Sequence[int]:
+        """Returns this process's part of a batch's sample numbers; every process gets equally many.
+
+        Where ``turns`` is 1, it is every ``size``-th number, starting at ``rank``. Otherwise the numbers that are equal
+        modulo ``turns`` are cut from one photograph. They go to one process as far as equal parts allow, which then
+        prepares that photograph alone.
+        """
+        if turns == 1:
+            return numbers[self.rank :: self.size]
+        each, left = len(numbers) // self.size, list[int]()
+        parts: list[list[int]] = [[] for _ in range(self.size)]
+        # by photograph, so that what is too much for a process comes from few photographs
+        for number in sorted(numbers, key=lambda n: (n % turns, n)):
+            part = parts[number % turns % self.size]
+            (part if len(part) < each else left).append(number)
+        for part in parts:
+            missing = each - len(part)
+            part += left[:missing]
+            del left[:missing]
+        return sorted(parts[self.rank])
 
     def require(self, what: str, batch: int) -> None:
         """Raises ConfigError if the number of processes does not divide the batch."""

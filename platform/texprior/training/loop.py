@@ -85,13 +85,20 @@ class Finished:
 
 
 def train_steps(
-    trainee: Trainee, loss: Loss, checkpoint: Path, about: Mapping[str, object], team: Team = ALONE, seed: int = 0
+    trainee: Trainee,
+    loss: Loss,
+    checkpoint: Path,
+    about: Mapping[str, object],
+    team: Team = ALONE,
+    seed: int = 0,
+    turns: int = 1,
 ) -> Iterator[Step | Saved | Finished]:
     """Trains until the budget is used up.
 
     Ctrl-C ends the training after the current step, with a checkpoint. In a team every process takes its share of each
     batch, and all take the same steps. Only the leader saves. For a network without trainable parameters the only event
-    is ``Finished``, and no step is taken. Raises Diverged if many steps in a row are not finite.
+    is ``Finished``, and no step is taken. ``turns`` is how many photographs take turns in the sample numbers, for
+    ``Team.share``. Raises Diverged if many steps in a row are not finite.
     """
     settings = trainee.settings
     team.require("training.batch", settings.batch)
@@ -107,7 +114,7 @@ def train_steps(
         while not why:
             started, numbers = time.monotonic(), range(trainee.images_seen, trainee.images_seen + settings.batch)
             with drawing_by_key(device, seed, "step", numbers.start, team.rank), repeatable_convolutions():
-                (total, norm, lr), why = _step(trainee, loss, team, interrupted)
+                (total, norm, lr), why = _step(trainee, loss, team, turns, interrupted)
             elapsed = time.monotonic() - started
             # The clock stops while the caller handles an event: only time in steps counts against the budget.
             trainee.elapsed_s += elapsed
@@ -130,7 +137,7 @@ def train_steps(
 
 
 def _step(
-    trainee: Trainee, loss: Loss, team: Team, interrupted: threading.Event
+    trainee: Trainee, loss: Loss, team: Team, turns: int, interrupted: threading.Event
 ) -> tuple[tuple[float, float, float], str]:
     """Takes one step of the optimiser, or skips it if its loss or gradient is not finite.
 
@@ -144,7 +151,7 @@ def _step(
     # microbatches here, and over processes below.
     total = 0.0
     for start in range(first, first + settings.batch, size):
-        losses = loss(team.share(range(start, start + size)))
+        losses = loss(team.share(range(start, start + size), turns))
         (losses.sum() / settings.batch).backward()  # type: ignore[no-untyped-call]
         total += float(losses.detach().sum()) / settings.batch
 

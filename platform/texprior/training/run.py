@@ -25,6 +25,7 @@ from texprior.training.differences import report_start
 from texprior.training.divergence import OutputsOf, divergence_error, first_not_finite
 from texprior.training.folders import CHECKPOINT, Place, find_checkpoints, fits_budget, start_file
 from texprior.training.loop import NOTHING, Diverged, Finished, Loss, Step, train_steps, warmup_notes
+from texprior.training.patches import TOGETHER
 from texprior.training.spikes import spike_sentence
 from texprior.training.step_reports import StepReports
 from texprior.training.trainee import Trainee
@@ -78,7 +79,8 @@ def run_training(
         reports = StepReports(session, stage, trainee, run, outputs_of)
         about = {"stage": stage, "trajectory": place.digest, "pictures": pictures}
         try:
-            for event in train_steps(trainee, loss, checkpoint, about, team, session.experiment.seed):
+            turns = TOGETHER if session.experiment.data.patches_per_photograph > 1 else 1
+            for event in train_steps(trainee, loss, checkpoint, about, team, session.experiment.seed, turns):
                 if isinstance(event, Step):
                     reports.report(event)
                 elif isinstance(event, Finished) and event.why == "interrupted":
