@@ -163,7 +163,7 @@ def _child(work: Callable[[], None], name: str, parent: int) -> None:
         # A terminal sends Ctrl-C to the whole group. The parent passes it on, so without this it would arrive twice.
         os.setsid()
     signal.signal(signal.SIGTERM, _interrupt)
-    _end_with(parent)
+    end_with(parent)
     with safe_streams():
         try:
             work()
@@ -178,7 +178,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Starts a thread that interrupts this process when its parent has ended."""
 
     def watch() -> None:

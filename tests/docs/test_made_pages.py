@@ -28,7 +28,7 @@ SETTINGS = [
 SMALL = {"bundled": {"max_side": 64}}
 OTHER = {
     "name": "other", "device": "cpu", "threads": 1, "requires_plugins": ["texprior>=0"], "match_texture_std": 0.05,
-    "data.train": SMALL, "data.val": SMALL, "data.test": SMALL, "data.degraded_bits": 12,
+    "data.train": SMALL, "data.val": SMALL, "data.test": SMALL, "data.degraded_bits": 12, "data.workers": 2,
     "decomposition": "gaussian", "encoder": "none", "denoiser": {"unet": {"width": 16}}, "attention": "reference",
     "degradation": "rain", "predictor": "nafnet", "adapter": "sft", "metrics": ["psnr", "lpips_alex"], "events": [],
     "sampling.sampler": "heun", "evaluation.limit": 3, "evaluation.steps": [8], "evaluation.choose_by": "psnr_rgb",

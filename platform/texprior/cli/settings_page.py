@@ -39,6 +39,7 @@ READ_BY: Mapping[str, str] = {
     "data.degraded_bits": "predictor adapter evaluate",
     "data.cache_mb": "prior predictor adapter",
     "data.disk_cache_mb": "prior adapter evaluate",
+    "data.workers": "prior predictor adapter",
     "data.patches_per_photograph": "prior predictor adapter",
     "decomposition": _NETWORKS,
     "match_texture_std": "prior",

@@ -49,6 +49,10 @@ class Data(Section):
     disk_cache_mb: Annotated[int, Field(ge=0, le=MOST_MB)] = 20480
     """Disk space for the structures of slow decompositions, MB, shared by all experiments. 0 stores none.
     Default: 20480."""
+    workers: Annotated[int, Field(ge=0, le=256)] | None = None
+    """Processes that prepare the next photographs while a training takes a step. Each holds the components and, on a
+    GPU, some of its memory. They change no result. 0 prepares photographs between the steps. Default: None, which is 0
+    on a CPU, whose cores the training itself uses, and up to 4 on a GPU."""
     patches_per_photograph: Annotated[int, Field(ge=1, le=4096)] = 1
     """Number of patches that training cuts from a photograph at each visit. With more patches, each pays a smaller
     share of the cost of preparing the photograph. Default: 1."""

@@ -112,7 +112,7 @@ def experiment_identity(experiment: Experiment) -> dict[str, Any]:
     """Returns all of an experiment that can change its scores, in JSON's types."""
     free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation"}
     data = experiment.decisive_settings(exclude=free)
-    del data["data"]["cache_mb"], data["data"]["disk_cache_mb"]
+    del data["data"]["cache_mb"], data["data"]["disk_cache_mb"], data["data"]["workers"]
     del data["evaluation"]["pictures"], data["sampling"]["features_mb"]
     for training in data["training"].values():
         del training["checkpoint_every_s"], training["log_every_images"]

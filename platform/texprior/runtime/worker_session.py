@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from texprior.config import resolve
+from texprior.config import Experiment, resolve
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 
@@ -90,6 +90,18 @@ class WorkerStart:
     def session(self) -> Session:
         """Starts the session in this process."""
         os.environ["TEXPRIOR_RUNS"] = self.root
+        experiment, registry = self._resolved()
+        return Session.start(experiment, registry, root=Path(self.root), say=self.say, parent_run=self.parent_run)
+
+    def bare_session(self) -> Session:
+        """Returns the session without observers and outside of a team, for work that reports nothing."""
+        import torch
+
+        experiment, registry = self._resolved()
+        torch.set_num_threads(experiment.threads or torch.get_num_threads())
+        return Session(experiment.model_copy(update={"events": []}), registry, root=Path(self.root))
+
+    def _resolved(self) -> tuple[Experiment, Registry]:
         registry = Registry.discover(self.plugins)
         experiment = resolve(yaml.safe_load(self.experiment), registry, source="a worker's experiment")
         if self.gpu is not None and experiment.device in ("auto", "cuda"):
@@ -97,5 +109,4 @@ class WorkerStart:
             os.environ[_VISIBLE] = self.gpu
         cache_mb = self.cache_mb or experiment.data.cache_mb
         data = experiment.data.model_copy(update={"cache_mb": cache_mb})
-        placed = experiment.model_copy(update={"threads": self.threads or experiment.threads, "data": data})
-        return Session.start(placed, registry, root=Path(self.root), say=self.say, parent_run=self.parent_run)
+        return experiment.model_copy(update={"threads": self.threads or experiment.threads, "data": data}), registry

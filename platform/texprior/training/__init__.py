@@ -7,7 +7,8 @@
 - ``step_reports``: what is reported of the steps; ``divergence``: which component made steps not finite;
   ``spikes``: notices if the loss jumps
 - ``losses``: what each training minimises
-- ``data``: the photographs that each training sees; ``patches``: patches cut from them
+- ``data``: the photographs that each training sees; ``patches``: patches cut from them;
+  ``ahead``: prepares the next ones in worker processes
 - ``folders``: folders named by what decides their content, and the checkpoints in them
 - ``differences``: why a training is not one that is stored
 - ``match_strength``: finds the decomposition's strength before Stage I is trained

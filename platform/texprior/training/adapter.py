@@ -9,15 +9,16 @@ from typing import cast
 from texprior.config.schema import ProcessChoice
 from texprior.diffusion.process import Process
 from texprior.flow.predict import InitialPredictor
-from texprior.models.build import Prior, build_adapter, count_parameters, require_grid, with_structure_cache
+from texprior.models.build import Prior, build_adapter, count_parameters, require_grid
 from texprior.models.folders import ADAPTER, PREDICTOR, load_predictor, load_prior, save_model
 from texprior.models.prior_search import record_prior, relative_path
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, sha256
 from texprior.track import Run
+from texprior.training.ahead import Ahead
 from texprior.training.cards import model_card
-from texprior.training.data import cut_patches, guided_pool, layer_scale, pair_pool, require_layer
+from texprior.training.data import cached_guided_pool, cut_patches, layer_scale, own_guided_pool, require_layer
 from texprior.training.differences import program_record
 from texprior.training.folders import ADAPTER_PARTS, TILING, hold_folder, is_trained, training_place
 from texprior.training.loop import Finished
@@ -42,7 +43,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
     experiment, settings = session.experiment, session.experiment.training.adapter
     parents = adapter_parents(session, prior.sha256, predictor_folder)
     place = training_place(session, "model", ADAPTER_PARTS, settings, parents)
-    with hold_folder(session, place.folder):
+    with hold_folder(session, place.folder), Ahead() as ahead:
         if is_trained(session, place.folder / ADAPTER, settings):
             session.say(f"model: {place.folder} is trained already")
             if session.team.leads:
@@ -60,7 +61,8 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
             *(adapter, prior.network, prior.encoder, predictor),
             processes=session.team.size,
         )
-        pool = _shared_pool(session, prior, predictor, parents)
+        make = partial(own_guided_pool, prior_folder.resolve(), predictor_folder.resolve())
+        pool = ahead.serve(_shared_pool(session, prior, predictor, parents), make, session)
         measured = layer_scale(pool, "clean", "base", experiment.seed)
         require_layer(
             measured,
@@ -71,7 +73,8 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         session.say(describe_residual(measured, prior.scale, experiment.process))
 
         # how it is learned, and what is left at the end
-        loss = LayerLoss(experiment, prior, Process(scale), cut_patches(experiment, pool, settings), settings.amp)
+        patches = cut_patches(experiment, pool, settings)
+        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp)
         trainee = Trainee(adapter, settings)
 
         def finish(run: Run, done: Finished) -> None:
@@ -94,7 +97,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
             run.summary |= {"residual_std": measured, "trainable_parameters": trainable, "trainable_share": share}
 
         outputs_of = partial(loss.outputs, adapter=adapter)
-        run_training(session, "adapter", place, trainee, partial(loss.stage_two, adapter), finish, outputs_of)
+        run_training(session, "adapter", place, trainee, partial(loss.stage_two, adapter), finish, outputs_of, patches)
         return Trained(place.folder, pool.broken)
 
 
@@ -126,11 +129,10 @@ def adapter_parents(session: Session, prior_sha256: str, predictor_folder: Path)
 def _shared_pool(session: Session, prior: Prior, predictor: InitialPredictor, parents: list[str]) -> Pool:
     """What Stage II derives from the training pictures; kept for the next trials, which differ in other things."""
     experiment = session.experiment
-    patch, data = experiment.training.adapter.patch, experiment.data
-
-    def make() -> Pool:
-        cached = with_structure_cache(prior, session.registry, session.cache_folder, data.disk_cache_mb)
-        return guided_pool(experiment, pair_pool(session, patch), cached, predictor)
-
-    key = (*parents, patch, experiment.hash("seed", "degradation", "process", "data", *TILING))
+    key = (
+        *parents,
+        experiment.training.adapter.patch,
+        experiment.hash("seed", "degradation", "process", "data", *TILING),
+    )
+    make = partial(cached_guided_pool, session, prior, predictor)
     return cast("Pool", session.caches.stage_two_pictures.get(key, make))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
@@ -18,7 +19,8 @@ from texprior.flow.image import PictureSet
 from texprior.flow.kinds import DEGRADATION
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import encode
-from texprior.models.build import Prior
+from texprior.models.build import Prior, build_prior, with_structure_cache
+from texprior.models.folders import load_predictor, load_prior
 from texprior.models.inputs import inputs_of
 from texprior.runtime.session import Session
 from texprior.training.patches import Patches, Pool, Prepared, require_size
@@ -47,6 +49,18 @@ def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: 
         return {**own, "code": encode(structure, prior.encoder)[0].cpu()}
 
     return Pool(keys, prepare, cache_mb)
+
+
+def own_texture_pool(session: Session) -> Pool:
+    """Prepares Stage I's photographs of a session, with a decomposition and an encoder of its own."""
+    return cached_texture_pool(session, build_prior(session.builder, 1.0, Path()))
+
+
+def cached_texture_pool(session: Session, prior: Prior) -> Pool:
+    """Prepares Stage I's photographs of a session; see ``texture_pool``. Slow structures are kept on disk."""
+    (dataset, keys), data = session.pictures("train"), session.experiment.data
+    cached = with_structure_cache(prior, session.registry, session.cache_folder, data.disk_cache_mb)
+    return texture_pool(dataset, keys, cached, session.experiment.training.prior.patch, data.cache_mb)
 
 
 def pair_pool(session: Session, patch: int) -> Pool:
@@ -78,13 +92,28 @@ def guided_pool(experiment: Experiment, pairs: Pool, prior: Prior, predictor: In
     return Pool(pairs.keys, prepare, experiment.data.cache_mb)
 
 
+def own_guided_pool(prior_folder: Path, predictor_folder: Path, session: Session) -> Pool:
+    """Prepares the adapter's pictures of a session, with a prior and a predictor that are read from their folders."""
+    builder = session.builder
+    return cached_guided_pool(session, load_prior(prior_folder, builder), load_predictor(predictor_folder, builder))
+
+
+def cached_guided_pool(session: Session, prior: Prior, predictor: InitialPredictor) -> Pool:
+    """Prepares the adapter's pictures of a session; see ``guided_pool``. Slow structures are kept on disk."""
+    experiment = session.experiment
+    cached = with_structure_cache(prior, session.registry, session.cache_folder, experiment.data.disk_cache_mb)
+    return guided_pool(experiment, pair_pool(session, experiment.training.adapter.patch), cached, predictor)
+
+
 def layer_scale(pool: Pool, picture: str, base: str, seed: int, photographs: int = SCALE_PHOTOGRAPHS) -> float:
     """Measures the standard deviation of picture - base over a pool.
 
     It uses a fixed sample of the pool. The result is in units of the picture.
     """
     moments = Moments()
-    for i in torch.randperm(len(pool), generator=generator(seed, "scale"))[:photographs].tolist():
+    chosen = torch.randperm(len(pool), generator=generator(seed, "scale"))[:photographs].tolist()
+    pool.expect(chosen)
+    for i in chosen:
         prepared = pool[i]
         moments.add(prepared[picture] - prepared[base])
     return math.sqrt(moments.variance())

@@ -33,6 +33,8 @@ GIVE_UP_AFTER = 10
 
 A single one may be the fault of one picture or of an overflow. Ten in a row, each on other pictures and other noise,
 show that the weights or a component are at fault, and cost little time."""
+_AHEAD = 4
+"""Steps whose photographs are announced before a step."""
 Loss = Callable[[Sequence[int]], Tensor]
 """A function from sample numbers to the loss per image, (B,)."""
 
@@ -92,13 +94,15 @@ def train_steps(
     team: Team = ALONE,
     seed: int = 0,
     turns: int = 1,
+    expect: Callable[[Sequence[int]], None] | None = None,
 ) -> Iterator[Step | Saved | Finished]:
     """Trains until the budget is used up.
 
     Ctrl-C ends the training after the current step, with a checkpoint. In a team every process takes its share of each
     batch, and all take the same steps. Only the leader saves. For a network without trainable parameters the only event
     is ``Finished``, and no step is taken. ``turns`` is how many photographs take turns in the sample numbers, for
-    ``Team.share``. Raises Diverged if many steps in a row are not finite.
+    ``Team.share``. ``expect`` is told the sample numbers of this process in the next steps. Raises Diverged if many
+    steps in a row are not finite.
     """
     settings = trainee.settings
     team.require("training.batch", settings.batch)
@@ -113,6 +117,8 @@ def train_steps(
         why = _spent(trainee, 0.0)
         while not why:
             started, numbers = time.monotonic(), range(trainee.images_seen, trainee.images_seen + settings.batch)
+            if expect is not None:
+                expect(_next_numbers(settings, numbers.start, team, turns))
             with drawing_by_key(device, seed, "step", numbers.start, team.rank), repeatable_convolutions():
                 (total, norm, lr), why = _step(trainee, loss, team, turns, interrupted)
             elapsed = time.monotonic() - started
@@ -134,6 +140,12 @@ def train_steps(
             yield trainee.save(checkpoint, about)
         counts = trainee.skipped_steps, trainee.spikes, trainee.last_spike
         yield Finished(trainee.images_seen, trainee.elapsed_s, why, *counts)
+
+
+def _next_numbers(settings: Training, first: int, team: Team, turns: int) -> list[int]:
+    """Returns the sample numbers of this process in the next steps, up to the end of the budget."""
+    size, end = settings.microbatch or settings.batch, min(first + _AHEAD * settings.batch, settings.budget.images)
+    return [n for start in range(first, end, size) for n in team.share(range(start, start + size), turns)]
 
 
 def _step(

@@ -52,11 +52,11 @@ class LayerLoss:
 
         Each is a function of (seed, sample number).
         """
-        batch = {name: t.to(self.device) for name, t in self.patches.batch(numbers).items()}
+        batch = on_device(self.device, self.patches.batch(numbers))
         batch["code"] = self.kept(batch["code"], numbers)
         shape = (3, self.patches.patch, self.patches.patch)
         seed, choice = self.patches.seed, self.experiment.diffusion
-        noise = torch.stack([normal(shape, seed, "noise", n) for n in numbers]).to(self.device)
+        noise = on_device(self.device, {"": torch.stack([normal(shape, seed, "noise", n) for n in numbers])})[""]
         levels = torch.cat([normal((1,), seed, "sigma", n) for n in numbers])
         return batch, noise, log_normal(levels, choice.noise_mean, choice.noise_std).to(self.device)
 
@@ -146,7 +146,7 @@ def _made(item: Mapping[str, Tensor]) -> Outputs:
 def prediction_outputs(predictor: InitialPredictor, patches: Patches, amp: bool, numbers: Sequence[int]) -> Outputs:
     """Yields what the components return for some samples of the predictor's training; see ``LayerLoss.outputs``."""
     device = next(predictor.parameters()).device
-    batch = {name: t.to(device) for name, t in patches.batch(numbers).items()}
+    batch = on_device(device, patches.batch(numbers))
     yield from _made(batch)
     with autocast(device, amp):
         estimate = estimated(batch["degraded"], predictor).float()
@@ -157,7 +157,15 @@ def prediction_outputs(predictor: InitialPredictor, patches: Patches, amp: bool,
 def prediction_loss(predictor: InitialPredictor, patches: Patches, amp: bool, numbers: Sequence[int]) -> Tensor:
     """Returns the predictor's own loss on clean and degraded patches, per image, (B,)."""
     device = next(predictor.parameters()).device
-    batch = {name: t.to(device) for name, t in patches.batch(numbers).items()}
+    batch = on_device(device, patches.batch(numbers))
     with autocast(device, amp):
         # bfloat16 has 8 significant bits, too few for the difference of two similar pictures
         return own_loss(predictor, estimated(batch["degraded"], predictor).float(), batch["clean"])
+
+
+def on_device(device: torch.device, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies the tensors of a batch from the CPU to the device."""
+    if device.type != "cuda":
+        return {name: tensor.to(device) for name, tensor in batch.items()}
+    # from pinned memory, so that the copy runs beside the steps that are still being computed
+    return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in batch.items()}

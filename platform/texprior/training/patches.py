@@ -6,7 +6,7 @@ Filters act on whole photographs, and patches are cut afterwards. A patch theref
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
 import torch
@@ -36,8 +36,15 @@ class Pool:
         """The photographs in memory, the last used one last."""
         self.taking_turns = 0
         """How many of the last used photographs stay in any case, because they are used again soon; 0 for none."""
+        self.announce: Callable[[Sequence[str]], None] | None = None
+        """Called with the keys of the photographs that are used next."""
         self.bytes = 0
         self.broken: dict[str, str] = {}
+
+    def expect(self, indices: Iterable[int]) -> None:
+        """Announces the photographs that are used next, so that they can be prepared in the meantime."""
+        if self.announce is not None:
+            self.announce([self.keys[index] for index in indices])
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -66,8 +73,8 @@ class Pool:
     def _make_room(self) -> None:
         """Drops what was used last, except what takes turns: an epoch that has used it needs it no more.
 
-        What was used longest ago would be the wrong choice: each epoch visits all photographs in a new order, so that it
-        is often the next one.
+        What was used longest ago would be the wrong choice: each epoch visits all photographs in a new order, so that
+        this is often the next one.
         """
         # Of those that take turns the oldest goes if even they do not fit, but the newest stays: its memory is in use.
         while self.bytes > self.room and len(self.kept) > min(1, self.taking_turns):
@@ -94,6 +101,11 @@ class Patches:
         self.pool, self.patch, self.seed, self.per_visit = pool, patch, seed, per_visit
         pool.taking_turns = TOGETHER if per_visit > 1 else 0
         self._orders: dict[int, Tensor] = {}
+
+    def expect(self, numbers: Iterable[int]) -> None:
+        """Announces the sample numbers that are cut next."""
+        if self.pool.announce is not None:
+            self.pool.expect(self.photograph(number) for number in numbers)
 
     def batch(self, numbers: Sequence[int]) -> dict[str, Tensor]:
         """Returns the stacked patches (B, C, patch, patch) by name.

@@ -10,6 +10,7 @@ from texprior.models.folders import PREDICTOR, save_predictor
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
+from texprior.training.ahead import Ahead
 from texprior.training.data import cut_patches, pair_pool
 from texprior.training.differences import program_record
 from texprior.training.folders import PREDICTOR_PARTS, Place, hold_folder, is_trained, training_place
@@ -28,7 +29,7 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
     """
     experiment, settings = session.experiment, session.experiment.training.predictor
     place = place or predictor_place(session)
-    with hold_folder(session, place.folder):
+    with hold_folder(session, place.folder), Ahead() as ahead:
         if is_trained(session, place.folder / PREDICTOR, settings):
             session.say(f"predictor: {place.folder} is trained already")
             return Trained(place.folder, {})
@@ -37,7 +38,7 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
             return _save_untrained(session, predictor, place)
         loss_of = partial(random_prediction_loss, predictor)
         require_memory("predictor", settings, loss_of, predictor, processes=session.team.size)
-        pool = pair_pool(session, settings.patch)
+        pool = ahead.serve(pair_pool(session, settings.patch), partial(pair_pool, patch=settings.patch), session)
         trainee = Trainee(predictor, settings)
 
         def finish(_run: Run, done: Finished) -> None:
@@ -47,9 +48,10 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
             about = {**seen, "seed": experiment.seed, **used, **programs}
             save_predictor(place.folder, experiment, trainee.averaged(), about)
 
-        given = (predictor, cut_patches(experiment, pool, settings), settings.amp)
+        patches = cut_patches(experiment, pool, settings)
+        given = (predictor, patches, settings.amp)
         loss, outputs_of = partial(prediction_loss, *given), partial(prediction_outputs, *given)
-        run_training(session, "predictor", place, trainee, loss, finish, outputs_of)
+        run_training(session, "predictor", place, trainee, loss, finish, outputs_of, patches)
         return Trained(place.folder, pool.broken)
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
-from texprior.models.build import build_prior, with_structure_cache
+from texprior.models.build import build_prior
 from texprior.models.folders import PRIOR, save_prior
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
+from texprior.training.ahead import Ahead
 from texprior.training.cards import prior_card
-from texprior.training.data import cut_patches, layer_scale, require_layer, texture_pool
+from texprior.training.data import cached_texture_pool, cut_patches, layer_scale, own_texture_pool, require_layer
 from texprior.training.differences import explain_difference, program_record
 from texprior.training.folders import PRIOR_PARTS, Place, hold_folder, is_trained, training_place
 from texprior.training.loop import Finished
@@ -31,15 +32,15 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
     """
     settings = session.experiment.training.prior
     place = place or prior_place(session)
-    with hold_folder(session, place.folder):
+    with hold_folder(session, place.folder), Ahead() as ahead:
         if is_trained(session, place.folder / PRIOR, settings):
             session.say(f"prior: {place.folder} is trained already")
             return Trained(place.folder, {})
 
         # what is learned: the layer that the decomposition separates, at its strength, in units of its deviation
-        dataset, keys = session.pictures("train")
+        session.pictures("train")
         session = match_prior_strength(session, place)
-        experiment, data = session.experiment, session.experiment.data
+        experiment = session.experiment
         prior = build_prior(session.builder, 1.0, place.folder)
         require_memory(
             "prior",
@@ -48,8 +49,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
             *(prior.network, prior.encoder),
             processes=session.team.size,
         )
-        cached = with_structure_cache(prior, session.registry, session.cache_folder, data.disk_cache_mb)
-        pool = texture_pool(dataset, keys, cached, settings.patch, data.cache_mb)
+        pool = ahead.serve(cached_texture_pool(session, prior), own_texture_pool, session)
         scale = require_layer(
             layer_scale(pool, "picture", "structure", experiment.seed),
             f"the texture that decomposition '{experiment.decomposition.name}' separates",
@@ -57,7 +57,8 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         )
 
         # how it is learned, and what is left at the end
-        loss = LayerLoss(experiment, cached, Process(scale), cut_patches(experiment, pool, settings), settings.amp)
+        patches = cut_patches(experiment, pool, settings)
+        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp)
         trainee = Trainee(prior.network, settings)
 
         def finish(run: Run, done: Finished) -> None:
@@ -74,7 +75,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
             run.artifact(place.folder)
             run.summary["texture_std"] = scale
 
-        run_training(session, "prior", place, trainee, loss.stage_one, finish, loss.outputs)
+        run_training(session, "prior", place, trainee, loss.stage_one, finish, loss.outputs, patches)
         return Trained(place.folder, pool.broken)
 
 

@@ -25,7 +25,7 @@ from texprior.training.differences import report_start
 from texprior.training.divergence import OutputsOf, divergence_error, first_not_finite
 from texprior.training.folders import CHECKPOINT, Place, find_checkpoints, fits_budget, start_file
 from texprior.training.loop import NOTHING, Diverged, Finished, Loss, Step, train_steps, warmup_notes
-from texprior.training.patches import TOGETHER
+from texprior.training.patches import TOGETHER, Patches
 from texprior.training.spikes import spike_sentence
 from texprior.training.step_reports import StepReports
 from texprior.training.trainee import Trainee
@@ -47,11 +47,13 @@ def run_training(
     loss: Loss,
     finish: Callable[[Run, Finished], None],
     outputs_of: OutputsOf,
+    patches: Patches,
 ) -> None:
     """Trains as a tracked run to the end of the budget.
 
     Starts from the furthest checkpoint of the same training. ``finish`` writes the weights. ``outputs_of`` returns what
-    the components return, to find the one at fault if steps are not finite. Raises Interrupted, after a checkpoint was
+    the components return, to find the one at fault if steps are not finite. ``patches`` is what the loss is computed
+    on. Raises Interrupted, after a checkpoint was
     saved, if the user interrupts, and ConfigError for a network that would depend on the microbatches.
     """
     team, settings = session.team, trainee.settings
@@ -79,8 +81,8 @@ def run_training(
         reports = StepReports(session, stage, trainee, run, outputs_of)
         about = {"stage": stage, "trajectory": place.digest, "pictures": pictures}
         try:
-            turns = TOGETHER if session.experiment.data.patches_per_photograph > 1 else 1
-            for event in train_steps(trainee, loss, checkpoint, about, team, session.experiment.seed, turns):
+            turns, seed = TOGETHER if patches.per_visit > 1 else 1, session.experiment.seed
+            for event in train_steps(trainee, loss, checkpoint, about, team, seed, turns, patches.expect):
                 if isinstance(event, Step):
                     reports.report(event)
                 elif isinstance(event, Finished) and event.why == "interrupted":

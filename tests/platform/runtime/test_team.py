@@ -24,7 +24,7 @@ def test_shares_are_disjoint_and_whole():
     ("size", "batch"), [(1, 16), (2, 16), (3, 48), (4, 8), (5, 80), (6, 48), (8, 64), (12, 96), (16, 16)]
 )
 def test_a_photograph_is_prepared_by_one_process(size, batch):
-    """Sample n of a block is cut from photograph n % 16; every 6th number would give each of them to three processes."""
+    """Sample n of a block is cut from photograph n % 16; every 6th number would give each to three processes."""
     by_photograph = {}
     for start in range(0, 3 * batch, batch):
         numbers = range(start, start + batch)

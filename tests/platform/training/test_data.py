@@ -34,6 +34,9 @@ class Layers:
     def __len__(self):
         return len(self.items)
 
+    def expect(self, indices):
+        pass
+
     def __getitem__(self, index):
         return self.items[index]
 
