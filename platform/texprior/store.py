@@ -90,6 +90,22 @@ def _without_repetition(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor
     return written, aliases
 
 
+def in_memory_order(tensor: Tensor) -> tuple[Tensor, list[int]]:
+    """Returns a tensor with its axes in the order in which they lie in memory, contiguous, and that order.
+
+    A sum over a tensor is rounded, and a convolution computes, in an order that depends on it. A picture that comes
+    from elsewhere gives the same bits only if it lies in memory as it did.
+    """
+    strides = tensor.stride()
+    order = sorted(range(tensor.dim()), key=lambda axis: -strides[axis])
+    return tensor.permute(order).contiguous(), order
+
+
+def as_it_lay(tensor: Tensor, order: list[int]) -> Tensor:
+    """Undoes ``in_memory_order``."""
+    return tensor.permute([order.index(axis) for axis in range(len(order))])
+
+
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Returns the tensors of a file and the ``about`` from its header.
 

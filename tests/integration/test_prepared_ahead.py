@@ -18,11 +18,12 @@ EXPERIMENT = {
     "threads": 1,
     "device": "cpu",
     "data": {**{name: {"bundled": {"max_side": 96}} for name in ("train", "val", "test")}, "patches_per_photograph": 2},
+    "encoder": "none",
     "denoiser": {"unet": {"width": 8, "blocks": 1}},
     "predictor": {"unet": {"width": 8, "levels": 1, "blocks": 1}},
     "adapter": {"cga": {"width": 8}},
     "training": {
-        stage: {"budget": {"images": 48}, "batch": 8, "microbatch": 4, "patch": 32}
+        stage: {"budget": {"images": 24}, "batch": 8, "microbatch": 4, "patch": 32}
         for stage in ("prior", "predictor", "adapter")
     },
     "events": [],
@@ -41,7 +42,7 @@ def command(folder: Path, name: str, workers: int, *settings: str) -> subprocess
 def trained(tmp_path_factory):
     """(workers, stage) -> weights and what is said about them."""
     folder, found = tmp_path_factory.mktemp("ahead"), {}
-    for workers in (0, 2):
+    for workers in (0, 1):
         for name in ("prior", "adapt"):
             process = command(folder, name, workers)
             _, errors = process.communicate(timeout=300)
@@ -55,7 +56,7 @@ def trained(tmp_path_factory):
 
 @pytest.mark.parametrize("stage", ["prior", "predictor", "model"])
 def test_every_stage_has_the_same_weights_to_the_bit(trained, stage):
-    (folder, plain, about), (folder_ahead, ahead, about_ahead) = trained[0, stage], trained[2, stage]
+    (folder, plain, about), (folder_ahead, ahead, about_ahead) = trained[0, stage], trained[1, stage]
     assert (folder, about) == (folder_ahead, about_ahead)
     assert all((ahead[name] == tensor).all() for name, tensor in plain.items())
 

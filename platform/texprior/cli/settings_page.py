@@ -38,7 +38,7 @@ READ_BY: Mapping[str, str] = {
     "data.variants": "predictor adapter",
     "data.degraded_bits": "predictor adapter evaluate",
     "data.cache_mb": "prior predictor adapter",
-    "data.disk_cache_mb": "prior adapter evaluate",
+    "data.disk_cache_mb": "prior predictor adapter evaluate",
     "data.workers": "prior predictor adapter",
     "data.patches_per_photograph": "prior predictor adapter",
     "decomposition": _NETWORKS,

@@ -47,8 +47,9 @@ class Data(Section):
     cache_mb: Annotated[int, Field(ge=16, le=MOST_MB)] = 8192
     """Memory for prepared pictures, MB. Pictures that do not fit are prepared again at each use. Default: 8192."""
     disk_cache_mb: Annotated[int, Field(ge=0, le=MOST_MB)] = 20480
-    """Disk space for the structures of slow decompositions, MB, shared by all experiments. 0 stores none.
-    Default: 20480."""
+    """Disk space for what trainings derive from photographs, MB, shared by all experiments: structures, codes, degraded
+    versions and estimates, 4 bytes per value. What does not fit is derived again at each use. An evaluation keeps the
+    structures of slow decompositions only. 0 stores none. Default: 20480."""
     workers: Annotated[int, Field(ge=0, le=256)] | None = None
     """Processes that prepare the next photographs while a training takes a step. Each holds the components and, on a
     GPU, some of its memory. They change no result. 0 prepares photographs between the steps. Default: None, which is 0

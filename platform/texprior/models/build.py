@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from texprior.config.schema import Experiment, Sampling
-from texprior.decompositions.structure_cache import VERSION, CachedDecomposition, StructureCache
+from texprior.decompositions.structure_cache import VERSION, CachedDecomposition, Lookup, StructureCache
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter
@@ -179,17 +179,34 @@ def with_structure_cache(prior: Prior, registry: Registry, folder: Path, room_mb
     """
     ref = prior.experiment.decomposition
     entry = registry.find("decomposition", ref.name)
-    # a component without a file has another digest in each process, so its structures would never be found again
     slow = isinstance(entry.component, Decomposition) and entry.component.slow
-    if not slow or not room_mb or entry.plugin.token:
+    known = cache_identity(registry, prior.experiment, "decomposition") if slow and room_mb else None
+    if known is None:
         return prior
-    cache = StructureCache(folder / "structures", room_mb * 2**20)
-    about = {
-        "decomposition": entry.qualified,
-        "options": registry.options_of("decomposition", ref).model_dump(mode="json", context=dict(DIGEST)),
-    }
-    identity = json.dumps([VERSION, about, program_digest(entry), torch.__version__], sort_keys=True)
-    return replace(prior, decomposition=CachedDecomposition(prior.decomposition, cache, identity, about))
+    lookup = Lookup(disk_cache(folder, room_mb), *known)
+    return replace(prior, decomposition=CachedDecomposition(prior.decomposition, lookup))
+
+
+def disk_cache(folder: Path, room_mb: int) -> StructureCache:
+    """Returns the cache of what is derived from photographs, ``structures`` below the folder of caches."""
+    return StructureCache(folder / "structures", room_mb * 2**20)
+
+
+def cache_identity(registry: Registry, experiment: Experiment, path: str) -> tuple[str, dict[str, Any]] | None:
+    """Returns what decides the results of a component besides its input and its weights, and a record for the header.
+
+    Includes the components that it consists of. Returns None if the results cannot be found again.
+    """
+    parts = [(kind, ref) for at, kind, ref in registry.components_of(experiment) if f"{at}.".startswith(f"{path}.")]
+    entries = [registry.find(kind, ref.name) for kind, ref in parts]
+    # a component without a file has another digest in each process
+    if any(entry.plugin.token for entry in entries):
+        return None
+    options = registry.options_of(*parts[0]).model_dump(mode="json", context=dict(DIGEST))
+    about = {path: entries[0].qualified, "options": options}
+    # another processor may round otherwise, and machines may share the folder
+    machine = torch.__version__, torch.backends.cpu.get_cpu_capability()
+    return json.dumps([VERSION, about, [program_digest(entry) for entry in entries], machine], sort_keys=True), about
 
 
 def count_parameters(network: nn.Module, trainable_only: bool = False) -> int:

@@ -8,7 +8,7 @@
   ``spikes``: notices if the loss jumps
 - ``losses``: what each training minimises
 - ``data``: the photographs that each training sees; ``patches``: patches cut from them;
-  ``ahead``: prepares the next ones in worker processes
+  ``ahead``: prepares the next ones in worker processes; ``kept``: what is derived from them, on disk
 - ``folders``: folders named by what decides their content, and the checkpoints in them
 - ``differences``: why a training is not one that is stored
 - ``match_strength``: finds the decomposition's strength before Stage I is trained

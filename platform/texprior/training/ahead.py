@@ -30,6 +30,7 @@ from texprior.processes import end_with
 from texprior.registry.error_source import find_source
 from texprior.runtime.session import Session
 from texprior.runtime.worker_session import WorkerStart
+from texprior.store import as_it_lay, in_memory_order
 from texprior.training.patches import Pool, Prepared
 
 log = logging.getLogger(__name__)
@@ -213,14 +214,13 @@ def _sent(item: Prepared) -> _Sent:
         same = tensor.data_ptr(), tensor.shape, tensor.stride()
         if same not in numbers:
             numbers[same] = len(arrays)
-            # in the order of its memory, because the order decides how sums over it are rounded
-            order = sorted(range(tensor.dim()), key=lambda axis: -same[2][axis])
-            arrays.append((tensor.permute(order).contiguous().numpy(), order))
+            lying, order = in_memory_order(tensor)
+            arrays.append((lying.numpy(), order))
         names[name] = numbers[same]
     return arrays, names
 
 
 def _received(sent: _Sent) -> Prepared:
     arrays, names = sent
-    tensors = [torch.from_numpy(array).permute(np.argsort(order).tolist()) for array, order in arrays]
+    tensors = [as_it_lay(torch.from_numpy(array), order) for array, order in arrays]
     return {name: tensors[number] for name, number in names.items()}

@@ -19,10 +19,11 @@ from texprior.flow.image import PictureSet
 from texprior.flow.kinds import DEGRADATION
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import encode
-from texprior.models.build import Prior, build_prior, with_structure_cache
+from texprior.models.build import Prior, build_prior
 from texprior.models.folders import load_predictor, load_prior
 from texprior.models.inputs import inputs_of
 from texprior.runtime.session import Session
+from texprior.training.kept import kept_degradation, kept_predictor, kept_prior
 from texprior.training.patches import Patches, Pool, Prepared, require_size
 
 SCALE_PHOTOGRAPHS = 64
@@ -57,17 +58,18 @@ def own_texture_pool(session: Session) -> Pool:
 
 
 def cached_texture_pool(session: Session, prior: Prior) -> Pool:
-    """Prepares Stage I's photographs of a session; see ``texture_pool``. Slow structures are kept on disk."""
+    """Prepares Stage I's photographs of a session; see ``texture_pool``. What is derived is kept on disk."""
     (dataset, keys), data = session.pictures("train"), session.experiment.data
-    cached = with_structure_cache(prior, session.registry, session.cache_folder, data.disk_cache_mb)
-    return texture_pool(dataset, keys, cached, session.experiment.training.prior.patch, data.cache_mb)
+    return texture_pool(
+        dataset, keys, kept_prior(session, prior), session.experiment.training.prior.patch, data.cache_mb
+    )
 
 
 def pair_pool(session: Session, patch: int) -> Pool:
     """Prepares the predictor's pairs of clean and degraded pictures, synthesised ones in ``data.variants`` versions."""
     experiment, (dataset, keys) = session.experiment, session.pictures("train")
     bits = experiment.data.degraded_bits
-    degradation = session.build(DEGRADATION) if experiment.degradation else None
+    degradation = kept_degradation(session, session.build(DEGRADATION)) if experiment.degradation else None
     variants = experiment.data.variants if degradation else 1
 
     def prepare(versioned: str) -> Prepared:
@@ -99,10 +101,9 @@ def own_guided_pool(prior_folder: Path, predictor_folder: Path, session: Session
 
 
 def cached_guided_pool(session: Session, prior: Prior, predictor: InitialPredictor) -> Pool:
-    """Prepares the adapter's pictures of a session; see ``guided_pool``. Slow structures are kept on disk."""
-    experiment = session.experiment
-    cached = with_structure_cache(prior, session.registry, session.cache_folder, experiment.data.disk_cache_mb)
-    return guided_pool(experiment, pair_pool(session, experiment.training.adapter.patch), cached, predictor)
+    """Prepares the adapter's pictures of a session; see ``guided_pool``. What is derived is kept on disk."""
+    experiment, pairs = session.experiment, pair_pool(session, session.experiment.training.adapter.patch)
+    return guided_pool(experiment, pairs, kept_prior(session, prior), kept_predictor(session, predictor))
 
 
 def layer_scale(pool: Pool, picture: str, base: str, seed: int, photographs: int = SCALE_PHOTOGRAPHS) -> float:

@@ -119,7 +119,7 @@ def test_options_of_any_kind_are_part_of_a_structures_key(tmp_path):
     file = tmp_path / "part_modes.py"
     file.write_text(MODES)
     session, plain = prior(Registry.discover([file]), tmp_path, {"modes": {"mode": "soft", "table": "x/y.csv"}})
-    assert cached(session, plain).decomposition.about["options"] == {"mode": "soft", "table": "x/y.csv"}
+    assert cached(session, plain).decomposition.lookup.about["options"] == {"mode": "soft", "table": "x/y.csv"}
 
 
 def test_structures_of_a_filter_that_was_made_in_memory_are_not_kept(tmp_path, monkeypatch):
