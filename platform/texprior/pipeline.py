@@ -2,42 +2,51 @@
 
 The whole platform is: image -> degrade -> predict -> decompose -> noise, denoise (prior) + adapt -> sample -> recompose
 -> measure -> track. This module runs the steps from predict to recompose; ``training`` trains what they need.
+
+A large picture is restored section by section, each through all steps, so that memory does not grow with the picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 
 import torch
 from torch import Tensor
 
 from texprior.config.schema import Sampling
-from texprior.diffusion.keys import Key, normal
+from texprior.diffusion.keys import Draw, Key
 from texprior.diffusion.precondition import broadcast
 from texprior.flow.adapt import Features, bytes_of, features_of, steered, strides_of
 from texprior.flow.prior import Network, checked_network, prior_denoise
-from texprior.flow.recompose import recompose
+from texprior.flow.recompose import Samples, recompose
 from texprior.flow.sample import Denoise, network_calls, sample
-from texprior.flow.tile import Tile, tiles
+from texprior.flow.tile import Part, Tile
 from texprior.models.build import Model
-from texprior.models.inputs import Inputs, inputs_of, noised_condition
+from texprior.models.inputs import Inputs, PartwiseInputs, inputs_of, noised_condition
 from texprior.models.not_finite import refuse_not_finite
 from texprior.models.sampling import sampler_of, sigmas_of
+from texprior.models.sections import SectionNoises, cut_inputs, is_local, sections_of, tiles_of
 from texprior.runtime.device_clock import device_time
+
+Tell = Callable[[int, int], None]
+"""Gets the number of finished calls of the network on a tile, and their number in all."""
 
 
 @dataclass(frozen=True)
 class Restored:
-    """One restored picture and its intermediate results; (1, 3, H, W), pictures in [0, 1]."""
+    """A restored picture, or a section of one, and its intermediate results.
+
+    All are (1, 3, H, W), and pictures are in [0, 1].
+    """
 
     picture: Tensor
     spread: Tensor
     estimate: Tensor
     base: Tensor
     layer: Tensor
-    """The sampled layer, (K, 1, 3, H, W), in units of the process."""
+    """The mean of the sampled layers, in units of the process."""
     calls: int
     elapsed_s: float
 
@@ -60,37 +69,118 @@ def restore(
     The noise depends only on (seed, key, sample), so that neither tiles nor the order of pictures change it. For
     controls, ``guided=False`` leaves the adapter out, and ``inputs`` replaces the inputs derived from the picture.
     """
-    # decompose and encode the whole picture first, so that all tiles share one structure and one code
-    settings, device = sampling or model.experiment.sampling, next(model.prior.network.parameters()).device
-    started = device_time(device)
-    degraded = degraded_BCHW.to(device)
-    given = inputs or inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
-    given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key))
+    degraded = degraded_BCHW.to(_device(model))
+    height, width = degraded.shape[-2:]
 
+    def part(rows: slice, columns: slice) -> Tensor:
+        return degraded[..., rows, columns]
+
+    whole: dict[str, Tensor] = {}
+    elapsed_s = 0.0
+    for section, found in restore_sections(model, part, (height, width), key, sampling, seed, inputs, guided):
+        if found.picture.shape == degraded.shape:
+            return found
+        elapsed_s += found.elapsed_s
+        for name in ("picture", "spread", "estimate", "base", "layer"):
+            result: Tensor = getattr(found, name)
+            whole.setdefault(name, result.new_empty(degraded.shape))[..., section.place[0], section.place[1]] = result
+    return Restored(**whole, calls=found.calls, elapsed_s=elapsed_s)
+
+
+@torch.no_grad()
+def restore_sections(
+    model: Model,
+    part: Part,
+    size: tuple[int, int],
+    key: Key,
+    sampling: Sampling | None = None,
+    seed: int = 0,
+    inputs: Inputs | None = None,
+    guided: bool = True,
+    tell: Tell = lambda _done, _calls: None,
+) -> Iterator[tuple[Tile, Restored]]:
+    """Restores a picture of ``size`` (height, width) that is read by ``part``; yields it section by section.
+
+    Each section comes with its place in the picture. A picture with no side above 2048 px is one section, and so is
+    every picture of a model whose adapter is not local. Otherwise as ``restore``.
+    """
+    settings, device = sampling or model.experiment.sampling, _device(model)
+    started, pieces = device_time(device), sections_of(model, settings, size)
+    partwise = PartwiseInputs(lambda rows, columns: part(rows, columns).to(device), size, model)
+    if inputs is None and not (len(pieces) > 1 and partwise.possible()):
+        # what is not local sees the whole picture, as all sections must share one structure
+        whole = partwise.part(slice(0, size[0]), slice(0, size[1]))
+        inputs = inputs_of(whole, model.experiment, model.predictor, model.prior, model.prior.encoder)
+    code = partwise.code() if inputs is None else inputs.code
+
+    noises = SectionNoises((1, 3, *size))
+    called = _counter(tell, sum(len(tiles_of(s, settings)) for s in pieces) * _calls(model, settings))
+    for section in pieces:
+        given = partwise.of(section.seen, code) if inputs is None else cut_inputs(inputs, section)
+        degraded, draw = partwise.part(*section.seen), noises.of(section)
+        restored = _restored(model, section, degraded, given, key, settings, seed, draw, guided, called)
+        yield section, replace(restored, elapsed_s=device_time(device) - started)
+        # or two sections would be in memory
+        del given, degraded, restored
+        started = device_time(device)
+
+
+def _restored(
+    model: Model,
+    section: Tile,
+    degraded: Tensor,
+    given: Inputs,
+    key: Key,
+    settings: Sampling,
+    seed: int,
+    draw: Draw,
+    guided: bool,
+    called: Callable[[], None],
+) -> Restored:
+    """Samples a section, and returns its part without the margin."""
+    given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key, draw=draw))
     sampler = sampler_of(model, settings)
     levels = sigmas_of(settings, model.experiment.diffusion)
-    denoise = _denoiser(model, given, settings, guided)
+    denoise = _denoiser(model, given, settings, guided, tiles_of(section, settings), called)
 
-    # one sample after the other, so that the network's memory does not grow with their number
-    layers = []
+    # one sample after the other, so that memory does not grow with their number
+    samples = Samples()
+    known = given.estimate if settings.start == "estimate" else given.base
     for k in range(settings.samples):
-        noise = partial(_noise, degraded, seed, key, k)
-        known = given.estimate if settings.start == "estimate" else given.base
+
+        def noise(step: int, k: int = k) -> Tensor:
+            return draw(given.base.shape, seed, key, k, step).to(given.base.device)
+
         start = model.process.warm_start(known, given.base, noise(-1), float(levels[0]))
-        layers.append(sample(denoise, sampler, start, levels, noise))
+        samples.add(sample(denoise, sampler, start, levels, noise))
 
-    layer = torch.stack(layers)
-    if not layer.isfinite().all():
-        alone = _denoiser(model, given, settings, guided=False)
-        refuse_not_finite(model, degraded, given, alone, denoise, sampler, start, levels[0].to(device), key)
-    picture, spread = recompose(model.process, given.base, layer, settings.texture_strength)
-    calls = network_calls(sampler, settings.steps) * settings.samples
-    return Restored(picture, spread, given.estimate, given.base, layer, calls, device_time(device) - started)
+    if not samples.mean.isfinite().all():
+        alone = _denoiser(model, given, settings, False, tiles_of(section, settings), called)
+        refuse_not_finite(model, degraded, given, alone, denoise, sampler, start, levels[0].to(start.device), key)
+    found = recompose(model.process, given.base, samples, settings.texture_strength)
+
+    def kept(result: Tensor) -> Tensor:
+        return result[..., section.kept[0], section.kept[1]]
+
+    return Restored(
+        *(kept(found.picture), kept(found.spread), kept(given.estimate), kept(given.base), kept(samples.mean)),
+        calls=_calls(model, settings),
+        elapsed_s=0.0,
+    )
 
 
-def _noise(like: Tensor, seed: int, key: Key, k: int, step: int) -> Tensor:
-    """Returns the noise of a step of the k-th sample; step -1 is the start."""
-    return normal(like.shape, seed, key, k, step).to(like.device)
+def _device(model: Model) -> torch.device:
+    return next(model.prior.network.parameters()).device
+
+
+def _calls(model: Model, settings: Sampling) -> int:
+    return network_calls(sampler_of(model, settings), settings.steps) * settings.samples
+
+
+def _counter(tell: Tell, total: int) -> Callable[[], None]:
+    """Returns a function that tells how often it was called."""
+    numbers = count(1)
+    return lambda: tell(min(next(numbers), total), total)
 
 
 def _features_by_tile(
@@ -103,8 +193,7 @@ def _features_by_tile(
     them once for the whole picture, and each tile gets its part.
     """
     adapter, room = model.adapter, features_mb * 2**20
-    record = model.registry.find("adapter", model.experiment.adapter.name).component
-    if len(pieces) > 1 and not getattr(record, "local", False):
+    if len(pieces) > 1 and not is_local(model):
         whole, strides = features_of(adapter, estimate_BCHW), strides_of(model.prior.network)
         height, width = estimate_BCHW.shape[-2:]
         return lambda _i, tile: adapter.of_tile(whole, tile, (height, width), strides)
@@ -121,11 +210,11 @@ def _features_by_tile(
 
 
 @torch.no_grad()
-def _denoiser(model: Model, given: Inputs, settings: Sampling, guided: bool) -> Denoise:
-    """Returns D of a whole picture, computed in tiles."""
+def _denoiser(
+    model: Model, given: Inputs, settings: Sampling, guided: bool, pieces: Sequence[Tile], called: Callable[[], None]
+) -> Denoise:
+    """Returns D of a section, computed in tiles; calls ``called`` after each."""
     adapter, prior = model.adapter, model.prior.network
-    height, width = given.base.shape[-2:]
-    pieces = tiles(height, width, settings.tile, settings.halo)
     features_at = _features_by_tile(model, given.estimate, pieces, settings.features_mb) if guided else None
 
     def network_of(i: int, tile: Tile) -> Network:
@@ -139,6 +228,7 @@ def _denoiser(model: Model, given: Inputs, settings: Sampling, guided: bool) -> 
             part, condition = tile.cut(x), tile.cut(given.condition)
             level, network = broadcast(sigma, part), network_of(i, tile)
             tile.put(result, prior_denoise(network, part, level, condition, given.code))
+            called()
         return result
 
     return denoise

@@ -50,6 +50,15 @@ def mobilenet_v2_trunk(tensors: Mapping[str, Tensor], stages: int) -> nn.Sequent
     return nn.Sequential(*islice(_stages(tensors), stages))
 
 
+def stride_and_reach(trunk: nn.Sequential) -> tuple[int, int]:
+    """Returns the px of the picture per position of a trunk's feature map, and how far such a position sees, px."""
+    stride, reach = 1, 0
+    for conv in (module for module in trunk.modules() if isinstance(module, FoldedConv)):
+        reach += stride * (conv.weight.shape[-1] // 2)
+        stride *= conv.stride
+    return stride, reach
+
+
 def _stages(tensors: Mapping[str, Tensor]) -> Iterator[nn.Module]:
     yield FoldedConv(tensors, "features.0.0", "features.0.1", stride=2)
     index = 0

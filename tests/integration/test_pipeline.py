@@ -169,7 +169,7 @@ def test_texture_strength_zero_is_the_base(model, degraded):
 
 def test_the_picture_is_base_plus_scaled_layer(model, degraded):
     result = restored(model, degraded)
-    expected = (result.base + model.process.scale * result.layer[0]).clamp(0, 1)
+    expected = (result.base + model.process.scale * result.layer).clamp(0, 1)
     assert torch.allclose(result.picture, expected, atol=1e-7)
 
 
@@ -181,10 +181,13 @@ def test_noise_depends_on_the_key_and_the_seed_only(model, degraded):
     assert not torch.equal(same[0], pipeline.restore(model, degraded, "a", sampling, 2).picture)
 
 
-def test_the_mean_of_samples_and_their_spread(model, degraded):
+def test_the_mean_of_samples_and_their_spread(model, degraded, monkeypatch):
+    sampled = []
+    sample = pipeline.sample
+    monkeypatch.setattr(pipeline, "sample", lambda *a: (sampled.append(sample(*a)), sampled[-1].clone())[1])
     result = restored(model, degraded, samples=3)
     assert result.calls == 12
-    layers = result.layer * model.process.scale
+    layers = torch.stack(sampled) * model.process.scale
     assert torch.allclose(result.picture, (result.base + layers.mean(0)).clamp(0, 1), atol=1e-6)
     assert torch.allclose(result.spread, layers.std(0, correction=1), atol=1e-6)
     assert not restored(model, degraded).spread.any()

@@ -6,6 +6,7 @@ A command's module is imported when the command is used, and torch when the comm
 - ``request``: the options, registry, experiment and session that commands share
 - ``output``: writes JSON or tables to stdout and everything else to stderr
 - ``pictures``: finds input pictures and names results; ``recipes``: stores the random values of degraded pictures
+- ``restored_files``: writes restored pictures section by section, and holds which ones are finished
 - ``score_table``: shows scores as a table; ``component_help``: describes a component's options
 - ``dry_run``: shows what a command would train, with memory, speed and time
 - ``keeper``: runs a server as a program of its own, and ends it with the command that started it

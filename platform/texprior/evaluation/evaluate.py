@@ -22,7 +22,6 @@ from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.kinds import DEGRADATION
 from texprior.flow.measure import Gathered, ImageMetric, measure
-from texprior.flow.recompose import recompose
 from texprior.models.build import Model, with_structure_cache
 from texprior.models.inputs import Inputs, inputs_of
 from texprior.pipeline import restore
@@ -198,7 +197,7 @@ def _picture(
         shown["restored"], spent = restored.picture, Spent(restored.calls, restored.elapsed_s)
         for w in strengths:
             name = f"restored {restored.calls} calls" + (f" w {w:g}" if choice.texture_strengths else "")
-            image = recompose(model.process, restored.base, restored.layer, w).picture
+            image = model.process.picture(restored.base, restored.layer, w)
             scores += _scores(name, picture, image, metrics, restored.calls, w)
     shown["reference"] = picture.reference
     shown["texture layer"] = _visible(decompose(shown["restored"], model.prior.decomposition).texture)

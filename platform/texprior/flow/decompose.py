@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from texprior.flow.contract import inputs_kept, refuse, require_tensor
+from texprior.flow.tile import in_tiles
 from texprior.plugin.origin import is_first
 
+TILE = 1024
+"""Side of the tiles in which a large picture is decomposed, px; filters compute in float64, so they need much."""
 ADDS_UP = 1e-4
 """How far structure + texture may be from the picture: far above rounding, far below a texture that is missing."""
 
@@ -39,6 +42,14 @@ class Decomposer(Protocol):
 class StructureFilter(ABC):
     """A decomposition by a smoothing filter: the texture is what the filter removes."""
 
+    reach: int | None = None
+    """A pixel's structure depends only on pixels at most so far away, px; None if it depends on the whole picture.
+
+    A large picture is filtered in tiles if its decomposition has a reach, else as a whole.
+    """
+    grid: int = 1
+    """Tiles begin at multiples of this, px: 2^n if the filter halves pictures n times."""
+
     @abstractmethod
     def structure(self, image_BCHW: Tensor) -> Tensor:
         """Returns the picture without its texture, (B, C, H, W)."""
@@ -63,6 +74,27 @@ def decompose(image_BCHW: Tensor, decomposition: Decomposer) -> Layers:
         if off > ADDS_UP:
             refuse(decomposition, f"structure + texture differs from the picture by up to {off:.3g}", "the picture")
     return layers
+
+
+@torch.no_grad()
+def structure_of(image_BCHW: Tensor, decomposition: Decomposer) -> Tensor:
+    """Returns the structure of pictures, of large ones in tiles if the decomposition has a reach."""
+    margin, side = margin_of(decomposition), TILE
+    if margin is None or max(image_BCHW.shape[-2:]) <= side:
+        return decompose(image_BCHW, decomposition).structure
+    return in_tiles(lambda tile: decompose(tile, decomposition).structure, image_BCHW, side, margin)
+
+
+def margin_of(decomposition: Decomposer) -> int | None:
+    """Returns how far a decomposition looks, in px, rounded up to its grid; None if that is far, or not known."""
+    reach, grid = getattr(decomposition, "reach", None), grid_of(decomposition)
+    margin = None if reach is None else -(-reach // grid) * grid
+    return None if margin is None or margin > TILE or TILE % grid else margin
+
+
+def grid_of(decomposition: Decomposer) -> int:
+    """Returns the number of pixels at whose multiples tiles begin."""
+    return int(getattr(decomposition, "grid", 1))
 
 
 def checked_layers(layers: object, image_BCHW: Tensor, decomposition: Decomposer) -> Layers:

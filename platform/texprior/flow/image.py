@@ -5,11 +5,13 @@ Inside the platform a picture is float32 RGB in [0, 1], (3, H, W).
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -126,7 +128,7 @@ def read_picture(path: Path | str, managed: bool = True) -> Picture:
                 values = read_wide(Path(path), image.getexif().get(ExifTags.Base.Orientation, 1))
                 profile = image.info.get("icc_profile") if managed else None
                 return wide_picture(values, profile, str(path), grey=image.mode == "LA")
-            return picture_of(ImageOps.exif_transpose(image), str(path), managed)
+            return picture_of(_upright(image), str(path), managed)
     except TexpriorError:
         raise
     except FileNotFoundError:
@@ -151,6 +153,12 @@ def load_image(path: Path | str, managed: bool = True) -> Tensor:
 def from_pil(image: Image.Image) -> Tensor:
     """Converts a PIL image of any mode to (3, H, W) float32 in [0, 1], without its colour profile."""
     return picture_of(image, "the picture", managed=False).colour
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turns a picture upright by its EXIF orientation; copies no pixels if it is."""
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _warn_of_others(image: Image.Image, path: Path | str) -> None:
@@ -189,17 +197,40 @@ def save_image(
     if image_CHW.ndim != 3 or image_CHW.shape[0] != 3:
         raise ImageError(f"{path}: a picture of shape (3, H, W) can be written, not {tuple(image_CHW.shape)}")
     require_finite(image_CHW, str(path))
+    write_levels(file_levels(image_CHW, alpha_1HW, grey, bits), path)
+
+
+def file_levels(
+    image_CHW: Tensor, alpha_1HW: Tensor | None = None, grey: bool = False, bits: int = 8
+) -> NDArray[np.uint8 | np.uint16]:
+    """Converts a picture, or a part of one, to the values of a file, (H, W, 1 to 4); see ``save_image``."""
     levels = _levels(_see_through(image_CHW, alpha_1HW, grey), bits)
+    return levels.astype(np.uint16 if bits == 16 else np.uint8)
+
+
+def write_levels(levels: NDArray[np.uint8 | np.uint16], path: Path | str) -> None:
+    """Writes the values of ``file_levels`` to a file completely or not at all. Raises ImageError as ``save_image``."""
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        if bits == 16:
-            write_wide(levels.astype(np.uint16), Path(path))
-        else:
-            narrow = levels.astype(np.uint8)
-            # Pillow takes grey without an axis of channels
-            Image.fromarray(narrow[..., 0] if narrow.shape[-1] == 1 else narrow).save(path)
+        with _whole_file(Path(path)) as temporary:
+            if levels.dtype == np.uint16:
+                write_wide(levels, temporary)
+            else:
+                # Pillow takes grey without an axis of channels
+                Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels).save(temporary)
     except (OSError, ValueError) as error:
         raise ImageError(f"{path}: the picture cannot be written ({error})") from None
+
+
+@contextlib.contextmanager
+def _whole_file(path: Path) -> Iterator[Path]:
+    """Gives a hidden name to write to, which becomes the path at the end; an interrupt leaves neither."""
+    temporary = path.with_name(f".{uuid4().hex}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def is_grey(image_CHW: Tensor) -> bool:

@@ -23,14 +23,29 @@ _SLACK = 1e-3
 class Picture:
     """A picture as its file holds it."""
 
-    colour: Tensor
-    """RGB composed on white, (3, H, W) float32 in [0, 1]."""
+    stored: Tensor
+    """RGB composed on white, (3, H, W): uint8, or float32 in [0, 1] if the file has more than 8 bits."""
     alpha: Tensor | None = None
     """Opacity, (1, H, W) in [0, 1], if the file has it."""
     grey: bool = False
     """Whether the file holds grey alone; its channels are then equal."""
     bits: int = 8
     """Bits a value with which the picture is written again: 16 if the file has more than 8."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, px."""
+        height, width = self.stored.shape[-2:]
+        return height, width
+
+    @property
+    def colour(self) -> Tensor:
+        """RGB composed on white, (3, H, W) float32 in [0, 1], made anew at each use."""
+        return _scaled(self.stored)
+
+    def part(self, rows: slice, columns: slice) -> Tensor:
+        """Returns a part of the colours, (1, 3, h, w) float32 in [0, 1]."""
+        return _scaled(self.stored[None, :, rows, columns])
 
 
 def picture_of(image: Image.Image, where: str, managed: bool = True) -> Picture:
@@ -48,7 +63,7 @@ def picture_of(image: Image.Image, where: str, managed: bool = True) -> Picture:
     if alpha is not None:
         rgb.putalpha(alpha)
         rgb = Image.alpha_composite(Image.new("RGBA", rgb.size, "white"), rgb).convert("RGB")
-    opacity = None if alpha is None else _tensor(np.asarray(alpha)[..., None])
+    opacity = None if alpha is None else _scaled(_tensor(np.asarray(alpha)[..., None]))
     return Picture(_tensor(np.asarray(rgb)), opacity, image.mode in ("1", "L", "LA"))
 
 
@@ -64,7 +79,8 @@ def _separated(image: Image.Image, where: str, managed: bool) -> tuple[Image.Ima
         image = _with_info(image.convert("RGB"), image)
     if managed and image.mode in ("L", "RGB", "CMYK"):
         image = to_srgb(image, where)
-    return image.convert("RGB"), alpha
+    # converting to the same mode would copy all pixels
+    return image if image.mode == "RGB" else image.convert("RGB"), alpha
 
 
 def _with_info(image: Image.Image, of: Image.Image) -> Image.Image:
@@ -80,9 +96,13 @@ def _profile(image: Image.Image) -> bytes | None:
 
 
 def _tensor(levels: NDArray[np.uint8]) -> Tensor:
-    """Converts (H, W, C) with 8 bits to (C, H, W) float32 in [0, 1]."""
-    scaled = np.asarray(levels, dtype=np.float32) / 255.0
-    return torch.from_numpy(scaled).permute(2, 0, 1).contiguous()
+    """Converts (H, W, C) with 8 bits to (C, H, W)."""
+    return torch.from_numpy(np.array(levels.transpose(2, 0, 1), order="C"))
+
+
+def _scaled(stored: Tensor) -> Tensor:
+    """Converts 8 bits to float32 in [0, 1]; returns floats as they are."""
+    return stored.float().div_(255) if stored.dtype == torch.uint8 else stored
 
 
 def wide_picture(values: NDArray[np.float32], profile: bytes | None, where: str, grey: bool) -> Picture:

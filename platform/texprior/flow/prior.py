@@ -16,6 +16,7 @@ from texprior.diffusion.precondition import denoise
 from texprior.errors import ConfigError
 from texprior.flow.contract import require_finite, require_tensor
 from texprior.flow.precision import full_float32
+from texprior.flow.tile import Part
 
 Guide = Callable[[str, Tensor], Tensor]
 """Called with a basic denoising block's name and output, (B, C, H, W); returns the output to continue with."""
@@ -55,6 +56,14 @@ class SemanticEncoder(nn.Module, ABC):
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Returns the semantic code, (B, tokens, width), of whole pictures in [0, 1]."""
 
+    def of_parts(self, part: Part, height: int, width: int) -> Tensor:
+        """Returns the same code of a large picture that is read a part at a time.
+
+        Reads the whole picture at once. Override it if you can do with less memory.
+        """
+        code: Tensor = self(part(slice(0, height), slice(0, width)))
+        return code
+
 
 @torch.no_grad()
 def encode(image_BCHW: Tensor, encoder: SemanticEncoder) -> Tensor:
@@ -65,8 +74,20 @@ def encode(image_BCHW: Tensor, encoder: SemanticEncoder) -> Tensor:
     """
     with full_float32():
         code = encoder(image_BCHW)
-    declared = (len(image_BCHW), encoder.tokens, encoder.width)
-    return require_tensor(encoder, code, declared, image_BCHW, "the code")
+    return _checked_code(code, image_BCHW, encoder)
+
+
+@torch.no_grad()
+def encode_parts(part: Part, height: int, width: int, encoder: SemanticEncoder) -> Tensor:
+    """Returns the semantic code of a picture that is read a part at a time; otherwise as ``encode``."""
+    with full_float32():
+        code = encoder.of_parts(part, height, width)
+    return _checked_code(code, part(slice(0, 1), slice(0, 1)), encoder)
+
+
+def _checked_code(code: object, like_BCHW: Tensor, encoder: SemanticEncoder) -> Tensor:
+    declared = (len(like_BCHW), encoder.tokens, encoder.width)
+    return require_tensor(encoder, code, declared, like_BCHW, "the code")
 
 
 class Block(NamedTuple):

@@ -11,6 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+Part = Callable[[slice, slice], Tensor]
+"""Returns the part of pictures that lies in (rows, columns), (B, C, h, w)."""
+
 
 class Tile(NamedTuple):
     """A tile of a picture; each field is (rows, columns).
@@ -32,16 +35,20 @@ class Tile(NamedTuple):
         picture_BCHW[..., self.place[0], self.place[1]] = result_BCHW[..., self.kept[0], self.kept[1]]
 
 
-def tiles(height: int, width: int, side: int, halo: int) -> list[Tile]:
+def tiles(
+    height: int, width: int, side: int, halo: int, inner: tuple[slice, slice] = (slice(None), slice(None))
+) -> list[Tile]:
     """Returns tiles of ``side`` px that see ``halo`` px beyond their border.
 
     A picture that is not larger than ``side`` is one tile. Both numbers must be multiples of every network's stride, so
-    that a tile's grid is the whole picture's.
+    that a tile's grid is the whole picture's. The grid is that of ``inner``, (rows, columns); the outermost tiles
+    reach from there to the border of the picture.
     """
+    rows, columns = inner
     return [
         Tile((r.seen, c.seen), (r.kept, c.kept), (r.place, c.place))
-        for r in _spans(height, side, halo)
-        for c in _spans(width, side, halo)
+        for r in _spans(height, side, halo, rows)
+        for c in _spans(width, side, halo, columns)
     ]
 
 
@@ -51,9 +58,11 @@ class _Span(NamedTuple):
     place: slice
 
 
-def _spans(length: int, side: int, halo: int) -> Iterator[_Span]:
-    for start in range(0, length, side):
-        end = min(start + side, length)
+def _spans(length: int, side: int, halo: int, inner: slice) -> Iterator[_Span]:
+    first, last, _ = inner.indices(length)
+    for corner in range(first, last, side):
+        start = corner if corner > first else 0
+        end = corner + side if corner + side < last else length
         # no halo outside the picture: there the network must see the same border as in the whole picture
         low, high = max(0, start - halo), min(length, end + halo)
         yield _Span(slice(low, high), slice(start - low, end - low), slice(start, end))

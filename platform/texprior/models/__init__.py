@@ -5,5 +5,6 @@
 - ``prior_search``: finds the prior of a model by its content, also after it was moved
 - ``stage_one``: the settings that an experiment states and a prior has differently
 - ``inputs``: what Stage II derives from a degraded picture before it samples
+- ``sections``: cuts a large picture into sections, which are restored one after the other
 - ``sampling``: the sampler and the noise levels that the section ``sampling`` describes
 """

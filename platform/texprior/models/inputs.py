@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from texprior.config.schema import Experiment
-from texprior.diffusion.keys import Key, normal
+from texprior.config.schema import Experiment, ProcessChoice
+from texprior.diffusion.keys import Draw, Key, normal
 from texprior.flow.condition import blurred, noised
-from texprior.flow.decompose import decompose
+from texprior.flow.decompose import grid_of, margin_of, structure_of
 from texprior.flow.predict import InitialPredictor, predict
-from texprior.flow.prior import SemanticEncoder, encode
-from texprior.flow.tile import in_tiles
-from texprior.models.build import Prior
+from texprior.flow.prior import SemanticEncoder, encode, encode_parts
+from texprior.flow.tile import Part, in_tiles
+from texprior.models.build import Model, Prior
 
 
 class Inputs(NamedTuple):
@@ -38,28 +40,86 @@ def inputs_of(
     degraded_BCHW: Tensor, experiment: Experiment, predictor: InitialPredictor, prior: Prior, encoder: SemanticEncoder
 ) -> Inputs:
     """Predicts, decomposes and encodes whole pictures, as the experiment's ``process`` section says."""
+    found = _pictures(degraded_BCHW, experiment, predictor, prior)
+    return Inputs(found.estimate, found.base, found.condition, encode(found.encoded, encoder))
+
+
+class _Pictures(NamedTuple):
+    """The inputs that are pictures, and the one that is encoded."""
+
+    estimate: Tensor
+    base: Tensor
+    condition: Tensor
+    encoded: Tensor
+
+
+def _pictures(degraded_BCHW: Tensor, experiment: Experiment, predictor: InitialPredictor, prior: Prior) -> _Pictures:
     choice, tiling = experiment.process, experiment.sampling
-    # Only the predictor works in tiles, to bound its memory. A filter or an encoder may need the whole picture (ADR 2).
+    # A filter or an encoder may need the whole picture (ADR 2).
     estimate = in_tiles(lambda tile: predict(tile, predictor), degraded_BCHW, tiling.tile, tiling.halo)
-    # A decomposition may take seconds per picture, so it runs only if one of the three inputs uses it.
-    needs_structure = {"estimate-structure", "initial-structure", "structure"} & {
-        choice.base,
-        choice.concat,
-        choice.code,
-    }
-    structure = decompose(estimate, prior.decomposition).structure if needs_structure else estimate
+    structure = structure_of(estimate, prior.decomposition) if _needs_structure(choice) else estimate
     base = structure if choice.base == "estimate-structure" else estimate
     condition = {"initial-structure": structure, "initial": estimate, "degraded": degraded_BCHW}[choice.concat]
     looked_at = {"degraded": degraded_BCHW, "estimate": estimate, "structure": structure}[choice.code]
-    return Inputs(estimate, base, blurred(condition, experiment.diffusion.condition_blur), encode(looked_at, encoder))
+    return _Pictures(estimate, base, blurred(condition, experiment.diffusion.condition_blur), looked_at)
 
 
-def noised_condition(condition_BCHW: Tensor, experiment: Experiment, seed: int, *key: Key) -> Tensor:
+def _needs_structure(choice: ProcessChoice) -> bool:
+    """Returns whether an input uses the decomposition, which may take seconds per picture."""
+    return bool({"estimate-structure", "initial-structure", "structure"} & {choice.base, choice.concat, choice.code})
+
+
+@dataclass(frozen=True)
+class PartwiseInputs:
+    """Derives the inputs of one part of a large picture after the other, without ever holding the whole."""
+
+    part: Part
+    """Reads the degraded picture, (1, 3, H, W)."""
+    size: tuple[int, int]
+    """Height and width of the picture, px."""
+    model: Model
+
+    def possible(self) -> bool:
+        """Returns whether the inputs of a part depend only on what is near, apart from the code of y_d."""
+        choice, prior = self.model.experiment.process, self.model.prior
+        bounded = not _needs_structure(choice) or margin_of(prior.decomposition) is not None
+        return bounded and (choice.code == "degraded" or prior.encoder.tokens == 0)
+
+    def code(self) -> Tensor:
+        """Encodes the whole picture; (1, N, width)."""
+        return encode_parts(self.part, *self.size, self.model.prior.encoder)
+
+    @torch.no_grad()
+    def of(self, place: tuple[slice, slice], code: Tensor) -> Inputs:
+        """Predicts and decomposes a part, (rows, columns), with what is around it."""
+        model = self.model
+        around = tuple(self._widened(p, length) for p, length in zip(place, self.size, strict=True))
+        found = _pictures(self.part(around[0], around[1]), model.experiment, model.predictor, model.prior)
+        inside = [slice(p.start - a.start, p.stop - a.start) for p, a in zip(place, around, strict=True)]
+        pictures = (found.estimate, found.base, found.condition)
+        # one copy of what is the same picture; a view would keep all that is around in memory
+        cut = {id(picture): picture[..., inside[0], inside[1]].contiguous() for picture in pictures}
+        estimate, base, condition = (cut[id(picture)] for picture in pictures)
+        return Inputs(estimate, base, condition, code)
+
+    def _widened(self, place: slice, length: int) -> slice:
+        """Widens a part by what its inputs depend on, to the grids of decomposition and predictor."""
+        model = self.model
+        reach, grid = int(4 * model.experiment.diffusion.condition_blur + 0.5), model.predictor.stride
+        if _needs_structure(model.experiment.process):
+            reach += margin_of(model.prior.decomposition) or 0
+            grid = math.lcm(grid, grid_of(model.prior.decomposition))
+        return slice(max(0, place.start - reach) // grid * grid, min(length, place.stop + reach))
+
+
+def noised_condition(
+    condition_BCHW: Tensor, experiment: Experiment, seed: int, *key: Key, draw: Draw = normal
+) -> Tensor:
     """Adds the noise that the prior was trained with to the condition of whole pictures.
 
-    The noise is a function of (seed, key).
+    The noise is a function of (seed, key). ``draw`` gives a part of a picture its part of the numbers.
     """
     std = experiment.diffusion.condition_noise
     if not std:
         return condition_BCHW
-    return noised(condition_BCHW, std, normal(condition_BCHW.shape, seed, "condition", *key).to(condition_BCHW.device))
+    return noised(condition_BCHW, std, draw(condition_BCHW.shape, seed, "condition", *key).to(condition_BCHW.device))

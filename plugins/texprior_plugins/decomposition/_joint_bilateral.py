@@ -10,6 +10,12 @@ from torch import Tensor
 from texprior_plugins.decomposition._borders import mirrored
 
 
+def radius_of(sigma_space: float) -> int:
+    """Returns the radius of the window, px."""
+    # Beyond 3 sigma_space a weight is below 0.012 of the centre's, and a larger disc costs time quadratically.
+    return math.ceil(3 * sigma_space)
+
+
 def joint_bilateral(image: Tensor, guide: Tensor, sigma_space: float, sigma_range: float) -> Tensor:
     """Returns weighted means of the picture, (B, C, H, W).
 
@@ -17,8 +23,7 @@ def joint_bilateral(image: Tensor, guide: Tensor, sigma_space: float, sigma_rang
     of radius 3 sigma_space, rounded up, with mirrored borders. The distance of two values is Euclidean over all
     channels (Tomasi and Manduchi 1998, equations 5 and 6).
     """
-    # Beyond 3 sigma_space a weight is below 0.012 of the centre's, and a larger disc costs time quadratically.
-    radius = math.ceil(3 * sigma_space)
+    radius = radius_of(sigma_space)
     side = range(-radius, radius + 1)
     window = [(y, x) for y in side for x in side if x * x + y * y <= radius * radius]
     height, width = image.shape[-2:]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import BilateralOptions
-from texprior_plugins.decomposition._joint_bilateral import joint_bilateral
+from texprior_plugins.decomposition._joint_bilateral import joint_bilateral, radius_of
 from texprior_plugins.decomposition._precision import at_least_single
 
 
@@ -18,6 +18,7 @@ class Bilateral(StructureFilter):
 
     def __init__(self, options: BilateralOptions) -> None:
         self.options = options
+        self.reach = radius_of(options.sigma_space)
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
         """Returns the smoothed picture, (B, C, H, W).

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import GaussianOptions
-from texprior_plugins.decomposition._blur import blurred
+from texprior_plugins.decomposition._blur import blurred, gaussian_taps
 from texprior_plugins.decomposition._precision import working
 
 
@@ -18,6 +18,7 @@ class Gaussian(StructureFilter):
 
     def __init__(self, options: GaussianOptions) -> None:
         self.options = options
+        self.reach = len(gaussian_taps(options.sigma)) // 2
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
         """Returns the blurred picture, (B, C, H, W), within the range of the picture."""

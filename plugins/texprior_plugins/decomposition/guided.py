@@ -33,6 +33,8 @@ class Guided(StructureFilter):
 
     def __init__(self, options: GuidedOptions) -> None:
         self.options = options
+        # a mean of coefficients, each of which is of a mean
+        self.reach = 2 * options.radius
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
         """Returns the smoothed picture, (B, C, H, W).

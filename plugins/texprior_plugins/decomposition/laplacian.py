@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import torch
 from torch import Tensor
 
@@ -33,6 +35,9 @@ class Laplacian(StructureFilter):
 
     def __init__(self, options: LaplacianOptions) -> None:
         self.options = options
+        self.grid = 2 ** ceil(options.levels)
+        # two px down and two px up at each level, and px double from one level to the next
+        self.reach = 4 * self.grid
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
         """Returns the picture without its finest bands, (B, C, H, W)."""

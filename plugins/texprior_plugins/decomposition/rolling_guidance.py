@@ -6,8 +6,8 @@ from torch import Tensor
 
 from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import RollingGuidanceOptions
-from texprior_plugins.decomposition._blur import blurred
-from texprior_plugins.decomposition._joint_bilateral import joint_bilateral
+from texprior_plugins.decomposition._blur import blurred, gaussian_taps
+from texprior_plugins.decomposition._joint_bilateral import joint_bilateral, radius_of
 from texprior_plugins.decomposition._precision import at_least_single
 
 
@@ -20,6 +20,8 @@ class RollingGuidance(StructureFilter):
 
     def __init__(self, options: RollingGuidanceOptions) -> None:
         self.options = options
+        first = len(gaussian_taps(options.sigma_space)) // 2
+        self.reach = first + options.iterations * radius_of(options.sigma_space)
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
         """Returns the smoothed picture, (B, C, H, W).

@@ -64,6 +64,9 @@ class Wavelet(StructureFilter):
 
     def __init__(self, options: WaveletOptions) -> None:
         self.options = options
+        self.grid = 2 ** math.ceil(options.levels)
+        # a filter of 2 N taps down and one up at each level, whose px double from one level to the next
+        self.reach = 4 * options.moments * self.grid
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
         """Returns the picture without its finest bands, (B, C, H, W)."""

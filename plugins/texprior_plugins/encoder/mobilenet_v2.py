@@ -8,8 +8,14 @@ from torch.nn import functional as F
 
 from texprior import weights
 from texprior.flow.prior import SemanticEncoder
-from texprior_plugins._mobilenet_v2 import imagenet_normalised, mobilenet_v2_trunk, stage_widths
+from texprior.flow.tile import Part, tiles
+from texprior_plugins._mobilenet_v2 import imagenet_normalised, mobilenet_v2_trunk, stage_widths, stride_and_reach
 from texprior_plugins.encoder import MOBILENET_V2_14, MOBILENET_V2_IMAGENET, SHIPPED_STAGES, MobileNetV2Options
+
+_TILE = 768
+"""Side of the tiles of a large picture, px: a multiple of every stride."""
+_COARSEST = 32
+"""The stride of all 19 stages, px."""
 
 
 class MobileNetV2(SemanticEncoder):
@@ -28,11 +34,35 @@ class MobileNetV2(SemanticEncoder):
         self.grid = options.grid
         self.tokens = options.grid**2
         self.width = stage_widths()[options.stages - 1]
+        self.stride, reach = stride_and_reach(self.trunk)
+        self.halo = -(-reach // _COARSEST) * _COARSEST
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Returns the semantic code, (B, grid * grid, width) float32."""
-        # Without autocast, the code does not depend on the precision of training. Adaptive pooling returns the same
-        # number of tokens for every picture size.
+        return self._tokens(self._map(image_BCHW))
+
+    def of_parts(self, part: Part, height: int, width: int) -> Tensor:
+        """Returns the same code of a large picture, whose feature map is computed in tiles."""
+        found = None
+        for tile in tiles(height, width, _TILE, self.halo):
+            features = self._map(part(*tile.seen))
+            if found is None:
+                size = (len(features), self.width, -(-height // self.stride), -(-width // self.stride))
+                found = features.new_empty(size)
+            kept, place = (tuple(self._at_stride(s) for s in where) for where in (tile.kept, tile.place))
+            found[..., place[0], place[1]] = features[..., kept[0], kept[1]]
+        assert found is not None
+        return self._tokens(found)
+
+    def _map(self, image_BCHW: Tensor) -> Tensor:
+        # without autocast, the code does not depend on the precision of training
         with torch.autocast(image_BCHW.device.type, enabled=False):
-            features = self.trunk(imagenet_normalised(image_BCHW.float()))
-            return F.adaptive_avg_pool2d(features, self.grid).flatten(2).transpose(1, 2)
+            features: Tensor = self.trunk(imagenet_normalised(image_BCHW.float()))
+            return features
+
+    def _tokens(self, features_BCHW: Tensor) -> Tensor:
+        # adaptive pooling returns the same number of tokens for every picture size
+        return F.adaptive_avg_pool2d(features_BCHW, self.grid).flatten(2).transpose(1, 2)
+
+    def _at_stride(self, px: slice) -> slice:
+        return slice(px.start // self.stride, -(-px.stop // self.stride))

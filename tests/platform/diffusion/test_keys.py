@@ -5,7 +5,8 @@ from hashlib import blake2b
 import pytest
 import torch
 
-from texprior.diffusion.keys import drawing_by_key, generator, normal, permutation, seed_of
+from texprior.diffusion import keys
+from texprior.diffusion.keys import Normals, drawing_by_key, generator, normal, permutation, seed_of
 
 KEYS = [(0,), (1,), ("0",), (0, 0), ((0,), 0), (0, "a"), ("a", 0), ("a0",), (-1,), (2**70,), ("",), ((),)]
 
@@ -77,3 +78,15 @@ def test_neighbouring_keys_are_uncorrelated_standard_normal_numbers():
 
 def test_a_permutation_holds_every_number_once():
     assert sorted(permutation(100, "epoch", 3).tolist()) == list(range(100))
+
+
+@pytest.mark.parametrize("band", [16, 4096, 2**20])
+@pytest.mark.parametrize("shape", [(1, 3, 37, 53), (2, 3, 100, 160), (3, 16, 16), (1, 3, 5, 3), (1, 1, 1, 1), (70, 7)])
+def test_parts_of_normal_numbers_are_those_of_the_whole_to_the_bit(shape, band, monkeypatch):
+    """In any order: torch draws 16 numbers at once, and the last ones of a tensor in another way."""
+    monkeypatch.setattr(keys, "_BAND", band)
+    whole, normals, (h, w) = normal(shape, 3, "k"), Normals(shape, 3, "k"), shape[-2:]
+    parts = [(h // 2, h, w // 2, w), (0, h // 3 + 1, 0, w), (h // 2, h // 2 + 1, 0, 1), (0, h, 0, w)]
+    for top, bottom, left, right in parts:
+        part = normals.part(slice(top, bottom), slice(left, right))
+        assert torch.equal(part, whole[..., top:bottom, left:right])

@@ -419,3 +419,14 @@ def outcome(path):
 @pytest.mark.filterwarnings("error")
 def test_what_only_shows_pictures_shows_nan_as_black():
     assert to_uint8(torch.tensor([torch.nan, 0.2, 1.0]).view(3, 1, 1)).tolist() == [[[0, 51, 255]]]
+
+
+def test_colours_are_the_stored_levels_over_255_in_parts_as_in_the_whole(tmp_path):
+    levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    Image.fromarray(levels).save(tmp_path / "x.png")
+    picture = read_picture(tmp_path / "x.png")
+    assert (picture.stored.dtype, picture.size) == (torch.uint8, (16, 16))
+    expected = np.asarray(levels, dtype=np.float32) / 255.0
+    np.testing.assert_array_equal(picture.colour.permute(1, 2, 0), expected)
+    part = picture.part(slice(3, 9), slice(0, 5))
+    np.testing.assert_array_equal(part[0].permute(1, 2, 0), expected[3:9, :5])

@@ -12,7 +12,7 @@ from texprior import weights
 from texprior.errors import ConfigError
 from texprior.flow.prior import SemanticEncoder
 from texprior.plugin import Options
-from texprior_plugins.encoder import MOBILENET_V2_14, MOBILENET_V2_IMAGENET, MobileNetV2Options
+from texprior_plugins.encoder import MOBILENET_V2_14, MOBILENET_V2_IMAGENET, MobileNetV2Options, mobilenet_v2
 from texprior_plugins.encoder.mobilenet_v2 import MobileNetV2, imagenet_normalised, mobilenet_v2_trunk, stage_widths
 from texprior_plugins.encoder.none import NoCode
 
@@ -170,3 +170,26 @@ def test_none_has_no_token(pictures):
     assert (encoder.tokens, encoder.width) == (0, 0)
     assert encoder(pictures).shape == (2, 0, 0)
     assert list(encoder.parameters()) == []
+
+
+@pytest.mark.parametrize("size", [(130, 201), (96, 70)])
+@pytest.mark.parametrize("stages", [3, 14])
+def test_the_code_of_parts_is_that_of_the_whole_picture(size, stages, monkeypatch):
+    encoder = MobileNetV2(MobileNetV2Options(stages=stages))
+    picture, read = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)), []
+
+    def part(rows, columns):
+        read.append((rows, columns))
+        return picture[..., rows, columns]
+
+    monkeypatch.setattr(mobilenet_v2, "_TILE", 32)
+    torch.testing.assert_close(encoder.of_parts(part, *size), encoder(picture), rtol=0, atol=1e-6)
+    assert len(read) == -(-size[0] // 32) * -(-size[1] // 32)
+    # a smaller halo shows, so that this test sees the tiles
+    monkeypatch.setattr(encoder, "halo", 0)
+    assert (encoder.of_parts(part, *size) - encoder(picture)).abs().max() > 1e-4
+
+
+def test_an_encoder_that_needs_the_whole_picture_reads_it_at_once():
+    picture = torch.rand(1, 3, 20, 30)
+    assert NoCode(Options()).of_parts(lambda r, c: picture[..., r, c], 20, 30).shape == (1, 0, 0)

@@ -18,6 +18,7 @@ from texprior.cli.request import (
     session_of,
     set_option,
 )
+from texprior.cli.restored_files import Finished, RestoredFile
 
 if TYPE_CHECKING:
     from texprior.models.build import Model
@@ -75,6 +76,8 @@ def restore(
     An IMAGE is a file, or a folder with its subfolders. What lies below DIR is no input. A result is PNG in sRGB: grey
     if the picture is grey, with its alpha if it has one, and with 16 bits a value if the picture has more than 8.
 
+    After an interrupt, the same command goes on: it keeps each result that the same model, settings and picture made.
+
     --set accepts paths below 'sampling', such as sampling.schedule=karras, and threads.
     """
     found = find_sources(images, output, full_names)
@@ -86,32 +89,59 @@ def restore(
     targets = {source: target_path(folder, source.name, found) for source in found}
     settings, noise_seed = session.experiment.sampling, session.experiment.seed if seed is None else seed
     spreads = _spreads(targets, folder, found) if settings.samples > 1 else {}
+    finished = Finished(folder, _identity(model, session, noise_seed, bits))
 
     def work(source: Source) -> dict[str, object]:
-        from texprior.flow.image import read_picture, save_image
-        from texprior.pipeline import restore as restore_picture
+        from texprior.flow.image import read_picture
+        from texprior.pipeline import restore_sections
+
+        done, spread = found.index(source), spreads.get(source)
+        results = [targets[source], *([spread] if spread else [])]
+        if before := finished.find(source.path, source.key, results):
+            session.progress("restore", done + 1, len(found), {})
+            return {**before, "finished_before": True}
+
+        def tell(tile: int, tiles: int) -> None:
+            alone = len(found) == 1
+            shown = ("tiles", tile, tiles, {}) if alone else ("restore", done, len(found), {"tile": tile, "of": tiles})
+            session.progress(*shown)
 
         picture = read_picture(source.path)
-        restored = restore_picture(model, picture.colour[None], source.key, settings, noise_seed)
-        depth = int(bits) if bits else picture.bits
-        save_image(restored.picture[0], targets[source], picture.alpha, picture.grey, depth)
-        spread = spreads.get(source)
-        # The spread is scaled to the picture's largest value, or it would be too dark to see. 1e-8 prevents 0 / 0.
-        if spread:
-            largest = float(restored.spread.max())
-            save_image(restored.spread[0] / max(largest, 1e-8), spread)
-        session.progress("restore", found.index(source) + 1, len(found), {})
-        return {
+        restored = RestoredFile(picture, int(bits) if bits else picture.bits, with_spread=spread is not None)
+        for section, part in restore_sections(
+            model, picture.part, picture.size, source.key, settings, noise_seed, tell=tell
+        ):
+            restored.put(section, part, str(targets[source]))
+            # or two sections would be in memory
+            del part
+        restored.write(targets[source])
+        result: dict[str, object] = {
             "restored": str(targets[source]),
             "spread": str(spread) if spread else None,
-            "mean_spread": float(restored.spread.mean()) if spread else None,
-            "size": f"{picture.colour.shape[-1]}x{picture.colour.shape[-2]}",
-            "calls": restored.calls,
-            "elapsed_s": round(restored.elapsed_s, 3),
+            "mean_spread": restored.write_spread(spread) if spread else None,
+            "size": f"{picture.size[1]}x{picture.size[0]}",
+            "calls": restored.spent.calls,
+            "elapsed_s": round(restored.spent.elapsed_s, 3),
         }
+        finished.add(source.path, source.key, results, result)
+        if len(found) > 1:
+            session.progress("restore", done + 1, len(found), {})
+        return result
 
     about = {"model": model.folder, "prior": model.prior.folder, "seed": noise_seed, "sampling": settings.model_dump()}
     process_each(found, work, as_json, **about)
+
+
+def _identity(model: Model, session: Session, seed: int, bits: str | None) -> list[object]:
+    """Returns all that decides a restored picture, apart from the picture."""
+    from texprior._version import __version__
+    from texprior.models.folders import ADAPTER, PREDICTOR
+    from texprior.runtime.identity import foreign_components
+    from texprior.store import sha256
+
+    weights = [sha256(model.folder / PREDICTOR), sha256(model.folder / ADAPTER), model.prior.sha256]
+    settings = session.experiment.sampling.model_dump(mode="json", exclude={"features_mb"})
+    return [__version__, weights, settings, seed, bits, foreign_components(session)]
 
 
 def _spreads(targets: dict[Source, Path], folder: Path, found: list[Source]) -> dict[Source, Path]:

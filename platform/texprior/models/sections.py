@@ -1,0 +1,65 @@
+"""Cuts a large picture into sections, each of which is restored through all steps before the next one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from texprior.config.schema import Sampling
+from texprior.diffusion.keys import Draw, Key, Normals
+from texprior.flow.adapt import coarsest_stride
+from texprior.flow.tile import Tile, tiles
+from texprior.models.build import Model
+from texprior.models.inputs import Inputs
+
+LARGE = 2048
+"""A picture with no side above this, px, is one section."""
+SECTION = 1024
+"""Side of the sections of a larger picture, px, rounded down to tiles. The adapter's features are kept for one."""
+MARGIN = 64
+"""Least margin that a section sees beyond its border, px: its calls cannot ask the next section for what is there."""
+
+
+def sections_of(model: Model, settings: Sampling, size: tuple[int, int]) -> list[Tile]:
+    """Cuts a picture into sections; an adapter that is not declared local needs features of the whole picture."""
+    large = max(size) > LARGE and is_local(model)
+    side = settings.tile * max(1, SECTION // settings.tile) if large else max(size)
+    stride = math.lcm(coarsest_stride(model.prior.network), model.predictor.stride)
+    return tiles(*size, side, max(settings.halo, -(-MARGIN // stride) * stride))
+
+
+def tiles_of(section: Tile, settings: Sampling) -> list[Tile]:
+    """Cuts what a section sees into tiles, on the grid that tiles of the whole picture have."""
+    rows, columns = section.seen
+    return tiles(rows.stop - rows.start, columns.stop - columns.start, settings.tile, settings.halo, inner=section.kept)
+
+
+def cut_inputs(inputs: Inputs, section: Tile) -> Inputs:
+    """Returns what a section sees of the inputs of a whole picture."""
+    return Inputs(section.cut(inputs.estimate), section.cut(inputs.base), section.cut(inputs.condition), inputs.code)
+
+
+class SectionNoises:
+    """The random numbers of a picture, of which each section gets its part; keys are those of ``normal``."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._drawn: dict[tuple[Key, ...], Normals] = {}
+
+    def of(self, section: Tile) -> Draw:
+        """Returns what draws the numbers of a section."""
+
+        def draw(shape: Sequence[int], *key: Key) -> Tensor:
+            if key not in self._drawn:
+                self._drawn[key] = Normals(self._shape, *key)
+            return self._drawn[key].part(*section.seen).view(*shape)
+
+        return draw
+
+
+def is_local(model: Model) -> bool:
+    """Returns whether an adapter's features of a part are those of the whole picture there."""
+    record = model.registry.find("adapter", model.experiment.adapter.name).component
+    return bool(getattr(record, "local", False))
