@@ -1,10 +1,10 @@
-# texprior: make demo | demo-quick | test | test-extras | lint | reference | docs | clean. Needs Python 3.11 or newer and a network for the first install.
+# texprior: make demo | demo-quick | test | test-extras | lint | bench | reference | docs | clean. Needs Python 3.11 or newer and a network for the first install.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo demo-quick test test-extras lint reference docs clean
+.PHONY: demo demo-quick test test-extras lint bench reference docs clean
 
 # Train, sweep, restore and measure on the bundled photographs: minutes on two cores.
 demo: $(VENV)/installed
@@ -31,6 +31,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# What texprior costs beside plain loops and other libraries; arguments of benchmarks/run.py in ARGS.
+bench: $(VENV)/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py $(ARGS)
 
 # The pages of the documentation that are made from the code; a test holds that they are up to date.
 reference: $(VENV)/installed-dev
