@@ -122,4 +122,4 @@ class Size(NamedTuple):
     """The clock of works that only compute; others are always measured by the wall clock."""
 
     def rounds(self, full: int) -> int:
-        return min(full, 3) if self.quick else full
+        return min(full, 2) if self.quick else full

@@ -22,7 +22,7 @@ from texprior.runtime.session import Session
 from texprior.training.data import cut_patches, guided_pool, layer_scale, pair_pool, texture_pool
 from texprior.training.loop import Loss, train_steps
 from texprior.training.losses import LayerLoss, prediction_loss
-from texprior.training.patches import Pool
+from texprior.training.patches import Patches, Pool
 from texprior.training.trainee import Trainee
 
 PlainLoss = Callable[[], Tensor]
@@ -37,6 +37,7 @@ class Case(NamedTuple):
     network: nn.Module
     """A copy of the network, which the plain loop trains."""
     plain: PlainLoss
+    patches: Patches
 
 
 def steps_of(trainee: Trainee, loss: Loss) -> Iterator[object]:
@@ -69,43 +70,50 @@ def step_rows(size: Size) -> Iterator[Row]:
         yield times.row(what, "forward, backward, AdamW on a fixed batch", "ours", "plain", Target("<=", 1.05))
 
 
-def cases(at: Session) -> Iterator[Case]:
-    """Builds the three trainings on bundled photographs, all of them prepared."""
+def cases(at: Session, amp: bool = False) -> Iterator[Case]:
+    """Builds the three trainings on the experiment's photographs, all of them prepared.
+
+    ``amp`` trains in bfloat16, if the device can.
+    """
     experiment, trainings = at.experiment, at.experiment.training
     prior, predictor = build_prior(at.builder, 1.0, Path()), build_predictor(at.builder)
-    yield _stage_one(at, prior)
+    yield _stage_one(at, prior, amp)
 
     pairs = pair_pool(at, trainings.predictor.patch)
     patches = cut_patches(experiment, _filled(pairs), trainings.predictor)
     network, batch = copy.deepcopy(predictor), patches.batch(range(trainings.predictor.batch))
-    loss = partial(prediction_loss, predictor, patches, False)
+    loss = partial(prediction_loss, predictor, patches, amp)
     trainee = Trainee(predictor, trainings.predictor)
-    yield Case("predictor", trainee, loss, network, lambda: network.loss(network(batch["degraded"]), batch["clean"]))
+
+    def plain() -> Tensor:
+        return network.loss(network(batch["degraded"]), batch["clean"])
+
+    yield Case("predictor", trainee, loss, network, plain, patches)
 
     for frozen in (prior.network, predictor):
         frozen.requires_grad_(False).eval()
     pool = _filled(guided_pool(experiment, pairs, prior, predictor))
-    yield _stage_two(at, prior, pool)
+    yield _stage_two(at, prior, pool, amp)
 
 
-def _stage_one(at: Session, prior: Prior) -> Case:
+def _stage_one(at: Session, prior: Prior, amp: bool = False) -> Case:
     settings, (dataset, keys) = at.experiment.training.prior, at.pictures("train")
     pool = texture_pool(dataset, keys, prior, settings.patch, at.experiment.data.cache_mb)
     scale = layer_scale(pool, "picture", "structure", 0)
-    loss = LayerLoss(at.experiment, prior, Process(scale), cut_patches(at.experiment, pool, settings), False)
+    loss = LayerLoss(at.experiment, prior, Process(scale), cut_patches(at.experiment, pool, settings), amp)
     network, (batch, noise, sigma) = copy.deepcopy(prior.network), loss.noised(range(settings.batch))
     layer, condition, code = loss.process.layer(batch["picture"], batch["structure"]), batch["structure"], batch["code"]
 
     def plain() -> Tensor:
         return denoising_loss(lambda x, c: network(x, c, condition, code), layer, noise, sigma)
 
-    return Case("prior", Trainee(prior.network, settings), loss.stage_one, network, plain)
+    return Case("prior", Trainee(prior.network, settings), loss.stage_one, network, plain, loss.patches)
 
 
-def _stage_two(at: Session, prior: Prior, pool: Pool) -> Case:
+def _stage_two(at: Session, prior: Prior, pool: Pool, amp: bool = False) -> Case:
     settings, adapter = at.experiment.training.adapter, build_adapter(at.builder, prior)
     process = Process(layer_scale(pool, "clean", "base", 0))
-    loss = LayerLoss(at.experiment, prior, process, cut_patches(at.experiment, pool, settings), False)
+    loss = LayerLoss(at.experiment, prior, process, cut_patches(at.experiment, pool, settings), amp)
     copied, (batch, noise, sigma) = copy.deepcopy(adapter), loss.noised(range(settings.batch))
     layer = process.layer(batch["clean"], batch["base"])
 
@@ -113,7 +121,7 @@ def _stage_two(at: Session, prior: Prior, pool: Pool) -> Case:
         network = copied.adapted(prior.network, copied.features(batch["estimate"]))
         return denoising_loss(lambda x, c: network(x, c, batch["condition"], batch["code"]), layer, noise, sigma)
 
-    return Case("adapter", Trainee(adapter, settings), partial(loss.stage_two, adapter), copied, plain)
+    return Case("adapter", Trainee(adapter, settings), partial(loss.stage_two, adapter), copied, plain, loss.patches)
 
 
 def _filled(pool: Pool) -> Pool:
