@@ -45,7 +45,7 @@ def command_rows(size: Size) -> Iterator[Row]:
     """Compares commands that compute nothing with an interpreter that does nothing; counts heavy imports."""
     works = {" ".join(words): partial(run, ["-m", "texprior", *words]) for words in LISTED}
     works["pass"] = partial(run, ["-c", "pass"])
-    times = interleaved(works, size.rounds(9), "wall")
+    times = interleaved(works, size.rounds(9), size.clock)
     for words in LISTED:
         name = " ".join(words)
         yield times.row(f"texprior {name}", "python -c pass", name, "pass", Target("<=", 0.35, plus=True))

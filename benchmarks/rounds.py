@@ -39,7 +39,7 @@ class Row:
     theirs: float
     unit: str = "s"
     clock: str = ""
-    """``cpu``: the process's own seconds, which other processes hardly change; ``wall``: what a user waits."""
+    """``cpu``: CPU seconds of the work, which other processes hardly change; ``wall``: what a user waits."""
     rounds: int = 1
     low: float = float("nan")
     """Lower quartile of the ratios of single rounds; with ``high`` it says how far the ratio can be trusted."""
@@ -76,12 +76,20 @@ class Times:
         return Row(what, against, middle, target, *medians, "s", self.clock, len(ratios), low, high, note)
 
 
+def cpu_seconds() -> float:
+    """Returns the CPU seconds of this process and of those that it started and that have ended."""
+    import resource  # not on Windows
+
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
 def interleaved(works: Mapping[str, Callable[[], object]], rounds: int, clock: Clock, warm: bool = True) -> Times:
     """Times works in turn (A, B, A, B, ...), so that a slow minute of the machine falls on all of them.
 
     With ``warm``, each runs once before the clock starts.
     """
-    read = time.process_time if clock == "cpu" else time.perf_counter
+    read = cpu_seconds if clock == "cpu" else time.perf_counter
     times = Times(clock)
     for work in works.values() if warm else ():
         work()
@@ -119,7 +127,7 @@ class Size(NamedTuple):
 
     quick: bool
     clock: Clock
-    """The clock of works that only compute; others are always measured by the wall clock."""
+    """The clock of works that need one core; what runs on several is always measured by the wall clock."""
 
     def rounds(self, full: int) -> int:
         return min(full, 2) if self.quick else full

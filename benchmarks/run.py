@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     size = Size(asked.quick, asked.clock)
     chosen = [g for g in GROUPS if (g.name in asked.only if asked.only else not (g.slow and asked.quick))]
     print(
-        "| what | against | ratio | target | | ours | theirs | clock |\n|---|---|---|---|---|---|---|---|", flush=True
+        "| what | against | ratio | target | | ours | theirs | clock | |\n|---|---|---|---|---|---|---|---|---|",
+        flush=True,
     )
     found: list[tuple[str, Row]] = []
     for group in chosen:
@@ -79,8 +80,17 @@ def line(row: Row) -> str:
     """Returns a row of the table, in Markdown; quartiles of the ratio are in brackets."""
     spread = f" ({row.low:.3g} to {row.high:.3g})" if row.low == row.low else ""
     sizes = [f"{value:.3g} {row.unit}" for value in (row.ours, row.theirs)]
-    cells = [row.what, row.against, f"{row.ratio:.3g}{spread}", str(row.target or "-"), row.held, *sizes, row.clock]
-    return f"| {' | '.join(cells)} |" + (f" {row.note}" if row.note else "")
+    cells = [
+        row.what,
+        row.against,
+        f"{row.ratio:.3g}{spread}",
+        str(row.target or "-"),
+        row.held,
+        *sizes,
+        row.clock,
+        row.note,
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def about(threads: int, quick: bool) -> dict[str, str]:
@@ -137,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--csv", type=Path, help=f"file to append to; by default {HISTORY.name}, and none with --quick")
     parser.add_argument("--log", action="store_true", help="log the ratios to MLflow, where texprior's runs are")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads (default: 1)")
-    parser.add_argument("--clock", choices=["cpu", "wall"], default="cpu", help="clock of what only computes")
+    parser.add_argument("--clock", choices=["cpu", "wall"], default="cpu", help="clock of what needs one core")
     return parser
 
 

@@ -1,6 +1,8 @@
 """How works are timed in turn, and how a row is judged."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 
@@ -20,6 +22,14 @@ def test_works_are_measured_in_turn_after_one_warm_up_each(rounds):
     times = rounds.interleaved(works, 3, "wall")
     assert "".join(seen) == "ab" * 4
     assert {name: len(seconds) for name, seconds in times.of.items()} == {"a": 3, "b": 3}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs getrusage")
+def test_the_cpu_clock_counts_what_a_started_process_computes(rounds):
+    code = "import time\nwhile time.process_time() < 0.3: pass"
+    before = rounds.cpu_seconds()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert rounds.cpu_seconds() - before > 0.25
 
 
 def test_the_ratio_is_the_median_of_the_ratios_of_rounds(rounds):

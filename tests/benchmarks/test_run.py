@@ -4,8 +4,10 @@ import csv
 import json
 import math
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -61,6 +63,19 @@ def test_every_adapter_decomposition_and_degradation_is_measured(rows):
     for kind in ("adapter", "decomposition", "degradation"):
         names = [entry.component.name for entry in registry.entries(kind)]
         assert [n for n in names if f"{kind} {n}" not in said] == ([] if kind != "adapter" else ["frozen"])
+
+
+def test_ratios_are_logged_as_a_run_of_the_own_tracker(repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEXPRIOR_RUNS", str(tmp_path))
+    done = python(repository, "benchmarks/run.py", "--quick", "--only", "derived", "--log")
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+        metrics = dict(store.execute("select key, value from metrics"))
+        tags = dict(store.execute("select key, value from tags"))
+    assert len(metrics) == 2
+    assert set(metrics.values()) == {1.0}
+    assert all(key.startswith("derived/") for key in metrics)
+    assert tags["benchmark.size"] == "quick"
 
 
 def test_a_group_that_is_not_there_is_refused_with_the_names(repository):
