@@ -19,8 +19,8 @@ _DEEPEST, _MOST = 64, 50_000
 """Levels of nesting, and values with those that aliases repeat. A few lines of aliases can stand for 10^9 values."""
 _LONGEST_NUMBER = 400
 """Characters of a number: no setting needs more, and Python takes long for very long ones, or refuses them."""
-_SHOWN = 80
-"""Characters of a user's text that a message repeats."""
+_SHOWN, _PATH_SHOWN = 80, 500
+"""Characters of a user's text, and of a path, that a message repeats: the end of a path says which file it is."""
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -36,10 +36,14 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise ConfigError(f"--set {shorten_text(text)}: the value is not valid YAML ({error})") from None
 
 
-def shorten_text(text: str) -> str:
+def shorten_text(text: str, most: int = _SHOWN) -> str:
     """Returns a user's text as a message repeats it: on one line, its beginning if it is long."""
     shown = text if text.isprintable() else text.encode("unicode_escape").decode()
-    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}... ({len(text)} characters)"
+    return shown if len(shown) <= most else f"{shown[:most]}... ({len(text)} characters)"
+
+
+def _shown_path(path: Path) -> str:
+    return shorten_text(str(path), _PATH_SHOWN)
 
 
 def parse_yaml(text: str) -> Any:
@@ -59,7 +63,7 @@ def read_experiment(
     try:
         resolved = path.resolve()
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{shorten_text(str(path))}: this cannot be a file ({error_text(error)})") from None
+        raise ConfigError(f"{_shown_path(path)}: this cannot be a file ({error_text(error)})") from None
     if resolved in chain:
         raise ConfigError(f"{path}: the files of 'extends' form a circle: {' -> '.join(map(str, [*chain, path]))}")
     data, lines = _read(path)
@@ -102,12 +106,12 @@ def _text_of(path: Path) -> str:
             raise ConfigError(f"{path}: {found.st_size:,} bytes are too many for an experiment")
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{shorten_text(str(path))}: there is no such experiment file") from None
+        raise ConfigError(f"{_shown_path(path)}: there is no such experiment file") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: the experiment file cannot be read (it is not text in UTF-8)") from None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError(f"{shorten_text(str(path))}: the experiment file cannot be read ({reason})") from None
+        raise ConfigError(f"{_shown_path(path)}: the experiment file cannot be read ({reason})") from None
 
 
 def _compose(text: str) -> yaml.Node | None:

@@ -111,7 +111,7 @@ def test_what_would_take_all_memory_or_hours_is_told_at_once(complaint, text, ex
 
 
 def test_a_name_of_thousands_of_characters_is_cut(registry):
-    with pytest.raises(ConfigError, match=r"^x{80}\.\.\. \(5000 characters\): the experiment file cannot be read"):
+    with pytest.raises(ConfigError, match=r"^x{500}\.\.\. \(5000 characters\): the experiment file cannot be read"):
         load("x" * 5000, registry)
 
 
