@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import socket
@@ -119,7 +118,7 @@ def let_threads_sleep() -> None:
     """Lets threads that wait for work give their processor away, if the user did not choose otherwise.
 
     Call it before torch is imported; processes that are started afterwards inherit it. By default waiting threads of
-    OpenMP keep a processor busy: beside one other busy process, training is then several times slower.
+    OpenMP keep a processor busy, which another process then lacks.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -130,6 +129,9 @@ def run_processes(works: Mapping[str, Callable[[], None]]) -> dict[str, str]:
     Returns name -> how it ended, for the works that failed. An interruption of this process is passed on once, and the
     workers end after saving.
     """
+    # imported here, since ``--help`` needs it not
+    import multiprocessing
+
     # spawn, not fork: a forked copy of torch's threads and of an open CUDA context does not work
     context = multiprocessing.get_context("spawn")
     processes = {

@@ -73,7 +73,8 @@ def inputs_kept(component: object, **inputs: Tensor | None) -> Iterator[None]:
     Other components get the same tensors, so scores would compare changed pictures. torch counts changes in place,
     which costs nothing. It does not see those of NumPy, so that the values are compared at an instance's first call.
     """
-    given = {name: tensor for name, tensor in inputs.items() if tensor is not None}
+    # a tensor of ``torch.inference_mode``, in which a script may restore, has no count
+    given = {name: tensor for name, tensor in inputs.items() if tensor is not None and not tensor.is_inference()}
     counts = {name: tensor._version for name, tensor in given.items()}
     copies = {name: tensor.clone() for name, tensor in given.items()} if is_first(component, "inputs") else {}
     yield

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from statistics import median
 
 import torch
 from torch import Tensor
@@ -23,9 +24,9 @@ CHOICE = "TEXPRIOR_BFLOAT16"
 _GAIN = 0.8
 """Bfloat16 is used on a CPU if it takes at most this share of float32's time in a trial.
 
-Processors with instructions for it take .2 to .6, others 1 to 5, so noise does not decide."""
+A processor with avx512_bf16 takes .54. One without such instructions converts each value, and gains nothing."""
 _ROUNDS = 40
-"""Rounds of the trial, of which the fastest counts: many short ones, because other processes slow most of them."""
+"""Rounds of the trial, of which the median counts: many short ones, because other processes slow some of them."""
 
 
 def autocast(device: torch.device, wanted: bool) -> contextlib.AbstractContextManager[object]:
@@ -65,11 +66,11 @@ def _trial() -> float:
     image, weight = torch.ones(8, 64, 16, 16), torch.ones(64, 64, 3, 3)
     image, weight = (t.contiguous(memory_format=torch.channels_last) for t in (image, weight))
     pairs = {dtype: (image.to(dtype), weight.to(dtype)) for dtype in (torch.float32, torch.bfloat16)}
-    best = dict.fromkeys(pairs, float("inf"))
+    ratios = []
     for _ in range(_ROUNDS):
-        for dtype, (x, w) in pairs.items():
-            best[dtype] = min(best[dtype], _seconds(x, w))
-    return best[torch.bfloat16] / best[torch.float32]
+        exact, half = (_seconds(*pairs[dtype]) for dtype in (torch.float32, torch.bfloat16))
+        ratios.append(half / exact)
+    return median(ratios)
 
 
 def _seconds(image_BCHW: Tensor, weight: Tensor) -> float:

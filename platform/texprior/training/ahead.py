@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from texprior.errors import TexpriorError
-from texprior.processes import end_with
+from texprior.processes import end_with, let_threads_sleep, usable_cpus
 from texprior.registry.error_source import find_source
 from texprior.runtime.session import Session
 from texprior.runtime.worker_session import WorkerStart
@@ -48,7 +48,7 @@ def worker_count(session: Session) -> int:
 
     On a CPU the training itself uses all cores, so that the default is none.
     """
-    wanted, cores = session.experiment.data.workers, os.cpu_count() or 1
+    wanted, cores = session.experiment.data.workers, usable_cpus()
     if wanted is None:
         here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         wanted = min(_MOST_BY_DEFAULT, cores // (2 * here)) if session.device.type == "cuda" else 0
@@ -172,7 +172,7 @@ def _bare_start() -> Iterator[None]:
     """
     main, policy = sys.modules["__main__"], os.environ.get("OMP_WAIT_POLICY")
     sys.modules["__main__"] = ModuleType("__main__")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_threads_sleep()
     try:
         yield
     finally:

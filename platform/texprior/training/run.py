@@ -53,8 +53,8 @@ def run_training(
 
     Starts from the furthest checkpoint of the same training. ``finish`` writes the weights. ``outputs_of`` returns what
     the components return, to find the one at fault if steps are not finite. ``patches`` is what the loss is computed
-    on. Raises Interrupted, after a checkpoint was
-    saved, if the user interrupts, and ConfigError for a network that would depend on the microbatches.
+    on. Raises Interrupted, after a checkpoint was saved, if the user interrupts. Raises ConfigError for a network that
+    would depend on the microbatches.
     """
     team, settings = session.team, trainee.settings
     refuse_batch_statistics(session, stage, trainee)
