@@ -148,7 +148,7 @@ class Decomposition(Component):
     local: bool = False
     """A change of a pixel has no effect far away."""
     slow: bool = False
-    """Takes so long that the structures of photographs are worth storing on disk."""
+    """Takes so long that evaluations keep structures on disk, too, as trainings do for every decomposition."""
 
 
 @dataclass(frozen=True, kw_only=True)
