@@ -39,6 +39,7 @@ if [ ${#wheels[@]} -gt 0 ]; then
     "$python" -m pip install -q --no-index --no-deps --no-compile --target "$work/site" "${wheels[@]}"
     export PYTHONPATH="$work/site${PYTHONPATH:+:$PYTHONPATH}"
 fi
+unset TEXPRIOR_TEST_FLOOR # it counts the tests of the whole suite, and here a few files run
 export TEXPRIOR_RUNS="$work/runs" NO_ALBUMENTATIONS_UPDATE=1 MLFLOW_DISABLE_TELEMETRY=true PYTHONUNBUFFERED=1
 [ ${#small[@]} -eq 0 ] || export CUDA_VISIBLE_DEVICES=
 
