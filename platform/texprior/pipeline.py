@@ -140,7 +140,7 @@ def _restored(
     """Samples a section, and returns its part without the margin."""
     given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key, draw=draw))
     sampler = sampler_of(model, settings)
-    levels = sigmas_of(settings, model.experiment.diffusion)
+    levels = sigmas_of(model.registry, settings, model.experiment.diffusion)
     denoise = _denoiser(model, given, settings, guided, tiles_of(section, settings), called)
 
     # one sample after the other, so that memory does not grow with their number

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from texprior.config.combinations import check_learning
 from texprior.config.dotted_paths import inner_paths, merge, nest_value
 from texprior.config.said import Said
 from texprior.config.schema import (
@@ -96,6 +97,7 @@ def resolve(
     resolved = resolved.model_copy(update={"sweep": write_out_space(resolved, registry, complaints)})
     _check_requirements(resolved, registry, complaints)
     _check_strength(resolved, registry, complaints)
+    check_learning(resolved, registry, complaints)
     # A stored model may hold a warm start that did nothing; it stays readable as long as nobody asks for another one.
     if overrides or not stored:
         _check_start(resolved, complaints)

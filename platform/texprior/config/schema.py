@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, model_validator
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema_studies import MOST_SEED, Ablation, Evaluation, Section, Sweep
 from texprior.digests import digest
-from texprior.plugin.added import DIGEST, Before
+from texprior.plugin.added import DIGEST, Before, WasName
 from texprior.plugin.references import Kind, Ref, refs_of
 
 MOST_MB = 2**30
@@ -62,11 +62,12 @@ class Data(Section):
 class Diffusion(Section):
     """Noise levels of training, and changes to the condition.
 
-    Training draws ln sigma ~ N(``noise_mean``, ``noise_std``^2), for a layer of unit standard deviation. The condition
-    is the picture that is concatenated to x_t. Its noise and blur belong to the prior: every task on it uses the same,
-    in training and in sampling.
+    Noise levels (sigma) are for a layer of unit standard deviation. The condition is the picture that is concatenated
+    to x_t. Its noise and blur belong to the prior: every task on it uses the same, in training and in sampling.
     """
 
+    noise_levels: Annotated[Ref, Kind("noise_levels"), WasName(), Before("log-normal")] = Ref(name="log-normal")
+    """The distribution of the noise levels that training draws. Default: ``log-normal``, so that ln sigma is normal."""
     noise_mean: Annotated[float, Field(ge=-20, le=20)] = -0.5
     """Mean of ln sigma. Default: -0.5."""
     noise_std: Annotated[float, Field(gt=0, le=20)] = 1.2
@@ -137,14 +138,21 @@ class Training(Section):
     patch: Annotated[int, Field(ge=16, le=8192, multiple_of=2)] = 64
     """Side of the square training patches, px. Default: 64."""
     lr: Annotated[float, Field(gt=0, le=1000)] = 1e-3
-    """Learning rate of AdamW after the warm-up. Default: 1e-3."""
+    """Learning rate of the optimizer after the warm-up. Default: 1e-3."""
     warmup_images: Annotated[int, Field(ge=0, le=MOST_IMAGES)] = 1600
     """Images over which the learning rate rises linearly from 0. 0 turns the warm-up off. Default: 1600."""
-    decay: Literal["constant", "cosine"] = "constant"
-    """Course of the learning rate after the warm-up: ``constant``, or ``cosine``, which falls to 0 at the end of the
-    budget. Default: ``constant``."""
+    decay: Annotated[Ref, Kind("lr_decay"), WasName()] = Ref(name="constant")
+    """Course of the learning rate after the warm-up. Default: ``constant``."""
+    objective: Annotated[Ref | None, Kind("objective"), Before(None)] = None
+    """What the training minimises. Default: None, which is the squared error of the denoiser's output F for the layer
+    (the loss of Karras et al. 2022), and the predictor's own loss for the predictor."""
+    optimizer: Annotated[Ref, Kind("optimizer"), WasName(), Before("adamw")] = Ref(name="adamw")
+    """The optimizer. Default: ``adamw``."""
     weight_decay: Annotated[float, Field(ge=0, le=1000)] = 0.0
-    """Weight decay of AdamW. Default: 0."""
+    """Weight decay of the optimizer. Default: 0."""
+    decay_norms: Annotated[bool, Before(True)] = False
+    """Whether weight decay also acts on parameters of at most one dimension: those of norms, and biases. It says
+    nothing without weight decay. Default: false."""
     grad_clip: Annotated[float, Field(gt=0, le=1e12)] = 1.0
     """Largest norm of the gradient over all parameters; a larger gradient is scaled down to it. Default: 1."""
     ema_half_life_images: Annotated[float, Field(gt=0, le=MOST_IMAGES)] = 10000
@@ -164,15 +172,6 @@ class Training(Section):
     optimiser and its images do not count. Default: None, initial weights."""
 
     @model_validator(mode="after")
-    def _cosine_ends(self) -> Training:
-        if self.decay == "cosine" and self.budget.seconds is not None:
-            raise ValueError(
-                "decay: cosine falls to 0 at the last of budget.images, but budget.seconds may stop the training "
-                "before that; use decay: constant, or leave out budget.seconds"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _microbatch_fits(self) -> Training:
         if self.microbatch is not None and self.batch % self.microbatch:
             raise ValueError(f"microbatch {self.microbatch} does not divide batch {self.batch}")
@@ -190,12 +189,6 @@ class Trainings(Section):
     """The adapter of Stage II. Default budget: 20000 images."""
 
 
-LARGEST_SIGMA = {"ddpm-linear": 157.4, "cosine": 20291.0}
-"""Schedule -> its largest noise level, for the two published schedules of 1000 levels; ``sigma_max`` may not exceed it.
-
-``diffusion.sigmas`` computes both lists. The numbers are repeated here because the schema must not import torch."""
-
-
 class Sampling(Section):
     """How a layer is sampled.
 
@@ -206,7 +199,7 @@ class Sampling(Section):
     """The sampler. Default: ``ddim``."""
     steps: Annotated[int, Field(ge=1, le=1000)] = 4
     """Number of sampling steps. A sampler may call the network more than once per step. Default: 4."""
-    schedule: Literal["karras", "exponential", "ddpm-linear", "cosine", "training-quantiles"] = "karras"
+    schedule: Annotated[Ref, Kind("schedule"), WasName()] = Ref(name="karras")
     """How the noise levels decrease from ``sigma_max``, at which the first step starts, towards ``sigma_min``. The last
     step always ends at 0. Default: ``karras``."""
     spacing: Literal["linspace", "trailing"] | None = None
@@ -216,7 +209,7 @@ class Sampling(Section):
     sigma_min: Annotated[float, Field(gt=0, le=1e6)] = 0.02
     """Smallest noise level of the schedule. Must be smaller than ``sigma_max``. Default: 0.02."""
     sigma_max: Annotated[float, Field(gt=0, le=1e6)] = 20.0
-    """Noise level of the first step. At most 157.4 for ``ddpm-linear`` and 20291 for ``cosine``. Default: 20."""
+    """Noise level of the first step. A schedule may have a largest level. Default: 20."""
     rho: Annotated[float, Field(gt=0, le=1000)] = 7.0
     """Exponent of the schedule ``karras``, which the others ignore. 1 spaces sigma evenly; a large value spaces
     ln sigma evenly. Default: 7."""
@@ -242,12 +235,6 @@ class Sampling(Section):
     def _sigmas_in_order(self) -> Sampling:
         if self.sigma_min >= self.sigma_max:
             raise ValueError(f"sigma_min {self.sigma_min} must be smaller than sigma_max {self.sigma_max}")
-        # Above its largest level a published schedule has no time step to interpolate.
-        largest = LARGEST_SIGMA.get(self.schedule)
-        if largest is not None and self.sigma_max > largest:
-            raise ValueError(
-                f"sigma_max {self.sigma_max} is beyond the {self.schedule} schedule, which ends at {largest}"
-            )
         return self
 
 
@@ -331,15 +318,6 @@ class Experiment(Section):
     """What ``texprior sweep`` searches."""
     ablation: Ablation = Ablation()
     """What ``texprior ablate`` compares."""
-
-    @model_validator(mode="after")
-    def _rungs_need_a_constant_rate(self) -> Experiment:
-        # A cosine depends on the whole budget, so a training up to a rung would not be the beginning of the full one.
-        if self.sweep.rungs and self.training.adapter.decay != "constant":
-            raise ValueError(
-                "sweep.rungs needs training.adapter.decay: constant, because a trial continues after each rung"
-            )
-        return self
 
     def __repr__(self) -> str:
         return f"Experiment({self.name}, {self.hash()})"

@@ -43,17 +43,34 @@ def denoise(network: Callable[[Tensor, Tensor], Tensor], x_BCHW: Tensor, sigma_B
     return _image(c.skip) * x_BCHW + _image(c.out) * f
 
 
-def loss(network: Callable[[Tensor, Tensor], Tensor], x0_BCHW: Tensor, noise_BCHW: Tensor, sigma_B: Tensor) -> Tensor:
-    """Returns the squared error of F against its target, per image, (B,).
+class Denoised(NamedTuple):
+    """The output F of a network for a noisy layer, what F should be, and the estimate D; all (B, C, H, W)."""
 
-    It equals EDM's loss, lambda(sigma) |D - x_0|^2 with lambda = 1 / c_out^2 (Karras et al. 2022, eq. 8).
+    output: Tensor
+    target: Tensor
+    """It has unit variance at every sigma, so that all noise levels have the same weight in a squared error of F."""
+    estimate: Tensor
+
+
+def denoise_noised(
+    network: Callable[[Tensor, Tensor], Tensor], x0_BCHW: Tensor, noise_BCHW: Tensor, sigma_B: Tensor
+) -> Denoised:
+    """Adds noise to a clean layer and estimates the layer.
+
+    The squared error of F against its target is EDM's loss, lambda(sigma) |D - x_0|^2 with lambda = 1 / c_out^2 (Karras
+    et al. 2022, eq. 8).
     """
     c = coefficients(sigma_B)
     x = x0_BCHW + _image(sigma_B) * noise_BCHW
-    # the target of F has unit variance at every sigma, so that all noise levels have the same weight in the loss
     target = (x0_BCHW - _image(c.skip) * x) / _image(c.out)
     f = network(_image(c.in_) * x, c.noise).to(x.dtype)
-    return (f - target).square().mean(dim=(1, 2, 3))
+    return Denoised(f, target, _image(c.skip) * x + _image(c.out) * f)
+
+
+def loss(network: Callable[[Tensor, Tensor], Tensor], x0_BCHW: Tensor, noise_BCHW: Tensor, sigma_B: Tensor) -> Tensor:
+    """Returns the squared error of F against its target, per image, (B,)."""
+    found = denoise_noised(network, x0_BCHW, noise_BCHW, sigma_B)
+    return (found.output - found.target).square().mean(dim=(1, 2, 3))
 
 
 def _image(per_sample_B: Tensor) -> Tensor:

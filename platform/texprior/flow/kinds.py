@@ -7,9 +7,12 @@ from texprior.flow.decompose import Decomposer
 from texprior.flow.degrade import Degrader
 from texprior.flow.image import PictureSet
 from texprior.flow.measure import ImageMetric, SetMetric
+from texprior.flow.objective import Objective
+from texprior.flow.optimize import LearningRateDecay, OptimizerFactory
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import AttentionBackend, DenoiserNet, SemanticEncoder
 from texprior.flow.sample import LayerSampler
+from texprior.flow.schedule import LevelSchedule, NoiseLevels
 from texprior.plugin.typed_kind import ComponentKind
 
 DEGRADATION: ComponentKind[Degrader] = ComponentKind("degradation")
@@ -18,6 +21,11 @@ ENCODER: ComponentKind[SemanticEncoder] = ComponentKind("encoder")
 DENOISER: ComponentKind[DenoiserNet] = ComponentKind("denoiser")
 PREDICTOR: ComponentKind[InitialPredictor] = ComponentKind("predictor")
 ADAPTER: ComponentKind[DenoiserAdapter] = ComponentKind("adapter")
+OBJECTIVE: ComponentKind[Objective] = ComponentKind("objective")
+NOISE_LEVELS: ComponentKind[NoiseLevels] = ComponentKind("noise_levels")
+OPTIMIZER: ComponentKind[OptimizerFactory] = ComponentKind("optimizer")
+LR_DECAY: ComponentKind[LearningRateDecay] = ComponentKind("lr_decay")
+SCHEDULE: ComponentKind[LevelSchedule] = ComponentKind("schedule")
 SAMPLER: ComponentKind[LayerSampler] = ComponentKind("sampler")
 METRIC: ComponentKind[ImageMetric | SetMetric] = ComponentKind("metric")
 DATASET: ComponentKind[PictureSet] = ComponentKind("dataset")

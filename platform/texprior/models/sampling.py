@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import cast
 
 from torch import Tensor
 
 from texprior.config.schema import Diffusion, Sampling
 from texprior.diffusion import sigmas
-from texprior.errors import ConfigError
-from texprior.flow.kinds import SAMPLER
+from texprior.flow.kinds import NOISE_LEVELS, SAMPLER, SCHEDULE
 from texprior.flow.sample import LayerSampler
+from texprior.flow.schedule import NoiseLevels, Range, levels_of
 from texprior.models.build import Model
+from texprior.plugin import Schedule
+from texprior.registry import Registry
+
+_SPACINGS: Mapping[str, sigmas.Spacing] = {"linspace": sigmas.linspace, "trailing": sigmas.trailing}
 
 
 def sampler_of(model: Model, settings: Sampling) -> LayerSampler:
@@ -19,31 +24,18 @@ def sampler_of(model: Model, settings: Sampling) -> LayerSampler:
     return model.registry.build(SAMPLER, settings.sampler)
 
 
-_SPACINGS: Mapping[str, sigmas.Spacing] = {"linspace": sigmas.linspace, "trailing": sigmas.trailing}
+def noise_levels_of(registry: Registry, training: Diffusion) -> NoiseLevels:
+    """Builds the distribution of the noise levels of training."""
+    return registry.build(NOISE_LEVELS, training.noise_levels, mean=training.noise_mean, std=training.noise_std)
 
 
-def sigmas_of(settings: Sampling, training: Diffusion) -> Tensor:
+def sigmas_of(registry: Registry, settings: Sampling, training: Diffusion) -> Tensor:
     """Returns the noise levels that the sampling visits, decreasing to 0, (steps + 1,).
 
     ``training`` describes the noise that the denoiser was trained with. Raises ConfigError if the range is so narrow
     that steps coincide in float32.
     """
-    # passed only if it was chosen, because the schedules differ in their default spacing
-    s, given = settings, {"spacing": _SPACINGS[settings.spacing]} if settings.spacing else {}
-    schedules: Mapping[str, Callable[[], Tensor]] = {
-        "karras": lambda: sigmas.karras(s.steps, s.sigma_min, s.sigma_max, s.rho, **given),
-        "exponential": lambda: sigmas.exponential(s.steps, s.sigma_min, s.sigma_max, **given),
-        "ddpm-linear": lambda: sigmas.ddpm_linear(s.steps, s.sigma_min, s.sigma_max, **given),
-        "cosine": lambda: sigmas.cosine(s.steps, s.sigma_min, s.sigma_max, **given),
-        "training-quantiles": lambda: sigmas.training_quantiles(
-            s.steps, s.sigma_min, s.sigma_max, training.noise_mean, training.noise_std, **given
-        ),
-    }
-    levels = schedules[s.schedule]()
-    # Multistep samplers divide by the difference of the logarithms of two levels; equal levels would give NaN.
-    if not bool((levels.diff() < 0).all()):
-        raise ConfigError(
-            f"sampling: {s.steps} steps of '{s.schedule}' between sigma_min {s.sigma_min} and sigma_max {s.sigma_max} "
-            "do not all differ; take fewer steps or a wider range"
-        )
-    return levels
+    record = cast("Schedule", registry.find("schedule", settings.schedule.name).component)
+    u = _SPACINGS[settings.spacing or record.spacing](settings.steps)
+    within = Range(settings.sigma_min, settings.sigma_max, settings.rho, noise_levels_of(registry, training))
+    return levels_of(registry.build(SCHEDULE, settings.schedule), u, within)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+T = TypeVar("T")
 STORED: Mapping[str, Any] = {"stored": True}
 """The context in which a stored experiment is validated: a field that it lacks gets its ``Before`` value."""
 DIGEST: Mapping[str, Any] = {"digest": True}
@@ -37,8 +38,16 @@ class Before:
     value: object
 
 
+@dataclass(frozen=True)
+class WasName:
+    """Marks a field that names a component, and that earlier versions held as a plain name.
+
+    A digest has the name alone if the component has no options.
+    """
+
+
 class WithAddedFields(BaseModel):
-    """A model whose fields may be marked with ``Before``."""
+    """A model whose fields may be marked with ``Before`` or ``WasName``."""
 
     @model_validator(mode="before")
     @classmethod
@@ -52,14 +61,25 @@ class WithAddedFields(BaseModel):
         dumped: dict[str, Any] = handler(self)
         if not is_set(info.context, DIGEST):
             return dumped
-        before = before_values(type(self))
+        before, named = before_values(type(self)), _marked(type(self), WasName)
+        dumped |= {name: _plain_name(dumped[name]) for name in named if name in dumped}
         return {name: value for name, value in dumped.items() if name not in before or value != before[name]}
 
 
 def before_values(model: type[BaseModel]) -> dict[str, object]:
     """Returns field -> ``Before`` value of the marked fields of a model."""
-    marks = {name: [m for m in info.metadata if isinstance(m, Before)] for name, info in model.model_fields.items()}
-    return {name: found[0].value for name, found in marks.items() if found}
+    return {name: found.value for name, found in _marked(model, Before).items()}
+
+
+def _marked(model: type[BaseModel], mark: type[T]) -> dict[str, T]:
+    """Returns field -> mark of the fields that have a mark of this type."""
+    marks = {name: [m for m in info.metadata if isinstance(m, mark)] for name, info in model.model_fields.items()}
+    return {name: found[0] for name, found in marks.items() if found}
+
+
+def _plain_name(component: Any) -> Any:
+    """Returns a component's name instead of ``{name: {}}``; with options it stays a mapping."""
+    return next(iter(component)) if isinstance(component, dict) and list(component.values()) == [{}] else component
 
 
 def all_before_values(model: type[BaseModel]) -> dict[str, Any]:

@@ -16,9 +16,14 @@ from texprior.plugin.records import (
     Denoiser,
     Encoder,
     Events,
+    LrDecay,
     Metric,
+    NoiseLevels,
+    Objective,
+    Optimizer,
     Predictor,
     Sampler,
+    Schedule,
 )
 
 GROUP = "texprior"
@@ -70,6 +75,31 @@ class Hooks:
         raise AssertionError("a specification is never called")
 
     @hookspec
+    def texprior_objectives(self) -> Sequence[Objective]:
+        """Returns the plugin's training objectives."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_noise_levels(self) -> Sequence[NoiseLevels]:
+        """Returns the plugin's distributions of the noise levels of training."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_optimizers(self) -> Sequence[Optimizer]:
+        """Returns the plugin's optimizers."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_lr_decays(self) -> Sequence[LrDecay]:
+        """Returns the plugin's decays of the learning rate."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_schedules(self) -> Sequence[Schedule]:
+        """Returns the plugin's schedules of noise levels for sampling."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
     def texprior_samplers(self) -> Sequence[Sampler]:
         """Returns the plugin's samplers."""
         raise AssertionError("a specification is never called")
@@ -102,6 +132,11 @@ HOOK_OF_KIND: dict[str, tuple[str, type[Component]]] = {
     "denoiser": ("texprior_denoisers", Denoiser),
     "predictor": ("texprior_predictors", Predictor),
     "adapter": ("texprior_adapters", Adapter),
+    "objective": ("texprior_objectives", Objective),
+    "noise_levels": ("texprior_noise_levels", NoiseLevels),
+    "optimizer": ("texprior_optimizers", Optimizer),
+    "lr_decay": ("texprior_lr_decays", LrDecay),
+    "schedule": ("texprior_schedules", Schedule),
     "sampler": ("texprior_samplers", Sampler),
     "metric": ("texprior_metrics", Metric),
     "dataset": ("texprior_datasets", Dataset),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields
@@ -203,6 +204,57 @@ class Sampler(Component):
     """Has a form without fresh noise: with its defaults, or with one option at an end of its range."""
     stochastic: bool = False
     """Has a form with fresh noise: with its defaults, or with one option at an end of its range."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective(Component):
+    """Measures what a training minimises. Contract: ``texprior.flow.objective.Objective``."""
+
+    kind: ClassVar[str] = "objective"
+    layer: bool = False
+    """Works in the trainings of the layer, Stage I and the adapter, whose estimates have noise levels."""
+    picture: bool = False
+    """Works in the training of the predictor, whose estimates are pictures without noise levels."""
+    trained: bool = False
+    """Has parameters of its own that are trained with the network, such as a discriminator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseLevels(Component):
+    """Distributes the noise levels of training. Contract: ``texprior.flow.schedule.NoiseLevels``."""
+
+    kind: ClassVar[str] = "noise_levels"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(Component):
+    """Chooses the noise levels that sampling visits. Contract: ``texprior.flow.schedule.LevelSchedule``."""
+
+    kind: ClassVar[str] = "schedule"
+    spacing: Literal["linspace", "trailing"] = "trailing"
+    """The spacing that is used if an experiment states none."""
+    largest: float = math.inf
+    """The largest noise level of the schedule, which ``sampling.sigma_max`` may not exceed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(Component):
+    """Changes weights by their gradients. Contract: ``texprior.flow.optimize.OptimizerFactory``."""
+
+    kind: ClassVar[str] = "optimizer"
+    averages: bool = False
+    """Keeps an average of the weights itself, which is stored instead of the exponential moving average."""
+    single: bool = False
+    """Trains one network only, so that an objective cannot have trained parts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LrDecay(Component):
+    """Lowers the learning rate after the warm-up. Contract: ``texprior.flow.optimize.LearningRateDecay``."""
+
+    kind: ClassVar[str] = "lr_decay"
+    open_ended: bool = False
+    """The rate does not depend on the length of the budget, so that a longer training continues a shorter one."""
 
 
 @dataclass(frozen=True, kw_only=True)

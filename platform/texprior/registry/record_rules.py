@@ -7,14 +7,14 @@ from dataclasses import fields
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from texprior.errors import IncompatibleError, PluginError
-from texprior.plugin import HOOK_OF_KIND, Component, Metric, Options, Weights
+from texprior.plugin import HOOK_OF_KIND, Component, Metric, Objective, Options, Weights
 from texprior.plugin.records import api_fault
 from texprior.plugin.references import check_references
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
 _IMPL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _HINTS = {record: get_type_hints(record) for _, record in HOOK_OF_KIND.values()}
-_WORDS: dict[object, str] = {bool: "True or False", int: "a whole number", str: "a text"}
+_WORDS: dict[object, str] = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 
 
 def check_record(component: object, record: type[Component], hook: str) -> None:
@@ -51,6 +51,8 @@ def _fault(component: Component, record: type[Component]) -> str:
         info.get_default(call_default_factory=True, validated_data={})
     if isinstance(component, Metric) and component.api > 1 and not component.better:
         return "say which scores are better: better='higher', better='lower', or better='one' (closest to 1)"
+    if isinstance(component, Objective) and not (component.layer or component.picture):
+        return "say in which trainings the objective works: layer=True (prior, adapter), picture=True (predictor), or both"
     return check_references(component.options, HOOK_OF_KIND)
 
 
@@ -60,7 +62,8 @@ def _fits(value: object, hint: object) -> bool:
     if get_origin(hint) is tuple:
         return isinstance(value, tuple | list) and all(_fits(part, get_args(hint)[0]) for part in value)
     # a bool is an int for Python, but no number for a reader
-    return isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+    accepted = (int, float) if hint is float else hint
+    return isinstance(hint, type) and isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
 
 
 def _described(hint: object, value: object) -> str:

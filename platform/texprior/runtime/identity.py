@@ -17,11 +17,12 @@ from typing import Any
 
 import yaml
 
+from texprior.config.combinations import is_open_ended
 from texprior.config.schema import Data, Experiment, Training, Trainings
 from texprior.digests import digest
 from texprior.errors import ConfigError, ImageError
 from texprior.plugin.added import DIGEST, STORED
-from texprior.registry import Entry
+from texprior.registry import Entry, Registry
 from texprior.runtime.program import program_digest
 from texprior.runtime.session import Session
 from texprior.store import sha256
@@ -33,25 +34,29 @@ _SAMPLED_PICTURES = 16
 """Training pictures whose content tells apart two data sets with the same names. Few, as each one is decoded."""
 
 
-def training_digest(session: Session, parts: tuple[str, ...], settings: Training, *parents: str) -> str:
+def training_digest(
+    session: Session, stage: str, parts: tuple[str, ...], settings: Training, *parents: str
+) -> str:
     """Returns the digest of a training: of what decides every one of its steps.
 
     ``parts`` are the paths of the experiment that matter to it, ``parents`` the digests of what it starts from. With a
     constant learning rate the budget only says where the training ends, so a larger budget continues the same training.
     """
-    relevant = settings.model_dump(mode="json", exclude=irrelevant_settings(settings), context=dict(DIGEST))
+    relevant = settings.model_dump(mode="json", exclude=irrelevant_settings(settings, session.registry), context=dict(DIGEST))
     if settings.start_from is not None:
         relevant["start_from"] = start_digest(settings.start_from)
     text = json.dumps([session.experiment.hash(*parts), relevant, parents])
-    foreign = foreign_components(session, parts)
+    foreign = foreign_components(session, (*parts, f"training.{stage}"))
     # appended only if there are any: digests of experiments with texprior's own components stay what they were
     text += json.dumps(foreign) if foreign else ""
     return digest(text.encode())
 
 
-def irrelevant_settings(settings: Training) -> set[str]:
+def irrelevant_settings(settings: Training, registry: Registry) -> set[str]:
     """Returns the settings of a training that do not decide its steps."""
-    return {"checkpoint_every_s", "log_every_images"} | ({"budget"} if settings.decay == "constant" else set())
+    never = {"checkpoint_every_s", "log_every_images"}
+    budget = {"budget"} if is_open_ended(settings, registry) else set()
+    return never | budget | (set() if settings.weight_decay else {"decay_norms"})
 
 
 def cell_digest(session: Session, judged_on: Sequence[str], trained_on: object) -> str:
@@ -116,6 +121,8 @@ def experiment_identity(experiment: Experiment) -> dict[str, Any]:
     del data["evaluation"]["pictures"], data["sampling"]["features_mb"]
     for training in data["training"].values():
         del training["checkpoint_every_s"], training["log_every_images"]
+        if not training["weight_decay"]:
+            training.pop("decay_norms", None)
     return data
 
 

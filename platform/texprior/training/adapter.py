@@ -12,6 +12,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Prior, build_adapter, count_parameters, require_grid
 from texprior.models.folders import ADAPTER, PREDICTOR, load_predictor, load_prior, save_model
 from texprior.models.prior_search import record_prior, relative_path
+from texprior.models.sampling import noise_levels_of
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, sha256
@@ -26,6 +27,7 @@ from texprior.training.losses import LayerLoss
 from texprior.training.memory import require_memory
 from texprior.training.patches import Pool
 from texprior.training.preflight import layer_loss
+from texprior.training.recipe import build_recipe
 from texprior.training.run import Trained, run_training, stop_record, training_record
 from texprior.training.trainee import Trainee
 
@@ -57,7 +59,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         require_memory(
             "adapter",
             settings,
-            lambda chosen: partial(layer_loss(experiment, prior, chosen).stage_two, adapter),
+            lambda chosen: partial(layer_loss(session, prior, "adapter", chosen).stage_two, adapter),
             *(adapter, prior.network, prior.encoder, predictor),
             processes=session.team.size,
         )
@@ -74,8 +76,9 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
 
         # how it is learned, and what is left at the end
         patches = cut_patches(experiment, pool, settings)
-        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp)
-        trainee = Trainee(adapter, settings)
+        recipe, levels = build_recipe(session.builder, "adapter"), noise_levels_of(session.registry, experiment.diffusion)
+        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, levels, recipe.objective)
+        trainee = Trainee(adapter, settings, recipe)
 
         def finish(run: Run, done: Finished) -> None:
             about = {
@@ -87,7 +90,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
                 **stop_record(settings, done),
                 "seed": experiment.seed,
                 **training_record(session.device, settings),
-                **program_record(session, ADAPTER_PARTS),
+                **program_record(session, (*ADAPTER_PARTS, "training.adapter")),
             }
             card = model_card(session, adapter, prior, about, done)
             save_model(place.folder, experiment, trainee.averaged(), predictor_folder, about, card)

@@ -44,6 +44,11 @@ class _Stage(NamedTuple):
     """The settings that decide the training, besides its own section of ``training``."""
     section: str
 
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """Returns the settings whose components' programs decide the training."""
+        return (*self.parts, f"training.{self.section}")
+
 
 _STAGES = {
     "prior": _Stage(PRIOR, (*PRIOR_PARTS, "match_texture_std"), "prior"),
@@ -61,7 +66,7 @@ def report_start(session: Session, stage: str, place: Place) -> None:
     Reports it only if this experiment has a stored training of the stage that differs.
     """
     what = place.folder.name.partition("-")[0]
-    _report_unversioned(session, _STAGES[what].parts)
+    _report_unversioned(session, _STAGES[what].programs)
     if session.fresh or not session.team.leads:
         return
     name, found = _closest(session, place, what)
@@ -123,7 +128,7 @@ def _closest(session: Session, place: Place, what: str) -> tuple[str, list[_Diff
 def _differences(session: Session, place: Place, what: str, weights: Path) -> list[_Difference]:
     """Lists what differs from a stored training: settings, programs, the prior and predictor that it uses, pictures."""
     about, stage, same = about_tensors(weights), _STAGES[what], weights.parent.name.split("-")[1] == place.digest
-    programs = foreign_components(session, stage.parts)
+    programs = foreign_components(session, stage.programs)
     found = [
         *_changed_settings(session, _stored_session(session, weights.parent), stage, same),
         *_changed_programs(about.get("programs", []), programs),
@@ -163,7 +168,7 @@ def _settings(session: Session, stage: _Stage, same: bool, matched: bool) -> dic
     If the texture is ``matched``, the decomposition's strength is no setting, but is searched for.
     """
     experiment, section = session.experiment, f"training.{stage.section}"
-    free = irrelevant_settings(getattr(experiment.training, stage.section)) - ({"budget"} if same else set())
+    free = irrelevant_settings(getattr(experiment.training, stage.section), session.registry) - ({"budget"} if same else set())
     free |= {"start_from"}  # a folder, whose content counts
     wanted, left_out = (*stage.parts, *_DATA, section), [f"{section}.{name}" for name in free]
     ref = experiment.decomposition

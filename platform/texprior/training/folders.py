@@ -26,6 +26,8 @@ PAIRS = ("degradation", "data.variants", "data.degraded_bits")
 PREDICTOR_PARTS = ("seed", "predictor", *PAIRS)
 TILING = ("sampling.tile", "sampling.halo")
 ADAPTER_PARTS = ("seed", "adapter", "process", "diffusion", *PAIRS, *TILING)
+STAGE_OF = {"prior": "prior", "predictor": "predictor", "model": "adapter"}
+"""First part of a training's folder's name -> its section of ``training``."""
 _WEIGHTS = {"prior": PRIOR, "predictor": PREDICTOR, "adapter": ADAPTER}
 """Stage -> the file of its finished weights."""
 _TRY_EVERY_S = 1.0
@@ -49,7 +51,7 @@ def training_place(
     The name ends with a limit in seconds if there is one. ``parts`` are the paths of the experiment that matter to it,
     ``parents`` the digests of what it starts from.
     """
-    digest, budget = training_digest(session, parts, settings, *parents), settings.budget
+    digest, budget = training_digest(session, STAGE_OF[what], parts, settings, *parents), settings.budget
     limit = "" if budget.seconds is None else f"-{budget.seconds:g}s"
     return Place(digest, session.folder / f"{what}-{digest}-{budget.images}{limit}", tuple(parents))
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from texprior.config.schema import Experiment, Training
 from texprior.diffusion.keys import drawing_by_key
 from texprior.errors import TexpriorError
+from texprior.flow.optimize import LearningRateDecay
 from texprior.flow.precision import repeatable_convolutions
 from texprior.runtime.team import ALONE, Team
 from texprior.training.spikes import SpikeFinder
@@ -156,7 +157,7 @@ def _step(
     Returns (loss, norm of the gradient before clipping, learning rate), and the reason to stop, or "" to continue.
     """
     settings, first, started = trainee.settings, trainee.images_seen, time.monotonic()
-    parameters = list(trainee.parameters().values())
+    parameters, own = list(trainee.parameters().values()), list(trainee.recipe.own_parameters().values())
     size = settings.microbatch or settings.batch
 
     # The sum is divided by the whole batch, so that gradients add up to those of one large batch. They are added over
@@ -169,17 +170,15 @@ def _step(
 
     # A process must not stop alone, or the others would wait for it; so the reasons to stop are summed too (ADR 7).
     late = _spent(trainee, time.monotonic() - started) == "seconds"
-    total, asked, timed_out = team.total(parameters, total, float(interrupted.is_set()), float(late))
+    total, asked, timed_out = team.total([*parameters, *own], total, float(interrupted.is_set()), float(late))
 
     # Checked before the step, so that NaN reaches neither the weights nor the averages.
-    norm = float(nn.utils.clip_grad_norm_(parameters, settings.grad_clip))
+    norms = [float(nn.utils.clip_grad_norm_(clipped, settings.grad_clip)) for clipped in (parameters, own)]
+    norm = norms[0]
     trainee.images_seen += settings.batch
-    lr = learning_rate(settings, trainee.images_seen)
-    if math.isfinite(total) and math.isfinite(norm):
-        for group in trainee.optimizer.param_groups:
-            group["lr"] = lr
-        trainee.optimizer.step()
-        trainee.ema.update(trainee.parameters(), settings.batch, trainee.images_before + trainee.images_seen)
+    lr = learning_rate(settings, trainee.images_seen, trainee.recipe.decay)
+    if math.isfinite(total) and all(math.isfinite(each) for each in norms):
+        trainee.step(lr)
         trainee.skipped_in_a_row = 0
     else:
         trainee.skipped_steps += 1
@@ -192,15 +191,13 @@ def _step(
     return (total, norm, lr), "interrupted" if asked else "seconds" if timed_out else ""
 
 
-def learning_rate(settings: Training, images_seen: int) -> float:
+def learning_rate(settings: Training, images_seen: int, decay: LearningRateDecay) -> float:
     """Returns the learning rate after ``images_seen`` images.
 
-    It rises linearly over ``warmup_images``. Then it is constant, or follows a cosine to 0 at the end of the budget.
+    It rises linearly over ``warmup_images``, and is multiplied by the decay.
     """
     warm = min(1.0, images_seen / settings.warmup_images) if settings.warmup_images else 1.0
-    if settings.decay == "constant":
-        return settings.lr * warm
-    return settings.lr * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, images_seen / settings.budget.images)))
+    return settings.lr * warm * decay(min(1.0, images_seen / settings.budget.images))
 
 
 def warmup_notes(experiment: Experiment, stages: Sequence[str]) -> list[str]:

@@ -10,14 +10,16 @@ from torch import Tensor
 
 from texprior.config.schema import Experiment
 from texprior.diffusion.keys import generator, normal
-from texprior.diffusion.precondition import loss as denoising_loss
+from texprior.diffusion.precondition import denoise_noised
 from texprior.diffusion.process import Process
-from texprior.diffusion.sigmas import log_normal
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter, features_of, steered
+from texprior.flow.contract import require_tensor
+from texprior.flow.objective import Learned, Objective, objective_loss
 from texprior.flow.precision import autocast
 from texprior.flow.predict import InitialPredictor, estimated, own_loss
-from texprior.flow.prior import checked_network, prior_denoise
+from texprior.flow.prior import Network, checked_network, prior_denoise
+from texprior.flow.schedule import NoiseLevels
 from texprior.models.build import Prior
 from texprior.models.inputs import noised_condition
 from texprior.training.patches import Patches
@@ -38,12 +40,24 @@ _MAKERS = {
 
 
 class LayerLoss:
-    """Denoising loss of the layer (picture - base) for sample numbers, per image, (B,)."""
+    """Loss of the layer (picture - base) for sample numbers, per image, (B,).
 
-    def __init__(self, experiment: Experiment, prior: Prior, process: Process, patches: Patches, amp: bool) -> None:
+    ``levels`` distributes the noise levels. ``objective`` is what is minimised; None is the squared error of F.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        prior: Prior,
+        process: Process,
+        patches: Patches,
+        amp: bool,
+        levels: NoiseLevels,
+        objective: Objective | None = None,
+    ) -> None:
         self.experiment, self.prior, self.process, self.patches = experiment, prior, process, patches
         self.device = next(prior.network.parameters()).device
-        self.amp = amp
+        self.amp, self.levels, self.objective = amp, levels, objective
         if experiment.diffusion.code_dropout and not prior.encoder.width:
             raise ConfigError("diffusion.code_dropout: the encoder returns no code that could be dropped; set it to 0")
 
@@ -55,10 +69,11 @@ class LayerLoss:
         batch = on_device(self.device, self.patches.batch(numbers))
         batch["code"] = self.kept(batch["code"], numbers)
         shape = (3, self.patches.patch, self.patches.patch)
-        seed, choice = self.patches.seed, self.experiment.diffusion
+        seed = self.patches.seed
         noise = on_device(self.device, {"": torch.stack([normal(shape, seed, "noise", n) for n in numbers])})[""]
-        levels = torch.cat([normal((1,), seed, "sigma", n) for n in numbers])
-        return batch, noise, log_normal(levels, choice.noise_mean, choice.noise_std).to(self.device)
+        drawn = torch.cat([normal((1,), seed, "sigma", n) for n in numbers])
+        sigma = require_tensor(self.levels, self.levels(drawn), drawn.shape, drawn, "the noise levels")
+        return batch, noise, sigma.to(self.device)
 
     def kept(self, code_BNC: Tensor, numbers: Sequence[int]) -> Tensor:
         """Returns the codes, with zeros for a share ``diffusion.code_dropout`` of the samples.
@@ -82,7 +97,7 @@ class LayerLoss:
         layer = self.process.layer(batch["picture"], base)
         network = checked_network(self.prior.network, self.prior.network)
         with autocast(self.device, self.amp):
-            return denoising_loss(lambda x, c: network(x, c, condition, batch["code"]), layer, noise, sigma)
+            return self._of_layer(network, layer, noise, sigma, base, {"condition": condition, "code": batch["code"]})
 
     def stage_two(self, adapter: DenoiserAdapter, numbers: Sequence[int]) -> Tensor:
         """Returns the loss of Stage II on the residual.
@@ -94,7 +109,27 @@ class LayerLoss:
         layer = self.process.layer(batch["clean"], batch["base"])
         with autocast(self.device, self.amp):
             network = steered(adapter, self.prior.network, features_of(adapter, batch["estimate"]))
-            return denoising_loss(lambda x, c: network(x, c, condition, batch["code"]), layer, noise, sigma)
+            given = {**batch, "condition": condition}
+            return self._of_layer(network, layer, noise, sigma, batch["base"], given)
+
+    def _of_layer(
+        self,
+        network: Network,
+        layer: Tensor,
+        noise: Tensor,
+        sigma: Tensor,
+        base: Tensor,
+        inputs: Mapping[str, Tensor],
+    ) -> Tensor:
+        """Returns the loss of a network's estimate of a layer."""
+        condition, code = inputs["condition"], inputs["code"]
+        found = denoise_noised(lambda x, c: network(x, c, condition, code), layer, noise, sigma)
+        if self.objective is None:
+            # Karras et al. 2022, eq. 8
+            return (found.output - found.target).square().mean(dim=(1, 2, 3))
+        scale = self.process.scale
+        learned = Learned(found.estimate, layer, base, scale, sigma, found.output, found.target, inputs)
+        return objective_loss(self.objective, learned)
 
     def with_some_texture(self, structure_BCHW: Tensor, picture_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
         """Returns S + a T, with a uniform in [0, ``diffusion.alpha_max``).
@@ -154,13 +189,21 @@ def prediction_outputs(predictor: InitialPredictor, patches: Patches, amp: bool,
     yield "predictor", own_loss(predictor, estimate, batch["clean"])
 
 
-def prediction_loss(predictor: InitialPredictor, patches: Patches, amp: bool, numbers: Sequence[int]) -> Tensor:
-    """Returns the predictor's own loss on clean and degraded patches, per image, (B,)."""
+def prediction_loss(
+    predictor: InitialPredictor, patches: Patches, amp: bool, objective: Objective | None, numbers: Sequence[int]
+) -> Tensor:
+    """Returns the loss of the predictor on clean and degraded patches, per image, (B,).
+
+    Without an objective it is the predictor's own.
+    """
     device = next(predictor.parameters()).device
     batch = on_device(device, patches.batch(numbers))
     with autocast(device, amp):
         # bfloat16 has 8 significant bits, too few for the difference of two similar pictures
-        return own_loss(predictor, estimated(batch["degraded"], predictor).float(), batch["clean"])
+        estimate, clean = estimated(batch["degraded"], predictor).float(), batch["clean"]
+        if objective is None:
+            return own_loss(predictor, estimate, clean)
+        return objective_loss(objective, Learned(estimate, clean, torch.zeros_like(clean), inputs=batch))
 
 
 def on_device(device: torch.device, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -10,15 +10,17 @@ import torch
 from torch import Tensor
 
 from texprior.config import with_overrides
-from texprior.config.schema import Experiment, Training
+from texprior.config.schema import Training
 from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.decompose import decompose
+from texprior.flow.objective import Objective
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import SemanticEncoder
 from texprior.models.build import Model, Prior, build_adapter, build_predictor, build_prior, require_grid
 from texprior.models.folders import folder_builder, load_prior
+from texprior.models.sampling import noise_levels_of
 from texprior.models.stage_one import describe_differences, stage_one_differences, with_stage_one_of
 from texprior.pipeline import restore
 from texprior.runtime.builder import Builder
@@ -26,6 +28,7 @@ from texprior.runtime.session import Session
 from texprior.training.loop import Loss
 from texprior.training.losses import LayerLoss, prediction_loss
 from texprior.training.patches import Patches, Pool, Prepared
+from texprior.training.recipe import build_recipe
 
 _PICTURES = (
     *("picture", "structure", "blurred picture", "blurred structure"),
@@ -88,12 +91,13 @@ def rehearse_training(session: Session) -> None:
     # A component may draw from the global generator; the trainings that follow must not depend on that.
     with torch.random.fork_rng():
         decompose(patch.to(session.device), prior.decomposition)
-        _backward(layer_loss(experiment, prior, trainings.prior).stage_one([0]))
+        _backward(layer_loss(session, prior, "prior", trainings.prior).stage_one([0]))
         if predictor.needs_training:
-            _backward(random_prediction_loss(predictor, trainings.predictor)([0]))
+            objective = build_recipe(builder, "predictor").objective
+            _backward(random_prediction_loss(predictor, objective, trainings.predictor)([0]))
         prior.network.requires_grad_(False)
         adapter = build_adapter(builder, prior)
-        _backward(layer_loss(experiment, prior, trainings.adapter).stage_two(adapter, [0]))
+        _backward(layer_loss(session, prior, "adapter", trainings.adapter).stage_two(adapter, [0]))
         model = Model(experiment, prior, predictor, adapter, Process(1.0), Path(), session.registry)
         restore(model, patch, "rehearsal")
 
@@ -108,9 +112,12 @@ def rehearse_sampling(session: Session, model: Model) -> None:
         restore(model, patch.to(session.device), "rehearsal", session.experiment.sampling)
 
 
-def layer_loss(experiment: Experiment, prior: Prior, settings: Training) -> LayerLoss:
-    """Builds the layer loss of a training on random pictures."""
-    return LayerLoss(experiment, prior, Process(prior.scale), random_patches(prior.encoder, settings), settings.amp)
+def layer_loss(session: Session, prior: Prior, stage: str, settings: Training) -> LayerLoss:
+    """Builds the layer loss of a training, ``prior`` or ``adapter``, on random pictures."""
+    experiment, patches = session.experiment, random_patches(prior.encoder, settings)
+    levels = noise_levels_of(session.registry, experiment.diffusion)
+    objective = build_recipe(session.builder, stage).objective
+    return LayerLoss(experiment, prior, Process(prior.scale), patches, settings.amp, levels, objective)
 
 
 def random_patches(encoder: SemanticEncoder | None, settings: Training) -> Patches:
@@ -132,9 +139,9 @@ def random_patches(encoder: SemanticEncoder | None, settings: Training) -> Patch
     return Patches(Pool(["0", "1"], prepare, cache_mb=64), settings.patch, seed=0)
 
 
-def random_prediction_loss(predictor: InitialPredictor, settings: Training) -> Loss:
+def random_prediction_loss(predictor: InitialPredictor, objective: Objective | None, settings: Training) -> Loss:
     """Returns the loss of a predictor's training on random pictures."""
-    return partial(prediction_loss, predictor, random_patches(None, settings), settings.amp)
+    return partial(prediction_loss, predictor, random_patches(None, settings), settings.amp, objective)
 
 
 def _backward(loss: Tensor) -> None:

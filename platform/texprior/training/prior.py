@@ -8,6 +8,7 @@ from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.models.build import build_prior
 from texprior.models.folders import PRIOR, save_prior
+from texprior.models.sampling import noise_levels_of
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
@@ -21,6 +22,7 @@ from texprior.training.losses import LayerLoss
 from texprior.training.match_strength import match_prior_strength, without_strength
 from texprior.training.memory import require_memory
 from texprior.training.preflight import layer_loss
+from texprior.training.recipe import build_recipe
 from texprior.training.run import Trained, run_training, stop_record, training_record
 from texprior.training.trainee import Trainee
 
@@ -45,7 +47,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         require_memory(
             "prior",
             settings,
-            lambda chosen: layer_loss(experiment, prior, chosen).stage_one,
+            lambda chosen: layer_loss(session, prior, "prior", chosen).stage_one,
             *(prior.network, prior.encoder),
             processes=session.team.size,
         )
@@ -58,8 +60,9 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
 
         # how it is learned, and what is left at the end
         patches = cut_patches(experiment, pool, settings)
-        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp)
-        trainee = Trainee(prior.network, settings)
+        recipe, levels = build_recipe(session.builder, "prior"), noise_levels_of(session.registry, experiment.diffusion)
+        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, levels, recipe.objective)
+        trainee = Trainee(prior.network, settings, recipe)
 
         def finish(run: Run, done: Finished) -> None:
             about = {
@@ -68,7 +71,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
                 **stop_record(settings, done),
                 "seed": experiment.seed,
                 **training_record(session.device, settings),
-                **program_record(session, PRIOR_PARTS),
+                **program_record(session, (*PRIOR_PARTS, "training.prior")),
             }
             card = prior_card(session, trainee.network, about, done)
             save_prior(place.folder, experiment, trainee.averaged(), about, card)

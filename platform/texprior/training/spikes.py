@@ -38,9 +38,7 @@ def spike_sentence(stage: str, settings: Training, spikes: int, last_spike: int,
     """Returns what a training's spikes mean and what to do; empty if there was none in its last part."""
     if not spikes or last_spike < (1 - LATE) * images_seen:
         return ""
-    cures = f"set training.{stage}.lr below {settings.lr:g}"
-    if settings.decay == "constant":
-        cures += f", or training.{stage}.decay=cosine"
+    cures = f"set training.{stage}.lr below {settings.lr:g}, or a training.{stage}.decay that ends lower"
     return (
         f"{stage}: the loss jumped to over {JUMP:g} times its median in {spikes} steps, the last at image "
         f"{last_spike:,} of {images_seen:,}; the weights may not have recovered, so scores may be worse, and differ "

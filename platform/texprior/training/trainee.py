@@ -18,11 +18,10 @@ from texprior.diffusion.ema import Ema
 from texprior.errors import ConfigError
 from texprior.runtime.team import Team
 from texprior.store import load_tensors, save_tensors
+from texprior.training.recipe import Recipe, groups_of
 
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-"""What AdamW keeps of each parameter."""
-_FUSED = ("cpu", "cuda")
-"""The types of devices on which AdamW's update is one kernel."""
+_KEPT = (bool, int, float)
+"""The types of what an optimizer keeps besides tensors, such as a number of steps."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,9 @@ class Trainee:
 
     network: nn.Module
     settings: Training
+    recipe: Recipe
     ema: Ema = field(init=False)
-    optimizer: torch.optim.AdamW = field(init=False)
+    optimizer: torch.optim.Optimizer = field(init=False)
     images_seen: int = 0
     elapsed_s: float = 0.0
     skipped_steps: int = 0
@@ -57,33 +57,54 @@ class Trainee:
     def __post_init__(self) -> None:
         s = self.settings
         self.ema = Ema(self.parameters(), s.ema_half_life_images, s.ema_rampup)
-        # AdamW refuses an empty list of parameters, but accepts an empty group; an adapter may have no parameters
-        group = {"params": list(self.parameters().values())}
-        # fused: one pass over the weights, instead of one for each operation of the update
-        fused = all(p.device.type in _FUSED for p in group["params"])
-        self.optimizer = torch.optim.AdamW([group], lr=s.lr, weight_decay=s.weight_decay, fused=fused)
+        groups = groups_of(self.parameters(), self.recipe, s)
+        self.optimizer = self.recipe.optimizer(groups, s.lr)
+        self.lr_factors = [group.lr_factor for group in groups]
+        self._initial = [_numbers(group) for group in self.optimizer.param_groups]
+        if self.recipe.averages:
+            self.optimizer.train()  # type: ignore[attr-defined]
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Returns the trainable parameters by name."""
         return {n: p for n, p in self.network.named_parameters() if p.requires_grad}
+
+    def step(self, lr: float) -> None:
+        """Changes the weights and their averages by the gradients of one batch."""
+        for group, factor in zip(self.optimizer.param_groups, self.lr_factors, strict=True):
+            group["lr"] = lr * factor
+        self.optimizer.step()
+        if not self.recipe.averages:
+            self.ema.update(self.parameters(), self.settings.batch, self.images_before + self.images_seen)
 
     def averaged(self) -> dict[str, Tensor]:
         """Returns the network's state, with the averages in place of the trained weights.
 
         A parameter with several names has its average under each of them.
         """
-        average_of = {id(p): self.ema.shadow[name] for name, p in self.parameters().items()}
+        averages = self._averages()
+        average_of = {id(p): averages[name] for name, p in self.parameters().items()}
         # ``keep_vars`` returns the parameters themselves, by which the further names of one are recognised
         state = self.network.state_dict(keep_vars=True)
-        return {**{n: average_of.get(id(t), t.detach()) for n, t in state.items()}, **self.ema.shadow}
+        return {**{n: average_of.get(id(t), t.detach()) for n, t in state.items()}, **averages}
+
+    def _averages(self) -> dict[str, Tensor]:
+        if not self.recipe.averages:
+            return self.ema.shadow
+        self.optimizer.eval()  # type: ignore[attr-defined]
+        found = {name: p.detach().clone() for name, p in self.parameters().items()}
+        self.optimizer.train()  # type: ignore[attr-defined]
+        return found
 
     def save(self, path: Path, about: Mapping[str, object]) -> Saved:
         """Writes all that an exact resume needs to one file, atomically."""
         tensors = {f"model/{n}": t for n, t in self.network.state_dict().items()}
-        tensors |= {f"ema/{n}": t for n, t in self.ema.shadow.items()}
-        for name, parameter in self.parameters().items():
-            tensors |= {f"adam/{key}/{name}": t for key, t in self.optimizer.state.get(parameter, {}).items()}
-        save_tensors(path, tensors, {**about, **self._progress()})
+        tensors |= {f"ema/{n}": t for n, t in self._averages().items()}
+        if self.recipe.own_parameters() and self.recipe.objective is not None:
+            tensors |= {f"objective/{n}": t for n, t in self.recipe.objective.state_dict().items()}
+        for name, parameter in self._trained().items():
+            kept = self.optimizer.state.get(parameter, {}).items()
+            tensors |= {f"adam/{key}/{name}": t for key, t in kept if isinstance(t, Tensor)}
+        save_tensors(path, tensors, {**about, **self._progress(), **self._counts()})
         return Saved(self.images_seen, path)
 
     def load(self, path: Path, wanted: Callable[[Mapping[str, Any]], bool] = lambda _about: True) -> bool:
@@ -94,17 +115,16 @@ class Trainee:
         tensors, about = load_tensors(path)
         if not wanted(about):
             return False
-        model, ema, adam = (_below(tensors, part) for part in ("model", "ema", "adam"))
-        self._load_weights(model, ema)
-        for name, parameter in self.parameters().items():
-            state = {key: adam.get(f"{key}/{name}") for key in _MOMENTS}
-            # Set directly: the optimiser's own ``load_state_dict`` knows parameters by number, the file by name. The
-            # moments get the parameter's device and memory format, and a fused AdamW wants ``step`` there, too.
-            self.optimizer.state[parameter] = {
-                key: t.to(self._step_device(parameter)) if key == "step" else torch.empty_like(parameter).copy_(t)
-                for key, t in state.items()
-                if t is not None
-            }
+        self._load_weights(_below(tensors, "model"), _below(tensors, "ema"))
+        own = _below(tensors, "objective")
+        if own and self.recipe.objective is not None:
+            self.recipe.objective.load_state_dict(own)
+        # Set directly: the optimizer's own ``load_state_dict`` knows parameters by number, the file by name.
+        parameters = self._trained()
+        for key, tensor in _below(tensors, "adam").items():
+            what, _, name = key.partition("/")
+            self.optimizer.state[parameters[name]][what] = self._placed(what, tensor, parameters[name])
+        self._set_counts(about)
         self._set_progress(about)
         return True
 
@@ -126,23 +146,55 @@ class Trainee:
         """Takes over the state of the team's leader, so that all train the same weights."""
         if team.size == 1:
             return
-        parameters = self.parameters()
-        state = {name: list(self.optimizer.state.get(p, {})) for name, p in parameters.items()}
-        progress, state = team.from_leader((self._progress(), state))
+        parameters = self._trained()
+        shapes = {name: self._shapes(p) for name, p in parameters.items()}
+        progress, counts, shapes = team.from_leader((self._progress(), self._counts(), shapes))
         self._set_progress(progress)
+        self._set_counts(counts)
 
         moments = []
         for name, parameter in parameters.items():
             own = self.optimizer.state[parameter]
-            for key in state[name]:
-                zeros = torch.zeros((), device=self._step_device(parameter))
-                empty = zeros if key == "step" else torch.zeros_like(parameter, requires_grad=False)
+            for key, (shape, dtype) in shapes[name].items():
+                empty = self._placed(key, torch.zeros(shape, dtype=dtype), parameter)
                 moments.append(own.setdefault(key, empty))
-        team.copy_from_leader([*self.network.state_dict().values(), *self.ema.shadow.values(), *moments])
+        objective = self.recipe.objective.state_dict().values() if self.recipe.own_parameters() else ()  # type: ignore[union-attr]
+        team.copy_from_leader([*self.network.state_dict().values(), *objective, *self.ema.shadow.values(), *moments])
 
-    def _step_device(self, parameter: Tensor) -> torch.device:
-        """Returns where AdamW counts a parameter's steps: beside the parameter if it is fused, else on the CPU."""
-        return parameter.device if self.optimizer.defaults["fused"] else torch.device("cpu")
+    def _trained(self) -> dict[str, nn.Parameter]:
+        """Returns all that the optimizer changes, by name: the network's parameters, and the objective's own."""
+        return {**self.parameters(), **self.recipe.own_parameters()}
+
+    def _shapes(self, parameter: nn.Parameter) -> dict[str, tuple[torch.Size, torch.dtype]]:
+        kept = self.optimizer.state.get(parameter, {}).items()
+        return {key: (t.shape, t.dtype) for key, t in kept if isinstance(t, Tensor)}
+
+    def _placed(self, key: str, tensor: Tensor, parameter: nn.Parameter) -> Tensor:
+        """Returns a tensor of the optimizer's state where the optimizer would have made it."""
+        if tensor.shape == parameter.shape and tensor.ndim:
+            # with the parameter's memory format
+            return torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
+        # torch counts steps on the CPU, unless the update is one kernel
+        on_cpu = key == "step" and not self.optimizer.defaults.get("fused")
+        return tensor.to(torch.device("cpu") if on_cpu else parameter.device)
+
+    def _counts(self) -> dict[str, Any]:
+        """Returns the numbers that the optimizer keeps besides tensors and that changed; empty for most optimizers."""
+        groups = [_numbers(group) for group in self.optimizer.param_groups]
+        changed = [
+            {k: v for k, v in now.items() if v != before.get(k)}
+            for now, before in zip(groups, self._initial, strict=True)
+        ]
+        state = {name: _numbers(self.optimizer.state.get(p, {})) for name, p in self._trained().items()}
+        state = {name: numbers for name, numbers in state.items() if numbers}
+        return {"optimizer": {"groups": changed, "state": state}} if any(changed) or state else {}
+
+    def _set_counts(self, about: Mapping[str, Any]) -> None:
+        counts, parameters = about.get("optimizer", {}), self._trained()
+        for group, numbers in zip(self.optimizer.param_groups, counts.get("groups", ()), strict=False):
+            group.update(numbers)
+        for name, numbers in counts.get("state", {}).items():
+            self.optimizer.state[parameters[name]].update(numbers)
 
     def _load_weights(self, model: Mapping[str, Tensor], ema: Mapping[str, Tensor]) -> None:
         self.network.load_state_dict(model)
@@ -168,6 +220,11 @@ _PROGRESS = {
     "images_before": int,
 }
 """The attributes of a trainee that a checkpoint records, with their types."""
+
+
+def _numbers(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the plain numbers of an optimizer's group or state, without the learning rate, which the loop sets."""
+    return {key: value for key, value in kept.items() if isinstance(value, _KEPT) and key != "lr"}
 
 
 def _below(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:

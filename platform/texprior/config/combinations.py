@@ -1,0 +1,74 @@
+"""Refuses components that cannot work together, by what their records declare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from texprior.config.schema import Experiment, Training
+from texprior.config.validation import Complaint
+from texprior.plugin import LrDecay, Objective, Optimizer, Schedule
+from texprior.registry import Registry
+
+STAGES = ("prior", "predictor", "adapter")
+"""The trainings of an experiment, by their names in the section ``training``."""
+
+
+def check_learning(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> None:
+    """Adds a complaint for each combination of objective, optimizer, decay, budget and schedule that cannot work."""
+    for stage in STAGES:
+        settings: Training = getattr(experiment.training, stage)
+        complaints.extend(_decay_faults(stage, settings, registry))
+        complaints.extend(_objective_faults(experiment, stage, settings, registry))
+    complaints.extend(_rung_faults(experiment, registry))
+    complaints.extend(_schedule_faults(experiment, registry))
+
+
+def is_open_ended(settings: Training, registry: Registry) -> bool:
+    """Returns whether a training's learning rate does not depend on the length of its budget."""
+    return cast("LrDecay", registry.find("lr_decay", settings.decay.name).component).open_ended
+
+
+def _decay_faults(stage: str, settings: Training, registry: Registry) -> Iterator[Complaint]:
+    if settings.budget.seconds is not None and not is_open_ended(settings, registry):
+        path = f"training.{stage}"
+        reason = (
+            f"decay '{settings.decay.name}' ends at the last of budget.images, but budget.seconds may stop the "
+            "training before that; use decay: constant, or leave out budget.seconds"
+        )
+        yield Complaint(f"{path}.decay", reason, also=(f"{path}.budget.seconds",))
+
+
+def _rung_faults(experiment: Experiment, registry: Registry) -> Iterator[Complaint]:
+    # A rate that depends on the whole budget would make a training up to a rung no beginning of the full one.
+    if experiment.sweep.rungs and not is_open_ended(experiment.training.adapter, registry):
+        reason = "a trial continues after each rung, which needs training.adapter.decay: constant"
+        yield Complaint("sweep.rungs", reason, also=("training.adapter.decay",))
+
+
+def _objective_faults(
+    experiment: Experiment, stage: str, settings: Training, registry: Registry
+) -> Iterator[Complaint]:
+    path, wanted = f"training.{stage}.objective", "picture" if stage == "predictor" else "layer"
+    optimizer = cast("Optimizer", registry.find("optimizer", settings.optimizer.name).component)
+    for at, kind, ref in registry.components_of(experiment):
+        if kind != "objective" or not f"{at}.".startswith(f"{path}."):
+            continue
+        record = cast("Objective", registry.find(kind, ref.name).component)
+        if not getattr(record, wanted):
+            learns = "pictures, which have no noise level" if wanted == "picture" else "layers"
+            yield Complaint(at, f"objective '{ref.name}' cannot be used here: this training learns {learns}")
+        if record.trained and optimizer.single:
+            reason = (
+                f"objective '{ref.name}' has parts that are trained with the network, but optimizer "
+                f"'{optimizer.name}' trains one network only; use optimizer: adamw"
+            )
+            yield Complaint(at, reason, also=(f"training.{stage}.optimizer",))
+
+
+def _schedule_faults(experiment: Experiment, registry: Registry) -> Iterator[Complaint]:
+    sampling = experiment.sampling
+    record = cast("Schedule", registry.find("schedule", sampling.schedule.name).component)
+    if sampling.sigma_max > record.largest:
+        reason = f"{sampling.sigma_max} is beyond the schedule '{record.name}', which ends at {record.largest}"
+        yield Complaint("sampling.sigma_max", reason, also=("sampling.schedule",))
