@@ -98,6 +98,11 @@ def texprior_samplers() -> list[plugin.Sampler]:
     return [plugin.Sampler("ddim", "x:X", DdimOptions)]
 
 
+@hookimpl
+def texprior_lr_decays() -> list[plugin.LrDecay]:
+    return [plugin.LrDecay("constant", "x:X", open_ended=True), plugin.LrDecay("cosine", "x:X")]
+
+
 def _named(record: Any, *names: str) -> Any:
     return hookimpl(lambda: [record(name, "x:X") for name in names])
 
@@ -116,4 +121,7 @@ _hook("texprior_predictors", plugin.Predictor, "unet")
 _hook("texprior_metrics", plugin.Metric, "psnr", "ssim", "lpips_alex", "niqe", "texture_ratio")
 _hook("texprior_datasets", plugin.Dataset, "bundled")
 _hook("texprior_attentions", plugin.Attention, "sdpa")
+_hook("texprior_noise_levels", plugin.NoiseLevels, "log-normal")
+_hook("texprior_optimizers", plugin.Optimizer, "adamw")
+_hook("texprior_schedules", plugin.Schedule, "karras")
 _hook("texprior_events", plugin.Events, "mlflow")

@@ -29,8 +29,19 @@ NAMES = {
     "metric": ["psnr", "ssim", "lpips_alex", "niqe", "texture_ratio"],
     "dataset": ["bundled", "folder"],
     "attention": ["sdpa"],
+    "noise_levels": ["log-normal"],
+    "optimizer": ["adamw"],
+    "lr_decay": ["constant", "cosine"],
+    "schedule": ["karras", "ddpm-linear", "cosine"],
     "events": ["mlflow"],
 }
+
+DECLARED = {
+    ("lr_decay", "constant"): {"open_ended": True},
+    ("schedule", "ddpm-linear"): {"largest": 157.4},
+    ("schedule", "cosine"): {"largest": 20291.0},
+}
+"""(kind, name) -> what the component's record declares."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +51,7 @@ def registry():
     for kind, names in NAMES.items():
         hook, record = HOOK_OF_KIND[kind]
         options = Wide if kind == "adapter" else Options
-        records = [record(name, "nowhere:Impl", options) for name in names]
+        records = [record(name, "nowhere:Impl", options, **DECLARED.get((kind, name), {})) for name in names]
         setattr(module, hook, hookimpl(lambda records=records: records, specname=hook))
     found = Registry()
     found.register(module)
