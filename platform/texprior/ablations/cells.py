@@ -19,10 +19,12 @@ import yaml
 from texprior.ablations.arms import Arm
 from texprior.config.schema import Experiment
 from texprior.config.schema_studies import Ablation, Sweep
+from texprior.errors import ConfigError
 from texprior.evaluation.evaluate import judged_plainly
 from texprior.evaluation.run import judged_experiment
 from texprior.evaluation.scores import Scores, read_scores
 from texprior.models.folders import PREDICTOR, PRIOR, identify_model
+from texprior.registry import Registry
 from texprior.runtime.identity import cell_digest, data_digest, experiment_identity, stored_identity
 from texprior.runtime.session import Session
 from texprior.training.folders import Place
@@ -47,6 +49,7 @@ class Cell:
     predictor: Place
     pictures: int
     """Number of restored pictures that the cell keeps."""
+    registry: Registry = field(compare=False, repr=False)
     model: Path | None = None
     """A trained model that is sampled; None if the cell trains its own."""
 
@@ -114,6 +117,7 @@ def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
         prior=prior_place(inner),
         predictor=predictor_place(inner),
         pictures=ablation.pictures,
+        registry=session.registry,
     )
 
 
@@ -133,6 +137,7 @@ def _sampled_cell(session: Session, arm: Arm, seed: int, model: Path) -> Cell:
         prior=Place("", prior),
         predictor=Place("", model),
         pictures=ablation.pictures,
+        registry=session.registry,
         model=model,
     )
 
@@ -152,8 +157,8 @@ def outcome_of(cell: Cell) -> Outcome | None:
     """
     try:
         outcome = Outcome(**json.loads((cell.folder / OUTCOME).read_text(encoding="utf-8")))
-        stored = _stored(cell.folder / CONFIG, (cell.folder / CONFIG).stat().st_mtime_ns)
-    except (OSError, ValueError, TypeError, yaml.YAMLError):  # pydantic's ValidationError is a ValueError
+        stored = _stored(cell.folder / CONFIG, (cell.folder / CONFIG).stat().st_mtime_ns, cell.registry)
+    except (OSError, ValueError, TypeError, yaml.YAMLError, ConfigError):  # pydantic's ValidationError is a ValueError
         return None
     # a failed cell has no scores; a finished one without its file was cut off or cleared, and is run again
     whole = outcome.status == "failed" or (cell.folder / SCORES).is_file()
@@ -162,9 +167,9 @@ def outcome_of(cell: Cell) -> Outcome | None:
 
 # waiting processes look at all cells every second; 4096 is more cells than an ablation has
 @functools.lru_cache(maxsize=4096)
-def _stored(config: Path, _written_ns: int) -> Mapping[str, Any]:
+def _stored(config: Path, _written_ns: int, registry: Registry) -> Mapping[str, Any]:
     """Reads what decides the scores of a stored cell; reads again only if the file has changed."""
-    return stored_identity(config)
+    return stored_identity(config, registry)
 
 
 def forget_outcome(cell: Cell) -> None:

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from texprior.ablations.cells import Cell, forget_outcome, outcome_of
 from texprior.ablations.plan import Plan, is_finished
 from texprior.ablations.run_cell import run_cell
+from texprior.errors import TexpriorError
 from texprior.locks import hold_lock, is_locked, try_lock
 from texprior.track import Run, RunInfo
 from texprior.training.folders import Place
@@ -76,6 +77,9 @@ def _try(plan: Plan, cell: Cell, run_of: Callable[[str], RunInfo]) -> bool:
         session.say(f"cell {done + 1} of {len(plan.cells)}: {cell.name}")
         outcome = run_cell(session, cell, run_of(cell.arm), {**plan.tags(cell.arm), "texprior.seed": str(cell.seed)})
         session.say(f"{cell.name}: {outcome.status}" + (f" ({outcome.reason})" if outcome.reason else ""))
+        # otherwise it would count as pending, and be run for ever
+        if outcome_of(cell) is None:
+            raise TexpriorError(f"{cell.name}: its outcome in {cell.folder} cannot be read back; please report this")
     return True
 
 

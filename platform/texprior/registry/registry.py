@@ -40,7 +40,7 @@ class Entry:
         return f"{self.plugin.distribution}/{self.component.name}"
 
 
-@dataclass
+@dataclass(eq=False)
 class Registry:
     """The components that can be used. ``Registry.discover()`` reads the installed distributions."""
 

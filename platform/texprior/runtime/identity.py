@@ -17,11 +17,12 @@ from typing import Any
 
 import yaml
 
+from texprior.config import resolve
 from texprior.config.combinations import is_open_ended
 from texprior.config.schema import Data, Experiment, Training, Trainings
 from texprior.digests import digest
 from texprior.errors import ConfigError, ImageError
-from texprior.plugin.added import DIGEST, STORED
+from texprior.plugin.added import DIGEST
 from texprior.registry import Entry, Registry
 from texprior.runtime.program import program_digest
 from texprior.runtime.session import Session
@@ -126,13 +127,17 @@ def experiment_identity(experiment: Experiment) -> dict[str, Any]:
     return data
 
 
-def stored_identity(config: Path) -> Mapping[str, Any]:
-    """Reads an experiment from a file and returns its ``experiment_identity``.
+def stored_identity(config: Path, registry: Registry) -> Mapping[str, Any]:
+    """Reads a resolved experiment from a file and returns its ``experiment_identity``.
 
-    Raises OSError, YAMLError or ValueError if the file cannot be read or is no experiment.
+    Raises OSError, YAMLError, ValueError or ConfigError if the file cannot be read, or is no experiment, or names a
+    component that is not there.
     """
     stored = yaml.safe_load(config.read_text(encoding="utf-8"))
-    return experiment_identity(Experiment.model_validate(stored, context=dict(STORED)))
+    if not isinstance(stored, dict):
+        raise ConfigError(f"{config}: it holds no experiment")
+    # Resolved, because only a component's own record says which of its options an identity leaves out.
+    return experiment_identity(resolve(stored, registry, source=str(config), stored=True))
 
 
 def foreign_components(session: Session, parts: tuple[str, ...] | None = None) -> list[str]:

@@ -165,7 +165,7 @@ class Trials:
         inner, folder = self.session.with_(experiment=experiment, fresh=False), self.folder(trial.number)
         stored = folder / "config.yaml"  # another storage numbers its trials from 0 too
         model = self._trained(inner)
-        if stored.is_file() and stored_identity(stored) == experiment_identity(experiment):
+        if stored.is_file() and stored_identity(stored, self.session.registry) == experiment_identity(experiment):
             return model.folder, read_scores(folder / "scores.csv")
         return model.folder, evaluate(_judged_on_val(inner), model).scores
 

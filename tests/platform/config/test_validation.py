@@ -29,8 +29,7 @@ from texprior.errors import ConfigError
         ("name: x\nadapter:\n  cga: {width: 65}",
          "e.yaml:3: adapter.cga.width: input should be less than or equal to 64 (got 65)"),
         ("name: x\nsampling: {schedule: linear}",
-         "e.yaml:2: sampling.schedule: input should be 'karras', 'exponential', 'ddpm-linear', 'cosine' or "
-         "'training-quantiles' (got 'linear')"),
+         "e.yaml:2: sampling.schedule: there is no schedule 'linear'; did you mean 'ddpm-linear'?"),
         ("name: x\nsampling: {sigma_max: .inf}",
          "e.yaml:2: sampling.sigma_max: input should be a finite number (got inf)"),
         ("name: x\ndiffusion: {noise_mean: .nan}",

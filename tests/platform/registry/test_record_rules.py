@@ -50,7 +50,7 @@ def test_a_later_api_is_told_before_what_its_fields_mean():
 
 def test_right_records_of_every_kind_pass():
     for kind, (hook, record) in HOOK_OF_KIND.items():
-        more = {"better": "one"} if kind == "metric" else {}
+        more = {"metric": {"better": "one"}, "objective": {"layer": True}}.get(kind, {})
         weights = [Weights("w", "0" * 64, "MIT", "here")]
         check_record(record("x", "m:X", api=API, tags=["a"], weights=weights, **more), record, hook)
     check_record(Decomposition("d", "m:D", api=2, strength="radius", slow=True), Decomposition, "texprior_x")

@@ -6,7 +6,7 @@ from PIL import Image
 from texprior import config
 from texprior.demo import experiment
 from texprior.registry import Registry
-from texprior.runtime.identity import experiment_identity, foreign_components, pictures_digest
+from texprior.runtime.identity import experiment_identity, foreign_components, pictures_digest, stored_identity
 from texprior.runtime.program import program_digest
 from texprior.runtime.session import Session
 from texprior.sweeps.study import study_name
@@ -69,6 +69,15 @@ def test_the_names_of_stored_trainings_do_not_change(tmp_path):
     assert [place.folder.name for place in places] == ["prior-0bd91c2b9a-640", "predictor-d929b39577-640"]
     assert [place.digest for place in places] == ["0bd91c2b9a", "d929b39577"]
     assert study_name(session.experiment) == "demo-quick-bfe1bf0fc8-lpips_alex"
+
+
+@pytest.mark.parametrize("setting", [{}, {"data.degraded_bits": None}, {"degradation.defocus.linear": False}])
+def test_an_experiment_that_is_read_back_is_the_same_work(tmp_path, setting):
+    """Also with a setting, or an option of a component, at the value that earlier versions worked with."""
+    registry = Registry.discover()
+    written = config.with_overrides(experiment(registry, quick=True), setting, registry)
+    (tmp_path / "config.yaml").write_text(written.to_yaml(), encoding="utf-8")
+    assert stored_identity(tmp_path / "config.yaml", registry) == experiment_identity(written)
 
 
 @pytest.mark.parametrize("setting", [{"data.degraded_bits": None}, {"degradation.defocus.linear": False}])
