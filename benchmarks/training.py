@@ -17,12 +17,15 @@ from rounds import Row, Size, Target, count_row, interleaved
 from texprior.config import with_overrides
 from texprior.diffusion.precondition import loss as denoising_loss
 from texprior.diffusion.process import Process
+from texprior.flow.schedule import NoiseLevels
 from texprior.models.build import Prior, build_adapter, build_predictor, build_prior
+from texprior.models.sampling import noise_levels_of
 from texprior.runtime.session import Session
 from texprior.training.data import cut_patches, guided_pool, layer_scale, pair_pool, texture_pool
 from texprior.training.loop import Loss, train_steps
 from texprior.training.losses import LayerLoss, prediction_loss
 from texprior.training.patches import Patches, Pool
+from texprior.training.recipe import recipe_of
 from texprior.training.trainee import Trainee
 
 PlainLoss = Callable[[], Tensor]
@@ -82,8 +85,8 @@ def cases(at: Session, amp: bool = False) -> Iterator[Case]:
     pairs = pair_pool(at, trainings.predictor.patch)
     patches = cut_patches(experiment, _filled(pairs), trainings.predictor)
     network, batch = copy.deepcopy(predictor), patches.batch(range(trainings.predictor.batch))
-    loss = partial(prediction_loss, predictor, patches, amp)
-    trainee = Trainee(predictor, trainings.predictor)
+    loss = partial(prediction_loss, predictor, patches, amp, None)
+    trainee = Trainee(predictor, trainings.predictor, recipe_of(at, trainings.predictor))
 
     def plain() -> Tensor:
         return network.loss(network(batch["degraded"]), batch["clean"])
@@ -100,20 +103,22 @@ def _stage_one(at: Session, prior: Prior, amp: bool = False) -> Case:
     settings, (dataset, keys) = at.experiment.training.prior, at.pictures("train")
     pool = texture_pool(dataset, keys, prior, settings.patch, at.experiment.data.cache_mb)
     scale = layer_scale(pool, "picture", "structure", 0)
-    loss = LayerLoss(at.experiment, prior, Process(scale), cut_patches(at.experiment, pool, settings), amp)
+    loss = LayerLoss(at.experiment, prior, Process(scale), cut_patches(at.experiment, pool, settings), amp, _levels(at))
     network, (batch, noise, sigma) = copy.deepcopy(prior.network), loss.noised(range(settings.batch))
     layer, condition, code = loss.process.layer(batch["picture"], batch["structure"]), batch["structure"], batch["code"]
 
     def plain() -> Tensor:
         return denoising_loss(lambda x, c: network(x, c, condition, code), layer, noise, sigma)
 
-    return Case("prior", Trainee(prior.network, settings), loss.stage_one, network, plain, loss.patches)
+    return Case(
+        "prior", Trainee(prior.network, settings, recipe_of(at, settings)), loss.stage_one, network, plain, loss.patches
+    )
 
 
 def _stage_two(at: Session, prior: Prior, pool: Pool, amp: bool = False) -> Case:
     settings, adapter = at.experiment.training.adapter, build_adapter(at.builder, prior)
     process = Process(layer_scale(pool, "clean", "base", 0))
-    loss = LayerLoss(at.experiment, prior, process, cut_patches(at.experiment, pool, settings), amp)
+    loss = LayerLoss(at.experiment, prior, process, cut_patches(at.experiment, pool, settings), amp, _levels(at))
     copied, (batch, noise, sigma) = copy.deepcopy(adapter), loss.noised(range(settings.batch))
     layer = process.layer(batch["clean"], batch["base"])
 
@@ -121,7 +126,18 @@ def _stage_two(at: Session, prior: Prior, pool: Pool, amp: bool = False) -> Case
         network = copied.adapted(prior.network, copied.features(batch["estimate"]))
         return denoising_loss(lambda x, c: network(x, c, batch["condition"], batch["code"]), layer, noise, sigma)
 
-    return Case("adapter", Trainee(adapter, settings), partial(loss.stage_two, adapter), copied, plain, loss.patches)
+    return Case(
+        "adapter",
+        Trainee(adapter, settings, recipe_of(at, settings)),
+        partial(loss.stage_two, adapter),
+        copied,
+        plain,
+        loss.patches,
+    )
+
+
+def _levels(at: Session) -> NoiseLevels:
+    return noise_levels_of(at.registry, at.experiment.diffusion)
 
 
 def _filled(pool: Pool) -> Pool:
@@ -142,7 +158,9 @@ def epoch_rows(size: Size) -> Iterator[Row]:
         prior = build_prior(at.builder, 1.0, Path())
         loss_of = _stage_one_loss_of(at, prior)
         now = {"loss": loss_of()}
-        events = steps_of(Trainee(prior.network, settings), lambda numbers, now=now: now["loss"](numbers))
+        events = steps_of(
+            Trainee(prior.network, settings, recipe_of(at, settings)), lambda numbers, now=now: now["loss"](numbers)
+        )
 
         with closing(events):
             works = {"first": partial(_first_epoch, now, loss_of, events), "later": partial(next, events)}
@@ -163,9 +181,8 @@ def _stage_one_loss_of(at: Session, prior: Prior) -> Callable[[], Loss]:
 
     def make() -> Loss:
         pool = texture_pool(dataset, keys, prior, settings.patch, at.experiment.data.cache_mb)
-        return LayerLoss(
-            at.experiment, prior, Process(0.1), cut_patches(at.experiment, pool, settings), False
-        ).stage_one
+        patches = cut_patches(at.experiment, pool, settings)
+        return LayerLoss(at.experiment, prior, Process(0.1), patches, False, _levels(at)).stage_one
 
     return make
 

@@ -13,6 +13,7 @@ from texprior.flow.decompose import decompose
 from texprior.models.build import build_prior
 from texprior.models.folders import ADAPTER, CARD, PRIOR, load_model, load_predictor, load_prior
 from texprior.models.inputs import inputs_of
+from texprior.models.sampling import noise_levels_of
 from texprior.plugin import Ref
 from texprior.registry import Registry
 from texprior.runtime.builder import Builder
@@ -196,7 +197,8 @@ def loss_of_stage_one(s: Session, tmp_path, numbers):
     prior = build_prior(s.builder, 0.1, tmp_path)
     dataset, keys = s.pictures("train")
     pool = texture_pool(dataset, keys, prior, 32, 64)
-    loss = LayerLoss(s.experiment, prior, Process(0.1), Patches(pool, 32, s.experiment.seed), amp=False)
+    levels = noise_levels_of(s.registry, s.experiment.diffusion)
+    loss = LayerLoss(s.experiment, prior, Process(0.1), Patches(pool, 32, s.experiment.seed), False, levels)
     seen = []
     prior.network.register_forward_pre_hook(lambda _module, args: seen.append(args))
     loss.stage_one(numbers)

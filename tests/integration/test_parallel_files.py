@@ -44,13 +44,16 @@ from texprior.diffusion.keys import normal
 from texprior.runtime.team import join_team, leave_team
 from texprior.store import save_tensors
 from texprior.training.loop import train_steps
+from texprior.registry import Registry
+from texprior.training.recipe import build_recipe
 from texprior.training.trainee import Trainee
 
 folder, images, read = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 torch.manual_seed(int(os.environ.get("RANK", "0")) if read else 0)
 enter, norm, leave = torch.nn.Conv2d(3, 6, 3, padding=1), torch.nn.BatchNorm2d(6).eval(), torch.nn.Conv2d(6, 3, 1)
 network = torch.nn.Sequential(enter, norm, leave)
-trainee = Trainee(network, Training(budget=Budget(images=images), batch=8, lr=1e-2, warmup_images=0))
+settings = Training(budget=Budget(images=images), batch=8, lr=1e-2, warmup_images=0)
+trainee = Trainee(network, settings, build_recipe(settings, Registry.discover(), torch.device("cpu")))
 team = join_team(torch.device("cpu"))
 if read and team.leads:
     trainee.load(Path(read))

@@ -171,13 +171,16 @@ def _decides_scores(path: str) -> bool:
 
 
 def _identity_in_training(setting: str) -> list[str]:
-    constant, cosine = (
-        irrelevant_settings(Training(budget=Budget(images=1), decay=decay)) for decay in ("constant", "cosine")
-    )
-    # a cosine allows no limit in seconds, and without one the budget decides nothing
-    if setting in cosine or setting == "budget.seconds":
+    usual = Training(budget=Budget(images=1))
+    decides = {
+        "STAGE": irrelevant_settings(usual, open_ended=True),
+        "STAGE (only with a `decay` that depends on the budget)": irrelevant_settings(usual, open_ended=False),
+        "STAGE (only with `weight_decay`)": irrelevant_settings(usual.model_copy(update={"weight_decay": 1}), True),
+    }
+    # a decay that depends on the budget allows no limit in seconds, and with any other the budget decides nothing
+    if setting == "budget.seconds":
         return []
-    return ["STAGE (only with `decay: cosine`)" if setting.split(".")[0] in constant else "STAGE"]
+    return [text for text, left_out in decides.items() if setting.split(".")[0] not in left_out][:1]
 
 
 _ABSENT = object()

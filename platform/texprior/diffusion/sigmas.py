@@ -35,13 +35,23 @@ def trailing(steps: int) -> Tensor:
     return torch.arange(steps, dtype=torch.float64) / steps
 
 
+def visited(formula: Callable[..., Tensor], steps: int, *settings: object, spacing: Spacing = linspace) -> Tensor:
+    """Returns the levels that a number of steps visits, decreasing to a final 0, (steps + 1,), float32.
+
+    ``formula`` is one of the functions below, and ``settings`` are its arguments after u.
+    """
+    levels = formula(spacing(steps), *settings)
+    return torch.cat([levels, levels.new_zeros(1)]).float()
+
+
 def karras(u: Tensor, sigma_min: float, sigma_max: float, rho: float = 7.0) -> Tensor:
     """Returns decreasing sigmas; sigma^(1 / rho) is linear in u.
 
     See Karras et al. 2022, eq. 5.
     """
     low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
-    return (high + u * (low - high)) ** rho
+    levels: Tensor = (high + u * (low - high)) ** rho
+    return levels
 
 
 def exponential(u: Tensor, sigma_min: float, sigma_max: float) -> Tensor:

@@ -52,7 +52,9 @@ def _fault(component: Component, record: type[Component]) -> str:
     if isinstance(component, Metric) and component.api > 1 and not component.better:
         return "say which scores are better: better='higher', better='lower', or better='one' (closest to 1)"
     if isinstance(component, Objective) and not (component.layer or component.picture):
-        return "say in which trainings the objective works: layer=True (prior, adapter), picture=True (predictor), or both"
+        return (
+            "say in which trainings the objective works: layer=True (prior, adapter), picture=True (predictor), or both"
+        )
     return check_references(component.options, HOOK_OF_KIND)
 
 
@@ -62,8 +64,10 @@ def _fits(value: object, hint: object) -> bool:
     if get_origin(hint) is tuple:
         return isinstance(value, tuple | list) and all(_fits(part, get_args(hint)[0]) for part in value)
     # a bool is an int for Python, but no number for a reader
-    accepted = (int, float) if hint is float else hint
-    return isinstance(hint, type) and isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
+    number = hint is float and isinstance(value, int)
+    return (
+        isinstance(hint, type) and (number or isinstance(value, hint)) and (hint is bool or not isinstance(value, bool))
+    )
 
 
 def _described(hint: object, value: object) -> str:

@@ -35,15 +35,17 @@ _SAMPLED_PICTURES = 16
 """Training pictures whose content tells apart two data sets with the same names. Few, as each one is decoded."""
 
 
-def training_digest(
-    session: Session, stage: str, parts: tuple[str, ...], settings: Training, *parents: str
-) -> str:
+def training_digest(session: Session, stage: str, parts: tuple[str, ...], settings: Training, *parents: str) -> str:
     """Returns the digest of a training: of what decides every one of its steps.
 
     ``parts`` are the paths of the experiment that matter to it, ``parents`` the digests of what it starts from. With a
     constant learning rate the budget only says where the training ends, so a larger budget continues the same training.
     """
-    relevant = settings.model_dump(mode="json", exclude=irrelevant_settings(settings, session.registry), context=dict(DIGEST))
+    relevant = settings.model_dump(
+        mode="json",
+        exclude=irrelevant_settings(settings, is_open_ended(settings, session.registry)),
+        context=dict(DIGEST),
+    )
     if settings.start_from is not None:
         relevant["start_from"] = start_digest(settings.start_from)
     text = json.dumps([session.experiment.hash(*parts), relevant, parents])
@@ -53,10 +55,13 @@ def training_digest(
     return digest(text.encode())
 
 
-def irrelevant_settings(settings: Training, registry: Registry) -> set[str]:
-    """Returns the settings of a training that do not decide its steps."""
+def irrelevant_settings(settings: Training, open_ended: bool) -> set[str]:
+    """Returns the settings of a training that do not decide its steps.
+
+    ``open_ended`` is whether its learning rate does not depend on the length of the budget.
+    """
     never = {"checkpoint_every_s", "log_every_images"}
-    budget = {"budget"} if is_open_ended(settings, registry) else set()
+    budget = {"budget"} if open_ended else set()
     return never | budget | (set() if settings.weight_decay else {"decay_norms"})
 
 

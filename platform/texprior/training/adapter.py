@@ -27,7 +27,7 @@ from texprior.training.losses import LayerLoss
 from texprior.training.memory import require_memory
 from texprior.training.patches import Pool
 from texprior.training.preflight import layer_loss
-from texprior.training.recipe import build_recipe
+from texprior.training.recipe import recipe_of
 from texprior.training.run import Trained, run_training, stop_record, training_record
 from texprior.training.trainee import Trainee
 
@@ -59,7 +59,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         require_memory(
             "adapter",
             settings,
-            lambda chosen: partial(layer_loss(session, prior, "adapter", chosen).stage_two, adapter),
+            lambda chosen: partial(layer_loss(session, prior, chosen).stage_two, adapter),
             *(adapter, prior.network, prior.encoder, predictor),
             processes=session.team.size,
         )
@@ -76,7 +76,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
 
         # how it is learned, and what is left at the end
         patches = cut_patches(experiment, pool, settings)
-        recipe, levels = build_recipe(session.builder, "adapter"), noise_levels_of(session.registry, experiment.diffusion)
+        recipe, levels = recipe_of(session, settings), noise_levels_of(session.registry, experiment.diffusion)
         loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, levels, recipe.objective)
         trainee = Trainee(adapter, settings, recipe)
 

@@ -168,7 +168,9 @@ def _settings(session: Session, stage: _Stage, same: bool, matched: bool) -> dic
     If the texture is ``matched``, the decomposition's strength is no setting, but is searched for.
     """
     experiment, section = session.experiment, f"training.{stage.section}"
-    free = irrelevant_settings(getattr(experiment.training, stage.section), session.registry) - ({"budget"} if same else set())
+    free = irrelevant_settings(getattr(experiment.training, stage.section), session.registry) - (
+        {"budget"} if same else set()
+    )
     free |= {"start_from"}  # a folder, whose content counts
     wanted, left_out = (*stage.parts, *_DATA, section), [f"{section}.{name}" for name in free]
     ref = experiment.decomposition

@@ -23,7 +23,7 @@ from texprior.runtime.split_check import require_splits
 from texprior.training.loop import Loss, Step, train_steps
 from texprior.training.memory import LossOf, require_memory
 from texprior.training.preflight import layer_loss, prior_at, random_prediction_loss, require_adapters
-from texprior.training.recipe import build_recipe
+from texprior.training.recipe import recipe_of
 from texprior.training.trainee import Trainee
 
 _WARM_UP, _TIMED = 1, 2
@@ -62,7 +62,7 @@ def measure_prior(session: Session) -> list[Measured]:
     prior = build_prior(session.builder, 1.0, Path())
 
     def loss_of(chosen: Training) -> Loss:
-        return layer_loss(session, prior, "prior", chosen).stage_one
+        return layer_loss(session, prior, chosen).stage_one
 
     return [_measured(session, "prior", settings, [prior.network, prior.encoder], loss_of)]
 
@@ -79,10 +79,10 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
     adapter = build_adapter(session.builder, prior)
 
     def of_layer(chosen: Training) -> Loss:
-        return partial(layer_loss(session, prior, "adapter", chosen).stage_two, adapter)
+        return partial(layer_loss(session, prior, chosen).stage_two, adapter)
 
     parts = [adapter, prior.network, prior.encoder, predictor]
-    of_picture = partial(random_prediction_loss, predictor, build_recipe(session.builder, "predictor").objective)
+    of_picture = partial(random_prediction_loss, predictor, recipe_of(session, trainings.predictor).objective)
     of_adapter = _measured(session, "adapter", trainings.adapter, parts, of_layer)
     return [
         _measured(session, "predictor", trainings.predictor, [predictor], of_picture)
@@ -111,7 +111,7 @@ def _measured(session: Session, stage: str, settings: Training, networks: list[n
     require_memory(stage, settings, loss_of, *networks)
     # An endless budget and no checkpoint: the loop is left after the timed steps, before it could save or stop.
     endless = settings.model_copy(update={"budget": Budget(images=2**62), "checkpoint_every_s": _NEVER_S})
-    trainee = Trainee(trained, endless, build_recipe(session.builder, stage))
+    trainee = Trainee(trained, endless, recipe_of(session, settings))
     # The generator state is forked, so that a dry run does not change random numbers that come after it.
     with _peak_memory(session.device) as peak_mb, torch.random.fork_rng():
         events = train_steps(trainee, loss_of(settings), Path(), {})

@@ -18,9 +18,12 @@ from texprior.training.loop import Finished
 from texprior.training.losses import prediction_loss, prediction_outputs
 from texprior.training.memory import require_memory
 from texprior.training.preflight import random_prediction_loss
-from texprior.training.recipe import build_recipe
+from texprior.training.recipe import recipe_of
 from texprior.training.run import Trained, run_training, stop_record, training_record, version_record
 from texprior.training.trainee import Trainee
+
+_PROGRAMS = (*PREDICTOR_PARTS, "training.predictor")
+"""The settings whose components' programs decide the training."""
 
 
 def train_predictor(session: Session, place: Place | None = None) -> Trained:
@@ -37,7 +40,7 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
         predictor = build_predictor(session.builder)
         if not predictor.needs_training:
             return _save_untrained(session, predictor, place)
-        recipe = build_recipe(session.builder, "predictor")
+        recipe = recipe_of(session, settings)
         loss_of = partial(random_prediction_loss, predictor, recipe.objective)
         require_memory("predictor", settings, loss_of, predictor, processes=session.team.size)
         pool = ahead.serve(pair_pool(session, settings.patch), partial(pair_pool, patch=settings.patch), session)
@@ -45,7 +48,7 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
 
         def finish(_run: Run, done: Finished) -> None:
             seen = {"images_seen": done.images_seen, **stop_record(settings, done)}
-            programs = program_record(session, (*PREDICTOR_PARTS, "training.predictor"))
+            programs = program_record(session, _PROGRAMS)
             used = training_record(session.device, settings)
             about = {**seen, "seed": experiment.seed, **used, **programs}
             save_predictor(place.folder, experiment, trainee.averaged(), about)
@@ -61,7 +64,11 @@ def _save_untrained(session: Session, predictor: InitialPredictor, place: Place)
     """Writes a predictor that has nothing to train to where a trained one would be."""
     session.say(f"predictor: '{session.experiment.predictor.name}' has nothing to train; it is used as it is")
     if session.team.leads:
-        about = {"images_seen": 0, **version_record(), **program_record(session, (*PREDICTOR_PARTS, "training.predictor"))}
+        about = {
+            "images_seen": 0,
+            **version_record(),
+            **program_record(session, _PROGRAMS),
+        }
         save_predictor(place.folder, session.experiment, predictor.state_dict(), about)
     session.team.wait()
     return Trained(place.folder, {})

@@ -28,7 +28,7 @@ from texprior.runtime.session import Session
 from texprior.training.loop import Loss
 from texprior.training.losses import LayerLoss, prediction_loss
 from texprior.training.patches import Patches, Pool, Prepared
-from texprior.training.recipe import build_recipe
+from texprior.training.recipe import recipe_of
 
 _PICTURES = (
     *("picture", "structure", "blurred picture", "blurred structure"),
@@ -91,13 +91,13 @@ def rehearse_training(session: Session) -> None:
     # A component may draw from the global generator; the trainings that follow must not depend on that.
     with torch.random.fork_rng():
         decompose(patch.to(session.device), prior.decomposition)
-        _backward(layer_loss(session, prior, "prior", trainings.prior).stage_one([0]))
+        _backward(layer_loss(session, prior, trainings.prior).stage_one([0]))
         if predictor.needs_training:
-            objective = build_recipe(builder, "predictor").objective
+            objective = recipe_of(session, trainings.predictor).objective
             _backward(random_prediction_loss(predictor, objective, trainings.predictor)([0]))
         prior.network.requires_grad_(False)
         adapter = build_adapter(builder, prior)
-        _backward(layer_loss(session, prior, "adapter", trainings.adapter).stage_two(adapter, [0]))
+        _backward(layer_loss(session, prior, trainings.adapter).stage_two(adapter, [0]))
         model = Model(experiment, prior, predictor, adapter, Process(1.0), Path(), session.registry)
         restore(model, patch, "rehearsal")
 
@@ -112,11 +112,11 @@ def rehearse_sampling(session: Session, model: Model) -> None:
         restore(model, patch.to(session.device), "rehearsal", session.experiment.sampling)
 
 
-def layer_loss(session: Session, prior: Prior, stage: str, settings: Training) -> LayerLoss:
-    """Builds the layer loss of a training, ``prior`` or ``adapter``, on random pictures."""
+def layer_loss(session: Session, prior: Prior, settings: Training) -> LayerLoss:
+    """Builds the layer loss of a training of the prior or the adapter on random pictures."""
     experiment, patches = session.experiment, random_patches(prior.encoder, settings)
     levels = noise_levels_of(session.registry, experiment.diffusion)
-    objective = build_recipe(session.builder, stage).objective
+    objective = recipe_of(session, settings).objective
     return LayerLoss(experiment, prior, Process(prior.scale), patches, settings.amp, levels, objective)
 
 

@@ -22,7 +22,7 @@ from texprior.training.losses import LayerLoss
 from texprior.training.match_strength import match_prior_strength, without_strength
 from texprior.training.memory import require_memory
 from texprior.training.preflight import layer_loss
-from texprior.training.recipe import build_recipe
+from texprior.training.recipe import recipe_of
 from texprior.training.run import Trained, run_training, stop_record, training_record
 from texprior.training.trainee import Trainee
 
@@ -47,7 +47,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         require_memory(
             "prior",
             settings,
-            lambda chosen: layer_loss(session, prior, "prior", chosen).stage_one,
+            lambda chosen: layer_loss(session, prior, chosen).stage_one,
             *(prior.network, prior.encoder),
             processes=session.team.size,
         )
@@ -60,7 +60,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
 
         # how it is learned, and what is left at the end
         patches = cut_patches(experiment, pool, settings)
-        recipe, levels = build_recipe(session.builder, "prior"), noise_levels_of(session.registry, experiment.diffusion)
+        recipe, levels = recipe_of(session, settings), noise_levels_of(session.registry, experiment.diffusion)
         loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, levels, recipe.objective)
         trainee = Trainee(prior.network, settings, recipe)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+import torch
 from torch import nn
 
 from texprior.config.schema import Training
@@ -14,7 +15,8 @@ from texprior.flow.objective import Objective
 from texprior.flow.optimize import Group, LearningRateDecay, OptimizerFactory
 from texprior.models.build import to_device
 from texprior.plugin import Optimizer
-from texprior.runtime.builder import Builder
+from texprior.registry import Registry
+from texprior.runtime.session import Session
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,21 @@ class Recipe:
         return {f"objective/{name}": p for name, p in self.objective.named_parameters() if p.requires_grad}
 
 
-def build_recipe(builder: Builder, stage: str) -> Recipe:
-    """Builds the recipe of a training, ``prior``, ``predictor`` or ``adapter``."""
-    settings: Training = getattr(builder.experiment.training, stage)
-    record = cast("Optimizer", builder.registry.find("optimizer", settings.optimizer.name).component)
-    path = f"training.{stage}"
-    objective = settings.objective and builder.build(OBJECTIVE, f"{path}.objective")
+def build_recipe(settings: Training, registry: Registry, device: torch.device, seed: int = 0) -> Recipe:
+    """Builds the recipe that the settings of a training name; the initial weights of its parts are keyed by a seed."""
+    record = cast("Optimizer", registry.find("optimizer", settings.optimizer.name).component)
+    objective = settings.objective and registry.build(OBJECTIVE, settings.objective, seed=seed)
     return Recipe(
-        builder.build(OPTIMIZER, f"{path}.optimizer"),
-        builder.build(LR_DECAY, f"{path}.decay"),
+        registry.build(OPTIMIZER, settings.optimizer),
+        registry.build(LR_DECAY, settings.decay),
         record.averages,
-        to_device(objective, builder.device) if objective else None,
+        to_device(objective, device) if objective else None,
     )
+
+
+def recipe_of(session: Session, settings: Training) -> Recipe:
+    """Builds the recipe of a training of the session's experiment."""
+    return build_recipe(settings, session.registry, session.device, session.experiment.seed)
 
 
 def groups_of(parameters: Mapping[str, nn.Parameter], recipe: Recipe, settings: Training) -> list[Group]:

@@ -156,18 +156,20 @@ class Trainee:
         for name, parameter in parameters.items():
             own = self.optimizer.state[parameter]
             for key, (shape, dtype) in shapes[name].items():
-                empty = self._placed(key, torch.zeros(shape, dtype=dtype), parameter)
+                empty = self._placed(key, torch.zeros(shape, dtype=getattr(torch, dtype)), parameter)
                 moments.append(own.setdefault(key, empty))
-        objective = self.recipe.objective.state_dict().values() if self.recipe.own_parameters() else ()  # type: ignore[union-attr]
-        team.copy_from_leader([*self.network.state_dict().values(), *objective, *self.ema.shadow.values(), *moments])
+        objective = self.recipe.objective.state_dict() if self.recipe.objective else {}
+        states = *self.network.state_dict().values(), *objective.values(), *self.ema.shadow.values()
+        team.copy_from_leader([*states, *moments])
 
     def _trained(self) -> dict[str, nn.Parameter]:
         """Returns all that the optimizer changes, by name: the network's parameters, and the objective's own."""
         return {**self.parameters(), **self.recipe.own_parameters()}
 
-    def _shapes(self, parameter: nn.Parameter) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    def _shapes(self, parameter: nn.Parameter) -> dict[str, tuple[list[int], str]]:
+        """Returns shape and dtype of what the optimizer keeps of a parameter, in JSON's types."""
         kept = self.optimizer.state.get(parameter, {}).items()
-        return {key: (t.shape, t.dtype) for key, t in kept if isinstance(t, Tensor)}
+        return {k: (list(t.shape), str(t.dtype).removeprefix("torch.")) for k, t in kept if isinstance(t, Tensor)}
 
     def _placed(self, key: str, tensor: Tensor, parameter: nn.Parameter) -> Tensor:
         """Returns a tensor of the optimizer's state where the optimizer would have made it."""

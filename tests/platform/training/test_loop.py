@@ -10,19 +10,27 @@ from torch import nn
 from texprior.config import Budget, Training
 from texprior.diffusion.keys import normal
 from texprior.errors import ConfigError
+from texprior.registry import Registry
 from texprior.store import load_tensors, save_tensors
 from texprior.training.loop import Diverged, Finished, Saved, Step, learning_rate, train_steps
+from texprior.training.recipe import Recipe, build_recipe
 from texprior.training.trainee import Trainee
+
+REGISTRY = Registry.discover()
 
 
 def settings(images=160, **changes) -> Training:
     return Training(budget=Budget(images=images), batch=8, lr=1e-2, warmup_images=0, **changes)
 
 
+def recipe(chosen: Training) -> Recipe:
+    return build_recipe(chosen, REGISTRY, torch.device("cpu"))
+
+
 def trainee(chosen: Training) -> Trainee:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.GELU(), nn.Conv2d(6, 3, 3, padding=1))
-    return Trainee(network.to(memory_format=torch.channels_last), chosen)
+    return Trainee(network.to(memory_format=torch.channels_last), chosen, recipe(chosen))
 
 
 def loss_of(t: Trainee):
@@ -82,7 +90,7 @@ class Drawing(nn.Module):
 
 def drawing(chosen: Training) -> Trainee:
     torch.manual_seed(0)
-    return Trainee(Drawing(), chosen)
+    return Trainee(Drawing(), chosen, recipe(chosen))
 
 
 @pytest.mark.parametrize("stop", [8, 40])
@@ -232,7 +240,7 @@ def test_a_broken_checkpoint_is_a_sentence(tmp_path):
 
 def test_learning_rate_follows_images():
     constant = Training(budget=Budget(images=1000), lr=1.0, warmup_images=100)
-    assert [learning_rate(constant, n) for n in (50, 100, 1000)] == [0.5, 1.0, 1.0]
-    cosine = constant.model_copy(update={"decay": "cosine"})
-    assert learning_rate(cosine, 500) == pytest.approx(0.5)
-    assert learning_rate(cosine, 1000) == pytest.approx(0.0)
+    assert [learning_rate(constant, n, recipe(constant).decay) for n in (50, 100, 1000)] == [0.5, 1.0, 1.0]
+    cosine = Training(budget=Budget(images=1000), lr=1.0, warmup_images=100, decay="cosine")
+    assert learning_rate(cosine, 500, recipe(cosine).decay) == pytest.approx(0.5)
+    assert learning_rate(cosine, 1000, recipe(cosine).decay) == pytest.approx(0.0)

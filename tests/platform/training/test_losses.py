@@ -9,6 +9,7 @@ from texprior import config
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.models.build import build_prior
+from texprior.models.sampling import noise_levels_of
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.training.losses import LayerLoss
@@ -33,7 +34,8 @@ def layer_loss(registry, share, seed=0, encoder="mobilenet_v2"):
     session = Session.start(config.resolve(data, registry), registry)
     prior = build_prior(session.builder, 1.0, Path())
     patches = Patches(Pool(["a", "b"], pictures, cache_mb=16), 16, seed)
-    return LayerLoss(session.experiment, prior, Process(1.0), patches, amp=False)
+    levels = noise_levels_of(registry, session.experiment.diffusion)
+    return LayerLoss(session.experiment, prior, Process(1.0), patches, False, levels)
 
 
 def pictures(key):

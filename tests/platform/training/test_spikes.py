@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from texprior.config import Budget, Training
+from texprior.registry import Registry
 from texprior.training.loop import Finished, train_steps
+from texprior.training.recipe import build_recipe
 from texprior.training.spikes import SpikeFinder, spike_sentence
 from texprior.training.trainee import Trainee
 
@@ -27,7 +29,8 @@ def test_the_fall_of_the_loss_at_the_start_is_no_spike():
 
 def test_spikes_are_counted_over_a_resume(tmp_path):
     def trainee(images: int) -> Trainee:
-        return Trainee(nn.Linear(1, 1), Training(budget=Budget(images=images), batch=8))
+        chosen = Training(budget=Budget(images=images), batch=8)
+        return Trainee(nn.Linear(1, 1), chosen, build_recipe(chosen, Registry.discover(), torch.device("cpu")))
 
     def train(t: Trainee) -> Finished:
         def loss(numbers):
@@ -49,4 +52,4 @@ def test_only_a_late_spike_is_said(spikes, last, said):
     assert bool(text) == said
     if said:
         assert "3 steps, the last at image 800 of 1,000" in text
-        assert text.endswith("set training.predictor.lr below 0.001, or training.predictor.decay=cosine")
+        assert text.endswith("set training.predictor.lr below 0.001, or a training.predictor.decay that ends lower")
