@@ -35,7 +35,7 @@ def trailing(steps: int) -> Tensor:
     return torch.arange(steps, dtype=torch.float64) / steps
 
 
-def visited(formula: Callable[..., Tensor], steps: int, *settings: object, spacing: Spacing = linspace) -> Tensor:
+def steps_of(formula: Callable[..., Tensor], steps: int, *settings: object, spacing: Spacing = linspace) -> Tensor:
     """Returns the levels that a number of steps visits, decreasing to a final 0, (steps + 1,), float32.
 
     ``formula`` is one of the functions below, and ``settings`` are its arguments after u.

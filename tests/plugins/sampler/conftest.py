@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from texprior.diffusion.sigmas import ddpm_linear_levels, of_time, trailing, visited
+from texprior.diffusion.sigmas import ddpm_linear_levels, of_time, steps_of, trailing
 
 DATA_STD = 0.5
 Denoise = Callable[[Tensor, Tensor], Tensor]
@@ -65,7 +65,7 @@ def relative_error(sampler: Any, sigmas: Tensor) -> float:
 def ddpm_to_smallest(steps: int) -> Tensor:
     """The DDPM schedule's trailing steps, whose last ends at its smallest level instead of 0."""
     return torch.cat(
-        [visited(of_time, steps, ddpm_linear_levels(), spacing=trailing)[:-1], ddpm_linear_levels()[:1].float()]
+        [steps_of(of_time, steps, ddpm_linear_levels(), spacing=trailing)[:-1], ddpm_linear_levels()[:1].float()]
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from texprior.diffusion.sigmas import ddpm_linear_levels, exponential, karras, of_time, trailing, visited
+from texprior.diffusion.sigmas import ddpm_linear_levels, exponential, karras, of_time, steps_of, trailing
 from texprior.plugin import Ref
 from texprior.registry import Registry
 
@@ -31,7 +31,7 @@ def test_these_are_all(registry):
 def test_the_gaussians_error_falls_at_the_declared_order(registry, build, kit, name):
     steps = [50, 100, 200, 400]
     sampler = build(name, DETERMINISTIC.get(name))
-    errors = [kit.relative_error(sampler, visited(exponential, n, 0.02, 80)[:-1]) for n in steps]
+    errors = [kit.relative_error(sampler, steps_of(exponential, n, 0.02, 80)[:-1]) for n in steps]
     assert kit.order(steps, errors) == pytest.approx(registry.find("sampler", name).component.order, abs=0.07)
 
 
@@ -45,7 +45,7 @@ def test_calls_are_the_declared_ones_at_a_0_dimensional_sigma_above_0(build, kit
         return kit.gaussian(x, sigma)
 
     sampler = build(name, STOCHASTIC.get(name))
-    sampler(denoise, torch.ones(1, 1, 1, 1), visited(karras, steps, 0.02, 20), lambda i: torch.ones(1, 1, 1, 1))
+    sampler(denoise, torch.ones(1, 1, 1, 1), steps_of(karras, steps, 0.02, 20), lambda i: torch.ones(1, 1, 1, 1))
     assert len(seen) == sampler.calls(steps)
     assert all(s.shape == () and s.dtype is torch.float32 and s > 0 for s in seen)
 
@@ -60,9 +60,9 @@ def test_one_step_to_0_is_the_posterior_mean(build, kit, name):
 @pytest.mark.parametrize(
     "schedule",
     [
-        visited(karras, 4, 0.02, 20),
-        visited(of_time, 4, ddpm_linear_levels(), 0.02, 20, spacing=trailing),
-        visited(of_time, 1000, ddpm_linear_levels(), spacing=trailing)[-5:],
+        steps_of(karras, 4, 0.02, 20),
+        steps_of(of_time, 4, ddpm_linear_levels(), 0.02, 20, spacing=trailing),
+        steps_of(of_time, 1000, ddpm_linear_levels(), spacing=trailing)[-5:],
     ],
 )
 def test_a_constant_estimate_is_reached(build, name, schedule):
@@ -90,7 +90,7 @@ def test_noise_is_asked_for_once_a_step_and_never_before_the_end(build, kit, nam
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pictures_of_a_batch_do_not_meet_and_the_input_stays(build, kit, name):
-    sampler, sigmas = build(name, STOCHASTIC.get(name)), visited(karras, 5, 0.02, 20)
+    sampler, sigmas = build(name, STOCHASTIC.get(name)), steps_of(karras, 5, 0.02, 20)
     noises = torch.randn(6, 2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     x, before = noises[5] * 20, (noises[5] * 20).clone()
     together = sampler(kit.curved, x, sigmas, lambda i: noises[i].double())
@@ -103,7 +103,7 @@ def test_pictures_of_a_batch_do_not_meet_and_the_input_stays(build, kit, name):
 
 @pytest.mark.parametrize(("preset", "eta"), [("euler", 0.0), ("euler-ancestral", 1.0), ("ddpm", 1.0)])
 def test_the_presets_are_ddim(build, kit, preset, eta):
-    x, sigmas = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 20, visited(karras, 5, 0.02, 20)
+    x, sigmas = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 20, steps_of(karras, 5, 0.02, 20)
     noises = torch.randn(5, 1, 3, 4, 4, generator=torch.Generator().manual_seed(1))
     expected = build("ddim", {"eta": eta})(kit.curved, x, sigmas, lambda i: noises[i])
     assert torch.equal(build(preset)(kit.curved, x, sigmas, lambda i: noises[i]), expected)

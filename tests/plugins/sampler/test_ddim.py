@@ -10,7 +10,7 @@ from diffusers.schedulers import (
     EulerDiscreteScheduler,
 )
 
-from texprior.diffusion.sigmas import ddpm_linear_levels, karras, of_time, trailing, visited
+from texprior.diffusion.sigmas import ddpm_linear_levels, karras, of_time, steps_of, trailing
 from texprior_plugins.sampler import DdimOptions
 from texprior_plugins.sampler.ddim import Ddim
 
@@ -101,7 +101,7 @@ def test_eta_1_is_euler_ancestral_sampling(kit):
 def test_eta_0_on_karras_sigmas_is_edms_euler(kit):
     scheduler = EDMEulerScheduler(sigma_min=0.02, sigma_max=20.0)
     scheduler.set_timesteps(8)
-    sigmas = visited(karras, 8, 0.02, 20)
+    sigmas = steps_of(karras, 8, 0.02, 20)
     torch.testing.assert_close(scheduler.sigmas, sigmas, rtol=1e-5, atol=0)
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 20
     result, *states = kit.visited(kit.curved, ddim(0.0), x, scheduler.sigmas, kit.no_noise)
@@ -130,7 +130,7 @@ def test_eta_1_is_ddpm_with_the_small_variance(kit, steps):
 
 def test_the_sum_of_diffusers_own_ddpm_test(kit):
     """sum |x| = 258.9606, mean |x| = .3372: 1000 steps, seed 0, model x t / (t + 1), clipped to [-1, 1]."""
-    sigmas = visited(of_time, 1000, ddpm_linear_levels(), spacing=trailing)
+    sigmas = steps_of(of_time, 1000, ddpm_linear_levels(), spacing=trailing)
     times = iter(range(999, -1, -1))
     drawn = torch.Generator().manual_seed(0)
 
@@ -149,7 +149,7 @@ def test_the_gaussians_errors_are_the_known_ones_and_of_order_1(kit):
     steps, known = [25, 50, 100, 200], [0.1112, 0.0572, 0.0291, 0.0148]
     errors = []
     for n in steps:
-        sigmas = visited(of_time, n, ddpm_linear_levels(), spacing=trailing)
+        sigmas = steps_of(of_time, n, ddpm_linear_levels(), spacing=trailing)
         exact = kit.std / (kit.std**2 + sigmas[0].double() ** 2).sqrt().item()
         errors.append(abs(kit.respond(ddim(), sigmas).start / exact - 1))
     assert errors == pytest.approx(known, abs=6e-5)
@@ -159,14 +159,14 @@ def test_the_gaussians_errors_are_the_known_ones_and_of_order_1(kit):
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 def test_the_variance_converges_to_the_datas_at_order_1(kit, eta):
     steps = [100, 200, 400, 800]
-    errors = [abs(kit.respond(ddim(eta), visited(karras, n, 0.002, 80)).std(80) ** 2 / kit.std**2 - 1) for n in steps]
+    errors = [abs(kit.respond(ddim(eta), steps_of(karras, n, 0.002, 80)).std(80) ** 2 / kit.std**2 - 1) for n in steps]
     assert errors[-1] < 0.016
     assert kit.order(steps, errors) == pytest.approx(1, abs=0.05)
 
 
 def test_a_step_keeps_the_noise_level(kit):
     """With D = 0 exact for data that are 0, x must have standard deviation sigma at every step, for any eta."""
-    sigmas = visited(karras, 6, 0.02, 20).double()
+    sigmas = steps_of(karras, 6, 0.02, 20).double()
     for eta in (0.0, 0.3, 1.0):
         weights = []
         for source in range(-1, 6):  # the start's noise, then each step's
@@ -201,7 +201,7 @@ def test_noise_is_asked_for_once_a_step_and_only_where_needed(kit, eta, expected
 
 @pytest.mark.parametrize("steps", [1, 4, 7])
 def test_calls_are_the_declared_ones_with_a_0_dimensional_sigma(kit, steps):
-    sigmas = visited(karras, steps, 0.02, 20)
+    sigmas = steps_of(karras, steps, 0.02, 20)
     seen = []
 
     def denoise(x, sigma):
@@ -216,7 +216,7 @@ def test_calls_are_the_declared_ones_with_a_0_dimensional_sigma(kit, steps):
 def test_float32_stays_float32_and_the_input_is_untouched(kit):
     x = torch.ones(1, 3, 4, 4)
     out = ddim(0.5)(
-        kit.gaussian, x, visited(karras, 4, 0.02, 20), lambda i: torch.ones(1, 3, 4, 4, dtype=torch.float64)
+        kit.gaussian, x, steps_of(karras, 4, 0.02, 20), lambda i: torch.ones(1, 3, 4, 4, dtype=torch.float64)
     )
     assert out.dtype is torch.float32
     assert torch.equal(x, torch.ones(1, 3, 4, 4))

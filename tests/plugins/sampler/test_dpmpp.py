@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers.schedulers import DPMSolverMultistepScheduler, EDMDPMSolverMultistepScheduler
 
-from texprior.diffusion.sigmas import exponential, karras, visited
+from texprior.diffusion.sigmas import exponential, karras, steps_of
 from texprior_plugins.sampler import DpmppOptions, DpmppSdeOptions
 from texprior_plugins.sampler.dpmpp import Dpmpp2M
 
@@ -51,7 +51,7 @@ def test_every_step_is_the_one_of_diffusers(kit, kind, form, last, steps):
 def test_the_steps_on_karras_sigmas_are_those_of_diffusers_edm_solver(kit):
     scheduler = EDMDPMSolverMultistepScheduler(sigma_min=0.02, sigma_max=20.0, sigma_data=1.0, solver_order=2)
     scheduler.set_timesteps(8)
-    torch.testing.assert_close(scheduler.sigmas, visited(karras, 8, 0.02, 20), rtol=1e-5, atol=0)
+    torch.testing.assert_close(scheduler.sigmas, steps_of(karras, 8, 0.02, 20), rtol=1e-5, atol=0)
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 20
     result, *states = kit.visited(kit.curved, solver(), x, scheduler.sigmas, kit.no_noise)
     for ours, sigma, t in zip(states, scheduler.sigmas, scheduler.timesteps, strict=False):
@@ -81,7 +81,7 @@ def test_the_gaussians_errors_are_the_known_ones(kit):
 def test_the_variance_converges_to_the_datas_at_order_2(kit, eta, form):
     steps = [100, 200, 400]
     errors = [
-        abs(kit.respond(sde(eta, form), visited(exponential, n, 0.002, 80)).std(80) ** 2 / kit.std**2 - 1)
+        abs(kit.respond(sde(eta, form), steps_of(exponential, n, 0.002, 80)).std(80) ** 2 / kit.std**2 - 1)
         for n in steps
     ]
     assert errors[-1] < 1e-3
@@ -101,7 +101,7 @@ def test_three_steps_by_hand():
 @pytest.mark.parametrize("eta", [0.25, 1.0])
 def test_a_step_keeps_the_noise_level_where_the_estimate_is_exact(eta):
     """D = 0 exact for data that are 0: variance (s / sigma)^2 e^(-2 eta h) sigma^2 + s^2 (1 - e^(-2 eta h)) = s^2."""
-    sigmas = visited(exponential, 6, 0.02, 20).double()
+    sigmas = steps_of(exponential, 6, 0.02, 20).double()
     weights = []
     for source in range(-1, 6):  # the start's noise, then each step's
 
@@ -116,7 +116,7 @@ def test_a_step_keeps_the_noise_level_where_the_estimate_is_exact(eta):
 
 
 def test_eta_0_of_the_sde_form_is_the_solver(kit):
-    x, sigmas = torch.ones(1, 3, 4, 4) * 9, visited(karras, 5, 0.02, 20)
+    x, sigmas = torch.ones(1, 3, 4, 4) * 9, steps_of(karras, 5, 0.02, 20)
     expected = solver()(kit.curved, x, sigmas, kit.no_noise)
     assert torch.equal(sde(eta=0.0)(kit.curved, x, sigmas, kit.no_noise), expected)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers.schedulers import HeunDiscreteScheduler
 
-from texprior.diffusion.sigmas import karras, visited
+from texprior.diffusion.sigmas import karras, steps_of
 from texprior_plugins.sampler import HeunOptions
 from texprior_plugins.sampler.heun import Heun
 
@@ -41,7 +41,7 @@ def test_the_gaussians_error_is_of_order_2(kit):
     steps = [50, 100, 200]
     errors = []
     for n in steps:
-        sigmas = visited(karras, n, 0.002, 80)
+        sigmas = steps_of(karras, n, 0.002, 80)
         exact = kit.std / (kit.std**2 + sigmas[0].double() ** 2).sqrt().item()
         errors.append(abs(kit.respond(heun(), sigmas).start / exact - 1))
     assert errors[0] < 0.007
@@ -81,7 +81,7 @@ def test_churn_saturates_at_sqrt_2():
 def test_the_variance_converges_to_the_datas_with_churn(kit, churn):
     steps = [50, 100, 200]
     sampler = heun(churn=churn)
-    errors = [abs(kit.respond(sampler, visited(karras, n, 0.002, 80)).std(80) ** 2 / kit.std**2 - 1) for n in steps]
+    errors = [abs(kit.respond(sampler, steps_of(karras, n, 0.002, 80)).std(80) ** 2 / kit.std**2 - 1) for n in steps]
     assert errors[-1] < 0.004
     assert kit.order(steps, errors) == pytest.approx(2, abs=0.1)
 
@@ -109,7 +109,7 @@ def test_calls_are_the_declared_ones_with_a_0_dimensional_sigma(kit, steps, chur
         return kit.gaussian(x, sigma)
 
     heun(churn=churn)(
-        denoise, torch.ones(1, 1, 1, 1), visited(karras, steps, 0.02, 20), lambda i: torch.ones(1, 1, 1, 1)
+        denoise, torch.ones(1, 1, 1, 1), steps_of(karras, steps, 0.02, 20), lambda i: torch.ones(1, 1, 1, 1)
     )
     assert all(s.shape == () and s.dtype is torch.float32 for s in seen)
     assert len(seen) == heun().calls(steps) == 2 * steps - 1

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from texprior.diffusion.sigmas import karras, visited
+from texprior.diffusion.sigmas import karras, steps_of
 from texprior.flow.contract import require_tensor
 from texprior.flow.sample import LayerSampler
 from texprior.plugin import Sampler
@@ -38,7 +38,7 @@ def _inputs() -> Inputs:
 
 
 def _work(sampler: LayerSampler, inputs: Inputs) -> tuple[Tensor, ...]:
-    sigmas = visited(karras, _WORK_STEPS, 0.02, 20).to(inputs["x"].device)
+    sigmas = steps_of(karras, _WORK_STEPS, 0.02, 20).to(inputs["x"].device)
     layer = sampler(curved, inputs["x"], sigmas, lambda i: inputs["noise"][:, i])
     return (require_tensor(sampler, layer, inputs["x"].shape, inputs["x"], "the sampled layer"),)
 
@@ -65,7 +65,7 @@ def _asks_noise(subject: Subject, changes: Mapping[str, Any]) -> bool:
         asked.append(i)
         return torch.zeros(1, 1, 1, 1)
 
-    subject.build(changes)(curved, torch.ones(1, 1, 1, 1), visited(karras, 10, 0.02, 20), noise)
+    subject.build(changes)(curved, torch.ones(1, 1, 1, 1), steps_of(karras, 10, 0.02, 20), noise)
     return bool(asked)
 
 
@@ -85,7 +85,7 @@ def recovers(subject: Subject) -> None:
     Fix: compare each step with the equations of the method; the noise that is added must replace the noise that is
     removed.
     """
-    sigmas = visited(karras, STEPS[-1], SIGMA_MIN, SIGMA_MAX)
+    sigmas = steps_of(karras, STEPS[-1], SIGMA_MIN, SIGMA_MAX)
     # the response to unit impulses gives the exact mean and variance, so no samples have to be drawn
     for changes in [{}, *(samples(subject.model, 4) if is_tuned(subject.model) else [])]:
         response = respond(subject.build(changes), sigmas)
@@ -111,7 +111,7 @@ def order(subject: Subject) -> None:
 
     errors = []
     for steps in STEPS:
-        sigmas = visited(karras, steps, SIGMA_MIN, SIGMA_MAX)
+        sigmas = steps_of(karras, steps, SIGMA_MIN, SIGMA_MAX)
         response = respond(subject.build(changes or {}), sigmas)
         exact, found = exact_gain(float(sigmas[0])), response.start
         if not deterministic:
@@ -166,7 +166,7 @@ def few_steps(subject: Subject) -> None:
     for steps in (1, 2, 3):
         x = gaussian(2, 3, 4, 4) * SIGMA_MAX
         out = subject.build()(
-            curved, x, visited(karras, steps, 0.02, SIGMA_MAX), lambda i: gaussian(2, 3, 4, 4, key=str(i))
+            curved, x, steps_of(karras, steps, 0.02, SIGMA_MAX), lambda i: gaussian(2, 3, 4, 4, key=str(i))
         )
         require(out.shape == x.shape, f"{steps} steps give shape {tuple(out.shape)} for {tuple(x.shape)}")
         require(torch.isfinite(out).all(), f"{steps} steps: not all values are finite")
@@ -211,7 +211,7 @@ def stochastic(subject: Subject) -> None:
     """
     changes = _form(subject, stochastic=True)
     require(changes is not None, "it requests no noise with any of its options")
-    response = respond(subject.build(changes), visited(karras, 10, 0.02, 20))
+    response = respond(subject.build(changes), steps_of(karras, 10, 0.02, 20))
     if not any(response.noises):
         raise Broken("it requests noise, but the noise does not change the output")
 
@@ -232,5 +232,5 @@ def _seen(sampler: LayerSampler, steps: int, asked: list[int] | None = None) -> 
             asked.append(i)
         return gaussian(1, 1, 2, 2, key=str(i))
 
-    sampler(denoise, x, visited(karras, steps, 0.02, 20), noise)
+    sampler(denoise, x, steps_of(karras, steps, 0.02, 20), noise)
     return sigmas

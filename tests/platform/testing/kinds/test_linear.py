@@ -6,10 +6,10 @@ from math import prod, sqrt
 import pytest
 import torch
 
-from texprior.diffusion.sigmas import karras, visited
+from texprior.diffusion.sigmas import karras, steps_of
 from texprior.testing.kinds.linear import DATA_MEAN, DATA_STD, curved, exact_gain, respond, slope
 
-SIGMAS = visited(karras, 6, 0.1, 10.0)
+SIGMAS = steps_of(karras, 6, 0.1, 10.0)
 
 
 def ancestral(denoise, x, sigmas, noise):
