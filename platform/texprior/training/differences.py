@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from texprior.config.schema import Experiment
+from texprior.config.combinations import is_open_ended
+from texprior.config.schema import Experiment, Training
 from texprior.decompositions.strength_search import strength_of
 from texprior.errors import ConfigError, TexpriorError
 from texprior.models.folders import ADAPTER, CONFIG, PREDICTOR, PRIOR, folder_builder
@@ -168,9 +169,8 @@ def _settings(session: Session, stage: _Stage, same: bool, matched: bool) -> dic
     If the texture is ``matched``, the decomposition's strength is no setting, but is searched for.
     """
     experiment, section = session.experiment, f"training.{stage.section}"
-    free = irrelevant_settings(getattr(experiment.training, stage.section), session.registry) - (
-        {"budget"} if same else set()
-    )
+    settings: Training = getattr(experiment.training, stage.section)
+    free = irrelevant_settings(settings, is_open_ended(settings, session.registry)) - ({"budget"} if same else set())
     free |= {"start_from"}  # a folder, whose content counts
     wanted, left_out = (*stage.parts, *_DATA, section), [f"{section}.{name}" for name in free]
     ref = experiment.decomposition
