@@ -19,6 +19,7 @@ from texprior.config.schema import Sampling
 from texprior.diffusion.keys import Draw, Key
 from texprior.diffusion.precondition import broadcast
 from texprior.flow.adapt import Features, bytes_of, features_of, steered, strides_of
+from texprior.flow.precision import autocast
 from texprior.flow.prior import Network, checked_network, prior_denoise
 from texprior.flow.recompose import Samples, recompose
 from texprior.flow.sample import Denoise, network_calls, sample
@@ -215,7 +216,9 @@ def _denoiser(
 ) -> Denoise:
     """Returns D of a section, computed in tiles; calls ``called`` after each."""
     adapter, prior = model.adapter, model.prior.network
-    features_at = _features_by_tile(model, given.estimate, pieces, settings.features_mb) if guided else None
+    device, half = given.base.device, settings.amp
+    with autocast(device, half):
+        features_at = _features_by_tile(model, given.estimate, pieces, settings.features_mb) if guided else None
 
     def network_of(i: int, tile: Tile) -> Network:
         if features_at is None:
@@ -226,8 +229,11 @@ def _denoiser(
         result = torch.empty_like(x)
         for i, tile in enumerate(pieces):
             part, condition = tile.cut(x), tile.cut(given.condition)
-            level, network = broadcast(sigma, part), network_of(i, tile)
-            tile.put(result, prior_denoise(network, part, level, condition, given.code))
+            level = broadcast(sigma, part)
+            # only products are in bfloat16: x, sigma and what preconditioning makes of them stay in float32
+            with autocast(device, half):
+                denoised = prior_denoise(network_of(i, tile), part, level, condition, given.code)
+            tile.put(result, denoised)
             called()
         return result
 

@@ -52,7 +52,7 @@ def run_evaluation(session: Session, model: Model, folder: Path | None = None) -
     session = session.with_(experiment=judged_experiment(session.experiment, model.experiment))
     split = session.experiment.evaluation.split
     require_splits(session, split)
-    about = about_evaluation(session.experiment, model.experiment)
+    about = about_evaluation(session.experiment, model.experiment, session.device)
     folder = folder or model.folder / about.folder
 
     # a random id: each evaluation is a new run, and none is resumed
