@@ -16,12 +16,13 @@ from torch import Tensor
 from texprior.config.schema import Experiment
 from texprior.errors import ConfigError, ImageError
 from texprior.evaluation.metrics import build_metrics, scored_as_sets
+from texprior.evaluation.prepared import Prepared, PreparedOnce
 from texprior.evaluation.scores import Score, Scores, at_chosen_strength
 from texprior.flow.contract import require_finite
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.kinds import DEGRADATION
-from texprior.flow.measure import Gathered, ImageMetric, measure
+from texprior.flow.measure import Gathered, ImageMetric, against, measure
 from texprior.models.build import Model, with_structure_cache
 from texprior.models.inputs import Inputs, inputs_of
 from texprior.pipeline import restore
@@ -30,18 +31,6 @@ from texprior.runtime.session import Session
 log = logging.getLogger(__name__)
 Keep = Callable[[int, str, Mapping[str, Tensor]], None]
 """Gets a picture's number, its key, and its versions, (3, H, W) in [0, 1], such as ``restored``."""
-
-
-class Prepared(NamedTuple):
-    """A picture of the split with all that restoring it starts from.
-
-    Pictures are (1, 3, H, W) on the device.
-    """
-
-    key: str
-    reference: Tensor
-    degraded: Tensor
-    inputs: Inputs
 
 
 class Meters(NamedTuple):
@@ -99,7 +88,7 @@ def evaluate(session: Session, model: Model, keep: Keep = lambda _number, _key, 
     by = choice.choose_by or session.experiment.sweep.metric
     if len(choice.texture_strengths) > 1 and by not in better:
         raise ConfigError(f"evaluation.choose_by: '{by}' is not measured; the experiment measures {', '.join(better)}")
-    prepare = _preparation(session, model)
+    prepare = PreparedOnce(_preparation(session, model))
 
     # picture by picture
     scores: list[Score] = []
@@ -110,13 +99,16 @@ def evaluate(session: Session, model: Model, keep: Keep = lambda _number, _key, 
             picture = prepare(key)
             if not found.spent:
                 _warm_up(session, model, picture)
-            rows, shown, took = _picture(session, model, picture, metrics)
+            versions = metrics._replace(images=against(images, picture.reference))
+            rows, shown, took = _picture(session, model, picture, versions)
             if choice.controls:
-                rows += _controls(session, model, picture, _another(prepare, keys, done), metrics)
+                rows += _controls(session, model, picture, _another(prepare, keys, done), versions)
         except ImageError as error:
             found.broken[key] = str(error)
             log.warning("left out of the evaluation: %s", error)
             continue
+        # the next picture's controls need the inputs of this one
+        prepare.forget(keys[: done if choice.controls else done + 1])
         keep(done, key, shown)
         scores += rows
         found.spent.append(took)
