@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 
 import torch
 from torch import Tensor
@@ -18,7 +17,7 @@ from torch import Tensor
 from texprior.config.schema import Sampling
 from texprior.diffusion.keys import Draw, Key
 from texprior.diffusion.precondition import broadcast
-from texprior.flow.adapt import Features, bytes_of, features_of, steered, strides_of
+from texprior.flow.adapt import Features, bytes_of, features_of, repeated, steered, strides_of
 from texprior.flow.precision import autocast
 from texprior.flow.prior import Network, checked_network, prior_denoise
 from texprior.flow.recompose import Samples, recompose
@@ -28,11 +27,11 @@ from texprior.models.build import Model
 from texprior.models.inputs import Inputs, PartwiseInputs, inputs_of, noised_condition
 from texprior.models.not_finite import refuse_not_finite
 from texprior.models.sampling import sampler_of, sigmas_of
-from texprior.models.sections import SectionNoises, cut_inputs, is_local, sections_of, tiles_of
+from texprior.models.sections import SectionNoises, cut_inputs, is_local, samples_per_call, sections_of, tiles_of
 from texprior.runtime.device_clock import device_time
 
 Tell = Callable[[int, int], None]
-"""Gets the number of finished calls of the network on a tile, and their number in all."""
+"""Gets the number of finished calls of the network on a tile of one sample, and their number in all."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def _restored(
     seed: int,
     draw: Draw,
     guided: bool,
-    called: Callable[[], None],
+    called: Callable[[int], None],
 ) -> Restored:
     """Samples a section, and returns its part without the margin."""
     given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key, draw=draw))
@@ -144,16 +143,19 @@ def _restored(
     levels = sigmas_of(settings, model.experiment.diffusion)
     denoise = _denoiser(model, given, settings, guided, tiles_of(section, settings), called)
 
-    # one sample after the other, so that memory does not grow with their number
-    samples = Samples()
+    # a few samples at once, so that memory does not grow with their number
+    samples, per_call = Samples(), samples_per_call(section, settings)
     known = given.estimate if settings.start == "estimate" else given.base
-    for k in range(settings.samples):
+    for first in range(0, settings.samples, per_call):
+        these = range(first, min(first + per_call, settings.samples))
 
-        def noise(step: int, k: int = k) -> Tensor:
-            return draw(given.base.shape, seed, key, k, step).to(given.base.device)
+        def noise(step: int, these: range = these) -> Tensor:
+            drawn = [draw(given.base.shape, seed, key, k, step) for k in these]
+            return torch.cat(drawn).to(given.base.device)
 
         start = model.process.warm_start(known, given.base, noise(-1), float(levels[0]))
-        samples.add(sample(denoise, sampler, start, levels, noise))
+        for layer in sample(denoise, sampler, start, levels, noise).split(1):
+            samples.add(layer)
 
     if not samples.mean.isfinite().all():
         alone = _denoiser(model, given, settings, False, tiles_of(section, settings), called)
@@ -178,10 +180,16 @@ def _calls(model: Model, settings: Sampling) -> int:
     return network_calls(sampler_of(model, settings), settings.steps) * settings.samples
 
 
-def _counter(tell: Tell, total: int) -> Callable[[], None]:
-    """Returns a function that tells how often it was called."""
-    numbers = count(1)
-    return lambda: tell(min(next(numbers), total), total)
+def _counter(tell: Tell, total: int) -> Callable[[int], None]:
+    """Returns a function that gets the samples of each call, and tells the calls so far as if each had one."""
+    done = 0
+
+    def called(samples: int) -> None:
+        nonlocal done
+        done = min(done + samples, total)
+        tell(done, total)
+
+    return called
 
 
 def _features_by_tile(
@@ -212,7 +220,7 @@ def _features_by_tile(
 
 @torch.no_grad()
 def _denoiser(
-    model: Model, given: Inputs, settings: Sampling, guided: bool, pieces: Sequence[Tile], called: Callable[[], None]
+    model: Model, given: Inputs, settings: Sampling, guided: bool, pieces: Sequence[Tile], called: Callable[[int], None]
 ) -> Denoise:
     """Returns D of a section, computed in tiles; calls ``called`` after each."""
     adapter, prior = model.adapter, model.prior.network
@@ -220,21 +228,21 @@ def _denoiser(
     with autocast(device, half):
         features_at = _features_by_tile(model, given.estimate, pieces, settings.features_mb) if guided else None
 
-    def network_of(i: int, tile: Tile) -> Network:
+    def network_of(i: int, tile: Tile, samples: int) -> Network:
         if features_at is None:
             return checked_network(prior, prior)
-        return steered(adapter, prior, features_at(i, tile))
+        return steered(adapter, prior, repeated(features_at(i, tile), samples))
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         result = torch.empty_like(x)
         for i, tile in enumerate(pieces):
-            part, condition = tile.cut(x), tile.cut(given.condition)
-            level = broadcast(sigma, part)
+            part, level = tile.cut(x), broadcast(sigma, x)
+            condition, code = (repeated(each, len(x)) for each in (tile.cut(given.condition), given.code))
             # only products are in bfloat16: x, sigma and what preconditioning makes of them stay in float32
             with autocast(device, half):
-                denoised = prior_denoise(network_of(i, tile), part, level, condition, given.code)
+                denoised = prior_denoise(network_of(i, tile, len(x)), part, level, condition, code)
             tile.put(result, denoised)
-            called()
+            called(len(x))
         return result
 
     return denoise
