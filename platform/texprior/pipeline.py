@@ -21,7 +21,7 @@ from texprior.flow.adapt import Features, bytes_of, features_of, repeated, steer
 from texprior.flow.precision import autocast
 from texprior.flow.prior import Network, checked_network, prior_denoise
 from texprior.flow.recompose import Samples, recompose
-from texprior.flow.sample import Denoise, network_calls, sample
+from texprior.flow.sample import Denoise, LayerSampler, network_calls, sample
 from texprior.flow.tile import Part, Tile
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs, PartwiseInputs, inputs_of, noised_condition
@@ -113,13 +113,15 @@ def restore_sections(
         inputs = inputs_of(whole, model.experiment, model.predictor, model.prior, model.prior.encoder)
     code = partwise.code() if inputs is None else inputs.code
 
-    noises = SectionNoises((1, 3, *size))
-    called = _counter(tell, sum(len(tiles_of(s, settings)) for s in pieces) * _calls(model, settings))
+    # built once: that saves and restores the state of every random generator
+    noises, sampler = SectionNoises((1, 3, *size)), sampler_of(model, settings)
+    calls = network_calls(sampler, settings.steps) * settings.samples
+    called = _counter(tell, sum(len(tiles_of(s, settings)) for s in pieces) * calls)
     for section in pieces:
         given = partwise.of(section.seen, code) if inputs is None else cut_inputs(inputs, section)
         degraded, draw = partwise.part(*section.seen), noises.of(section)
-        restored = _restored(model, section, degraded, given, key, settings, seed, draw, guided, called)
-        yield section, replace(restored, elapsed_s=device_time(device) - started)
+        restored = _restored(model, section, degraded, given, key, settings, sampler, seed, draw, guided, called)
+        yield section, replace(restored, calls=calls, elapsed_s=device_time(device) - started)
         # or two sections would be in memory
         del given, degraded, restored
         started = device_time(device)
@@ -132,14 +134,14 @@ def _restored(
     given: Inputs,
     key: Key,
     settings: Sampling,
+    sampler: LayerSampler,
     seed: int,
     draw: Draw,
     guided: bool,
     called: Callable[[int], None],
 ) -> Restored:
-    """Samples a section, and returns its part without the margin."""
+    """Samples a section, and returns its part without the margin; calls and time are not known here."""
     given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key, draw=draw))
-    sampler = sampler_of(model, settings)
     levels = sigmas_of(settings, model.experiment.diffusion)
     denoise = _denoiser(model, given, settings, guided, tiles_of(section, settings), called)
 
@@ -167,17 +169,13 @@ def _restored(
 
     return Restored(
         *(kept(found.picture), kept(found.spread), kept(given.estimate), kept(given.base), kept(samples.mean)),
-        calls=_calls(model, settings),
+        calls=0,
         elapsed_s=0.0,
     )
 
 
 def _device(model: Model) -> torch.device:
     return next(model.prior.network.parameters()).device
-
-
-def _calls(model: Model, settings: Sampling) -> int:
-    return network_calls(sampler_of(model, settings), settings.steps) * settings.samples
 
 
 def _counter(tell: Tell, total: int) -> Callable[[int], None]:
