@@ -156,7 +156,7 @@ def _restored(
             return torch.cat(drawn).to(given.base.device)
 
         start = model.process.warm_start(known, given.base, noise(-1), float(levels[0]))
-        for layer in sample(denoise, sampler, start, levels, noise).split(1):
+        for layer in sample(denoise, sampler, start, levels, noise).chunk(len(these)):
             samples.add(layer)
 
     if not samples.mean.isfinite().all():

@@ -47,7 +47,8 @@ def samples_per_call(section: Tile, settings: Sampling) -> int:
     What lies in memory is then never more than one sample of a larger picture needs.
     """
     rows, columns = section.seen
-    return max(1, SHARED**2 // ((rows.stop - rows.start) * (columns.stop - columns.start)))
+    pixels: int = (rows.stop - rows.start) * (columns.stop - columns.start)
+    return max(1, SHARED * SHARED // pixels)
 
 
 def cut_inputs(inputs: Inputs, section: Tile) -> Inputs:
