@@ -171,6 +171,11 @@ class Gathered:
             self._references[key, picture] = _features(self.metrics[key], reference_1CHW)
         return self._references[key, picture]
 
+    def take(self, seen: Mapping[tuple[str, str], Mapping[str, tuple[Tensor, Tensor | None]]]) -> None:
+        """Adds what was gathered elsewhere."""
+        for pair, rows in seen.items():
+            self.seen.setdefault(pair, {}).update(rows)
+
     def score(self, key: str, rows: Mapping[str, tuple[Tensor, Tensor | None]]) -> dict[str, float]:
         """Returns picture -> contribution for a set of gathered pictures.
 
