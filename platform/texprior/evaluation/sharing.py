@@ -27,7 +27,7 @@ from texprior.processes import bare_start, begin_in_pool, end_pool, worker_threa
 from texprior.registry.error_source import find_source
 from texprior.runtime.session import Session
 from texprior.runtime.team import Team
-from texprior.runtime.worker_session import WorkerStart, gpu_of_worker
+from texprior.runtime.worker_session import WorkerStart, gpus_of_worker
 from texprior.store import sha256
 
 _ROUND = 4
@@ -58,7 +58,7 @@ def _by_workers(judge: Judge, model: Model, workers: int) -> Iterator[Judged]:
     threads = worker_threads(session.experiment.threads, workers)
     jobs = context.SimpleQueue()
     for n in range(workers):
-        start = WorkerStart.of(session, f"worker {n + 1}", threads, gpu=gpu_of_worker(n))
+        start = WorkerStart.of(session, f"worker {n + 1}", threads, gpu=gpus_of_worker(n))
         jobs.put(WorkerJob(start, model.folder, model.prior.folder))
     pool = ProcessPoolExecutor(workers, context, _begin, (os.getpid(), jobs))
     try:
