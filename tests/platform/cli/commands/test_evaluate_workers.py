@@ -92,11 +92,15 @@ def test_workers_find_what_one_process_finds(texprior, in_study, folder, alone, 
     assert_equal(answer.json, tmp_path / "out", alone)
 
 
+def torchrun(processes, asked):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [*launcher, "-m", "texprior", *map(str, asked)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
 def test_processes_of_torchrun_find_what_one_process_finds(in_study, folder, alone, tmp_path):
-    """Three processes, so that the last round has fewer pictures than processes."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3"]
-    command = [*launcher, "-m", "texprior", *map(str, arguments(in_study, folder, tmp_path / "out"))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    """Three processes share seven pictures, so one of them has more than the others."""
+    done = torchrun(3, arguments(in_study, folder, tmp_path / "out"))
     assert done.stdout, done.stderr
     assert done.stderr.count("left out of the evaluation: ") == 1
     assert "internal error" not in done.stderr
@@ -137,6 +141,18 @@ def test_a_process_that_fails_ends_the_evaluation_with_a_sentence(texprior, awkw
     assert (answer.code, answer.out) == (1, "")
     assert sentence in answer.err
     assert "internal error" not in answer.err
+    assert not list(awkward[-1].iterdir())
+
+
+def test_a_process_of_torchrun_that_fails_ends_all_with_its_error(awkward, monkeypatch):
+    """The second process gets the fourth picture; the first one must not wait for it."""
+    monkeypatch.setenv("AWKWARD", "wrong")
+    one = [part for part in awkward if part not in ("--workers", 2)]
+    done = torchrun(2, one)
+    assert done.returncode != 0
+    assert not done.stdout
+    assert "error: process 2 of 2 failed: ValueError: nonsense" in done.stderr
+    assert "internal error" not in done.stderr
     assert not list(awkward[-1].iterdir())
 
 
