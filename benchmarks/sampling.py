@@ -28,7 +28,8 @@ def loop_rows(size: Size) -> Iterator[Row]:
         model, degraded = untrained_model(at), photographs(at, 1, 64 if size.quick else 128)
         given = inputs_of(degraded, at.experiment, model.predictor, model.prior, model.prior.encoder)
         for steps in STEPS:
-            settings = at.experiment.sampling.model_copy(update={"steps": steps})
+            # in float32, as the bare calls
+            settings = at.experiment.sampling.model_copy(update={"steps": steps, "amp": False})
             works: dict[str, Callable[[], object]] = {
                 "ours": lambda m=model, d=degraded, s=settings, g=given: restore(m, d, "p", s, inputs=g),
                 "bare": lambda m=model, g=given, n=steps: bare_calls(m, g, n),

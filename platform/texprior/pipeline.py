@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 
 import torch
 from torch import Tensor
@@ -18,20 +17,21 @@ from torch import Tensor
 from texprior.config.schema import Sampling
 from texprior.diffusion.keys import Draw, Key
 from texprior.diffusion.precondition import broadcast
-from texprior.flow.adapt import Features, bytes_of, features_of, steered, strides_of
+from texprior.flow.adapt import Features, bytes_of, features_of, repeated, steered, strides_of
+from texprior.flow.precision import autocast
 from texprior.flow.prior import Network, checked_network, prior_denoise
 from texprior.flow.recompose import Samples, recompose
-from texprior.flow.sample import Denoise, network_calls, sample
+from texprior.flow.sample import Denoise, LayerSampler, network_calls, sample
 from texprior.flow.tile import Part, Tile
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs, PartwiseInputs, inputs_of, noised_condition
 from texprior.models.not_finite import refuse_not_finite
 from texprior.models.sampling import sampler_of, sigmas_of
-from texprior.models.sections import SectionNoises, cut_inputs, is_local, sections_of, tiles_of
+from texprior.models.sections import SectionNoises, cut_inputs, is_local, samples_per_call, sections_of, tiles_of
 from texprior.runtime.device_clock import device_time
 
 Tell = Callable[[int, int], None]
-"""Gets the number of finished calls of the network on a tile, and their number in all."""
+"""Gets the number of finished calls of the network on a tile of one sample, and their number in all."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,15 @@ def restore_sections(
         inputs = inputs_of(whole, model.experiment, model.predictor, model.prior, model.prior.encoder)
     code = partwise.code() if inputs is None else inputs.code
 
-    noises = SectionNoises((1, 3, *size))
-    called = _counter(tell, sum(len(tiles_of(s, settings)) for s in pieces) * _calls(model, settings))
+    # built once: that saves and restores the state of every random generator
+    noises, sampler = SectionNoises((1, 3, *size)), sampler_of(model, settings)
+    calls = network_calls(sampler, settings.steps) * settings.samples
+    called = _counter(tell, sum(len(tiles_of(s, settings)) for s in pieces) * calls)
     for section in pieces:
         given = partwise.of(section.seen, code) if inputs is None else cut_inputs(inputs, section)
         degraded, draw = partwise.part(*section.seen), noises.of(section)
-        restored = _restored(model, section, degraded, given, key, settings, seed, draw, guided, called)
-        yield section, replace(restored, elapsed_s=device_time(device) - started)
+        restored = _restored(model, section, degraded, given, key, settings, sampler, seed, draw, guided, called)
+        yield section, replace(restored, calls=calls, elapsed_s=device_time(device) - started)
         # or two sections would be in memory
         del given, degraded, restored
         started = device_time(device)
@@ -132,27 +134,30 @@ def _restored(
     given: Inputs,
     key: Key,
     settings: Sampling,
+    sampler: LayerSampler,
     seed: int,
     draw: Draw,
     guided: bool,
-    called: Callable[[], None],
+    called: Callable[[int], None],
 ) -> Restored:
-    """Samples a section, and returns its part without the margin."""
+    """Samples a section, and returns its part without the margin; calls and time are not known here."""
     given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key, draw=draw))
-    sampler = sampler_of(model, settings)
     levels = sigmas_of(model.registry, settings, model.experiment.diffusion)
     denoise = _denoiser(model, given, settings, guided, tiles_of(section, settings), called)
 
-    # one sample after the other, so that memory does not grow with their number
-    samples = Samples()
+    # a few samples at once, so that memory does not grow with their number
+    samples, per_call = Samples(), samples_per_call(section, settings)
     known = given.estimate if settings.start == "estimate" else given.base
-    for k in range(settings.samples):
+    for first in range(0, settings.samples, per_call):
+        these = range(first, min(first + per_call, settings.samples))
 
-        def noise(step: int, k: int = k) -> Tensor:
-            return draw(given.base.shape, seed, key, k, step).to(given.base.device)
+        def noise(step: int, these: range = these) -> Tensor:
+            drawn = [draw(given.base.shape, seed, key, k, step) for k in these]
+            return torch.cat(drawn).to(given.base.device)
 
         start = model.process.warm_start(known, given.base, noise(-1), float(levels[0]))
-        samples.add(sample(denoise, sampler, start, levels, noise))
+        for layer in sample(denoise, sampler, start, levels, noise).chunk(len(these)):
+            samples.add(layer)
 
     if not samples.mean.isfinite().all():
         alone = _denoiser(model, given, settings, False, tiles_of(section, settings), called)
@@ -164,7 +169,7 @@ def _restored(
 
     return Restored(
         *(kept(found.picture), kept(found.spread), kept(given.estimate), kept(given.base), kept(samples.mean)),
-        calls=_calls(model, settings),
+        calls=0,
         elapsed_s=0.0,
     )
 
@@ -173,14 +178,16 @@ def _device(model: Model) -> torch.device:
     return next(model.prior.network.parameters()).device
 
 
-def _calls(model: Model, settings: Sampling) -> int:
-    return network_calls(sampler_of(model, settings), settings.steps) * settings.samples
+def _counter(tell: Tell, total: int) -> Callable[[int], None]:
+    """Returns a function that gets the samples of each call, and tells the calls so far as if each had one."""
+    done = 0
 
+    def called(samples: int) -> None:
+        nonlocal done
+        done = min(done + samples, total)
+        tell(done, total)
 
-def _counter(tell: Tell, total: int) -> Callable[[], None]:
-    """Returns a function that tells how often it was called."""
-    numbers = count(1)
-    return lambda: tell(min(next(numbers), total), total)
+    return called
 
 
 def _features_by_tile(
@@ -211,24 +218,29 @@ def _features_by_tile(
 
 @torch.no_grad()
 def _denoiser(
-    model: Model, given: Inputs, settings: Sampling, guided: bool, pieces: Sequence[Tile], called: Callable[[], None]
+    model: Model, given: Inputs, settings: Sampling, guided: bool, pieces: Sequence[Tile], called: Callable[[int], None]
 ) -> Denoise:
     """Returns D of a section, computed in tiles; calls ``called`` after each."""
     adapter, prior = model.adapter, model.prior.network
-    features_at = _features_by_tile(model, given.estimate, pieces, settings.features_mb) if guided else None
+    device, half = given.base.device, settings.amp
+    with autocast(device, half):
+        features_at = _features_by_tile(model, given.estimate, pieces, settings.features_mb) if guided else None
 
-    def network_of(i: int, tile: Tile) -> Network:
+    def network_of(i: int, tile: Tile, samples: int) -> Network:
         if features_at is None:
             return checked_network(prior, prior)
-        return steered(adapter, prior, features_at(i, tile))
+        return steered(adapter, prior, repeated(features_at(i, tile), samples))
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         result = torch.empty_like(x)
         for i, tile in enumerate(pieces):
-            part, condition = tile.cut(x), tile.cut(given.condition)
-            level, network = broadcast(sigma, part), network_of(i, tile)
-            tile.put(result, prior_denoise(network, part, level, condition, given.code))
-            called()
+            part, level = tile.cut(x), broadcast(sigma, x)
+            condition, code = (repeated(each, len(x)) for each in (tile.cut(given.condition), given.code))
+            # only products are in bfloat16: x, sigma and what preconditioning makes of them stay in float32
+            with autocast(device, half):
+                denoised = prior_denoise(network_of(i, tile, len(x)), part, level, condition, code)
+            tile.put(result, denoised)
+            called(len(x))
         return result
 
     return denoise

@@ -9,15 +9,19 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from types import FrameType
-from typing import NotRequired, TypedDict
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from texprior.addresses import redact
 from texprior.errors import TexpriorError
 from texprior.streams import safe_streams
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 _SAVE_S = 60
 """Seconds that an interrupted worker has to write its checkpoint before the parent stops waiting."""
@@ -121,6 +125,40 @@ def let_threads_sleep() -> None:
     OpenMP keep a processor busy, which another process then lacks.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@contextmanager
+def bare_start() -> Iterator[None]:
+    """Lets processes start without running the user's script again, and with threads that sleep while they wait.
+
+    A worker needs nothing of the script. One that trains outside of ``if __name__ == "__main__"`` would train again.
+    """
+    main, policy = sys.modules["__main__"], os.environ.get("OMP_WAIT_POLICY")
+    sys.modules["__main__"] = ModuleType("__main__")
+    let_threads_sleep()
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        if policy is None:
+            os.environ.pop("OMP_WAIT_POLICY", None)
+
+
+def begin_in_pool(parent: int) -> None:
+    """Starts a process of a pool: Ctrl-C is for its parent alone, and it ends with that."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with(parent)
+
+
+def end_pool(pool: ProcessPoolExecutor) -> None:
+    """Ends the processes of a pool at once, and waits until they have ended."""
+    # private: before Python 3.14 nothing public ends a worker in the middle of a picture, which may take minutes
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
 
 
 def run_processes(works: Mapping[str, Callable[[], None]]) -> dict[str, str]:

@@ -70,10 +70,7 @@ def test_two_processes_train_what_one_does(trained, stage):
     assert max(float((one[name] - two[name]).abs().max()) for name in one) < 2e-5
 
 
-def test_other_commands_refuse_several_processes(folder, trained):
-    model = trained[2, "model"][0].parent
-    done = run(folder, 2, "evaluate", str(folder / "experiment.yaml"), "--model", str(model))
+def test_other_commands_refuse_several_processes(folder):
+    done = run(folder, 2, "sweep", str(folder / "experiment.yaml"))
     assert done.returncode != 0
-    assert (
-        "only 'prior' and 'adapt' can share their work among them; start this command without torchrun" in done.stderr
-    )
+    assert "only 'prior', 'adapt' and 'evaluate' can share their work among them; start this command" in done.stderr

@@ -102,3 +102,15 @@ def test_the_mean_of_k_samples_has_a_kth_of_their_variance(model, degraded):
     assert mean == pytest.approx(v / k, rel=4 * (2 / degraded.numel()) ** 0.5)
     spread = (result.spread / SCALE).square().mean().item()
     assert spread == pytest.approx(v, rel=4 * (2 / (k - 1) / degraded.numel()) ** 0.5)
+
+
+def test_a_restoration_builds_its_sampler_once(model, degraded, monkeypatch):
+    built, build = [], type(model.registry).build
+
+    def counted(registry, kind, ref, **how):
+        built.append(ref.name)
+        return build(registry, kind, ref, **how)
+
+    monkeypatch.setattr(type(model.registry), "build", counted)
+    assert restored(model, degraded, steps=2, samples=2).calls == 4
+    assert built == ["ddim"]

@@ -21,6 +21,7 @@ from texprior.errors import ImageError, Interrupted, MachineFault, TexpriorError
 from texprior.evaluation.evaluate import evaluate, write_evaluation
 from texprior.flow.decompose import Layers, decompose
 from texprior.flow.image import load_image, save_image
+from texprior.flow.precision import precision_name
 from texprior.models.build import Model, Prior, count_parameters
 from texprior.models.folders import ADAPTER, PREDICTOR, PRIOR, load_model
 from texprior.runtime.machine_faults import name_machine_faults
@@ -110,6 +111,7 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
         broken={**broken, **evaluated.broken},
         versions={
             **{name: str(about[name]) for name in ("texprior", "torch")},
+            "precision of the sampling": precision_name(session.device, session.experiment.sampling.amp),
             **component_tags(session.experiment, session.registry),
         },
     )

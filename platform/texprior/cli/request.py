@@ -36,6 +36,12 @@ device_option = click.option("--device", metavar="NAME", help="Device to compute
 fresh_option = click.option(
     "--fresh", is_flag=True, help="Start over instead of continuing from checkpoints and finished folders."
 )
+gpus_option = click.option(
+    "--gpus-per-worker",
+    type=click.FloatRange(min=0),
+    metavar="N",
+    help="GPUs of each worker; below 1, workers share one; 0 hides all. If not given: one in turn, and none of Ray's.",
+)
 set_option = click.option(
     "--set",
     "overrides",

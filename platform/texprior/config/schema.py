@@ -230,6 +230,9 @@ class Sampling(Section):
     features_mb: Annotated[int, Field(ge=0, le=MOST_MB)] = 2048
     """Memory for the features that the adapter computes once per picture, MB. Tiles whose features do not fit compute
     them again at every call of the network. Default: 2048."""
+    amp: Annotated[bool, Before(False)] = True
+    """Calls of the denoiser and its adapter in bfloat16, if a trial on the device says that it is faster; else in
+    float32. The sampler's own arithmetic, predictor, net S and metrics are in float32 always. Default: true."""
 
     @model_validator(mode="after")
     def _sigmas_in_order(self) -> Sampling:

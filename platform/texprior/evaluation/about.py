@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from texprior._version import __version__
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema import Experiment
 from texprior.digests import digest
 from texprior.evaluation.scores import Scores
+from texprior.flow.precision import precision_name
 from texprior.runtime.run_record import current_commit, flatten_paths
 
 _DIGITS = 8
@@ -33,6 +36,8 @@ class About:
     """Day of the evaluation, UTC."""
     commit: str
     version: str
+    precision: str
+    """What the denoiser was called in: ``bfloat16`` or ``float32``."""
 
     @property
     def title(self) -> str:
@@ -65,14 +70,15 @@ class About:
             "pictures": f"{pictures} of data.{self.split}, `{json.dumps(dict(self.data))}`",
             "different from the model's own": "; ".join(changed) or "nothing",
             "seed of degradation and noise": str(self.seed),
+            "precision of the sampling": self.precision,
             "metrics": ", ".join(scores.better),
             "made": f"{self.date} (UTC), texprior {self.version}" + (f", commit {self.commit}" if self.commit else ""),
         }
         return "\n".join(f"- {name}: {value}" for name, value in lines.items())
 
 
-def about_evaluation(experiment: Experiment, of_model: Experiment) -> About:
-    """Returns the facts of an evaluation.
+def about_evaluation(experiment: Experiment, of_model: Experiment, device: torch.device) -> About:
+    """Returns the facts of an evaluation on a device.
 
     ``of_model`` is the experiment that the model was trained with.
     """
@@ -85,6 +91,7 @@ def about_evaluation(experiment: Experiment, of_model: Experiment) -> About:
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         commit=current_commit(),
         version=__version__,
+        precision=precision_name(device, experiment.sampling.amp),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +15,15 @@ from torch import Tensor
 
 from texprior.config.schema import Experiment
 from texprior.errors import ConfigError, ImageError
+from texprior.evaluation.judged import Judged, Spent
 from texprior.evaluation.metrics import build_metrics, scored_as_sets
+from texprior.evaluation.prepared import Prepared, PreparedOnce
 from texprior.evaluation.scores import Score, Scores, at_chosen_strength
 from texprior.flow.contract import require_finite
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.kinds import DEGRADATION
-from texprior.flow.measure import Gathered, ImageMetric, measure
+from texprior.flow.measure import Gathered, ImageMetric, against, measure
 from texprior.models.build import Model, with_structure_cache
 from texprior.models.inputs import Inputs, inputs_of
 from texprior.pipeline import restore
@@ -32,30 +34,11 @@ Keep = Callable[[int, str, Mapping[str, Tensor]], None]
 """Gets a picture's number, its key, and its versions, (3, H, W) in [0, 1], such as ``restored``."""
 
 
-class Prepared(NamedTuple):
-    """A picture of the split with all that restoring it starts from.
-
-    Pictures are (1, 3, H, W) on the device.
-    """
-
-    key: str
-    reference: Tensor
-    degraded: Tensor
-    inputs: Inputs
-
-
 class Meters(NamedTuple):
     """What scores pictures, and what gathers them for the metrics that score sets."""
 
     images: Mapping[str, ImageMetric]
     gathered: Gathered
-
-
-class Spent(NamedTuple):
-    """The cost of restoring one picture."""
-
-    calls: int
-    elapsed_s: float
 
 
 @dataclass
@@ -85,50 +68,93 @@ class Evaluated:
         }
 
 
-def evaluate(session: Session, model: Model, keep: Keep = lambda _number, _key, _versions: None) -> Evaluated:
+class Judge:
+    """Restores and scores pictures of the experiment's evaluation split, by their places in it.
+
+    What it finds on a picture does not depend on the pictures before.
+    """
+
+    def __init__(self, session: Session, model: Model) -> None:
+        choice = session.experiment.evaluation
+        self.session, self.model = session, model
+        self.keys = session.pictures(choice.split).keys[: choice.limit]
+        self.metrics = build_metrics(session)
+        self._prepare = PreparedOnce(_preparation(session, model))
+        self._warm = False
+
+    def __call__(self, number: int) -> Judged:
+        """Returns what is found on a picture; ``broken`` says why, if it cannot be used."""
+        key, gathered = self.keys[number], Gathered(self.metrics.sets)
+        controls = self.session.experiment.evaluation.controls
+        try:
+            picture = self._prepare(key)
+            metrics = Meters(against(self.metrics.images, picture.reference), gathered)
+            if not self._warm:
+                _warm_up(self.session, self.model, picture)
+                self._warm = True
+            scores, shown, spent = _picture(self.session, self.model, picture, metrics)
+            if controls:
+                other = _another(self._prepare, self.keys, number)
+                scores += _controls(self.session, self.model, picture, other, metrics)
+        except ImageError as error:
+            return Judged(number, key, broken=str(error))
+        # the next picture's controls need the inputs of this one
+        self._prepare.forget(self.keys[: number if controls else number + 1])
+        return Judged(number, key, scores, gathered.seen, shown, spent)
+
+
+Share = Callable[[Judge], Iterable[Judged]]
+"""Returns what a judge finds on each picture, in their order, as it comes; other processes may do a part of the work.
+
+In a process that only helps another one it returns nothing."""
+
+
+def judge_here(judge: Judge) -> Iterable[Judged]:
+    """Judges each picture in this process."""
+    return map(judge, range(len(judge.keys)))
+
+
+def evaluate(
+    session: Session,
+    model: Model,
+    keep: Keep = lambda _number, _key, _versions: None,
+    share: Share = judge_here,
+) -> Evaluated:
     """Scores the experiment's evaluation split.
 
-    Reports a picture that cannot be read, and scores the others. ``keep`` gets the versions of every picture. Raises
-    ConfigError for a metric to choose by that is not measured.
+    Reports a picture that cannot be read, and scores the others. ``keep`` gets the versions of every picture; where
+    other processes work, only of those on the contact sheet. Raises ConfigError for a metric to choose by that is not
+    measured.
     """
     # what is scored, and by what
-    choice = session.experiment.evaluation
-    keys = session.pictures(choice.split).keys[: choice.limit]
-    images, sets, better = build_metrics(session)
-    metrics = Meters(images, Gathered(sets))
+    choice, judge = session.experiment.evaluation, Judge(session, model)
+    better, gathered = judge.metrics.better, Gathered(judge.metrics.sets)
     by = choice.choose_by or session.experiment.sweep.metric
     if len(choice.texture_strengths) > 1 and by not in better:
         raise ConfigError(f"evaluation.choose_by: '{by}' is not measured; the experiment measures {', '.join(better)}")
-    prepare = _preparation(session, model)
 
     # picture by picture
     scores: list[Score] = []
     found = Evaluated(Scores((), better), [])
-    for done, key in enumerate(keys):
-        session.progress("evaluate", done, len(keys), {})
-        try:
-            picture = prepare(key)
-            if not found.spent:
-                _warm_up(session, model, picture)
-            rows, shown, took = _picture(session, model, picture, metrics)
-            if choice.controls:
-                rows += _controls(session, model, picture, _another(prepare, keys, done), metrics)
-        except ImageError as error:
-            found.broken[key] = str(error)
-            log.warning("left out of the evaluation: %s", error)
+    session.progress("evaluate", 0, len(judge.keys), {})
+    for judged in share(judge):
+        session.progress("evaluate", judged.number + 1, len(judge.keys), {})
+        if judged.broken:
+            found.broken[judged.key] = judged.broken
+            log.warning("left out of the evaluation: %s", judged.broken)
             continue
-        keep(done, key, shown)
-        scores += rows
-        found.spent.append(took)
+        keep(judged.number, judged.key, judged.shown)
+        scores += judged.scores
+        gathered.take(judged.features)
+        found.spent.append(judged.spent)
         if len(found.sheet) < choice.pictures:
-            found.sheet.append(shown)
-    session.progress("evaluate", len(keys), len(keys), {})
+            found.sheet.append(dict(judged.shown))
 
     # what needs all pictures: metrics of sets, and the texture strength that each half chooses for the other
-    found.scores = Scores(tuple(scored_as_sets(scores, metrics.gathered)), better)
+    found.scores = Scores(tuple(scored_as_sets(scores, gathered)), better)
     gathered_as = {(s.calls, s.texture_strength): s.method for s in scores if s.method.startswith("restored")}
     chosen = scored_as_sets(
-        at_chosen_strength(found.scores, by), metrics.gathered, lambda s: gathered_as[s.calls, s.texture_strength]
+        at_chosen_strength(found.scores, by), gathered, lambda s: gathered_as[s.calls, s.texture_strength]
     )
     found.scores = Scores((*found.scores.scores, *chosen), better)
     return found

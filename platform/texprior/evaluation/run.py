@@ -15,6 +15,7 @@ from texprior.config.schema import Experiment
 from texprior.errors import ConfigError
 from texprior.evaluation.about import About, about_evaluation
 from texprior.evaluation.evaluate import Evaluated, evaluate, write_evaluation
+from texprior.evaluation.sharing import share_of
 from texprior.evaluation.tables import scores_markdown
 from texprior.flow.image import load_image
 from texprior.models.build import Model
@@ -42,8 +43,10 @@ class EvaluationRun:
     about: About
 
 
-def run_evaluation(session: Session, model: Model, folder: Path | None = None) -> EvaluationRun:
-    """Evaluates a model in a new run.
+def run_evaluation(session: Session, model: Model, folder: Path | None = None, workers: int = 1) -> EvaluationRun:
+    """Evaluates a model in a new run, in this process, in ``workers`` others, or in all of a team.
+
+    Of a team, only the leader gets scores and writes files.
 
     By default the files go to ``MODEL/evaluation-SPLIT``. If data, degradation, sampling, seed or limit are not the
     model's own, a digest of what differs ends the folder's name, and the card gets a section of its own.
@@ -52,8 +55,10 @@ def run_evaluation(session: Session, model: Model, folder: Path | None = None) -
     session = session.with_(experiment=judged_experiment(session.experiment, model.experiment))
     split = session.experiment.evaluation.split
     require_splits(session, split)
-    about = about_evaluation(session.experiment, model.experiment)
+    about = about_evaluation(session.experiment, model.experiment, session.device)
     folder = folder or model.folder / about.folder
+
+    share = share_of(session, model, workers)
 
     # a random id: each evaluation is a new run, and none is resumed
     name = f"evaluation-{split} of {model.folder.name}"
@@ -62,7 +67,9 @@ def run_evaluation(session: Session, model: Model, folder: Path | None = None) -
     )
     with session.tracker.run(info) as run:
         # the run gets its picture and its artifacts from these files, so they are written first
-        evaluated = evaluate(session, model)
+        evaluated = evaluate(session, model, share=share)
+        if not session.team.leads:
+            return EvaluationRun(evaluated, folder, {}, about)
         write_evaluation(evaluated, folder)
 
         run.summary |= evaluated.scores.flat()

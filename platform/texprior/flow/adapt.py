@@ -29,6 +29,18 @@ def bytes_of(features: object) -> int:
     return sum(map(bytes_of, inner)) if isinstance(inner, Iterable) else 0
 
 
+def repeated(features: Any, samples: int) -> Any:
+    """Repeats nested features of one picture for a batch of its samples, without a copy."""
+    if samples == 1:
+        return features
+    if isinstance(features, Mapping):
+        return {name: repeated(inner, samples) for name, inner in features.items()}
+    if type(features) in (list, tuple):
+        return type(features)(repeated(inner, samples) for inner in features)
+    batched = isinstance(features, Tensor) and features.ndim > 0 and len(features) == 1
+    return features.expand(samples, *features.shape[1:]) if batched else features
+
+
 class DenoiserAdapter(nn.Module, ABC):
     """The contract of an adapter, which is built as ``Impl(options, denoiser=...)`` from the frozen denoiser.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from texprior.errors import ImageError
 from texprior.flow.contract import inputs_kept, require_tensor
 from texprior.flow.precision import full_float32
 from texprior.plugin import Metric
+from texprior.plugin.origin import share_origin
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,22 @@ class ImageMetric(Protocol):
 
         Each score depends only on its own picture. If the metric needs no reference, it gets None or a picture that it
         must ignore. Raises ImageError for pictures that it cannot score, such as small ones.
+        """
+        ...
+
+
+Scoring = Callable[[Tensor], Tensor]
+"""Returns the scores, (B,), of pictures against a reference that it knows."""
+
+
+@runtime_checkable
+class KnowsReference(Protocol):
+    """What an image metric may have besides its contract, if the reference alone costs it much."""
+
+    def against(self, reference_BCHW: Tensor) -> Scoring:
+        """Returns what scores versions of one picture, after computing what depends on their reference alone.
+
+        Its scores are those of calls with both. It raises ImageError as they do.
         """
         ...
 
@@ -74,6 +91,32 @@ def needs_reference(metric: ImageMetric | SetMetric, record: Metric) -> bool:
     return bool(getattr(metric, "reference", record.reference))
 
 
+class _Against:
+    """A metric of versions of one picture, whose reference it prepares at the first call."""
+
+    def __init__(self, metric: KnowsReference, key: str, reference_BCHW: Tensor) -> None:
+        self.key, self._metric, self._reference = key, metric, reference_BCHW
+        self._scoring: Scoring | None = None
+        share_origin(self, metric)
+
+    def __call__(self, image_BCHW: Tensor, reference_BCHW: Tensor | None) -> Tensor:
+        assert reference_BCHW is self._reference
+        if self._scoring is None:
+            self._scoring = self._metric.against(self._reference)
+        return self._scoring(image_BCHW)
+
+
+def against(metrics: Mapping[str, ImageMetric], reference_BCHW: Tensor) -> dict[str, ImageMetric]:
+    """Returns metrics for the versions of one picture.
+
+    Those that can prepare a reference (``KnowsReference``) do so once. All others are returned as they are.
+    """
+    return {
+        key: _Against(metric, key, reference_BCHW) if isinstance(metric, KnowsReference) else metric
+        for key, metric in metrics.items()
+    }
+
+
 @torch.no_grad()
 def measure(
     image_BCHW: Tensor, reference_BCHW: Tensor | None, metrics: Mapping[str, ImageMetric], picture: str = ""
@@ -100,12 +143,15 @@ def measure(
 class Gathered:
     """Gathers features of restored pictures and their references for metrics of scope ``set``.
 
-    Pictures are added one by one. If a metric cannot use a picture, its sets leave this picture out, with a warning.
+    Pictures are added one by one, each with one reference for all methods. If a metric cannot use a picture, its sets
+    leave this picture out, with a warning.
     """
 
     metrics: Mapping[str, SetMetric]
     seen: dict[tuple[str, str], dict[str, tuple[Tensor, Tensor | None]]] = field(default_factory=dict)
     """(method, metric key) -> picture -> features of the picture and of its reference, each (F,) on the CPU."""
+    _references: dict[tuple[str, str], Tensor] = field(default_factory=dict)
+    """(metric key, picture) -> features of its reference, which all methods share."""
 
     @torch.no_grad()
     def add(self, method: str, picture: str, image_1CHW: Tensor, reference_1CHW: Tensor | None) -> None:
@@ -114,11 +160,21 @@ class Gathered:
             try:
                 with full_float32():
                     own = _features(metric, image_1CHW)
-                    reference = None if reference_1CHW is None else _features(metric, reference_1CHW)
+                    reference = None if reference_1CHW is None else self._of_reference(key, picture, reference_1CHW)
             except ImageError as error:
                 _warn(key, picture, str(error))
                 continue
             self.seen.setdefault((method, key), {})[picture] = own, reference
+
+    def _of_reference(self, key: str, picture: str, reference_1CHW: Tensor) -> Tensor:
+        if (key, picture) not in self._references:
+            self._references[key, picture] = _features(self.metrics[key], reference_1CHW)
+        return self._references[key, picture]
+
+    def take(self, seen: Mapping[tuple[str, str], Mapping[str, tuple[Tensor, Tensor | None]]]) -> None:
+        """Adds what was gathered elsewhere."""
+        for pair, rows in seen.items():
+            self.seen.setdefault(pair, {}).update(rows)
 
     def score(self, key: str, rows: Mapping[str, tuple[Tensor, Tensor | None]]) -> dict[str, float]:
         """Returns picture -> contribution for a set of gathered pictures.

@@ -18,6 +18,11 @@ LARGE = 2048
 """A picture with no side above this, px, is one section."""
 SECTION = 1024
 """Side of the sections of a larger picture, px, rounded down to tiles. The adapter's features are kept for one."""
+SHARED = 256
+"""Side of a square with as many pixels as the samples of one network call have together, px.
+
+On a processor, four samples of 64 px in one call take .6 of the time of four calls, of 128 px .64 to .86; at 256 px
+nothing is gained."""
 MARGIN = 64
 """Least margin that a section sees beyond its border, px: its calls cannot ask the next section for what is there."""
 
@@ -34,6 +39,16 @@ def tiles_of(section: Tile, settings: Sampling) -> list[Tile]:
     """Cuts what a section sees into tiles, on the grid that tiles of the whole picture have."""
     rows, columns = section.seen
     return tiles(rows.stop - rows.start, columns.stop - columns.start, settings.tile, settings.halo, inner=section.kept)
+
+
+def samples_per_call(section: Tile, settings: Sampling) -> int:
+    """Returns how many samples the network gets at once: as many as together have the pixels of ``SHARED``, else one.
+
+    What lies in memory is then never more than one sample of a larger picture needs.
+    """
+    rows, columns = section.seen
+    pixels: int = (rows.stop - rows.start) * (columns.stop - columns.start)
+    return max(1, SHARED * SHARED // pixels)
 
 
 def cut_inputs(inputs: Inputs, section: Tile) -> Inputs:

@@ -195,7 +195,11 @@ def _forked_random_state(*key: str | int) -> Iterator[None]:
     python_state, numpy_state = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         value = seed_of(*key)
-        torch.manual_seed(value)
+        if torch.cuda.is_available() or torch.backends.mps.is_available():
+            torch.manual_seed(value)
+        else:
+            # the same for the CPU alone, without the stack trace that torch.manual_seed formats until CUDA is started
+            torch.default_generator.manual_seed(value)
         random.seed(value)
         np.random.seed(value % 2**32)
         try:

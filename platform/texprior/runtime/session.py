@@ -86,8 +86,8 @@ class Session:
             torch.set_num_threads(experiment.threads)
         if is_launched() and not parallel:
             raise ConfigError(
-                "torchrun started several processes, but only 'prior' and 'adapt' can share their work among them; "
-                "start this command without torchrun"
+                "torchrun started several processes, but only 'prior', 'adapt' and 'evaluate' can share their work "
+                "among them; start this command without torchrun"
             )
         team = join_team(cls(experiment, registry).device)
         # Only the leader gets observers, progress and messages: otherwise every run would be recorded several times.

@@ -109,6 +109,21 @@ class Team:
         received: Json = json.loads(bytes(buffer.tolist()))
         return received
 
+    def from_all(self, content: bytes) -> list[bytes]:
+        """Returns what each process passes, by rank, in every process."""
+        if self.size == 1:
+            return [content]
+        import torch
+
+        # The lengths come first. All parts must have the same, so shorter ones are padded.
+        lengths = [torch.zeros(1, dtype=torch.int64, device=_device()) for _ in range(self.size)]
+        torch.distributed.all_gather(lengths, torch.tensor([len(content)], device=_device()))
+        longest = max(1, *(int(length) for length in lengths))
+        own = torch.frombuffer(bytearray(content.ljust(longest, b"\0")), dtype=torch.uint8).to(_device())
+        parts = [torch.empty_like(own) for _ in range(self.size)]
+        torch.distributed.all_gather(parts, own)
+        return [part[: int(n)].cpu().numpy().tobytes() for part, n in zip(parts, lengths, strict=True)]
+
     def copy_from_leader(self, tensors: Iterable[Tensor]) -> None:
         """Overwrites tensors, in place, with those of the leader.
 

@@ -5,6 +5,7 @@ Because it needs only text, any machine can run the worker.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -14,23 +15,50 @@ from pathlib import Path
 import yaml
 
 from texprior.config import Experiment, resolve
+from texprior.errors import ConfigError
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
+GPUS_OPTION = "--gpus-per-worker"
 
 
-def gpu_of_worker(number: int) -> str | None:
-    """Returns the GPU of a local worker, so that workers do not all use the first one; None if there is no GPU.
+def gpus_of_worker(number: int, each: float | None = None) -> str | None:
+    """Returns the GPUs that a local worker sees, as CUDA_VISIBLE_DEVICES names them; None if there is no GPU.
 
-    Workers take the visible GPUs in turn. Several workers share a GPU if there are more workers than GPUs.
+    Workers take the visible GPUs in turn, ``each`` of them a worker. A share of a GPU, such as 0.5, is for that many
+    workers on one GPU, and 0 hides all. If ``each`` is None, it is one GPU. Workers share if there are too few for all.
     """
+    visible = _visible_gpus()
+    if each == 0 or not visible:
+        return "" if each == 0 else None
+    each = 1 if each is None else each
+    first = int(number * each)
+    return ",".join(visible[(first + n) % len(visible)] for n in range(math.ceil(each)))
+
+
+def _visible_gpus() -> list[str]:
     import torch
 
     named = os.environ.get(_VISIBLE)
     visible = [str(n) for n in range(torch.cuda.device_count())] if named is None else named.split(",")
-    visible = [gpu for gpu in visible if gpu]
-    return visible[number % len(visible)] if visible else None
+    return [gpu for gpu in visible if gpu]
+
+
+def require_gpus(device: str, each: float | None, here: bool = True) -> None:
+    """Raises ConfigError if a worker cannot get ``each`` GPUs, or would not use them on the experiment's device.
+
+    ``here`` is whether workers run on this machine.
+    """
+    if each is None:
+        return
+    option = f"{GPUS_OPTION} {each:g}"
+    if each > 1 and each != int(each):
+        raise ConfigError(f"{option}: above 1 it must be a whole number")
+    if device not in ("auto", "cuda"):
+        raise ConfigError(f"{option}: the experiment's device is '{device}'; only auto and cuda take a worker's GPUs")
+    if here and math.ceil(each) > (found := len(_visible_gpus())):
+        raise ConfigError(f"{option}: this process sees {found} GPU{'s' * (found != 1)}, too few for one worker")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +81,7 @@ class WorkerStart:
     cache_mb: int | None = None
     """The worker's share of the memory for prepared pictures; None is what the experiment says."""
     gpu: str | None = None
-    """The GPU of this worker, which becomes the only one that it sees, unless the experiment names a device by its
+    """The GPUs of this worker, which become the only ones that it sees, unless the experiment names a device by its
     number; None leaves all visible."""
     parent_run: str = ""
 

@@ -59,9 +59,11 @@ def run_study(
 
     Each trial is a child of ``run``, or of a run of the study's own. ``retry_failed`` runs failed trials again first.
     Any number of processes may run this on one study: each returns the same, when no trial is running any more, and one
-    of them writes it up. Raises ConfigError for a metric that the experiment does not measure, and TexpriorError if no
-    trial finished.
+    of them writes it up. Raises ConfigError for a metric that the experiment does not measure or if there are too few
+    GPUs for one worker, and TexpriorError if no trial finished.
     """
+    runners = runners or TrialRunners()
+    runners.require(session.experiment.device)
     objectives, programs = objectives_of(session), programs_of(session)
     setup = SweepSetup(
         experiment=session.experiment,
@@ -78,7 +80,7 @@ def run_study(
         session.say(f"warning: {note}")
     with _parent_run(session, run, name) as parent:
         inner = session.with_(parent_run=parent.info.id)
-        prepared = _prepare(inner, setup, name, prior, runners or TrialRunners())
+        prepared = _prepare(inner, setup, name, prior, runners)
         if retry_failed:
             _retry(prepared)
         result = _search(prepared)

@@ -16,7 +16,7 @@ from typing import Literal
 from texprior.errors import ConfigError, TexpriorError
 from texprior.processes import run_processes, worker_threads
 from texprior.runtime.session import Session
-from texprior.runtime.worker_session import WorkerStart, gpu_of_worker
+from texprior.runtime.worker_session import GPUS_OPTION, WorkerStart, gpus_of_worker, require_gpus
 from texprior.sweeps.ask_tell import run_trials
 from texprior.sweeps.confirm import confirm_unclaimed
 from texprior.sweeps.records import Better, SweepSetup, TrialRecord
@@ -76,14 +76,20 @@ class TrialRunners:
     launcher: Launcher = "local"
     address: str | None = None
     """The address of a Ray cluster; None is the one in RAY_ADDRESS, else a new local one."""
+    gpus: float | None = None
+    """GPUs of each worker. None is one in turn on this machine, and none of a Ray cluster."""
+
+    def require(self, device: str) -> None:
+        """Raises ConfigError if a worker cannot have its GPUs; only a Ray cluster itself knows what it has."""
+        require_gpus(device, self.gpus, here=self.launcher == "local")
 
     def run(self, job: SweepJob, most: int, say: Callable[[str], None]) -> None:
         """Starts at most ``most`` workers on a job and waits for them.
 
         Does nothing if this process works alone.
         """
-        if self.workers > 1 or self.launcher != "local":
-            run_workers(job, min(self.workers, most), self.launcher, self.address, say)
+        if self.workers > 1 or self.launcher != "local" or self.gpus is not None:
+            run_workers(job, replace(self, workers=min(self.workers, most)), say)
 
 
 def run_worker(job: SweepJob) -> None:
@@ -114,28 +120,30 @@ def run_worker(job: SweepJob) -> None:
         confirm_unclaimed(trials, result, job.number)
 
 
-def run_workers(
-    job: SweepJob, workers: int, launcher: Launcher, address: str | None, say: Callable[[str], None]
-) -> None:
-    """Starts ``workers`` workers and waits for them.
+def run_workers(job: SweepJob, runners: TrialRunners, say: Callable[[str], None]) -> None:
+    """Starts workers and waits for them.
 
     If one dies, reports it; another worker redoes its trial. Raises TexpriorError if all of them ended early.
     """
-    local = launcher == "local"
+    local, workers = runners.launcher == "local", runners.workers
     threads = worker_threads(job.start.threads, workers) if local else job.start.threads or 1
-    jobs = {f"worker {n + 1}": job.numbered(n, threads, gpu_of_worker(n) if local else None) for n in range(workers)}
+    gpus = [gpus_of_worker(n, runners.gpus) if local else None for n in range(workers)]
+    jobs = {f"worker {n + 1}": job.numbered(n, threads, gpus[n]) for n in range(workers)}
     works = {name: partial(run_worker, one) for name, one in jobs.items()}
-    failures = run_processes(works) if launcher == "local" else _run_ray_tasks(works, threads, address)
+    failures = run_processes(works) if local else _run_ray_tasks(works, threads, runners.gpus or 0, runners.address)
     for name, problem in failures.items():
         say(f"{name} {problem}; another worker will redo its trial")
     if len(failures) == workers:
         raise TexpriorError(f"all {workers} workers of the sweep ended early ({'; '.join(failures.values())})")
 
 
-def _run_ray_tasks(works: Mapping[str, Callable[[], None]], threads: int, address: str | None) -> dict[str, str]:
+def _run_ray_tasks(
+    works: Mapping[str, Callable[[], None]], threads: int, gpus: float, address: str | None
+) -> dict[str, str]:
     """Runs each work as a task of a Ray cluster, one CPU per thread; returns name -> how it ended, for failures.
 
-    If a node dies, Ray starts its task again on another node.
+    Ray chooses a task's GPUs and hides the others. If a node dies, Ray starts its task again on another node. Raises
+    ConfigError if no node has the GPUs that one task needs, because Ray would wait for such a node without end.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -146,10 +154,11 @@ def _run_ray_tasks(works: Mapping[str, Callable[[], None]], threads: int, addres
     if started:
         ray.init(address=address, log_to_driver=True, configure_logging=False, include_dashboard=False)
     try:
-        tasks = {
-            name: ray.remote(_call).options(num_cpus=threads, max_retries=_RAY_RETRIES, name=name).remote(work)
-            for name, work in works.items()
-        }
+        most = max((node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"]), default=0)
+        if gpus > most:
+            raise ConfigError(f"{GPUS_OPTION} {gpus:g}: no node of the Ray cluster has more than {most:g} GPUs")
+        options = {"num_cpus": threads, "num_gpus": gpus, "max_retries": _RAY_RETRIES}
+        tasks = {name: ray.remote(_call).options(**options, name=name).remote(work) for name, work in works.items()}
         failures = {}
         for name, task in tasks.items():
             try:

@@ -10,15 +10,13 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import signal
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -26,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from texprior.errors import TexpriorError
-from texprior.processes import end_with, let_threads_sleep, usable_cpus
+from texprior.processes import bare_start, begin_in_pool, end_pool, usable_cpus
 from texprior.registry.error_source import find_source
 from texprior.runtime.session import Session
 from texprior.runtime.worker_session import WorkerStart
@@ -117,10 +115,10 @@ class Ahead:
                 self._submit(key)
 
     def _submit(self, key: str) -> None:
-        with _bare_start(), self._or_here():
+        with bare_start(), self._or_here():
             if self._executor is None and self.workers:
                 context = multiprocessing.get_context("spawn")
-                self._executor = ProcessPoolExecutor(self.workers, context, _begin, (os.getpid(),))
+                self._executor = ProcessPoolExecutor(self.workers, context, begin_in_pool, (os.getpid(),))
             if self._executor is not None:
                 self._pending[key] = self._executor.submit(_prepare_there, self._start, self._make, key)
 
@@ -154,37 +152,8 @@ class Ahead:
         self._pending.clear()
         if self._executor is None:
             return
-        # private: before Python 3.14 nothing public ends a worker in the middle of a photograph, which may take minutes
-        processes = list((self._executor._processes or {}).values())
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        self._executor = None
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
-
-
-@contextmanager
-def _bare_start() -> Iterator[None]:
-    """Lets processes start without running the user's script again, and with threads that sleep while they wait.
-
-    A worker needs nothing of the script. One that trains outside of ``if __name__ == "__main__"`` would train again.
-    """
-    main, policy = sys.modules["__main__"], os.environ.get("OMP_WAIT_POLICY")
-    sys.modules["__main__"] = ModuleType("__main__")
-    let_threads_sleep()
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-        if policy is None:
-            os.environ.pop("OMP_WAIT_POLICY", None)
-
-
-def _begin(parent: int) -> None:
-    """Starts a worker: Ctrl-C is for its parent alone, and it ends with that."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with(parent)
+        pool, self._executor = self._executor, None
+        end_pool(pool)
 
 
 @cache

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from texprior import weights
+from texprior.flow.measure import Scoring
 from texprior.plugin import Options
 from texprior_plugins._mobilenet_v2 import imagenet_normalised
 from texprior_plugins.metric import DISTS_HEADS, LPIPS_VGG
-from texprior_plugins.metric._pictures import check_pair
+from texprior_plugins.metric._pictures import check_pair, check_picture
+from texprior_plugins.metric._precision import computed_once
 from texprior_plugins.metric.vgg16 import MINIMUM_PX, vgg16_stages
 
 C1 = C2 = 1e-6
@@ -44,19 +46,33 @@ class Dists:
         Raises ImageError for pictures smaller than 16 px.
         """
         reference = check_pair(self.key, image_BCHW, reference_BCHW, MINIMUM_PX)
-        # keep the moved tensors, so that they move once and not for every batch
+        return self._scores(image_BCHW, self._features(reference))
+
+    def against(self, reference_BCHW: Tensor) -> Scoring:
+        """Returns the same scores, with the reference's activations computed once."""
+        check_picture(self.key, reference_BCHW, MINIMUM_PX)
+        features = computed_once(lambda: self._features(reference_BCHW), reference_BCHW)
+
+        def scores(image_BCHW: Tensor) -> Tensor:
+            check_pair(self.key, image_BCHW, reference_BCHW, MINIMUM_PX)
+            return self._scores(image_BCHW, features())
+
+        return scores
+
+    def _scores(self, image_BCHW: Tensor, features: Iterable[Tensor]) -> Tensor:
         device = image_BCHW.device
-        self.trunk = {name: tensor.to(device) for name, tensor in self.trunk.items()}
         self.alpha, self.beta = self.alpha.to(device), self.beta.to(device)
         # without autocast, a score does not depend on the precision of the caller
         with torch.autocast(device.type, enabled=False):
-            pairs = zip(self._features(image_BCHW), self._features(reference), strict=True)
+            pairs = zip(self._features(image_BCHW), features, strict=True)
             texture, structure = (
                 torch.cat(parts, dim=1) for parts in zip(*(_loss(x, y) for x, y in pairs), strict=True)
             )
             return (self.alpha * texture + self.beta * structure).sum(1)
 
     def _features(self, image_BCHW: Tensor) -> Iterator[Tensor]:
+        # keep the moved tensors, so that they move once and not for every batch
+        self.trunk = {name: tensor.to(image_BCHW.device) for name, tensor in self.trunk.items()}
         image = image_BCHW.float()
         yield image
         yield from vgg16_stages(imagenet_normalised(image), self.trunk, l2_pooled)

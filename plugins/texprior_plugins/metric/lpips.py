@@ -6,7 +6,7 @@ LPIPS is the learned perceptual image patch similarity.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import torch
@@ -14,9 +14,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from texprior import weights
+from texprior.flow.measure import Scoring
 from texprior.plugin import Options, Weights
 from texprior_plugins.metric import LPIPS_ALEX, LPIPS_VGG
-from texprior_plugins.metric._pictures import check_pair
+from texprior_plugins.metric._pictures import check_pair, check_picture
+from texprior_plugins.metric._precision import computed_once
 from texprior_plugins.metric.vgg16 import MINIMUM_PX, vgg16_stages
 
 # AlexNet's convolutions by torchvision's names: (name, stride, padding, whether a 3x3/2 max pooling comes before)
@@ -52,17 +54,31 @@ class _Lpips(ABC):
         Raises ImageError for pictures with a side below ``minimum_px``.
         """
         reference = check_pair(self.key, image_BCHW, reference_BCHW, self.minimum_px)
-        # keep the moved tensors, so that they move once and not for every batch
-        self.tensors = {name: tensor.to(image_BCHW.device) for name, tensor in self.tensors.items()}
+        return self._scores(image_BCHW, self._unit(reference))
+
+    def against(self, reference_BCHW: Tensor) -> Scoring:
+        """Returns the same scores, with the reference's activations computed once."""
+        check_picture(self.key, reference_BCHW, self.minimum_px)
+        units = computed_once(lambda: self._unit(reference_BCHW), reference_BCHW)
+
+        def scores(image_BCHW: Tensor) -> Tensor:
+            check_pair(self.key, image_BCHW, reference_BCHW, self.minimum_px)
+            return self._scores(image_BCHW, units())
+
+        return scores
+
+    def _scores(self, image_BCHW: Tensor, units: Iterable[Tensor]) -> Tensor:
+        score = image_BCHW.new_zeros(len(image_BCHW), dtype=torch.float32)
         # without autocast, a score does not depend on the precision of the caller
         with torch.autocast(image_BCHW.device.type, enabled=False):
-            score = image_BCHW.new_zeros(len(image_BCHW), dtype=torch.float32)
-            for layer, (a, b) in enumerate(zip(self._unit(image_BCHW), self._unit(reference), strict=True)):
+            for layer, (a, b) in enumerate(zip(self._unit(image_BCHW), units, strict=True)):
                 score = score + F.conv2d((a - b) ** 2, self.tensors[f"lin{layer}.weight"]).mean((1, 2, 3))
         return score
 
     def _unit(self, image_BCHW: Tensor) -> Iterator[Tensor]:
         """Yields each layer's activations, of unit length across channels."""
+        # keep the moved tensors, so that they move once and not for every batch
+        self.tensors = {name: tensor.to(image_BCHW.device) for name, tensor in self.tensors.items()}
         for hidden in self._features((image_BCHW.float() * 2 - 1 - self.tensors["shift"]) / self.tensors["scale"]):
             # 1e-10, as in the release, keeps the division finite if all channels of a position are 0
             yield hidden / (hidden.square().sum(1, keepdim=True).sqrt() + 1e-10)

@@ -7,9 +7,10 @@ import math
 from torch import Tensor
 from torch.nn import functional as F
 
+from texprior.flow.measure import Scoring
 from texprior_plugins.metric import TextureRatioOptions
 from texprior_plugins.metric._filters import filter_separable, gaussian_taps
-from texprior_plugins.metric._pictures import check_pair
+from texprior_plugins.metric._pictures import check_pair, check_picture
 from texprior_plugins.metric._precision import working
 
 FLOOR = 1 / (255 * math.sqrt(12))
@@ -37,6 +38,17 @@ class TextureRatio:
         """
         reference = check_pair(self.key, image_BCHW, reference_BCHW, minimum=self.radius + 1)
         return self._deviation(working(image_BCHW)) / self._deviation(working(reference))
+
+    def against(self, reference_BCHW: Tensor) -> Scoring:
+        """Returns the same scores, with the reference's deviation computed once."""
+        check_picture(self.key, reference_BCHW, self.radius + 1)
+        expected = self._deviation(working(reference_BCHW))
+
+        def scores(image_BCHW: Tensor) -> Tensor:
+            check_pair(self.key, image_BCHW, reference_BCHW, self.radius + 1)
+            return self._deviation(working(image_BCHW)) / expected
+
+        return scores
 
     def _deviation(self, image_BCHW: Tensor) -> Tensor:
         padded = F.pad(image_BCHW, [self.radius] * 4, mode="reflect")

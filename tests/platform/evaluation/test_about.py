@@ -3,10 +3,12 @@
 import datetime
 
 import pytest
+import torch
 
 from texprior import config
 from texprior.evaluation.about import about_evaluation
 from texprior.evaluation.scores import Score, Scores
+from texprior.flow.precision import CHOICE, gains_from_bfloat16
 from texprior.registry import Registry
 
 
@@ -16,7 +18,8 @@ def about():
     own = config.resolve({"name": "model", "degradation": {"rain": {}}}, registry)
 
     def about(*overrides):
-        return about_evaluation(config.resolve(own.model_dump(mode="json"), registry, overrides), own)
+        judged = config.resolve(own.model_dump(mode="json"), registry, overrides)
+        return about_evaluation(judged, own, torch.device("cpu"))
 
     return about
 
@@ -59,3 +62,21 @@ def test_the_card_names_data_pictures_overrides_metrics_and_day(about):
     assert "- different from the model's own: sampling.steps 8 (the model's own: 4)\n" in text
     assert "- metrics: psnr\n" in text
     assert f"- made: {datetime.datetime.now(datetime.UTC).date()} (UTC), texprior " in text
+
+
+def test_a_model_of_an_earlier_version_keeps_its_evaluation_in_float32(monkeypatch):
+    """What it is scored with in bfloat16 is another evaluation; both name their precision."""
+    monkeypatch.setenv(CHOICE, "yes")
+    gains_from_bfloat16.cache_clear()
+    registry = Registry.discover()
+    stored = config.resolve({"name": "model"}, registry).model_dump(mode="json")
+    del stored["sampling"]["amp"]
+    own, new = config.resolve(stored, registry, stored=True), config.resolve(stored, registry)
+    as_stored, in_half = (about_evaluation(judged, own, torch.device("cpu")) for judged in (own, new))
+    gains_from_bfloat16.cache_clear()
+    assert (as_stored.folder, dict(as_stored.overrides)) == ("evaluation-test", {})
+    assert dict(in_half.overrides) == {"sampling.amp": (False, True)}
+    assert in_half.folder != as_stored.folder
+    none = Scores((), {})
+    assert "- precision of the sampling: float32\n" in as_stored.markdown(none)
+    assert "- precision of the sampling: bfloat16\n" in in_half.markdown(none)

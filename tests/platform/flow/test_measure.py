@@ -5,9 +5,10 @@ import logging
 import pytest
 import torch
 
-from texprior.errors import ConfigError, ImageError
-from texprior.flow.measure import Gathered, direction, measure, needs_reference
+from texprior.errors import ConfigError, ContractError, ImageError
+from texprior.flow.measure import Gathered, against, direction, measure, needs_reference
 from texprior.plugin import Metric
+from texprior.plugin.origin import Origin, remember_origin
 
 
 class Brightness:
@@ -105,3 +106,68 @@ def test_a_set_without_references_is_scored_by_itself():
     gathered = Gathered({"mean_offset": MeanOffset()})
     gathered.add("restored", "a", picture(0.25), None)
     assert gathered.score("mean_offset", gathered.seen["restored", "mean_offset"]) == {"a": 0.25}
+
+
+class Offset:
+    """The mean offset from the reference, whose mean it counts."""
+
+    key = "offset"
+
+    def __init__(self):
+        self.prepared = 0
+
+    def __call__(self, image_BCHW, reference_BCHW):
+        return self.against(reference_BCHW)(image_BCHW)
+
+    def against(self, reference_BCHW):
+        self.prepared += 1
+        if reference_BCHW.shape[-1] < 8:
+            raise ImageError("offset: too small")
+        mean = reference_BCHW.mean((1, 2, 3))
+        return lambda image_BCHW: image_BCHW.mean((1, 2, 3)) - mean
+
+
+def test_a_metric_that_can_prepares_a_reference_once():
+    """Others are called as before, with the reference."""
+    offset, reference = Offset(), picture(0.25)
+    versions = against({"offset": offset, **METRICS}, reference)
+    assert versions["width"] is METRICS["width"]
+    found = [measure(picture(level), reference, versions)["offset"].item() for level in (0.5, 0.75, 0.25)]
+    assert (found, offset.prepared) == ([0.25, 0.5, 0.0], 1)
+
+
+def test_a_reference_that_cannot_be_prepared_has_no_score(caplog):
+    caplog.set_level(logging.WARNING, "texprior")
+    tiny = picture(0.25, 7)
+    versions = against({"offset": Offset(), **METRICS}, tiny)
+    scores = [measure(picture(level, 7), tiny, versions, "small.png") for level in (0.5, 0.75)]
+    assert all(s["offset"].isnan().all() and s["width"].item() == 7 for s in scores)
+    assert "no score of offset for small.png: offset: too small" in [r.getMessage() for r in caplog.records]
+
+
+def test_a_scoring_of_the_wrong_shape_names_the_metric():
+    class Scalar(Offset):
+        def against(self, reference_BCHW):
+            return lambda image_BCHW: image_BCHW.mean()
+
+    reference, metric = picture(0.25), Scalar()
+    remember_origin(metric, Origin("metric", "acme/offset", "1.2"))
+    with pytest.raises(ContractError, match=r"metric 'acme/offset' \(version 1.2\).* shape \(\); expected \(1,\)"):
+        measure(reference, reference, against({"offset": metric}, reference))
+
+
+def test_sets_use_the_features_of_a_reference_for_every_method():
+    class Counted(MeanOffset):
+        seen = 0
+
+        def features(self, image_BCHW):
+            self.seen += 1
+            return super().features(image_BCHW)
+
+    metric = Counted()
+    gathered = Gathered({"mean_offset": metric})
+    for method in ("degraded", "predictor", "restored"):
+        for name, level in (("a", 0.25), ("b", 0.75)):
+            gathered.add(method, name, picture(level), picture(level / 2))
+    assert metric.seen == 2 * 3 + 2
+    assert gathered.score("mean_offset", gathered.seen["restored", "mean_offset"]) == {"a": 0.125, "b": 0.375}

@@ -294,3 +294,12 @@ def test_the_top_folders_do_not_shadow_the_standard_library(request):
 def test_an_observer_that_does_not_exist_is_called_one():
     with pytest.raises(PluginError, match=r"there is no observer of runs \(kind events\) 'jsonl'; known are: mlflow"):
         Registry.discover().find("events", "jsonl")
+
+
+@pytest.mark.skipif(
+    torch.cuda.is_available() or torch.backends.mps.is_available(), reason="other generators are seeded too"
+)
+def test_building_formats_no_stack_trace(monkeypatch):
+    """torch.manual_seed does at each call, which costs more than building a sampler."""
+    monkeypatch.setattr(torch, "manual_seed", lambda _seed: pytest.fail("torch.manual_seed was called"))
+    Registry.discover().build("sampler", Ref(name="ddim"))

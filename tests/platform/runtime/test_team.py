@@ -48,3 +48,4 @@ def test_one_process_is_a_team_of_its_own():
     Team().copy_from_leader([parameter])
     Team().require_same("the training", "a")
     assert Team().from_leader({"a": [1, None]}) == {"a": [1, None]}
+    assert Team().from_all(b"a") == [b"a"]

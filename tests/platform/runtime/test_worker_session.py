@@ -2,15 +2,17 @@
 
 import os
 import pickle
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
 from texprior import config
+from texprior.errors import ConfigError
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.runtime.worker_session import WorkerStart, gpu_of_worker
+from texprior.runtime.worker_session import WorkerStart, gpus_of_worker, require_gpus
 
 PLUGIN = """
 from texprior.plugin import Degradation, hookimpl
@@ -56,13 +58,42 @@ def test_without_a_share_the_experiment_decides(tmp_path, threads):
     assert (session.experiment.threads, session.experiment.data.cache_mb) == (None, 77)
 
 
-@pytest.mark.parametrize(("named", "gpus"), [(None, ["0", "1", "0"]), ("3,5", ["3", "5", "3"]), ("", [None] * 3)])
-def test_workers_take_the_visible_gpus_in_turn(monkeypatch, named, gpus):
+@pytest.mark.parametrize(
+    ("named", "each", "gpus"),
+    [
+        (None, None, ["0", "1", "0"]),
+        ("3,5", None, ["3", "5", "3"]),
+        ("", None, [None] * 3),
+        ("3,5,7,GPU-9", 2, ["3,5", "7,GPU-9", "3,5"]),
+        ("3,5,7", 2, ["3,5", "7,3", "5,7"]),
+        ("3,5", 0.5, ["3", "3", "5", "5", "3"]),
+        ("3,5", 0, ["", ""]),
+    ],
+)
+def test_workers_take_the_visible_gpus_in_turn(monkeypatch, named, each, gpus):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if named is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
-    assert [gpu_of_worker(n) for n in range(3)] == gpus
+    assert [gpus_of_worker(n, each) for n in range(len(gpus))] == gpus
+
+
+@pytest.mark.parametrize(
+    ("device", "each", "sentence"),
+    [
+        ("auto", 3, "--gpus-per-worker 3: this process sees 2 GPUs, too few for one worker"),
+        ("cuda", 1.5, "--gpus-per-worker 1.5: above 1 it must be a whole number"),
+        ("cpu", 1, "--gpus-per-worker 1: the experiment's device is 'cpu'; only auto and cuda take a worker's GPUs"),
+        ("cuda:1", 1, "the experiment's device is 'cuda:1'"),
+    ],
+)
+def test_gpus_that_a_worker_cannot_have_or_use_are_refused(monkeypatch, device, each, sentence):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        require_gpus(device, each)
+    for possible in (None, 0, 0.5, 2):
+        require_gpus("auto", possible)
+    require_gpus("auto", 3, here=False)
 
 
 @pytest.mark.parametrize(("device", "seen"), [("auto", "1"), ("cpu", "0,1")])

@@ -48,6 +48,7 @@ def test_checks_are_chosen_by_what_the_record_declares():
     with_one, without = (Metric("m", "m:M", reference=reference) for reference in (True, False))
     assert {c.id for c in checks_of(with_one)} ^ {c.id for c in checks_of(without)} == {
         "metric.identity",
+        "metric.against",
         "metric.reference",
     }
     assert checks_of(with_one)[-1].id == "any.floor"

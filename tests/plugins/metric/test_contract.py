@@ -1,6 +1,7 @@
 """What every metric promises: scores per image, the declared direction, sentences where pictures do not fit."""
 
 import hashlib
+import importlib
 from pathlib import Path
 
 import pytest
@@ -179,3 +180,45 @@ def test_notice_names_every_shipped_file_with_its_hash():
     for file in shipped:
         assert f"plugins/texprior_plugins/{file.relative_to(plugins).as_posix()}" in notice
         assert hashlib.sha256(file.read_bytes()).hexdigest() in notice
+
+
+PREPARED = ("lpips_alex", "lpips_vgg", "dists", "texture_ratio")
+
+
+@pytest.mark.parametrize("kept_px", [0, 2**20])
+@pytest.mark.parametrize("name", PREPARED)
+def test_a_prepared_reference_changes_no_bit_of_a_score(build, shown, name, kept_px, monkeypatch):
+    """Whether its activations are kept or, as those of a large picture, computed again."""
+    metric, (photographs, noise) = build(name), shown(name)
+    monkeypatch.setattr("texprior_plugins.metric._precision.KEPT_PX", kept_px)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        scoring = metric.against(photographs)
+        for level in (0.2, 0.02):
+            restored = photographs + level * noise
+            assert torch.equal(scoring(restored), metric(restored, photographs))
+    with pytest.raises(ImageError, match="differ in shape"):
+        scoring(photographs[..., 1:])
+
+
+@pytest.mark.parametrize(("name", "convolutions"), [("lpips_alex", 5), ("lpips_vgg", 13), ("dists", 13)])
+def test_each_version_costs_one_pass_of_the_trunk(build, shown, name, convolutions, monkeypatch):
+    metric, (photographs, noise) = build(name), shown(name)
+    scoring, seen, convolve = metric.against(photographs), [], torch.nn.functional.conv2d
+
+    def counted(image, weight, bias=None, *more, **named):
+        seen.append(bias is not None)  # heads and poolings have none
+        return convolve(image, weight, bias, *more, **named)
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", counted)
+    for level in (0.1, 0.2):
+        scoring(photographs + level * noise)
+    assert sum(seen) == 2 * convolutions
+
+
+def test_every_metric_with_a_prepared_reference_is_held_to_it():
+    assert {r.name for r in RECORDS.values() if "against" in vars_of(r)} == set(PREPARED)
+
+
+def vars_of(record):
+    module, _, name = record.impl.partition(":")
+    return dir(getattr(importlib.import_module(module), name))

@@ -11,7 +11,7 @@ import click
 
 from texprior.cli.dry_run import ablation_notes, dry_run_option, show_dry_run, training_notes
 from texprior.cli.output import emit, name_broken, say, table
-from texprior.cli.request import Request, require_runs, takes_experiment
+from texprior.cli.request import Request, gpus_option, require_runs, takes_experiment
 from texprior.cli.ui_address import ui_address
 
 if TYPE_CHECKING:
@@ -32,13 +32,20 @@ if TYPE_CHECKING:
     show_default=True,
     help="Number of processes on this machine.",
 )
+@gpus_option
 @click.option("--retry-failed", is_flag=True, help="Run failed cells again; without it they stay failed.")
 @click.option(
     "--report", "report_only", is_flag=True, help="Train nothing; report on the cells that have ended so far."
 )
 @dry_run_option
 def ablate(
-    request: Request, split: str | None, workers: int, retry_failed: bool, report_only: bool, dry_run: bool
+    request: Request,
+    split: str | None,
+    workers: int,
+    gpus_per_worker: float | None,
+    retry_failed: bool,
+    report_only: bool,
+    dry_run: bool,
 ) -> None:
     """Compare the arms of EXPERIMENT's ablation.
 
@@ -66,7 +73,7 @@ def ablate(
     if report_only:
         done = finish_ablation(plan_of(session), command, interim=True)
     else:
-        done = run_ablation(session, workers, retry_failed, command)
+        done = run_ablation(session, workers, retry_failed, command, gpus_per_worker)
 
     if request.as_json:
         emit(_document(done))

@@ -8,6 +8,7 @@ import click
 
 from texprior.cli.output import emit, name_broken
 from texprior.cli.request import Request, output_folder, takes_experiment
+from texprior.errors import ConfigError
 
 
 @click.command()
@@ -29,6 +30,14 @@ from texprior.cli.request import Request, output_folder, takes_experiment
     help="Folder for scores.csv and sheet.png; MODEL/evaluation-SPLIT if not given, with "
     "a digest if data, degradation or sampling are not the model's own.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    default=1,
+    metavar="N",
+    show_default=True,
+    help="Number of processes on this machine that share the pictures.",
+)
 def evaluate(
     request: Request,
     model_path: str,
@@ -38,10 +47,12 @@ def evaluate(
     texture_strengths: str | None,
     controls: bool,
     output: str | None,
+    workers: int,
 ) -> None:
     """Score a model on the pictures of EXPERIMENT.
 
-    The scores are also recorded as a run and in the model's README.md.
+    The scores are also recorded as a run and in the model's README.md. They do not depend on the number of processes.
+    torchrun can start the command on several machines.
     """
     # Options override the experiment, so that its resolved form records what was really scored.
     given = {
@@ -50,7 +61,10 @@ def evaluate(
         "texture_strengths": texture_strengths and f"[{texture_strengths}]",
         "controls": "true" if controls else None,
     }
-    session = request.session(*(f"evaluation.{name}={value}" for name, value in given.items() if value is not None))
+    overrides = [f"evaluation.{name}={value}" for name, value in given.items() if value is not None]
+    session = request.session(*overrides, parallel=True)
+    if session.team.size > 1 and workers > 1:
+        raise ConfigError("--workers: torchrun started the processes already; leave one of the two out")
     from texprior.evaluation.run import refuse_ignored, run_evaluation
     from texprior.evaluation.tables import paired_json, scores_json
     from texprior.models.folders import load_model
@@ -60,7 +74,10 @@ def evaluate(
     refuse_ignored(request.overrides, session.experiment, model.experiment)
     # The data set is checked before a folder is made and before the pictures are restored, which takes long.
     require_splits(session, session.experiment.evaluation.split)
-    judged = run_evaluation(session, model, output_folder(output) if output else None)
+    judged = run_evaluation(session, model, output_folder(output) if output else None, workers)
+    # Under torchrun every process runs this function, and only the first one may print.
+    if not session.team.leads:
+        return
 
     found = judged.evaluated
     sheet = judged.folder / "sheet.png"

@@ -13,7 +13,7 @@ import click
 
 from texprior.cli.dry_run import dry_run_option, show_dry_run, sweep_notes, training_notes
 from texprior.cli.output import emit, name_broken, say, table
-from texprior.cli.request import Request, require_runs, takes_experiment
+from texprior.cli.request import Request, gpus_option, require_runs, takes_experiment
 from texprior.cli.ui_address import ui_address
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", help="Number of trials at the same time."
 )
+@gpus_option
 @click.option(
     "--launcher",
     type=click.Choice(["local", "ray"]),
@@ -63,6 +64,7 @@ def sweep(
     prior: str | None,
     storage: str | None,
     workers: int,
+    gpus_per_worker: float | None,
     launcher: Literal["local", "ray"],
     ray_address: str | None,
     retry_failed: bool,
@@ -92,7 +94,7 @@ def sweep(
         return
 
     require_runs()
-    runners = TrialRunners(workers, launcher, ray_address)
+    runners = TrialRunners(workers, launcher, ray_address, gpus_per_worker)
     done = run_study(session, folder, trials, storage, runners=runners, retry_failed=retry_failed)
     if request.as_json:
         emit(_document(done))

@@ -7,8 +7,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from texprior.flow.contract import require_type
-from texprior.flow.measure import ImageMetric, SetMetric, direction, needs_reference
+from texprior.flow.contract import require_tensor, require_type
+from texprior.flow.measure import ImageMetric, KnowsReference, SetMetric, direction, needs_reference
 from texprior.plugin import Component, Metric
 from texprior.testing.catalogue import When, check
 from texprior.testing.material import gap, gaussian, photographs
@@ -203,6 +203,26 @@ def reference_unused(subject: Subject) -> None:
         raise NotRun("with these options it needs a reference")
     without, with_one = metric(image, None), metric(image, photographs(2, *SIZE))
     require(gap(without, with_one) == 0, f"a reference changes the scores by {gap(without, with_one):.2g}")
+
+
+@check("metric.against", "metric", when=FULL)
+def prepared_reference(subject: Subject) -> None:
+    """If the metric has the method ``against``, what it returns scores one version after another as calls with the
+    reference do, within 1e-5.
+
+    Fix: compute in ``against`` only what depends on the reference alone, and keep no state between the versions.
+    """
+    metric, reference = subject.shared(), photographs(2, *SIZE)
+    if not isinstance(metric, KnowsReference):
+        raise NotRun("it has no method against")
+    scoring = metric.against(reference)
+    for level in (LEVELS[-1], LEVELS[0]):
+        expected, found = scores(subject, level), scoring(noisy(level))
+        require_tensor(metric, found, (2,), expected, "the scores of what against returns", any_float=True)
+        limit = BATCH_TOLERANCE * max(1.0, float(expected.detach().abs().max()))
+        require(
+            gap(expected, found) <= limit, f"with noise of {level} it scores {_shown(found)}, not {_shown(expected)}"
+        )
 
 
 @check("metric.key", "metric")

@@ -388,3 +388,13 @@ def test_a_cell_that_fails_is_an_outcome_and_the_others_go_on(texprior, write, r
     assert after["picky"].data.tags["mlflow.note.content"] == ""
     assert after["picky"].data.metrics["mean/psnr_rgb"] == cured.json["table"]["psnr_rgb"]["picky"]["mean"]
     assert cured.json["run"]["run_id"] != tried.json["run"]["run_id"]
+
+
+def test_gpus_that_no_worker_can_have_are_refused_before_anything_is_trained(texprior, write, runs, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    answer = texprior(
+        "ablate", write(ablation={"grid": {"sampling.steps": [1, 2]}}), "--workers", 2, "--gpus-per-worker", 2
+    )
+    assert (answer.code, answer.out) == (2, "")
+    assert "--gpus-per-worker 2: this process sees 1 GPU, too few for one worker" in answer.err
+    assert not list(runs.glob("tiny/*"))

@@ -1,6 +1,7 @@
 """``texprior evaluate`` on the tiny study: scores, the strength that is chosen, the model card and the run."""
 
 import csv
+import importlib
 import math
 from collections import defaultdict
 from pathlib import Path
@@ -182,3 +183,18 @@ def test_a_degradation_that_is_not_finite_is_no_fault_of_the_pictures(texprior, 
     assert "degradation 'no-light/dark'" in answer.err
     assert "has values that are not finite" in answer.err
     assert "could not be read" not in answer.err
+
+
+def test_controls_prepare_no_picture_again(texprior, in_study, pictures, tmp_path, monkeypatch):
+    """The first picture's neighbour is the last one, each other's the one before."""
+    folder, prepared = tmp_path / "val", []
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.png").write_bytes((pictures / "val" / "china.png").read_bytes())
+    module = importlib.import_module("texprior.evaluation.evaluate")
+    derive = module.inputs_of
+    monkeypatch.setattr(module, "inputs_of", lambda picture, *rest: prepared.append(1) or derive(picture, *rest))
+    options = ["--set", f"data.val.folder.path={folder}", "--set", "events=[]", "-o", tmp_path / "out", "--controls"]
+    answer = texprior("evaluate", in_study.file, "--model", in_study.model, "--split", "val", *options, "--json")
+    assert answer.code == 0, answer.err
+    assert len(prepared) == 3

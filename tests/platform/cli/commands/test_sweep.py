@@ -147,3 +147,11 @@ def test_studies_of_one_name_in_two_storages_share_no_files(texprior, in_study, 
     folders = sorted((in_study.runs / "twice").glob("sweep-*"))
     assert len(folders) == 2
     assert all((folder / "trial-0" / "scores.csv").is_file() for folder in folders)
+
+
+def test_gpus_that_no_worker_can_have_are_refused_before_anything_is_trained(texprior, write, runs, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    answer = texprior("sweep", write(), "--workers", 2, "--gpus-per-worker", 2)
+    assert (answer.code, answer.out) == (2, "")
+    assert "--gpus-per-worker 2: this process sees 1 GPU, too few for one worker" in answer.err
+    assert not list(runs.glob("tiny/*"))
