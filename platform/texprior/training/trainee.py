@@ -17,7 +17,7 @@ from texprior.config.schema import Training
 from texprior.diffusion.ema import Ema
 from texprior.errors import ConfigError
 from texprior.runtime.team import Team
-from texprior.store import load_tensors, save_tensors
+from texprior.store import copies, load_tensors, save_tensors
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 """What AdamW keeps of each parameter."""
@@ -31,6 +31,20 @@ class Saved:
 
     images_seen: int
     path: Path
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The content of a checkpoint: tensors by name, and the record in its header."""
+
+    tensors: Mapping[str, Tensor]
+    about: Mapping[str, object]
+    images_seen: int
+
+    def write(self, path: Path) -> Saved:
+        """Writes the file, atomically. Raises TexpriorError if it cannot be written."""
+        save_tensors(path, self.tensors, self.about)
+        return Saved(self.images_seen, path)
 
 
 @dataclass
@@ -79,12 +93,18 @@ class Trainee:
 
     def save(self, path: Path, about: Mapping[str, object]) -> Saved:
         """Writes all that an exact resume needs to one file, atomically."""
+        return Checkpoint(self._tensors(), {**about, **self._progress()}, self.images_seen).write(path)
+
+    def copied(self, about: Mapping[str, object]) -> Checkpoint:
+        """Returns the same in memory of its own, which later steps do not change."""
+        return Checkpoint(copies(self._tensors()), {**about, **self._progress()}, self.images_seen)
+
+    def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"model/{n}": t for n, t in self.network.state_dict().items()}
         tensors |= {f"ema/{n}": t for n, t in self.ema.shadow.items()}
         for name, parameter in self.parameters().items():
             tensors |= {f"adam/{key}/{name}": t for key, t in self.optimizer.state.get(parameter, {}).items()}
-        save_tensors(path, tensors, {**about, **self._progress()})
-        return Saved(self.images_seen, path)
+        return tensors
 
     def load(self, path: Path, wanted: Callable[[Mapping[str, Any]], bool] = lambda _about: True) -> bool:
         """Loads a checkpoint if its record (``about``) is ``wanted``; returns whether it did.
