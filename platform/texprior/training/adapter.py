@@ -26,7 +26,7 @@ from texprior.training.losses import LayerLoss
 from texprior.training.memory import require_memory
 from texprior.training.patches import Pool
 from texprior.training.preflight import layer_loss
-from texprior.training.run import Trained, run_training, stop_record, training_record
+from texprior.training.run import Trained, refuse_compiling, run_training, stop_record, training_record
 from texprior.training.trainee import Trainee
 
 FAR = 2.0
@@ -50,6 +50,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
                 record_prior(place.folder, about_tensors(place.folder / ADAPTER), prior.folder)
             return Trained(place.folder, {})
 
+        refuse_compiling("adapter", settings, session.device)
         # what is learned: the residual of the estimate, in units of the prior's texture or of its own deviation
         adapter = build_adapter(session.builder, prior)
         predictor = load_predictor(predictor_folder, session.builder)
@@ -74,7 +75,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
 
         # how it is learned, and what is left at the end
         patches = cut_patches(experiment, pool, settings)
-        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp)
+        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, settings.compile)
         trainee = Trainee(adapter, settings)
 
         def finish(run: Run, done: Finished) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from texprior.diffusion.process import Process
 from texprior.diffusion.sigmas import log_normal
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter, features_of, steered
+from texprior.flow.compiled import compiled
 from texprior.flow.precision import autocast
 from texprior.flow.predict import InitialPredictor, estimated, own_loss
 from texprior.flow.prior import checked_network, prior_denoise
@@ -40,10 +42,20 @@ _MAKERS = {
 class LayerLoss:
     """Denoising loss of the layer (picture - base) for sample numbers, per image, (B,)."""
 
-    def __init__(self, experiment: Experiment, prior: Prior, process: Process, patches: Patches, amp: bool) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        prior: Prior,
+        process: Process,
+        patches: Patches,
+        amp: bool,
+        compiles: bool = False,
+    ) -> None:
         self.experiment, self.prior, self.process, self.patches = experiment, prior, process, patches
         self.device = next(prior.network.parameters()).device
         self.amp = amp
+        self.denoiser = compiled(self._denoiser, compiles)
+        self.steered_denoiser = compiled(self._steered_denoiser, compiles)
         if experiment.diffusion.code_dropout and not prior.encoder.width:
             raise ConfigError("diffusion.code_dropout: the encoder returns no code that could be dropped; set it to 0")
 
@@ -80,9 +92,8 @@ class LayerLoss:
             condition = self.with_some_texture(batch["blurred structure"], batch["blurred picture"], numbers)
         condition = self.disturbed(condition, numbers)
         layer = self.process.layer(batch["picture"], base)
-        network = checked_network(self.prior.network, self.prior.network)
         with autocast(self.device, self.amp):
-            return denoising_loss(lambda x, c: network(x, c, condition, batch["code"]), layer, noise, sigma)
+            return denoising_loss(lambda x, c: self.denoiser(x, c, condition, batch["code"]), layer, noise, sigma)
 
     def stage_two(self, adapter: DenoiserAdapter, numbers: Sequence[int]) -> Tensor:
         """Returns the loss of Stage II on the residual.
@@ -93,8 +104,14 @@ class LayerLoss:
         condition = self.disturbed(batch["condition"], numbers)
         layer = self.process.layer(batch["clean"], batch["base"])
         with autocast(self.device, self.amp):
-            network = steered(adapter, self.prior.network, features_of(adapter, batch["estimate"]))
+            network = partial(self.steered_denoiser, adapter, batch["estimate"])
             return denoising_loss(lambda x, c: network(x, c, condition, batch["code"]), layer, noise, sigma)
+
+    def _denoiser(self, x_BCHW: Tensor, c_noise: Tensor, condition_BCHW: Tensor, code_BNC: Tensor) -> Tensor:
+        return checked_network(self.prior.network, self.prior.network)(x_BCHW, c_noise, condition_BCHW, code_BNC)
+
+    def _steered_denoiser(self, adapter: DenoiserAdapter, estimate_BCHW: Tensor, *given: Tensor) -> Tensor:
+        return steered(adapter, self.prior.network, features_of(adapter, estimate_BCHW))(*given)
 
     def with_some_texture(self, structure_BCHW: Tensor, picture_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
         """Returns S + a T, with a uniform in [0, ``diffusion.alpha_max``).
@@ -154,13 +171,27 @@ def prediction_outputs(predictor: InitialPredictor, patches: Patches, amp: bool,
     yield "predictor", own_loss(predictor, estimate, batch["clean"])
 
 
-def prediction_loss(predictor: InitialPredictor, patches: Patches, amp: bool, numbers: Sequence[int]) -> Tensor:
+def prediction_loss_of(
+    predictor: InitialPredictor, patches: Patches, amp: bool, compiles: bool = False
+) -> Callable[[Sequence[int]], Tensor]:
+    """Returns the loss of the predictor's training; ``compiles`` says whether its calls are compiled."""
+    call = compiled(lambda degraded_BCHW: predictor(degraded_BCHW), True) if compiles else None
+    return partial(prediction_loss, predictor, patches, amp, call=call)
+
+
+def prediction_loss(
+    predictor: InitialPredictor,
+    patches: Patches,
+    amp: bool,
+    numbers: Sequence[int],
+    call: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
     """Returns the predictor's own loss on clean and degraded patches, per image, (B,)."""
     device = next(predictor.parameters()).device
     batch = on_device(device, patches.batch(numbers))
     with autocast(device, amp):
         # bfloat16 has 8 significant bits, too few for the difference of two similar pictures
-        return own_loss(predictor, estimated(batch["degraded"], predictor).float(), batch["clean"])
+        return own_loss(predictor, estimated(batch["degraded"], predictor, call).float(), batch["clean"])
 
 
 def on_device(device: torch.device, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

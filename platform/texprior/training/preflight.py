@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,7 +23,7 @@ from texprior.pipeline import restore
 from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
 from texprior.training.loop import Loss
-from texprior.training.losses import LayerLoss, prediction_loss
+from texprior.training.losses import LayerLoss, prediction_loss_of
 from texprior.training.patches import Patches, Pool, Prepared
 
 _PICTURES = (
@@ -108,9 +107,10 @@ def rehearse_sampling(session: Session, model: Model) -> None:
         restore(model, patch.to(session.device), "rehearsal", session.experiment.sampling)
 
 
-def layer_loss(experiment: Experiment, prior: Prior, settings: Training) -> LayerLoss:
+def layer_loss(experiment: Experiment, prior: Prior, settings: Training, compiles: bool = False) -> LayerLoss:
     """Builds the layer loss of a training on random pictures."""
-    return LayerLoss(experiment, prior, Process(prior.scale), random_patches(prior.encoder, settings), settings.amp)
+    patches = random_patches(prior.encoder, settings)
+    return LayerLoss(experiment, prior, Process(prior.scale), patches, settings.amp, compiles)
 
 
 def random_patches(encoder: SemanticEncoder | None, settings: Training) -> Patches:
@@ -132,9 +132,9 @@ def random_patches(encoder: SemanticEncoder | None, settings: Training) -> Patch
     return Patches(Pool(["0", "1"], prepare, cache_mb=64), settings.patch, seed=0)
 
 
-def random_prediction_loss(predictor: InitialPredictor, settings: Training) -> Loss:
+def random_prediction_loss(predictor: InitialPredictor, settings: Training, compiles: bool = False) -> Loss:
     """Returns the loss of a predictor's training on random pictures."""
-    return partial(prediction_loss, predictor, random_patches(None, settings), settings.amp)
+    return prediction_loss_of(predictor, random_patches(None, settings), settings.amp, compiles)
 
 
 def _backward(loss: Tensor) -> None:

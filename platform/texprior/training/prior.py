@@ -21,7 +21,7 @@ from texprior.training.losses import LayerLoss
 from texprior.training.match_strength import match_prior_strength, without_strength
 from texprior.training.memory import require_memory
 from texprior.training.preflight import layer_loss
-from texprior.training.run import Trained, run_training, stop_record, training_record
+from texprior.training.run import Trained, refuse_compiling, run_training, stop_record, training_record
 from texprior.training.trainee import Trainee
 
 
@@ -41,6 +41,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         session.pictures("train")
         session = match_prior_strength(session, place)
         experiment = session.experiment
+        refuse_compiling("prior", settings, session.device)
         prior = build_prior(session.builder, 1.0, place.folder)
         require_memory(
             "prior",
@@ -58,7 +59,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
 
         # how it is learned, and what is left at the end
         patches = cut_patches(experiment, pool, settings)
-        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp)
+        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, settings.compile)
         trainee = Trainee(prior.network, settings)
 
         def finish(run: Run, done: Finished) -> None:
