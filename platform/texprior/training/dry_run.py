@@ -142,10 +142,11 @@ def _speed(network: nn.Module, settings: Training, loss: Loss) -> tuple[float, f
     # An endless budget and no checkpoint: the loop is left after the timed steps, before it could save or stop.
     endless = settings.model_copy(update={"budget": Budget(images=2**62), "checkpoint_every_s": _NEVER_S})
     events = train_steps(Trainee(network, endless), loss, Path(), {})
-    first, *steps = [e for e in islice(events, _WARM_UP + _TIMED) if isinstance(e, Step)] or [None]
+    taken = [e for e in islice(events, _WARM_UP + _TIMED) if isinstance(e, Step)]
     events.close()  # type: ignore[attr-defined]
-    if first is None:
+    if not taken:
         return 0.0, 0.0
+    first, *steps = taken
     # a mean over time, not over steps: images of the timed steps divided by their seconds
     return len(steps) / sum(1 / step.images_per_s for step in steps), settings.batch / first.images_per_s
 

@@ -92,7 +92,7 @@ def test_dropping_what_is_not_there_is_an_error(registry):
     layer_loss(registry, 0.0, encoder="none")
 
 
-@pytest.mark.parametrize(("adapter", "position"), [("film", "decoder"), ("zero_conv", "decoder"), ("lora", "decoder")])
+@pytest.mark.parametrize(("adapter", "position"), [("sft", "decoder"), ("zero_conv", "decoder"), ("lora", "decoder")])
 def test_a_frozen_denoiser_gets_no_gradients_and_no_graph_before_the_first_adapted_block(adapter, position):
     """Only what lies behind an adapter's weights is kept for the backward pass."""
     registry = Registry.discover()
