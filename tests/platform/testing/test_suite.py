@@ -81,6 +81,11 @@ def test_bare():
 def test_all(component, here):
     assert component.kind == "degradation"
     return {"folder": here}
+
+
+@conformance("degradation", distribution="acme-dark", plugin=PLUGIN)
+def test_a_kind_of_it(component, here):
+    return {"folder": here}
 """
 
 
