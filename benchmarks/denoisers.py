@@ -82,10 +82,11 @@ def seam(prior: Prior, pool: Pool, side: int, halo: int) -> float:
     return 255 * prior.scale * float((tiled - whole).abs().max())
 
 
-def row(folder: Path, patches: int, rounds: int) -> str:
+def row(folder: Path, patches: int, rounds: int, attention: str) -> str:
     """Measures a prior and returns its row."""
-    prior = load_prior(folder, session().builder)
-    dataset, keys = Session.start(prior.experiment, session().registry).pictures("val")
+    here = session(f"attention={attention}")
+    prior = load_prior(folder, here.builder)
+    dataset, keys = Session.start(prior.experiment, here.registry).pictures("val")
     pool = texture_pool(dataset, keys, prior, PATCH, cache_mb=2048)
     single, half = speeds(prior, rounds)
     seams = " / ".join(f"{seam(prior, pool, 128, halo):.2g}" for halo in (64, 128))
@@ -100,11 +101,12 @@ def main() -> None:
     parser.add_argument("priors", nargs="+", type=Path, metavar="PRIOR", help="folder of a trained prior")
     parser.add_argument("--patches", type=int, default=1600, help="patches of the held-out loss")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the speeds; the fastest counts")
+    parser.add_argument("--attention", default="sdpa", help="attention backend")
     given = parser.parse_args()
     torch.set_num_threads(1)
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for folder in given.priors:
-        print(row(folder, given.patches, given.rounds), flush=True)
+        print(row(folder, given.patches, given.rounds, given.attention), flush=True)
 
 
 if __name__ == "__main__":
