@@ -85,7 +85,7 @@ def cases(at: Session, amp: bool = False) -> Iterator[Case]:
     pairs = pair_pool(at, trainings.predictor.patch)
     patches = cut_patches(experiment, _filled(pairs), trainings.predictor)
     network, batch = copy.deepcopy(predictor), patches.batch(range(trainings.predictor.batch))
-    loss = partial(prediction_loss, predictor, patches, amp, None)
+    loss = partial(prediction_loss, predictor, patches, amp)
     trainee = Trainee(predictor, trainings.predictor, recipe_of(at, trainings.predictor))
 
     def plain() -> Tensor:

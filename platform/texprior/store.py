@@ -72,15 +72,28 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, 
     write_atomically(path, save(written, header))
 
 
+def copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies tensors to the memory of the CPU; tensors that are one remain one, such as a tied weight."""
+    made: dict[tuple[object, ...], Tensor] = {}
+    for tensor in tensors.values():
+        if _place(tensor) not in made:
+            made[_place(tensor)] = tensor.detach().to("cpu", copy=True)
+    return {name: made[_place(tensor)] for name, tensor in tensors.items()}
+
+
+def _place(tensor: Tensor) -> tuple[object, ...]:
+    """Returns what two names of the same tensor have in common."""
+    return tensor.device, tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride()
+
+
 def _without_repetition(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Returns the tensors in separate memory on the CPU, and further name -> name of one that is there already."""
     written: dict[str, Tensor] = {}
     name_of: dict[tuple[object, ...], str] = {}
     aliases, storages = dict[str, str](), set[int]()
     for name, tensor in tensors.items():
-        same = (tensor.device, tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
-        if tensor.numel() and name_of.setdefault(same, name) != name:
-            aliases[name] = name_of[same]
+        if tensor.numel() and name_of.setdefault(_place(tensor), name) != name:
+            aliases[name] = name_of[_place(tensor)]
             continue
         copied = tensor.detach().cpu().contiguous()
         # safetensors refuses tensors that share memory, such as two parts of one

@@ -12,7 +12,6 @@ from texprior.evaluation.evaluate import evaluate
 from texprior.evaluation.run import judged_experiment
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.image import Sample
-from texprior.flow.prior import Block
 from texprior.models.build import require_grid
 from texprior.models.folders import load_model, load_prior
 from texprior.models.inputs import inputs_of
@@ -325,12 +324,12 @@ def test_a_model_records_the_prior_that_it_stands_on(trained, registry, tmp_path
 
 @pytest.mark.parametrize("what", ["predictor", "denoiser"])
 def test_tiles_lie_on_the_grid_of_every_network(model, what):
-    """A stride of 96 px divides no tile of 512 px."""
+    """A grid of 96 px divides no tile of 512 px."""
     settings = model.experiment.sampling
     require_grid(settings, model.prior.network, model.predictor)
-    coarse = SimpleNamespace(stride=96, blocks=lambda: {"only": Block(8, 96, "middle")})
+    coarse = SimpleNamespace(stride=96, grid=lambda: 96)
     networks = (model.prior.network, coarse) if what == "predictor" else (coarse, model.predictor)
-    sentence = f"sampling.tile: 512 px is no multiple of the {what}'s coarsest stride, 96 px"
+    sentence = f"sampling.tile: 512 px is no multiple of the {what}'s grid, 96 px"
     with pytest.raises(ConfigError, match=sentence):
         require_grid(settings, *networks)
 

@@ -167,6 +167,9 @@ class Training(Section):
     amp: bool = True
     """Mixed precision (bfloat16), if a trial on the device says that it is faster; else training is in float32.
     Default: true."""
+    compile: Annotated[bool, Before(False)] = False
+    """Whether ``torch.compile`` compiles the network for the step. That takes up to some minutes at the start, and on a
+    CPU it needs a C++ compiler; ``--dry-run`` measures both ways. Default: false."""
     start_from: Annotated[str | None, Before(None)] = None
     """The folder of another training of the same networks, from whose weights and averages this training starts. Its
     optimiser and its images do not count. Default: None, initial weights."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -34,13 +35,16 @@ class InitialPredictor(nn.Module, ABC):
         """Returns the loss per image, (B,)."""
 
 
-def estimated(degraded_BCHW: Tensor, predictor: InitialPredictor) -> Tensor:
+def estimated(
+    degraded_BCHW: Tensor, predictor: InitialPredictor, call: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
     """Returns what the predictor returns, unclipped, with its gradient.
 
-    Raises ContractError if that is not one estimate for each picture, of the picture's size.
+    ``call`` is the compiled predictor, if it is compiled. Raises ContractError if that is not one estimate for each
+    picture, of the picture's size.
     """
     with inputs_kept(predictor, picture=degraded_BCHW.detach()):
-        found = predictor(degraded_BCHW)
+        found = (call or predictor)(degraded_BCHW)
     return require_tensor(predictor, found, degraded_BCHW.shape, degraded_BCHW, "the estimate", any_float=True)
 
 

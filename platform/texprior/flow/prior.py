@@ -147,6 +147,14 @@ class DenoiserNet(nn.Module, ABC):
         """
         return {}
 
+    def grid(self) -> int:
+        """Returns the grid of the network, px: a tile that begins at a multiple of it agrees with the whole picture.
+
+        By default the coarsest stride of the blocks. Override it if the network also cuts its maps, as into windows.
+        It must be a multiple of every stride.
+        """
+        return max((block.stride for block in self.blocks().values()), default=1)
+
     def norms(self) -> dict[str, nn.Module]:
         """Returns normalisation layers by path; by default every module whose weight has one dimension."""
         weights = {name: getattr(module, "weight", None) for name, module in self.named_modules()}

@@ -157,18 +157,16 @@ def _require_room(builder: Builder, kind: ComponentKind[Any], **context: Any) ->
 
 
 def require_grid(settings: Sampling, network: DenoiserNet, predictor: InitialPredictor | None = None) -> None:
-    """Raises ConfigError unless tile and halo are multiples of every network's coarsest stride.
+    """Raises ConfigError unless tile and halo are multiples of every network's grid.
 
     Only then is the grid of a tile the grid of the whole picture.
     """
-    strides = {"denoiser": max(block.stride for block in network.blocks().values())}
-    strides |= {"predictor": predictor.stride} if predictor is not None else {}
-    for (what, stride), name in itertools.product(strides.items(), ("tile", "halo")):
+    grids = {"denoiser": network.grid()}
+    grids |= {"predictor": predictor.stride} if predictor is not None else {}
+    for (what, grid), name in itertools.product(grids.items(), ("tile", "halo")):
         length = getattr(settings, name)
-        if length % stride:
-            raise ConfigError(
-                f"sampling.{name}: {length} px is no multiple of the {what}'s coarsest stride, {stride} px"
-            )
+        if length % grid:
+            raise ConfigError(f"sampling.{name}: {length} px is no multiple of the {what}'s grid, {grid} px")
 
 
 def with_structure_cache(prior: Prior, registry: Registry, folder: Path, room_mb: int) -> Prior:

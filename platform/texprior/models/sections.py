@@ -9,7 +9,6 @@ from torch import Tensor
 
 from texprior.config.schema import Sampling
 from texprior.diffusion.keys import Draw, Key, Normals
-from texprior.flow.adapt import coarsest_stride
 from texprior.flow.tile import Tile, tiles
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs
@@ -31,8 +30,8 @@ def sections_of(model: Model, settings: Sampling, size: tuple[int, int]) -> list
     """Cuts a picture into sections; an adapter that is not declared local needs features of the whole picture."""
     large = max(size) > LARGE and is_local(model)
     side = settings.tile * max(1, SECTION // settings.tile) if large else max(size)
-    stride = math.lcm(coarsest_stride(model.prior.network), model.predictor.stride)
-    return tiles(*size, side, max(settings.halo, -(-MARGIN // stride) * stride))
+    grid = math.lcm(model.prior.network.grid(), model.predictor.stride)
+    return tiles(*size, side, max(settings.halo, -(-MARGIN // grid) * grid))
 
 
 def tiles_of(section: Tile, settings: Sampling) -> list[Tile]:

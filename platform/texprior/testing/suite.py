@@ -68,7 +68,7 @@ def conformance(
     """Turns a test function or class into one test for each check that applies.
 
     ``kind`` and ``name`` (bare or qualified) choose one component; ``distribution`` chooses all components of a
-    plugin. ``plugin`` is a file or module to register first.
+    plugin, or all of a ``kind``. ``plugin`` is a file or module to register first.
 
     The decorated function prepares what the component needs, with fixtures as its arguments. It returns further
     options, or nothing. If it has an argument ``component``, it receives the record. A decorated class may have a
@@ -93,7 +93,7 @@ def conformance(
 
 
 def entries_of(registry: Registry, kind: str = "", name: str = "", distribution: str = "") -> list[Entry]:
-    """Returns one component, or all of a distribution.
+    """Returns one component, or all of a distribution (of one kind, if it is given).
 
     Raises PluginError with the reason if it did not load.
     """
@@ -107,9 +107,9 @@ def entries_of(registry: Registry, kind: str = "", name: str = "", distribution:
         raise PluginError(f"there is no plugin distribution '{distribution}'; there are: {known}")
     if plugin.status != "loaded":
         raise PluginError(f"plugin {plugin.distribution} is {plugin.status}: {plugin.reason}")
-    found = [entry for entry in registry.entries() if entry.plugin is plugin]
+    found = [entry for entry in registry.entries(kind or None) if entry.plugin is plugin]
     if not found:
-        raise PluginError(f"plugin {plugin.distribution} provides no component")
+        raise PluginError(f"plugin {plugin.distribution} provides no {kind or 'component'}")
     return found
 
 

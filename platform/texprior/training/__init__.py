@@ -2,7 +2,8 @@
 
 - ``prior``, ``predictor``, ``adapter``: one training each, from its pictures to its folder
 - ``loop``: the training loop, a generator of typed steps
-- ``trainee``: the network in training with its optimiser and its average, and their checkpoints
+- ``trainee``: the network in training with its optimiser and its average, and what a checkpoint holds of them;
+  ``checkpoints``: writes them in a thread
 - ``run``: one training as a tracked run, resumed from the furthest checkpoint
 - ``step_reports``: what is reported of the steps; ``divergence``: which component made steps not finite;
   ``spikes``: notices if the loss jumps

@@ -28,7 +28,7 @@ from texprior.training.memory import require_memory
 from texprior.training.patches import Pool
 from texprior.training.preflight import layer_loss
 from texprior.training.recipe import recipe_of
-from texprior.training.run import Trained, run_training, stop_record, training_record
+from texprior.training.run import Trained, refuse_compiling, run_training, stop_record, training_record
 from texprior.training.trainee import Trainee
 
 FAR = 2.0
@@ -52,6 +52,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
                 record_prior(place.folder, about_tensors(place.folder / ADAPTER), prior.folder)
             return Trained(place.folder, {})
 
+        refuse_compiling("adapter", settings, session.device)
         # what is learned: the residual of the estimate, in units of the prior's texture or of its own deviation
         adapter = build_adapter(session.builder, prior)
         predictor = load_predictor(predictor_folder, session.builder)
@@ -77,7 +78,8 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         # how it is learned, and what is left at the end
         patches = cut_patches(experiment, pool, settings)
         recipe, levels = recipe_of(session, settings), noise_levels_of(session.registry, experiment.diffusion)
-        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, levels, recipe.objective)
+        learned = levels, recipe.objective, settings.compile
+        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, *learned)
         trainee = Trainee(adapter, settings, recipe)
 
         def finish(run: Run, done: Finished) -> None:

@@ -24,6 +24,7 @@ from texprior.training.loop import Loss, Step, train_steps
 from texprior.training.memory import LossOf, require_memory
 from texprior.training.preflight import layer_loss, prior_at, random_prediction_loss, require_adapters
 from texprior.training.recipe import recipe_of
+from texprior.training.run import refuse_compiling
 from texprior.training.trainee import Trainee
 
 _WARM_UP, _TIMED = 1, 2
@@ -51,6 +52,10 @@ class Measured:
     """Peak memory while it trains, without prepared photographs; None if it cannot be measured."""
     times: int = 1
     """Number of times it is trained, such as once for each trial of a sweep."""
+    uncompiled_images_per_s: float | None = None
+    """Speed of the step without ``training.STAGE.compile``; None if the training does not compile."""
+    compile_s: float = 0.0
+    """Time that compiling takes at the start of each of them."""
     share: float | None = None
     """An adapter's trainable parameters divided by the denoiser's parameters; None for other trainings."""
 
@@ -62,7 +67,7 @@ def measure_prior(session: Session) -> list[Measured]:
     prior = build_prior(session.builder, 1.0, Path())
 
     def loss_of(chosen: Training) -> Loss:
-        return layer_loss(session, prior, chosen).stage_one
+        return layer_loss(session, prior, chosen, chosen.compile).stage_one
 
     return [_measured(session, "prior", settings, [prior.network, prior.encoder], loss_of)]
 
@@ -79,13 +84,17 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
     adapter = build_adapter(session.builder, prior)
 
     def of_layer(chosen: Training) -> Loss:
-        return partial(layer_loss(session, prior, chosen).stage_two, adapter)
+        return partial(layer_loss(session, prior, chosen, chosen.compile).stage_two, adapter)
 
     parts = [adapter, prior.network, prior.encoder, predictor]
-    of_picture = partial(random_prediction_loss, predictor, recipe_of(session, trainings.predictor).objective)
+    objective = recipe_of(session, trainings.predictor).objective
     of_adapter = _measured(session, "adapter", trainings.adapter, parts, of_layer)
+
+    def of_prediction(chosen: Training) -> Loss:
+        return random_prediction_loss(predictor, objective, chosen, chosen.compile)
+
     return [
-        _measured(session, "predictor", trainings.predictor, [predictor], of_picture)
+        _measured(session, "predictor", trainings.predictor, [predictor], of_prediction)
         if predictor.needs_training
         else Measured("predictor", count_parameters(predictor), 0, 0.0, 0, 0.0, None),
         replace(of_adapter, share=of_adapter.trainable / count_parameters(prior.network)),
@@ -107,29 +116,54 @@ def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> l
 
 def _measured(session: Session, stage: str, settings: Training, networks: list[nn.Module], loss_of: LossOf) -> Measured:
     """Measures the training of the first of the networks that take part."""
-    trained = networks[0]
-    require_memory(stage, settings, loss_of, *networks)
-    # An endless budget and no checkpoint: the loop is left after the timed steps, before it could save or stop.
-    endless = settings.model_copy(update={"budget": Budget(images=2**62), "checkpoint_every_s": _NEVER_S})
-    trainee = Trainee(trained, endless, recipe_of(session, settings))
+    trained, eager = networks[0], settings.model_copy(update={"compile": False})
+    require_memory(stage, settings, lambda chosen: loss_of(chosen.model_copy(update={"compile": False})), *networks)
+    refuse_compiling(stage, settings, session.device)
     # The generator state is forked, so that a dry run does not change random numbers that come after it.
     with _peak_memory(session.device) as peak_mb, torch.random.fork_rng():
-        events = train_steps(trainee, loss_of(settings), Path(), {})
-        steps = [e for e in islice(events, _WARM_UP + _TIMED) if isinstance(e, Step)][_WARM_UP:]
-        events.close()  # type: ignore[attr-defined]
+        rate, first_s = _speed(session, trained, settings, loss_of(settings))
         memory = peak_mb()
-
-    # a mean over time, not over steps: images of the timed steps divided by their seconds
-    rate = len(steps) / sum(1 / step.images_per_s for step in steps) if steps else 0.0
+        plain = _speed(session, trained, eager, loss_of(eager))[0] if settings.compile and rate else None
+    compile_s = max(0.0, first_s - settings.batch / rate) if plain else 0.0
+    limit = settings.budget.seconds or float("inf")
     return Measured(
         stage,
         sum(count_parameters(network) for network in networks),
         count_parameters(trained, trainable_only=True),
         rate,
-        settings.budget.images if steps else 0,
-        min(settings.budget.images / rate, settings.budget.seconds or float("inf")) if steps else 0.0,
+        settings.budget.images if rate else 0,
+        min(settings.budget.images / rate + compile_s, limit) if rate else 0.0,
         memory,
+        uncompiled_images_per_s=plain,
+        compile_s=compile_s,
     )
+
+
+def _speed(session: Session, network: nn.Module, settings: Training, loss: Loss) -> tuple[float, float]:
+    """Returns the speed of a training step, images/s, and the time of the first step, s; (0, 0) without parameters."""
+    # An endless budget and no checkpoint: the loop is left after the timed steps, before it could save or stop.
+    endless = settings.model_copy(update={"budget": Budget(images=2**62), "checkpoint_every_s": _NEVER_S})
+    events = train_steps(Trainee(network, endless, recipe_of(session, endless)), loss, Path(), {})
+    taken = [e for e in islice(events, _WARM_UP + _TIMED) if isinstance(e, Step)]
+    events.close()  # type: ignore[attr-defined]
+    if not taken:
+        return 0.0, 0.0
+    first, *steps = taken
+    # a mean over time, not over steps: images of the timed steps divided by their seconds
+    return len(steps) / sum(1 / step.images_per_s for step in steps), settings.batch / first.images_per_s
+
+
+def compile_note(m: Measured) -> str | None:
+    """Says whether compiling makes a training faster, what it costs, and after how many images it has paid."""
+    if m.uncompiled_images_per_s is None:
+        return None
+    saved = 1 / m.uncompiled_images_per_s - 1 / m.images_per_s
+    speeds = f"{m.images_per_s:.1f} images/s compiled, {m.uncompiled_images_per_s:.1f} without; "
+    if saved <= 0:
+        return f"{m.stage}: {speeds}compiling makes it no faster here: set training.{m.stage}.compile to false"
+    images, budget = m.compile_s / saved, m.budget_images
+    advice = "" if images < budget else f", more than its budget: set training.{m.stage}.compile to false"
+    return f"{m.stage}: {speeds}compiling takes {m.compile_s:.0f} s, which {images:,.0f} images win back{advice}"
 
 
 @contextmanager

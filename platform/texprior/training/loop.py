@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+import torch
 from torch import Tensor, nn
 
 from texprior.config.schema import Experiment, Training
@@ -25,6 +26,7 @@ from texprior.errors import TexpriorError
 from texprior.flow.optimize import LearningRateDecay
 from texprior.flow.precision import repeatable_convolutions
 from texprior.runtime.team import ALONE, Team
+from texprior.training.checkpoints import CheckpointWriter
 from texprior.training.spikes import SpikeFinder
 from texprior.training.trainee import Saved, Trainee
 
@@ -113,8 +115,8 @@ def train_steps(
         return
 
     device = next(iter(trainee.parameters().values())).device
-    saved_at, finder = time.monotonic(), SpikeFinder()
-    with _interruptible() as interrupted:
+    finder = SpikeFinder()
+    with _interruptible() as interrupted, CheckpointWriter(trainee, checkpoint, about) as writer:
         why = _spent(trainee, 0.0)
         while not why:
             started, numbers = time.monotonic(), range(trainee.images_seen, trainee.images_seen + settings.batch)
@@ -134,11 +136,11 @@ def train_steps(
             if trainee.skipped_in_a_row >= GIVE_UP_AFTER or ends_untrained:
                 raise Diverged(trainee.skipped_in_a_row, numbers, total, norm)
             # After a skipped step no checkpoint is written, so that a resume meets the failing steps again.
-            if team.leads and not (why or skipped) and time.monotonic() - saved_at > settings.checkpoint_every_s:
-                yield trainee.save(checkpoint, about)
-                saved_at = time.monotonic()
+            yield from writer.written()
+            if team.leads and not (why or skipped):
+                writer.begin_if_due()
         if team.leads:
-            yield trainee.save(checkpoint, about)
+            yield from writer.finish()
         counts = trainee.skipped_steps, trainee.spikes, trainee.last_spike
         yield Finished(trainee.images_seen, trainee.elapsed_s, why, *counts)
 
@@ -162,11 +164,13 @@ def _step(
 
     # The sum is divided by the whole batch, so that gradients add up to those of one large batch. They are added over
     # microbatches here, and over processes below.
-    total = 0.0
+    sums = []
     for start in range(first, first + settings.batch, size):
         losses = loss(team.share(range(start, start + size), turns))
         (losses.sum() / settings.batch).backward()  # type: ignore[no-untyped-call]
-        total += float(losses.detach().sum()) / settings.batch
+        sums.append(losses.detach().sum())
+    # Read once, after all microbatches: each reading waits until the device has computed what was asked of it.
+    total = sum(part / settings.batch for part in torch.stack(sums).tolist())
 
     # A process must not stop alone, or the others would wait for it; so the reasons to stop are summed too (ADR 7).
     late = _spent(trainee, time.monotonic() - started) == "seconds"

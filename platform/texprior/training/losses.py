@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from texprior.diffusion.precondition import denoise_noised
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter, features_of, steered
+from texprior.flow.compiled import compiled
 from texprior.flow.contract import require_tensor
 from texprior.flow.objective import Learned, Objective, objective_loss
 from texprior.flow.precision import autocast
@@ -54,10 +56,13 @@ class LayerLoss:
         amp: bool,
         levels: NoiseLevels,
         objective: Objective | None = None,
+        compiles: bool = False,
     ) -> None:
         self.experiment, self.prior, self.process, self.patches = experiment, prior, process, patches
         self.device = next(prior.network.parameters()).device
         self.amp, self.levels, self.objective = amp, levels, objective
+        self.denoiser = compiled(self._denoiser, compiles)
+        self.steered_denoiser = compiled(self._steered_denoiser, compiles)
         if experiment.diffusion.code_dropout and not prior.encoder.width:
             raise ConfigError("diffusion.code_dropout: the encoder returns no code that could be dropped; set it to 0")
 
@@ -95,9 +100,9 @@ class LayerLoss:
             condition = self.with_some_texture(batch["blurred structure"], batch["blurred picture"], numbers)
         condition = self.disturbed(condition, numbers)
         layer = self.process.layer(batch["picture"], base)
-        network = checked_network(self.prior.network, self.prior.network)
         with autocast(self.device, self.amp):
-            return self._of_layer(network, layer, noise, sigma, base, {"condition": condition, "code": batch["code"]})
+            given = {"condition": condition, "code": batch["code"]}
+            return self._of_layer(self.denoiser, layer, noise, sigma, base, given)
 
     def stage_two(self, adapter: DenoiserAdapter, numbers: Sequence[int]) -> Tensor:
         """Returns the loss of Stage II on the residual.
@@ -108,8 +113,10 @@ class LayerLoss:
         condition = self.disturbed(batch["condition"], numbers)
         layer = self.process.layer(batch["clean"], batch["base"])
         with autocast(self.device, self.amp):
-            network = steered(adapter, self.prior.network, features_of(adapter, batch["estimate"]))
-            given = {**batch, "condition": condition}
+            network, given = (
+                partial(self.steered_denoiser, adapter, batch["estimate"]),
+                {**batch, "condition": condition},
+            )
             return self._of_layer(network, layer, noise, sigma, batch["base"], given)
 
     def _of_layer(
@@ -130,6 +137,12 @@ class LayerLoss:
         scale = self.process.scale
         learned = Learned(found.estimate, layer, base, scale, sigma, found.output, found.target, inputs)
         return objective_loss(self.objective, learned)
+
+    def _denoiser(self, x_BCHW: Tensor, c_noise: Tensor, condition_BCHW: Tensor, code_BNC: Tensor) -> Tensor:
+        return checked_network(self.prior.network, self.prior.network)(x_BCHW, c_noise, condition_BCHW, code_BNC)
+
+    def _steered_denoiser(self, adapter: DenoiserAdapter, estimate_BCHW: Tensor, *given: Tensor) -> Tensor:
+        return steered(adapter, self.prior.network, features_of(adapter, estimate_BCHW))(*given)
 
     def with_some_texture(self, structure_BCHW: Tensor, picture_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
         """Returns S + a T, with a uniform in [0, ``diffusion.alpha_max``).
@@ -189,8 +202,25 @@ def prediction_outputs(predictor: InitialPredictor, patches: Patches, amp: bool,
     yield "predictor", own_loss(predictor, estimate, batch["clean"])
 
 
+def prediction_loss_of(
+    predictor: InitialPredictor,
+    patches: Patches,
+    amp: bool,
+    objective: Objective | None = None,
+    compiles: bool = False,
+) -> Callable[[Sequence[int]], Tensor]:
+    """Returns the loss of the predictor's training; ``compiles`` says whether its calls are compiled."""
+    call = compiled(lambda degraded_BCHW: predictor(degraded_BCHW), True) if compiles else None
+    return partial(prediction_loss, predictor, patches, amp, objective=objective, call=call)
+
+
 def prediction_loss(
-    predictor: InitialPredictor, patches: Patches, amp: bool, objective: Objective | None, numbers: Sequence[int]
+    predictor: InitialPredictor,
+    patches: Patches,
+    amp: bool,
+    numbers: Sequence[int],
+    objective: Objective | None = None,
+    call: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Returns the loss of the predictor on clean and degraded patches, per image, (B,).
 
@@ -200,7 +230,7 @@ def prediction_loss(
     batch = on_device(device, patches.batch(numbers))
     with autocast(device, amp):
         # bfloat16 has 8 significant bits, too few for the difference of two similar pictures
-        estimate, clean = estimated(batch["degraded"], predictor).float(), batch["clean"]
+        estimate, clean = estimated(batch["degraded"], predictor, call).float(), batch["clean"]
         if objective is None:
             return own_loss(predictor, estimate, clean)
         return objective_loss(objective, Learned(estimate, clean, torch.zeros_like(clean), inputs=batch))

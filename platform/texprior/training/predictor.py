@@ -15,11 +15,11 @@ from texprior.training.data import cut_patches, pair_pool
 from texprior.training.differences import program_record
 from texprior.training.folders import PREDICTOR_PARTS, Place, hold_folder, is_trained, training_place
 from texprior.training.loop import Finished
-from texprior.training.losses import prediction_loss, prediction_outputs
+from texprior.training.losses import prediction_loss_of, prediction_outputs
 from texprior.training.memory import require_memory
 from texprior.training.preflight import random_prediction_loss
 from texprior.training.recipe import recipe_of
-from texprior.training.run import Trained, run_training, stop_record, training_record, version_record
+from texprior.training.run import Trained, refuse_compiling, run_training, stop_record, training_record, version_record
 from texprior.training.trainee import Trainee
 
 _PROGRAMS = (*PREDICTOR_PARTS, "training.predictor")
@@ -40,6 +40,7 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
         predictor = build_predictor(session.builder)
         if not predictor.needs_training:
             return _save_untrained(session, predictor, place)
+        refuse_compiling("predictor", settings, session.device)
         recipe = recipe_of(session, settings)
         loss_of = partial(random_prediction_loss, predictor, recipe.objective)
         require_memory("predictor", settings, loss_of, predictor, processes=session.team.size)
@@ -55,7 +56,8 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
 
         patches = cut_patches(experiment, pool, settings)
         given = (predictor, patches, settings.amp)
-        loss, outputs_of = partial(prediction_loss, *given, recipe.objective), partial(prediction_outputs, *given)
+        loss = prediction_loss_of(*given, recipe.objective, settings.compile)
+        outputs_of = partial(prediction_outputs, *given)
         run_training(session, "predictor", place, trainee, loss, finish, outputs_of, patches)
         return Trained(place.folder, pool.broken)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,7 +25,7 @@ from texprior.pipeline import restore
 from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
 from texprior.training.loop import Loss
-from texprior.training.losses import LayerLoss, prediction_loss
+from texprior.training.losses import LayerLoss, prediction_loss_of
 from texprior.training.patches import Patches, Pool, Prepared
 from texprior.training.recipe import recipe_of
 
@@ -112,12 +111,11 @@ def rehearse_sampling(session: Session, model: Model) -> None:
         restore(model, patch.to(session.device), "rehearsal", session.experiment.sampling)
 
 
-def layer_loss(session: Session, prior: Prior, settings: Training) -> LayerLoss:
+def layer_loss(session: Session, prior: Prior, settings: Training, compiles: bool = False) -> LayerLoss:
     """Builds the layer loss of a training of the prior or the adapter on random pictures."""
     experiment, patches = session.experiment, random_patches(prior.encoder, settings)
-    levels = noise_levels_of(session.registry, experiment.diffusion)
-    objective = recipe_of(session, settings).objective
-    return LayerLoss(experiment, prior, Process(prior.scale), patches, settings.amp, levels, objective)
+    learned = noise_levels_of(session.registry, experiment.diffusion), recipe_of(session, settings).objective
+    return LayerLoss(experiment, prior, Process(prior.scale), patches, settings.amp, *learned, compiles)
 
 
 def random_patches(encoder: SemanticEncoder | None, settings: Training) -> Patches:
@@ -139,9 +137,11 @@ def random_patches(encoder: SemanticEncoder | None, settings: Training) -> Patch
     return Patches(Pool(["0", "1"], prepare, cache_mb=64), settings.patch, seed=0)
 
 
-def random_prediction_loss(predictor: InitialPredictor, objective: Objective | None, settings: Training) -> Loss:
+def random_prediction_loss(
+    predictor: InitialPredictor, objective: Objective | None, settings: Training, compiles: bool = False
+) -> Loss:
     """Returns the loss of a predictor's training on random pictures."""
-    return partial(prediction_loss, predictor, random_patches(None, settings), settings.amp, objective)
+    return prediction_loss_of(predictor, random_patches(None, settings), settings.amp, objective, compiles)
 
 
 def _backward(loss: Tensor) -> None:

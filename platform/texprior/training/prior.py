@@ -23,7 +23,7 @@ from texprior.training.match_strength import match_prior_strength, without_stren
 from texprior.training.memory import require_memory
 from texprior.training.preflight import layer_loss
 from texprior.training.recipe import recipe_of
-from texprior.training.run import Trained, run_training, stop_record, training_record
+from texprior.training.run import Trained, refuse_compiling, run_training, stop_record, training_record
 from texprior.training.trainee import Trainee
 
 
@@ -43,6 +43,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         session.pictures("train")
         session = match_prior_strength(session, place)
         experiment = session.experiment
+        refuse_compiling("prior", settings, session.device)
         prior = build_prior(session.builder, 1.0, place.folder)
         require_memory(
             "prior",
@@ -61,7 +62,8 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         # how it is learned, and what is left at the end
         patches = cut_patches(experiment, pool, settings)
         recipe, levels = recipe_of(session, settings), noise_levels_of(session.registry, experiment.diffusion)
-        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, levels, recipe.objective)
+        learned = levels, recipe.objective, settings.compile
+        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, *learned)
         trainee = Trainee(prior.network, settings, recipe)
 
         def finish(run: Run, done: Finished) -> None:

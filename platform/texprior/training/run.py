@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from texprior._version import __version__
 from texprior.config.schema import Training
 from texprior.errors import ConfigError, Interrupted
+from texprior.flow.compiled import require_compiler
 from texprior.flow.precision import precision_name
 from texprior.plugin.origin import name_of
 from texprior.runtime.identity import pictures_digest, start_digest
@@ -98,6 +99,16 @@ def run_training(
             ) from None
     # The others leave only when the leader has written the weights, which they may read next.
     team.wait()
+
+
+def refuse_compiling(stage: str, settings: Training, device: torch.device) -> None:
+    """Raises ConfigError if a training wants to compile and this machine cannot."""
+    if not settings.compile:
+        return
+    try:
+        require_compiler(device)
+    except ConfigError as error:
+        raise ConfigError(f"training.{stage}.compile: {error}") from None
 
 
 def refuse_batch_statistics(session: Session, stage: str, trainee: Trainee) -> None:

@@ -17,7 +17,7 @@ from texprior.config.schema import Training
 from texprior.diffusion.ema import Ema
 from texprior.errors import ConfigError
 from texprior.runtime.team import Team
-from texprior.store import load_tensors, save_tensors
+from texprior.store import copies, load_tensors, save_tensors
 from texprior.training.recipe import Recipe, groups_of
 
 _KEPT = (bool, int, float)
@@ -30,6 +30,20 @@ class Saved:
 
     images_seen: int
     path: Path
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The content of a checkpoint: tensors by name, and the record in its header."""
+
+    tensors: Mapping[str, Tensor]
+    about: Mapping[str, object]
+    images_seen: int
+
+    def write(self, path: Path) -> Saved:
+        """Writes the file, atomically. Raises TexpriorError if it cannot be written."""
+        save_tensors(path, self.tensors, self.about)
+        return Saved(self.images_seen, path)
 
 
 @dataclass
@@ -97,6 +111,18 @@ class Trainee:
 
     def save(self, path: Path, about: Mapping[str, object]) -> Saved:
         """Writes all that an exact resume needs to one file, atomically."""
+        return Checkpoint(self._tensors(), {**about, **self._progress(), **self._counts()}, self.images_seen).write(
+            path
+        )
+
+    def copied(self, about: Mapping[str, object]) -> Checkpoint:
+        """Returns the same in memory of its own, which later steps do not change."""
+        return Checkpoint(copies(self._tensors()), self._about(about), self.images_seen)
+
+    def _about(self, about: Mapping[str, object]) -> dict[str, object]:
+        return {**about, **self._progress(), **self._counts()}
+
+    def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"model/{n}": t for n, t in self.network.state_dict().items()}
         tensors |= {f"ema/{n}": t for n, t in self._averages().items()}
         if self.recipe.own_parameters() and self.recipe.objective is not None:
@@ -104,8 +130,7 @@ class Trainee:
         for name, parameter in self._trained().items():
             kept = self.optimizer.state.get(parameter, {}).items()
             tensors |= {f"adam/{key}/{name}": t for key, t in kept if isinstance(t, Tensor)}
-        save_tensors(path, tensors, {**about, **self._progress(), **self._counts()})
-        return Saved(self.images_seen, path)
+        return tensors
 
     def load(self, path: Path, wanted: Callable[[Mapping[str, Any]], bool] = lambda _about: True) -> bool:
         """Loads a checkpoint if its record (``about``) is ``wanted``; returns whether it did.

@@ -7,6 +7,7 @@ from torch import Tensor
 from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import BilateralOptions
 from texprior_plugins.decomposition._joint_bilateral import joint_bilateral, radius_of
+from texprior_plugins.decomposition._planes import one_by_one
 from texprior_plugins.decomposition._precision import at_least_single
 
 
@@ -25,5 +26,6 @@ class Bilateral(StructureFilter):
 
         Its values are within the range of the values in each window.
         """
-        image, options = at_least_single(image_BCHW), self.options
-        return joint_bilateral(image, image, options.sigma_space, options.sigma_range).to(image_BCHW.dtype)
+        space, colour = self.options.sigma_space, self.options.sigma_range
+        structure = one_by_one(lambda image: joint_bilateral(image, image, space, colour), at_least_single(image_BCHW))
+        return structure.to(image_BCHW.dtype)

@@ -9,10 +9,10 @@ sigma_i = sigma_space sqrt(3) 2^(N - i) / sqrt(4^N - 1) (equation 14).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import DomainTransformOptions
@@ -20,10 +20,7 @@ from texprior_plugins.decomposition._precision import working
 
 
 class DomainTransform(StructureFilter):
-    """Smooths in a few pairs of passes along rows and columns.
-
-    Each pass is a scan of logarithmic depth.
-    """
+    """Smooths in a few pairs of passes along rows and columns, line by line."""
 
     def __init__(self, options: DomainTransformOptions) -> None:
         self.options = options
@@ -32,12 +29,13 @@ class DomainTransform(StructureFilter):
         """Returns the smoothed picture, (B, C, H, W), within the range of the picture."""
         image, count = working(image_BCHW), self.options.iterations
         x, y = distances(image, self.options.sigma_space / self.options.sigma_range)
-        S = image
+        # The axis of the recursion comes first, so that a step reads and writes memory without gaps.
+        x, y, S = x.movedim(-1, 0), y.movedim(-2, 0), image.movedim(-1, 0)
         for i in range(1, count + 1):
             sigma = self.options.sigma_space * math.sqrt(3) * 2 ** (count - i) / math.sqrt(4**count - 1)
-            S = both_ways(S, torch.exp(-math.sqrt(2) / sigma * x))
-            S = both_ways(S.mT, torch.exp(-math.sqrt(2) / sigma * y.mT)).mT
-        return S.to(image_BCHW.dtype)
+            S = both_ways(S, torch.exp(-math.sqrt(2) / sigma * x)).transpose(0, -1)
+            S = both_ways(S, torch.exp(-math.sqrt(2) / sigma * y)).transpose(0, -1)
+        return S.movedim(0, -1).to(image_BCHW.dtype, memory_format=torch.contiguous_format)
 
 
 def distances(image: Tensor, ratio: float) -> tuple[Tensor, Tensor]:
@@ -50,27 +48,21 @@ def distances(image: Tensor, ratio: float) -> tuple[Tensor, Tensor]:
 
 
 def both_ways(image: Tensor, feedback: Tensor) -> Tensor:
-    """Runs the recursion along the last axis, forwards and then backwards.
+    """Runs the recursion along the first axis, forwards and then backwards.
 
     ``feedback`` is a^d between neighbours.
     """
-    forwards = recursion(image, feedback)
-    return recursion(forwards.flip(-1), feedback.flip(-1)).flip(-1)
-
-
-def recursion(image: Tensor, feedback: Tensor) -> Tensor:
-    """Computes the recursion along the last axis.
-
-    The recursion is J(n) = (1 - f(n)) I(n) + f(n) J(n - 1), with J(0) = I(0). The code uses doubling steps (Hillis,
-    Steele 1986). Before a step of length s, J(n) is the sum over the last s pixels, and f(n) is the factor with which
-    J(n - s) still has to be added.
-    """
-    # Doubling needs log2(n) tensor operations, where a loop over pixels would need n.
-    f = functional.pad(feedback, (1, 0))
-    J = (1 - f) * image
-    step = 1
-    while step < image.shape[-1]:
-        J = torch.cat([J[..., :step], J[..., step:] + f[..., step:] * J[..., :-step]], -1)
-        f = torch.cat([f[..., :step], f[..., step:] * f[..., :-step]], -1)
-        step *= 2
+    J, factors = image.clone(memory_format=torch.contiguous_format), feedback.contiguous()
+    lines, between = J.unbind(), factors.unbind()
+    recurse(lines, between)
+    recurse(lines[::-1], between[::-1])
     return J
+
+
+def recurse(lines: Sequence[Tensor], feedback: Sequence[Tensor]) -> None:
+    """Replaces the lines I(n) of a picture by J(n), one after the other.
+
+    The recursion is J(n) = (1 - f(n)) I(n) + f(n) J(n - 1), with J(0) = I(0). ``feedback`` begins with f(1).
+    """
+    for before, line, factor in zip(lines, lines[1:], feedback, strict=False):
+        line.lerp_(before, factor)

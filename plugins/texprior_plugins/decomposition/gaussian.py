@@ -7,7 +7,7 @@ from torch import Tensor
 from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import GaussianOptions
 from texprior_plugins.decomposition._blur import blurred, gaussian_taps
-from texprior_plugins.decomposition._precision import working
+from texprior_plugins.decomposition._precision import at_least_single
 
 
 class Gaussian(StructureFilter):
@@ -22,4 +22,4 @@ class Gaussian(StructureFilter):
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
         """Returns the blurred picture, (B, C, H, W), within the range of the picture."""
-        return blurred(working(image_BCHW), self.options.sigma).to(image_BCHW.dtype)
+        return blurred(at_least_single(image_BCHW), self.options.sigma).to(image_BCHW.dtype)

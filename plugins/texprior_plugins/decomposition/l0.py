@@ -19,6 +19,7 @@ from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import L0Options
 from texprior_plugins.decomposition._cosine import dct2, idct2, mirror_laplacian
 from texprior_plugins.decomposition._gradient import gradient, gradient_adjoint
+from texprior_plugins.decomposition._planes import one_by_one
 from texprior_plugins.decomposition._precision import working
 
 
@@ -62,10 +63,13 @@ class L0(StructureFilter):
 
         Its values may leave the picture's range slightly.
         """
-        lam, image = self.options.lam, working(image_BCHW)
+        return one_by_one(self._alternated, working(image_BCHW)).to(image_BCHW.dtype)
+
+    def _alternated(self, image: Tensor) -> Tensor:
+        lam = self.options.lam
         S, beta = image, 2 * lam
         while beta < self.options.beta_max:
             h, v = gradient_step(S, lam, beta)
             S = structure_step(image, h, v, beta)
             beta *= self.options.kappa
-        return S.to(image_BCHW.dtype)
+        return S

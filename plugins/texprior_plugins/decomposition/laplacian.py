@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
+import cv2
 import torch
 from torch import Tensor
 
@@ -11,7 +12,8 @@ from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import LaplacianOptions
 from texprior_plugins.decomposition._borders import mirrored
 from texprior_plugins.decomposition._lowpass import lowpass
-from texprior_plugins.decomposition._precision import working
+from texprior_plugins.decomposition._planes import by_opencv, opencv_can
+from texprior_plugins.decomposition._precision import at_least_single
 
 
 def reduced(image: Tensor) -> Tensor:
@@ -19,6 +21,8 @@ def reduced(image: Tensor) -> Tensor:
 
     It is the kernel (1, 4, 6, 4, 1) / 16 along both axes, at every other pixel.
     """
+    if opencv_can(image):
+        return by_opencv(cv2.pyrDown, image)
     return _halve(_halve(image).mT).mT
 
 
@@ -27,6 +31,8 @@ def expanded(image: Tensor, size: tuple[int, int]) -> Tensor:
 
     Zeros are inserted between the pixels, then twice the kernel is applied along both axes.
     """
+    if opencv_can(image):
+        return by_opencv(lambda plane: cv2.pyrUp(plane, dstsize=size[::-1]), image)
     return _double(_double(image, size[1]).mT, size[0]).mT
 
 
@@ -41,7 +47,7 @@ class Laplacian(StructureFilter):
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
         """Returns the picture without its finest bands, (B, C, H, W)."""
-        return lowpass(working(image_BCHW), self.options.levels, reduced, expanded).to(image_BCHW.dtype)
+        return lowpass(at_least_single(image_BCHW), self.options.levels, reduced, expanded).to(image_BCHW.dtype)
 
 
 def _halve(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import RollingGuidanceOptions
 from texprior_plugins.decomposition._blur import blurred, gaussian_taps
 from texprior_plugins.decomposition._joint_bilateral import joint_bilateral, radius_of
+from texprior_plugins.decomposition._planes import one_by_one
 from texprior_plugins.decomposition._precision import at_least_single
 
 
@@ -28,8 +29,11 @@ class RollingGuidance(StructureFilter):
 
         Its values are within the range of the values in each window.
         """
-        image, options = at_least_single(image_BCHW), self.options
+        return one_by_one(self._rolled, at_least_single(image_BCHW)).to(image_BCHW.dtype)
+
+    def _rolled(self, image: Tensor) -> Tensor:
+        options = self.options
         guide = blurred(image, options.sigma_space)
         for _ in range(options.iterations):
             guide = joint_bilateral(image, guide, options.sigma_space, options.sigma_range)
-        return guide.to(image_BCHW.dtype)
+        return guide

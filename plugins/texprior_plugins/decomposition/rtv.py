@@ -20,6 +20,7 @@ from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import RelativeTotalVariationOptions
 from texprior_plugins.decomposition._blur import blurred
 from texprior_plugins.decomposition._gradient import gradient
+from texprior_plugins.decomposition._planes import one_by_one
 from texprior_plugins.decomposition._precision import working
 from texprior_plugins.decomposition._screened import solve
 
@@ -37,13 +38,16 @@ class RelativeTotalVariation(StructureFilter):
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
         """Returns the smoothed picture, (B, C, H, W), within the range of the picture."""
-        image, options = working(image_BCHW), self.options
+        return one_by_one(self._solved, working(image_BCHW)).to(image_BCHW.dtype)
+
+    def _solved(self, image: Tensor) -> Tensor:
+        options = self.options
         S, sigma = image, options.sigma
         for _ in range(options.iterations):
             x, y = (options.lam / 2 * w for w in quadratic_weights(S, sigma, options.sharpness))
             S = solve(image, x[..., :-1], y[..., :-1, :])
             sigma = max(sigma / 2, LEAST_SIGMA)
-        return S.to(image_BCHW.dtype)
+        return S
 
 
 def variation_weights(S: Tensor, sigma: float) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import TotalVariationOptions
 from texprior_plugins.decomposition._gradient import gradient, gradient_adjoint
+from texprior_plugins.decomposition._planes import channel_by_channel
 from texprior_plugins.decomposition._precision import at_least_single
 
 Field = tuple[Tensor, Tensor]
@@ -32,9 +33,11 @@ class TotalVariation(StructureFilter):
 
         Its root mean square error is at most ``tolerance``.
         """
-        image, lam = at_least_single(image_BCHW), self.options.lam
-        p = solved(image, lam, steps_for(lam, self.options.tolerance))
-        return (image - lam * gradient_adjoint(*p)).to(image_BCHW.dtype)
+        return channel_by_channel(self._solution, at_least_single(image_BCHW)).to(image_BCHW.dtype)
+
+    def _solution(self, image: Tensor) -> Tensor:
+        lam = self.options.lam
+        return image - lam * gradient_adjoint(*solved(image, lam, steps_for(lam, self.options.tolerance)))
 
 
 def steps_for(lam: float, tolerance: float) -> int:
@@ -52,14 +55,16 @@ def steps_for(lam: float, tolerance: float) -> int:
 def solved(image: Tensor, lam: float, iterations: int) -> Field:
     """Returns the dual field p after ``iterations`` steps."""
     p = (torch.zeros_like(image), torch.zeros_like(image))
-    q, t = p, 1.0
+    q, S, t = (torch.zeros_like(image), torch.zeros_like(image)), torch.empty_like(image), 1.0
     for _ in range(iterations):
-        slope = gradient(image - lam * gradient_adjoint(*q))
+        _subtract_adjoint(image, q, lam, S)
         # 8 bounds the squared norm of the gradient operator, which makes 1 / (8 lambda) the largest safe step.
-        new = _projected(*(a + s / (8 * lam) for a, s in zip(q, slope, strict=True)))
+        _add_gradient(S, 1 / (8 * lam), q)
+        _project(q, S)
         later = (1 + math.sqrt(1 + 4 * t * t)) / 2
-        q = tuple(torch.lerp(a, b, 1 + (t - 1) / later) for a, b in zip(p, new, strict=True))
-        p, t = new, later
+        # The old p is not needed any more: its memory takes the next q.
+        p, q = q, tuple(old.lerp_(new, 1 + (t - 1) / later) for old, new in zip(p, q, strict=True))
+        t = later
     return p
 
 
@@ -82,6 +87,25 @@ def duality_gap(image: Tensor, p: Field, lam: float) -> Tensor:
     return lam * (torch.hypot(x, y) - x * p[0] - y * p[1]).sum((1, 2, 3))
 
 
-def _projected(x: Tensor, y: Tensor) -> Field:
-    longer = torch.hypot(x, y).clamp_min(1)
-    return x / longer, y / longer
+def _subtract_adjoint(image: Tensor, field: Field, factor: float, out: Tensor) -> None:
+    """Writes image - factor gradient_adjoint(field) to ``out``."""
+    # Each component is added to one neighbour and taken from the other, without pictures in between.
+    out.copy_(image)
+    for axis, component in zip((-1, -2), field, strict=True):
+        inner, n = component.narrow(axis, 0, component.shape[axis] - 1), component.shape[axis]
+        out.narrow(axis, 0, n - 1).add_(inner, alpha=factor)
+        out.narrow(axis, 1, n - 1).sub_(inner, alpha=factor)
+
+
+def _add_gradient(image: Tensor, factor: float, field: Field) -> None:
+    """Adds factor gradient(image) to a field, in place."""
+    for axis, component in zip((-1, -2), field, strict=True):
+        component.narrow(axis, 0, image.shape[axis] - 1).add_(torch.diff(image, dim=axis), alpha=factor)
+
+
+def _project(field: Field, scratch: Tensor) -> None:
+    """Shortens vectors longer than 1 to 1, in place; ``scratch`` is overwritten."""
+    x, y = field
+    longer = torch.mul(x, x, out=scratch).addcmul_(y, y).clamp_(min=1).sqrt_()
+    x.div_(longer)
+    y.div_(longer)

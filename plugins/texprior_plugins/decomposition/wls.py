@@ -12,6 +12,7 @@ from torch import Tensor
 
 from texprior.flow.decompose import StructureFilter
 from texprior_plugins.decomposition import WeightedLeastSquaresOptions
+from texprior_plugins.decomposition._planes import one_by_one
 from texprior_plugins.decomposition._precision import working
 from texprior_plugins.decomposition._screened import solve
 
@@ -32,9 +33,12 @@ class WeightedLeastSquares(StructureFilter):
 
     def structure(self, image_BCHW: Tensor) -> Tensor:
         """Returns the smoothed picture, (B, C, H, W), within the range of the picture."""
-        image, options = working(image_BCHW), self.options
+        return one_by_one(self._solved, working(image_BCHW)).to(image_BCHW.dtype)
+
+    def _solved(self, image: Tensor) -> Tensor:
+        options = self.options
         x, y = (options.lam * w for w in smoothness_weights(image, options.alpha))
-        return solve(image, x, y).to(image_BCHW.dtype)
+        return solve(image, x, y)
 
 
 def smoothness_weights(image: Tensor, alpha: float) -> tuple[Tensor, Tensor]:

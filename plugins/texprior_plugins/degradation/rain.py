@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 from scipy.special import erf
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from texprior.flow.degrade import Recipe, Replayable, draw_seed, seeded
 from texprior_plugins.degradation import RainOptions
 from texprior_plugins.degradation._light import to_light, to_values
 from texprior_plugins.degradation._noise import uniform
+from texprior_plugins.degradation._scatter import scattered
 
 DISTANCES = (0.5, 0.7, 1.0, 1.4, 2.0)
 """Distances of the layers. At 1 ("middle distance") a streak has the length and width of the options."""
@@ -84,9 +84,9 @@ class Rain(Replayable):
             # Drops outside the picture reach into it, so the field of drops is larger by half a kernel on each side.
             half = kernel.shape[0] // 2
             size = (height + 2 * half, width + 2 * half)
-            here = torch.rand(size, generator=rng) < options.density * share
-            drops = (here * (0.25 + 0.75 * torch.rand(size, generator=rng).square())).numpy()
-            layer = fftconvolve(drops.astype(np.float64), kernel, mode="valid")
+            here = (torch.rand(size, generator=rng) < options.density * share).nonzero()
+            drops = 0.25 + 0.75 * torch.rand(size, generator=rng)[here.unbind(1)].square()
+            layer = scattered(here, drops, kernel, size)
             # Layers cover independently, so what they leave free multiplies. FFT rounding can give values below 0.
             clear *= 1 - (options.intensity * layer).clip(0, 1)
         cover: NDArray[np.float32] = (1 - clear).astype(np.float32)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
+from scipy.signal import convolve
 from torch import Tensor
 
 from texprior.flow.degrade import Recipe, Replayable, draw_seed, seeded
 from texprior_plugins.degradation import SnowOptions
 from texprior_plugins.degradation._light import to_light, to_values
 from texprior_plugins.degradation._noise import uniform
+from texprior_plugins.degradation._scatter import scattered
 from texprior_plugins.degradation.defocus import disc
 
 DISTANCES = (0.3, 0.55, 1.0, 1.8, 3.2)
@@ -98,10 +99,10 @@ class Snow(Replayable):
                 # Flakes outside the picture reach into it: their field is larger by half a kernel on each side.
                 half = kernel.shape[0] // 2
                 size = (height + 2 * half, width + 2 * half)
-                here = torch.rand(size, generator=rng) < options.density * share / SHAPES
-                flakes = (here * (0.5 + 0.5 * torch.rand(size, generator=rng))).numpy().astype(np.float64)
+                here = (torch.rand(size, generator=rng) < options.density * share / SHAPES).nonzero()
+                flakes = 0.5 + 0.5 * torch.rand(size, generator=rng)[here.unbind(1)]
                 # Flakes cover independently, so what they leave free multiplies. FFT rounding can go below 0.
-                clear *= 1 - (options.opacity * fftconvolve(flakes, kernel, mode="valid")).clip(0, 1)
+                clear *= 1 - (options.opacity * scattered(here, flakes, kernel, size)).clip(0, 1)
         cover: NDArray[np.float32] = (1 - clear).astype(np.float32)
         return cover
 
@@ -116,6 +117,7 @@ class Snow(Replayable):
         way = options.motion / distance * uniform(0.5, 1.5, rng)
         direction = angle_deg + uniform(-_JITTER_DEG, _JITTER_DEG, rng)
         sharp = flake(radius, lobes)
-        defocused = fftconvolve(sharp, disc(options.blur / distance))
-        kernel: Kernel = fftconvolve(defocused, path(way, direction)).clip(0)
+        # SciPy sums small kernels directly, and transforms large ones.
+        defocused = convolve(sharp, disc(options.blur / distance))
+        kernel: Kernel = convolve(defocused, path(way, direction)).clip(0)
         return kernel

@@ -10,6 +10,7 @@ import torch
 
 from texprior import config, pipeline
 from texprior.diffusion.process import Process
+from texprior.errors import ConfigError
 from texprior.flow import decompose
 from texprior.flow.kinds import PREDICTOR
 from texprior.models import sections
@@ -131,6 +132,7 @@ import torch
 torch.set_num_threads(1)
 from texprior import config, pipeline
 from texprior.diffusion.process import Process
+from texprior.errors import ConfigError
 from texprior.flow.kinds import PREDICTOR
 from texprior.flow.pixels import Picture
 from texprior.models import sections
@@ -169,3 +171,18 @@ def test_memory_grows_by_what_the_two_files_need():
     done = subprocess.run(child, capture_output=True, text=True, check=True, env=environment)
     small, large = (int(line) * 1024 for line in done.stdout.split())
     assert (large - small) / 5e6 < 15
+
+
+def test_sections_begin_on_the_windows_of_the_denoiser(built):
+    """Windows of 12 positions at a stride of 8 px: with a margin of 64 px a section would cut them elsewhere."""
+    small = {"width": 8, "levels": 3, "blocks": 1, "middle": 1, "head_width": 4, "window": 12}
+    model = built(denoiser={"window_transformer": small}, sampling={"tile": 96, "halo": 0})
+    assert model.prior.network.grid() == 96
+    found = sections.sections_of(model, model.experiment.sampling, (64, 4000))
+    starts = [section.seen[1].start for section in found]
+    assert starts == [0, 864, 1824, 2784, 3744]
+
+
+def test_tiles_that_cut_the_windows_of_the_denoiser_are_refused(built):
+    with pytest.raises(ConfigError, match=r"sampling\.halo: 48 px is no multiple of the denoiser's grid, 32 px"):
+        built(denoiser="window_transformer", sampling={"tile": 64, "halo": 48})

@@ -7,6 +7,10 @@ import sys
 
 import pytest
 
+from texprior.errors import PluginError
+from texprior.registry import Registry
+from texprior.testing import entries_of
+
 PLUGIN = """
 from typing import Annotated
 
@@ -81,6 +85,7 @@ def test_bare():
 def test_all(component, here):
     assert component.kind == "degradation"
     return {"folder": here}
+
 """
 
 
@@ -135,6 +140,17 @@ def test_a_whole_distribution_by_component(run):
     assert len(both) == 34
     assert both["degradation/dark-any.global-rng"] == "PASSED"
     assert both["degradation/loud-any.global-rng"] == "XFAIL"
+
+
+def test_a_kind_of_a_distribution(tmp_path):
+    (tmp_path / "acme_dark.py").write_text(PLUGIN, encoding="utf-8")
+    registry = Registry.discover({tmp_path / "acme_dark.py"})
+    adapters = entries_of(registry, "adapter", distribution="texprior")
+    assert {entry.component.kind for entry in adapters} == {"adapter"}
+    assert adapters == registry.entries("adapter")
+    assert [e.component.name for e in entries_of(registry, "degradation", distribution="acme-dark")] == ["dark", "loud"]
+    with pytest.raises(PluginError, match="plugin acme-dark provides no metric"):
+        entries_of(registry, "metric", distribution="acme-dark")
 
 
 def test_the_number_of_checks_is_printed(run):

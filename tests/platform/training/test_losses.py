@@ -8,12 +8,14 @@ import torch
 from texprior import config
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
-from texprior.models.build import build_prior
+from texprior.models.build import build_adapter, build_prior
 from texprior.models.sampling import noise_levels_of
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.training.losses import LayerLoss
 from texprior.training.patches import Patches, Pool
+from texprior.training.preflight import layer_loss as layer_loss_of
+from texprior.training.preflight import prior_at
 
 NUMBERS = list(range(400))
 
@@ -90,3 +92,29 @@ def test_dropping_what_is_not_there_is_an_error(registry):
     with pytest.raises(ConfigError, match=r"diffusion\.code_dropout: the encoder returns no code"):
         layer_loss(registry, 0.1, encoder="none")
     layer_loss(registry, 0.0, encoder="none")
+
+
+@pytest.mark.parametrize(("adapter", "position"), [("sft", "decoder"), ("zero_conv", "decoder"), ("lora", "decoder")])
+def test_a_frozen_denoiser_gets_no_gradients_and_no_graph_before_the_first_adapted_block(adapter, position):
+    """Only what lies behind an adapter's weights is kept for the backward pass."""
+    registry = Registry.discover()
+    data = {
+        "name": "x",
+        "events": [],
+        "encoder": "none",
+        "denoiser": {"unet": {"width": 8, "levels": 1, "blocks": 1}},
+        "adapter": {adapter: {"position": position}},
+    }
+    session = Session.start(config.resolve(data, registry), registry)
+    prior = prior_at(None, session.builder)
+    chosen, tracked = build_adapter(session.builder, prior), {}
+    for name in prior.network.blocks():
+        prior.network.get_submodule(name).register_forward_hook(
+            lambda _module, _given, found, name=name: tracked.update({name: found.requires_grad})
+        )
+    layer_loss_of(session, prior, session.experiment.training.adapter).stage_two(chosen, [0, 1]).sum().backward()
+    assert any(parameter.grad is not None for parameter in chosen.parameters())
+    assert all(p.grad is None and not p.requires_grad for p in prior.network.parameters())
+    parts = {name: block.part for name, block in prior.network.blocks().items()}
+    assert [name for name, is_tracked in tracked.items() if is_tracked and parts[name] != "decoder"] == []
+    assert tracked.keys() == parts.keys()

@@ -49,6 +49,21 @@ def network():
     return randomised(Unet(UnetOptions(width=8, blocks=2, levels=2), 12, Sdpa(None)))
 
 
+HOSTS = {
+    "unet": {"width": 8, "blocks": 2, "levels": 2},
+    "nafnet": {"width": 8, "blocks": 2, "levels": 2, "middle": 2, "head_width": 8, "window": 8},
+    "window_transformer": {"width": 8, "blocks": 2, "levels": 2, "middle": 2, "head_width": 4, "window": 4},
+}
+"""First-party denoiser -> options of a small form."""
+
+
+@pytest.fixture(params=HOSTS)
+def host(request):
+    """Each first-party denoiser, small and with random weights."""
+    ref = Ref(name=request.param, options=HOSTS[request.param])
+    return randomised(Registry.discover().build("denoiser", ref, code_width=12, attention=Sdpa(None)))
+
+
 @pytest.fixture
 def plain():
     return randomised(Plain())

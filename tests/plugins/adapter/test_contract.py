@@ -17,6 +17,12 @@ ALL = [(name, {}) for name in RECORDS] + VARIANTS
 WITH_POSITION = [name for name, record in RECORDS.items() if "position" in record.options.model_fields]
 
 
+@pytest.fixture
+def network(host):
+    """What every adapter keeps, it keeps on every denoiser."""
+    return host
+
+
 def output(adapter: DenoiserAdapter, network, inputs, estimate):
     return adapter.adapted(network, adapter.features(estimate))(*inputs)
 

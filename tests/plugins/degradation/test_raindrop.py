@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from texprior.diffusion.keys import generator
-from texprior_plugins.degradation import RaindropOptions
+from texprior_plugins.degradation import RaindropOptions, raindrop
 from texprior_plugins.degradation._light import to_light, to_values
 from texprior_plugins.degradation.raindrop import WATER, Raindrop, deflection, outline, transmitted
 
@@ -111,3 +112,27 @@ def test_an_outline_without_lobes_is_an_ellipse():
     ellipse = [0.0, 0.0, 10.0, 45.0, 1.2, 0.0, 0.0, 0.0, 0.0]
     at = 1 / np.sqrt(0.5 / 10**2 + 0.5 / 12**2)
     assert outline(phi, ellipse) == pytest.approx([10, 12, 10, at])
+
+
+def test_drops_in_groups_are_drops_one_by_one(monkeypatch):
+    """Drops that overlap share their pixels in the order of the recipe, however many are computed at once."""
+    wet = Raindrop(RaindropOptions(density=0.004, radius=5.0))
+    image = torch.rand(3, 70, 90, generator=generator(3))
+    recipe = wet.draw(generator(0), (70, 90))
+    recipe["drops"] += [[d[0] + d[2], *d[1:]] for d in recipe["drops"][:6]]
+    together = wet.apply(image, recipe)
+    monkeypatch.setattr(raindrop, "_TOGETHER", 1)
+    assert torch.equal(together, wet.apply(image, recipe))
+    assert not torch.equal(together, wet.apply(image, {"drops": recipe["drops"][:-1]}))
+
+
+def test_the_scene_in_a_drop_is_scipys_bilinear_sample():
+    light = torch.rand(3, 41, 53, generator=generator(4))
+    x, y = np.random.default_rng(0).uniform(-9, 62, (2, 40))
+    cells = np.repeat([1, 3], 20)
+    seen = raindrop._sampled(light, x, y, cells)
+    for cell in (1, 3):
+        small = torch.nn.functional.avg_pool2d(light[None], cell, ceil_mode=True, count_include_pad=False)[0].double()
+        at = np.stack([y, x])[:, cells == cell] / cell - 0.5
+        expected = [ndimage.map_coordinates(channel, at, order=1, mode="nearest") for channel in small.numpy()]
+        np.testing.assert_allclose(seen[:, cells == cell], expected, atol=1e-12)

@@ -29,6 +29,7 @@ CAUGHT_BY = {
     "forgets_its_state": ["denoiser.state"],
     "batch_norm": ["denoiser.microbatch"],
     "not_padded": ["any.space-works"],
+    "windows_off_the_grid": ["denoiser.grid"],
 }
 WIDTH = 8
 
@@ -196,13 +197,22 @@ class NotPadded(Right):
         return functional.avg_pool2d(skip("first", h_BCHW), 3, 1)
 
 
+class WindowsOffTheGrid(Right):
+    """Subtracts the mean of windows of 5 positions, 10 px; its strides say that tiles may begin at every 2 px."""
+
+    def normalised(self, h_BCHW):
+        height, width = h_BCHW.shape[-2:]
+        mean = functional.avg_pool2d(h_BCHW, 5, ceil_mode=True)
+        return h_BCHW - mean.repeat_interleave(5, -2).repeat_interleave(5, -1)[..., :height, :width]
+
+
 @hookimpl
 def texprior_denoisers():
     classes = (
         *(Right, NeverVisited, VisitedTwice, Deaf, NotZero),
         *(BlindToCode, MultiplesOf4, MisdeclaredChannels, NeedsCode, WholePictureNorm),
         *(SilentSkip, NoSuchLayer, NotFresh, WithDropout, WithATiedWeight, OwnDropout, CountsItsCalls),
-        *(ForgetsItsState, BatchNorm, NotPadded),
+        *(ForgetsItsState, BatchNorm, NotPadded, WindowsOffTheGrid),
     )
     return [
         Denoiser(name, f"{__name__}:{c.__name__}", Options, "Two blocks.", api=2, local=True)

@@ -11,9 +11,9 @@ from torch import Tensor
 from texprior.errors import ConfigError
 from texprior.flow.contract import require_tensor
 from texprior.flow.prior import Block, DenoiserNet, Guide, unguided
-from texprior.testing.catalogue import check, declares
+from texprior.testing.catalogue import USABLE, check, declares
 from texprior.testing.kinds.attention import Plain
-from texprior.testing.kinds.reach import FAR, leak
+from texprior.testing.kinds.reach import FAR, LENGTH, leak, strip
 from texprior.testing.material import gap, gaussian, perturbed, photographs
 from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
@@ -262,3 +262,22 @@ def local(subject: Subject) -> None:
     network, code = _make(subject), arguments()["code"][:1]
     far = leak(lambda image: network(image, torch.zeros(1), image, code))
     require(far <= 1e-6, f"{FAR} px away the output changes by {far:.2g}")
+
+
+@check("denoiser.grid", "denoiser", when=declares("local"), after=(*USABLE, "denoiser.local"))
+@torch.no_grad()
+def grid(subject: Subject) -> None:
+    """If ``grid()`` px are cut off at the left, outputs that are 368 px or more away from the cut change by at most
+    1e-5. So tiles can begin at multiples of ``grid()``, which is a multiple of every block's stride.
+
+    Fix: override ``grid`` if the network cuts its maps more coarsely than its strides, as into windows.
+    """
+    network, code = _make(subject), arguments()["code"][:1]
+    step = network.grid()
+    require(isinstance(step, int) and step >= 1, f"grid() is {step!r}: it must be a whole number of at least 1")
+    odd = [name for name, block in network.blocks().items() if step % block.stride]
+    require(not odd, f"grid() is {step} px, which is no multiple of the stride of {', '.join(odd)}")
+    require(step + FAR < LENGTH, f"grid() is {step} px: the picture of this check is too short for it")
+    whole, cut = (network(image, torch.zeros(1), image, code) for image in (strip(), strip()[..., step:]))
+    off = gap(whole[..., step + FAR :], cut[..., FAR:])
+    require(off <= 1e-5, f"if its grid of {step} px is cut off, the output differs by {off:.2g}")
