@@ -60,6 +60,10 @@ def _short_name(name: str) -> str:
     return name if len(encoded) <= 200 else hashlib.sha256(encoded).hexdigest()
 
 
+_ALIASES = "aliases"
+"""The entry of a file's record that lists further names of its tensors."""
+
+
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
     """Writes tensors to a safetensors file, with ``about`` as JSON in its header.
 
@@ -68,8 +72,9 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, 
     from safetensors.torch import save
 
     written, aliases = _without_repetition(tensors)
-    header = {"texprior": json.dumps(dict(about or {})), **({"aliases": json.dumps(aliases)} if aliases else {})}
-    write_atomically(path, save(written, header))
+    # one entry, because safetensors writes several in an order that changes, and equal weights have equal files
+    header = {**(about or {}), **({_ALIASES: aliases} if aliases else {})}
+    write_atomically(path, save(written, {"texprior": json.dumps(header)}))
 
 
 def copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -130,8 +135,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             about = json.loads(header.get("texprior", "{}"))
+            # earlier versions wrote them beside the record
+            aliases = about.pop(_ALIASES, None) or json.loads(header.get("aliases", "{}"))
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-            aliases = json.loads(header.get("aliases", "{}"))
             return {**found, **{alias: found[name] for alias, name in aliases.items()}}, about
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
@@ -150,9 +156,10 @@ def about_tensors(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             about: dict[str, Any] = json.loads((file.metadata() or {}).get("texprior", "{}"))
+            about.pop(_ALIASES, None)
             return about
     # torch raises RuntimeError if another process deletes the file after it was opened
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
         raise ConfigError(f"{path}: these weights cannot be read ({error})") from None
 
 

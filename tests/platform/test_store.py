@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from texprior.errors import ConfigError, TexpriorError
-from texprior.store import load_tensors, save_tensors, write_atomically
+from texprior.store import about_tensors, load_tensors, save_tensors, write_atomically
 
 
 def test_a_tied_weight_is_written_once_and_read_back_under_both_names(tmp_path):
@@ -19,6 +19,24 @@ def test_a_tied_weight_is_written_once_and_read_back_under_both_names(tmp_path):
     assert about == {"scale": 2}
     assert tensors.keys() == {"0.weight", "1.weight"}
     assert all(torch.equal(tensor, one.weight) for tensor in tensors.values())
+
+
+def test_equal_weights_have_equal_files(tmp_path):
+    """Also with a weight of two names: the sha256 of a file says which weights something started from."""
+    weight = torch.arange(4.0)
+    for number in range(8):
+        save_tensors(tmp_path / f"{number}.safetensors", {"a": weight, "b": weight}, {"scale": 2, "seed": 0})
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    assert about_tensors(tmp_path / "0.safetensors") == {"scale": 2, "seed": 0}
+
+
+def test_names_that_an_earlier_version_wrote_beside_the_record_are_read(tmp_path):
+    from safetensors.torch import save_file
+
+    header = {"texprior": '{"scale": 2}', "aliases": '{"b": "a"}'}
+    save_file({"a": torch.ones(2)}, tmp_path / "t.safetensors", header)
+    tensors, about = load_tensors(tmp_path / "t.safetensors")
+    assert (set(tensors), about) == ({"a", "b"}, {"scale": 2})
 
 
 def test_tensors_that_share_memory_in_part_are_stored_apart(tmp_path):
