@@ -21,7 +21,7 @@ class NoiseLevels(Protocol):
     def __call__(self, normal: Tensor) -> Tensor:
         """Returns the noise levels of standard normal numbers, of their shape and dtype.
 
-        The function increases. Its values are distributed as the noise levels of training should be.
+        The function never decreases. Its values are distributed as the noise levels of training should be.
         """
         ...
 
@@ -43,8 +43,9 @@ class LevelSchedule(Protocol):
     def __call__(self, u: Tensor, within: Range) -> Tensor:
         """Returns the noise level at each u, decreasing, (steps,), float64.
 
-        ``u``, (steps,), float64, increases from 0, where the level is ``within.sigma_max``; at 1 it would be
-        ``within.sigma_min``. The platform adds the final 0.
+        ``u``, (steps,), float64, increases from 0, where the level is ``within.sigma_max``, to at most 1, where it is
+        ``within.sigma_min``. If the record says ``fixed=True``, the levels only lie between the two. The platform adds
+        the final 0.
         """
         ...
 

@@ -137,6 +137,8 @@ class Degradation(Component):
     kind: ClassVar[str] = "degradation"
     deterministic: bool = False
     """Draws nothing at random: every key gives the same picture."""
+    directional: bool = False
+    """Has a direction that depends on gravity, such as that of falling rain: a turned patch shows it wrongly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +237,8 @@ class Schedule(Component):
     """The spacing that is used if an experiment states none."""
     largest: float = math.inf
     """The largest noise level of the schedule, which ``sampling.sigma_max`` may not exceed."""
+    fixed: bool = False
+    """Its levels are written in its options: it need not start at ``sampling.sigma_max``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,6 +284,16 @@ class Dataset(Component):
     """The licence of the pictures."""
     own_pictures: bool = False
     """The pictures are the user's, so there is nothing to cite."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation(Component):
+    """Changes training patches. Contract: ``texprior.flow.augment.PatchAugmentation``."""
+
+    kind: ClassVar[str] = "augmentation"
+    directions: Literal["keeps", "mirrors", "turns"] = "turns"
+    """What it may do to directions in a patch: ``keeps`` all, ``mirrors`` left and right, or ``turns``: up may become
+    any side."""
 
 
 @dataclass(frozen=True, kw_only=True)

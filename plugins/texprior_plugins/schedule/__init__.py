@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from texprior.plugin import Schedule, hookimpl
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from texprior.plugin import Options, Schedule, hookimpl
 
 _EDM = """@inproceedings{karras2022edm,
   title = {Elucidating the Design Space of Diffusion-Based Generative Models},
@@ -27,6 +32,35 @@ _COSINE = """@inproceedings{nichol2021improved,
   year = {2021},
   note = {arXiv:2102.09672}
 }"""
+_AYS = """@inproceedings{sabour2024align,
+  title = {Align Your Steps: Optimizing Sampling Schedules in Diffusion Models},
+  author = {Sabour, Amirmojtaba and Fidler, Sanja and Kreis, Karsten},
+  booktitle = {International Conference on Machine Learning},
+  year = {2024},
+  note = {arXiv:2404.14507}
+}"""
+
+
+class ListedOptions(Options):
+    """The levels that are visited."""
+
+    levels: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=1e6)], ...],
+        Field(
+            min_length=1,
+            max_length=1000,
+            examples=[[20.0, 1.4, 0.6, 0.27]],
+            description="decreasing noise levels, without the final 0",
+        ),
+    ]
+
+    @field_validator("levels")
+    @classmethod
+    def _decreasing(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        for level, following in pairwise(levels):
+            if following >= level:
+                raise ValueError(f"the levels must decrease, but {following:g} follows {level:g}")
+        return levels
 
 
 @hookimpl
@@ -70,5 +104,15 @@ def texprior_schedules() -> list[Schedule]:
             impl="texprior_plugins.schedule.quantiles:TrainingQuantiles",
             summary="Each step spans an equal share of the noise levels that training draws.",
             api=2,
+        ),
+        Schedule(
+            name="listed",
+            impl="texprior_plugins.schedule.listed:Listed",
+            options=ListedOptions,
+            summary="The levels that are written in the options; ln sigma is interpolated for another number of steps.",
+            api=2,
+            spacing="linspace",
+            fixed=True,
+            citation=_AYS,
         ),
     ]

@@ -14,6 +14,9 @@ _FAR = 30.0
 """Standard normal numbers beyond this do not occur: the tail has a share of 5e-198."""
 _HALVINGS = 200
 """Halvings of the interval of 60: more than float64 has bits."""
+_BELOW = 1e-9
+"""Where training draws a few levels only, a step may start exactly between two of them: it gets the lower one. Other
+levels change by less than float32 shows."""
 
 
 class TrainingQuantiles:
@@ -34,7 +37,9 @@ class TrainingQuantiles:
         shares = torch.special.erfc(sign * ends / math.sqrt(2)) / 2
         normal = -sign * torch.special.ndtri(torch.lerp(shares[0], shares[1], u))
         # rounding in erfc and ndtri may leave the range by a few last digits
-        return within.training(normal).clamp(within.sigma_min, within.sigma_max)
+        levels = within.training(normal - _BELOW).clamp(within.sigma_min, within.sigma_max)
+        # exactly the bounds at the ends, also where the noise of training does not reach them
+        return levels.where(u > 0, within.sigma_max).where(u < 1, within.sigma_min)
 
 
 def _normal_of(levels: NoiseLevels, sigma: float) -> Tensor:

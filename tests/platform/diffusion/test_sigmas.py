@@ -1,25 +1,31 @@
 """Noise levels against their formulas and against diffusers."""
 
-from math import inf, log
-from statistics import NormalDist
+from math import inf
 
 import numpy as np
 import pytest
 import torch
 from diffusers.schedulers import DDIMScheduler, EDMEulerScheduler
 
-from texprior.diffusion.sigmas import (
-    cosine,
-    cosine_levels,
-    ddpm_linear,
-    ddpm_linear_levels,
-    exponential,
-    karras,
-    linspace,
-    log_normal,
-    trailing,
-    training_quantiles,
-)
+from texprior.diffusion import sigmas as engine
+from texprior.diffusion.sigmas import cosine_levels, ddpm_linear_levels, linspace, log_normal, steps_of, trailing
+
+
+def karras(steps, low, high, rho=7.0, spacing=linspace):
+    return steps_of(engine.karras, steps, low, high, rho, spacing=spacing)
+
+
+def exponential(steps, low, high, spacing=linspace):
+    return steps_of(engine.exponential, steps, low, high, spacing=spacing)
+
+
+def ddpm_linear(steps, low=0.0, high=inf, spacing=trailing):
+    return steps_of(engine.of_time, steps, ddpm_linear_levels(), low, high, spacing=spacing)
+
+
+def cosine(steps, low=0.0, high=inf, spacing=trailing):
+    return steps_of(engine.of_time, steps, cosine_levels(), low, high, spacing=spacing)
+
 
 IN_DIFFUSERS = {ddpm_linear: "linear", cosine: "squaredcos_cap_v2"}
 
@@ -128,27 +134,6 @@ def test_ddpm_linear_starts_at_its_smallest_and_ends_at_its_largest_noise():
     assert sigmas[-2].item() == pytest.approx((1e-4 / (1 - 1e-4)) ** 0.5, rel=1e-6)
     assert sigmas[0].item() == pytest.approx(157.4, abs=0.05)
     torch.testing.assert_close(ddpm_linear(10, 0, 1e9), ddpm_linear(10, 0, inf))
-
-
-@pytest.mark.parametrize("steps", [1, 2, 5, 16])
-def test_each_trailing_step_spans_an_equal_share_of_the_training_noise(steps):
-    ln_sigma = NormalDist(-0.5, 1.2)
-    sigmas = training_quantiles(steps, 0.02, 20, -0.5, 1.2)
-    low, high = ln_sigma.cdf(log(0.02)), ln_sigma.cdf(log(20))
-    shares = [ln_sigma.cdf(log(s)) for s in sigmas[:-1].tolist()]
-    assert shares == pytest.approx([high - i / steps * (high - low) for i in range(steps)], abs=1e-6)
-    assert sigmas[0].item() == pytest.approx(20)
-
-
-def test_the_middle_one_of_two_quantiles_is_the_median_of_training():
-    """The median of ln sigma ~ N(-.5, 1.2^2) is e^-.5 = .607; the range's ends are far out on both sides."""
-    assert training_quantiles(2, 1e-4, 1e3, -0.5, 1.2)[1].item() == pytest.approx(0.6065, abs=1e-3)
-
-
-@pytest.mark.parametrize("range_", [(0.02, 20.0), (5.0, 1e6), (1e-9, 1e-6)])
-def test_quantiles_start_at_sigma_max_wherever_the_range_lies(range_):
-    sigmas = training_quantiles(4, *range_, -0.5, 1.2, spacing=linspace)
-    assert (sigmas[0].item(), sigmas[3].item()) == (pytest.approx(range_[1]), pytest.approx(range_[0]))
 
 
 def test_log_normal_has_the_given_mean_and_deviation_of_the_logarithm():
