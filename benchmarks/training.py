@@ -83,7 +83,7 @@ def cases(at: Session, amp: bool = False) -> Iterator[Case]:
     yield _stage_one(at, prior, amp)
 
     pairs = pair_pool(at, trainings.predictor.patch)
-    patches = cut_patches(experiment, _filled(pairs), trainings.predictor)
+    patches = cut_patches(at.builder, _filled(pairs), trainings.predictor)
     network, batch = copy.deepcopy(predictor), patches.batch(range(trainings.predictor.batch))
     loss = partial(prediction_loss, predictor, patches, amp)
     trainee = Trainee(predictor, trainings.predictor, recipe_of(at, trainings.predictor))
@@ -103,7 +103,7 @@ def _stage_one(at: Session, prior: Prior, amp: bool = False) -> Case:
     settings, (dataset, keys) = at.experiment.training.prior, at.pictures("train")
     pool = texture_pool(dataset, keys, prior, settings.patch, at.experiment.data.cache_mb)
     scale = layer_scale(pool, "picture", "structure", 0)
-    loss = LayerLoss(at.experiment, prior, Process(scale), cut_patches(at.experiment, pool, settings), amp, _levels(at))
+    loss = LayerLoss(at.experiment, prior, Process(scale), cut_patches(at.builder, pool, settings), amp, _levels(at))
     network, (batch, noise, sigma) = copy.deepcopy(prior.network), loss.noised(range(settings.batch))
     layer, condition, code = loss.process.layer(batch["picture"], batch["structure"]), batch["structure"], batch["code"]
 
@@ -118,7 +118,7 @@ def _stage_one(at: Session, prior: Prior, amp: bool = False) -> Case:
 def _stage_two(at: Session, prior: Prior, pool: Pool, amp: bool = False) -> Case:
     settings, adapter = at.experiment.training.adapter, build_adapter(at.builder, prior)
     process = Process(layer_scale(pool, "clean", "base", 0))
-    loss = LayerLoss(at.experiment, prior, process, cut_patches(at.experiment, pool, settings), amp, _levels(at))
+    loss = LayerLoss(at.experiment, prior, process, cut_patches(at.builder, pool, settings), amp, _levels(at))
     copied, (batch, noise, sigma) = copy.deepcopy(adapter), loss.noised(range(settings.batch))
     layer = process.layer(batch["clean"], batch["base"])
 
@@ -181,7 +181,7 @@ def _stage_one_loss_of(at: Session, prior: Prior) -> Callable[[], Loss]:
 
     def make() -> Loss:
         pool = texture_pool(dataset, keys, prior, settings.patch, at.experiment.data.cache_mb)
-        patches = cut_patches(at.experiment, pool, settings)
+        patches = cut_patches(at.builder, pool, settings)
         return LayerLoss(at.experiment, prior, Process(0.1), patches, False, _levels(at)).stage_one
 
     return make

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from texprior.config import Experiment
+    from texprior.registry import Registry
     from texprior.runtime.session import Session
     from texprior.training.dry_run import Measured
     from texprior.training.planned import Planned
@@ -74,16 +75,21 @@ def show_dry_run(
 
 
 def training_notes(
-    experiments: Iterable[Experiment], measured: Sequence[Measured], planned: Sequence[Planned]
+    experiments: Iterable[Experiment], registry: Registry, measured: Sequence[Measured], planned: Sequence[Planned]
 ) -> list[str]:
-    """Says which of the trainings that would be done here end while their learning rate still rises."""
+    """Says what is questionable in the trainings that would be done here.
+
+    Their learning rate may still rise at the end, or augmentations may turn what has a direction.
+    """
+    from texprior.training.directions import direction_notes
     from texprior.training.loop import warmup_notes
 
     done_here = {one.stage for one in planned if one.state != "reused"}
     # rows of several kinds are numbered; a row without a budget has nothing to train
     measured_here = {row.stage.partition(" ")[0] for row in measured if row.budget_images}
     stages = [stage for stage in ("prior", "predictor", "adapter") if stage in done_here & measured_here]
-    return list(dict.fromkeys(note for one in experiments for note in warmup_notes(one, stages)))
+    notes = ([*warmup_notes(one, stages), *direction_notes(one, registry, stages)] for one in experiments)
+    return list(dict.fromkeys(note for of_one in notes for note in of_one))
 
 
 def picture_notes(session: Session, split: str) -> list[str]:

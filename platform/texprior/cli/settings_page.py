@@ -41,6 +41,7 @@ READ_BY: Mapping[str, str] = {
     "data.disk_cache_mb": "prior predictor adapter evaluate",
     "data.workers": "prior predictor adapter",
     "data.patches_per_photograph": "prior predictor adapter",
+    "data.augmentations": "prior predictor adapter",
     "decomposition": _NETWORKS,
     "match_texture_std": "prior",
     "encoder": _NETWORKS,
@@ -68,7 +69,7 @@ READ_BY: Mapping[str, str] = {
 }
 """Setting or section -> what reads it; the longest path counts. Sweeps and ablations also read what their trainings and
 evaluations read."""
-_DATA = ("data.train", "data.patches_per_photograph")
+_DATA = ("data.train", "data.patches_per_photograph", "data.augmentations")
 _DECIDES = {
     "prior": (*PRIOR_PARTS, *_DATA, "match_texture_std"),
     "predictor": (*PREDICTOR_PARTS, *_DATA),
@@ -227,7 +228,9 @@ def _default(path: str, info: FieldInfo) -> str:
         return f"`{yaml_text(_dumped(info.get_default(call_default_factory=True)))}`"
     experiment = Experiment(name="x").model_dump(mode="json")
     values = [get_path(experiment, path.replace("STAGE", stage)) for stage in ("prior", "predictor", "adapter")]
-    return " / ".join(f"`{yaml_text(value)}`" for value in (values[:1] if len(set(values)) == 1 else values))
+    # a component is dumped as {name: options}, and the defaults have no options
+    texts = [f"`{yaml_text(next(iter(value)) if isinstance(value, dict) else value)}`" for value in values]
+    return " / ".join(texts[:1] if len(set(texts)) == 1 else texts)
 
 
 def _dumped(value: object) -> Any:

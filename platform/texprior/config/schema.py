@@ -57,6 +57,11 @@ class Data(Section):
     patches_per_photograph: Annotated[int, Field(ge=1, le=4096)] = 1
     """Number of patches that training cuts from a photograph at each visit. With more patches, each pays a smaller
     share of the cost of preparing the photograph. Default: 1."""
+    augmentations: Annotated[list[Ref], Kind("augmentation"), Before([{"dihedral": {}}])] = Field(
+        default=[Ref(name="dihedral")]
+    )
+    """Changes of the patches that training cuts, in this order. Default: ``dihedral``, which mirrors and turns them;
+    ``[]`` leaves them as they are."""
 
 
 class Diffusion(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from texprior.flow.adapt import DenoiserAdapter
+from texprior.flow.augment import PatchAugmentation
 from texprior.flow.decompose import Decomposer
 from texprior.flow.degrade import Degrader
 from texprior.flow.image import PictureSet
@@ -29,4 +30,5 @@ SCHEDULE: ComponentKind[LevelSchedule] = ComponentKind("schedule")
 SAMPLER: ComponentKind[LayerSampler] = ComponentKind("sampler")
 METRIC: ComponentKind[ImageMetric | SetMetric] = ComponentKind("metric")
 DATASET: ComponentKind[PictureSet] = ComponentKind("dataset")
+AUGMENTATION: ComponentKind[PatchAugmentation] = ComponentKind("augmentation")
 ATTENTION: ComponentKind[AttentionBackend] = ComponentKind("attention")

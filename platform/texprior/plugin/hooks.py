@@ -9,6 +9,7 @@ import pluggy
 from texprior.plugin.records import (
     Adapter,
     Attention,
+    Augmentation,
     Component,
     Dataset,
     Decomposition,
@@ -115,6 +116,11 @@ class Hooks:
         raise AssertionError("a specification is never called")
 
     @hookspec
+    def texprior_augmentations(self) -> Sequence[Augmentation]:
+        """Returns the plugin's augmentations of training patches."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
     def texprior_attentions(self) -> Sequence[Attention]:
         """Returns the plugin's attention backends."""
         raise AssertionError("a specification is never called")
@@ -140,6 +146,7 @@ HOOK_OF_KIND: dict[str, tuple[str, type[Component]]] = {
     "sampler": ("texprior_samplers", Sampler),
     "metric": ("texprior_metrics", Metric),
     "dataset": ("texprior_datasets", Dataset),
+    "augmentation": ("texprior_augmentations", Augmentation),
     "attention": ("texprior_attentions", Attention),
     "events": ("texprior_events", Events),
 }

@@ -31,6 +31,9 @@ from texprior.store import sha256
 OWN = "texprior"
 """The distribution whose version is in no digest: its changelog says what changes results."""
 
+_EVERYWHERE = ("data.train", "data.augmentations", "attention")
+"""The components that every training uses."""
+
 _SAMPLED_PICTURES = 16
 """Training pictures whose content tells apart two data sets with the same names. Few, as each one is decoded."""
 
@@ -92,12 +95,13 @@ def start_digest(folder: str) -> str:
 def data_digest(data: Data, keys: Sequence[str]) -> str:
     """Returns the digest of training data.
 
-    The digest covers the data set, its keys, and how many patches a visit cuts.
+    The digest covers the data set, its keys, how many patches a visit cuts, and their augmentations.
     """
-    per_visit = data.patches_per_photograph
-    return digest(
-        [data.train.model_dump(mode="json", context=dict(DIGEST)), list(keys), *([per_visit] if per_visit > 1 else [])]
-    )
+    settings, per_visit = data.model_dump(mode="json", context=dict(DIGEST)), data.patches_per_photograph
+    content = [settings["train"], list(keys), *([per_visit] if per_visit > 1 else [])]
+    # a mapping, which no other entry is; it is left out at the augmentations that there were before there was a choice
+    content += [{"augmentations": settings["augmentations"]}] if "augmentations" in settings else []
+    return digest(content)
 
 
 def pictures_digest(session: Session) -> str:
@@ -159,7 +163,7 @@ def foreign_entries(session: Session, parts: tuple[str, ...] | None = None) -> l
     """Returns the components that ``foreign_components`` lists."""
     registry, found = session.registry, []
     for path, kind, ref in registry.components_of(session.experiment):
-        of_parts = parts is None or any(f"{path}.".startswith(f"{p}.") for p in (*parts, "data.train", "attention"))
+        of_parts = parts is None or any(f"{path}.".startswith(f"{p}.") for p in (*parts, *_EVERYWHERE))
         entry = registry.find(kind, ref.name)
         if of_parts and kind != "events" and entry.plugin.distribution != OWN:
             found.append(entry)

@@ -97,6 +97,12 @@ class Session:
         how["root"] = how.get("root") or runs_root()
         return cls(experiment, registry, _tracker(experiment, registry, how["root"]), team=team, **how)
 
+    def say_once(self, sentence: str) -> None:
+        """Says a sentence that no session with the same caches has said."""
+        if sentence not in self.caches.told:
+            self.caches.told.add(sentence)
+            self.say(sentence)
+
     @property
     def folder(self) -> Path:
         """The folder of this experiment's priors, predictors and models."""

@@ -55,6 +55,8 @@ class SharedCaches:
     """Data sections whose splits were found to share no picture."""
     brought: dict[Hashable, frozenset[Brings]] = field(default_factory=dict)
     """(split, seed, data section) -> what pictures of the split bring."""
+    told: set[str] = field(default_factory=set)
+    """Sentences that are said once."""
     picture_digests: dict[str, str] = field(default_factory=dict)
     """Digest of a training data set's names -> digest of the content of some of its pictures."""
     stage_two_pictures: LastValue[object] = field(default_factory=LastValue)

@@ -76,7 +76,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         session.say(describe_residual(measured, prior.scale, experiment.process))
 
         # how it is learned, and what is left at the end
-        patches = cut_patches(experiment, pool, settings)
+        patches = cut_patches(session.builder, pool, settings)
         recipe, levels = recipe_of(session, settings), noise_levels_of(session.registry, experiment.diffusion)
         learned = levels, recipe.objective, settings.compile
         loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, *learned)

@@ -12,16 +12,18 @@ from texprior.config.schema import Experiment, Training
 from texprior.decompositions.moments import Moments
 from texprior.diffusion.keys import generator
 from texprior.errors import ConfigError
+from texprior.flow.augment import PatchAugmentation
 from texprior.flow.condition import blurred
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.image import PictureSet
-from texprior.flow.kinds import DEGRADATION
+from texprior.flow.kinds import AUGMENTATION, DEGRADATION
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import encode
 from texprior.models.build import Prior, build_prior
 from texprior.models.folders import load_predictor, load_prior
 from texprior.models.inputs import inputs_of
+from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
 from texprior.training.kept import kept_degradation, kept_predictor, kept_prior
 from texprior.training.patches import Patches, Pool, Prepared, require_size
@@ -134,6 +136,13 @@ def require_layer(scale: float, layer: str, remedy: str) -> float:
     return scale
 
 
-def cut_patches(experiment: Experiment, pool: Pool, settings: Training) -> Patches:
-    """Cuts patches from a pool as the experiment says."""
-    return Patches(pool, settings.patch, experiment.seed, experiment.data.patches_per_photograph)
+def build_augmentations(builder: Builder) -> list[PatchAugmentation]:
+    """Builds the augmentations of the experiment, in their order."""
+    paths = (f"data.augmentations.{i}" for i in range(len(builder.experiment.data.augmentations)))
+    return [builder.build(AUGMENTATION, path) for path in paths]
+
+
+def cut_patches(builder: Builder, pool: Pool, settings: Training) -> Patches:
+    """Cuts patches from a pool, and augments them, as the experiment says."""
+    experiment, augmentations = builder.experiment, build_augmentations(builder)
+    return Patches(pool, settings.patch, experiment.seed, experiment.data.patches_per_photograph, augmentations)

@@ -57,7 +57,7 @@ _STAGES = {
     "model": _Stage(ADAPTER, ADAPTER_PARTS, "adapter"),
 }
 """First part of a training's folder's name -> what its training depends on."""
-_DATA = ("data.train", "data.patches_per_photograph")
+_DATA = ("data.train", "data.patches_per_photograph", "data.augmentations")
 """The settings of the training pictures, which decide every training."""
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from texprior.diffusion.keys import generator, permutation
 from texprior.errors import ImageError, TexpriorError
+from texprior.flow.augment import PatchAugmentation, augmented
 
 log = logging.getLogger(__name__)
 Prepared = Mapping[str, Tensor]
@@ -91,14 +92,22 @@ More of them make a batch more varied, but all must fit into the memory of the p
 class Patches:
     """Cuts the patch of a sample number.
 
-    Photograph, place and flips depend on (seed, sample number) only. Every photograph is visited once before any is
-    visited again. A visit cuts ``per_visit`` patches, which share the cost of a slow filter or a large file. They are
-    not cut one after the other: TOGETHER visits take turns, so that a batch still contains patches of many photographs.
-    The memory of the pool should hold TOGETHER prepared photographs.
+    Photograph, place and augmentation depend on (seed, sample number) only. Every photograph is visited once before any
+    is visited again. A visit cuts ``per_visit`` patches, which share the cost of a slow filter or a large file. They
+    are not cut one after the other: TOGETHER visits take turns, so that a batch still contains patches of many
+    photographs. The memory of the pool should hold TOGETHER prepared photographs.
     """
 
-    def __init__(self, pool: Pool, patch: int, seed: int, per_visit: int = 1) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        patch: int,
+        seed: int,
+        per_visit: int = 1,
+        augmentations: Sequence[PatchAugmentation] = (),
+    ) -> None:
         self.pool, self.patch, self.seed, self.per_visit = pool, patch, seed, per_visit
+        self.augmentations = augmentations
         pool.taking_turns = TOGETHER if per_visit > 1 else 0
         self._orders: dict[int, Tensor] = {}
 
@@ -116,18 +125,18 @@ class Patches:
         return {name: torch.stack([s[name] for s in samples]) for name in samples[0]}
 
     def sample(self, number: int) -> dict[str, Tensor]:
-        """Cuts one patch, at the same place from every picture of the photograph.
+        """Cuts one patch, at the same place from every picture of the photograph, and augments it.
 
-        Codes stay uncut.
+        Codes stay as they are.
         """
         item = self.pool[self.photograph(number)]
         height, width = next(t.shape[-2:] for t in item.values() if t.dim() == 3)
         rng = generator(self.seed, "crop", number)
         top = int(torch.randint(height - self.patch + 1, (), generator=rng))
         left = int(torch.randint(width - self.patch + 1, (), generator=rng))
-        flips = [axis for axis in (-2, -1) if torch.rand((), generator=rng) < 0.5]
-        turned = bool(torch.rand((), generator=rng) < 0.5)
-        return {name: self._cut(t, top, left, flips, turned) if t.dim() == 3 else t for name, t in item.items()}
+        rows, columns = slice(top, top + self.patch), slice(left, left + self.patch)
+        cut = {name: tensor[:, rows, columns] for name, tensor in item.items() if tensor.dim() == 3}
+        return {**item, **augmented(cut, self.augmentations, rng)}
 
     def photograph(self, number: int) -> int:
         """Returns the index, in the pool, of the photograph that a sample is cut from."""
@@ -140,10 +149,6 @@ class Patches:
             self._orders = {e: order for e, order in self._orders.items() if abs(e - epoch) <= TOGETHER}
             self._orders[epoch] = permutation(len(self.pool), self.seed, "order", epoch)
         return int(self._orders[epoch][position])
-
-    def _cut(self, image_CHW: Tensor, top: int, left: int, flips: list[int], turned: bool) -> Tensor:
-        patch = image_CHW[:, top : top + self.patch, left : left + self.patch].flip(flips)
-        return patch.transpose(-2, -1) if turned else patch
 
 
 def require_size(image_CHW: Tensor, patch: int, key: str) -> None:

@@ -54,7 +54,7 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
             about = {**seen, "seed": experiment.seed, **used, **programs}
             save_predictor(place.folder, experiment, trainee.averaged(), about)
 
-        patches = cut_patches(experiment, pool, settings)
+        patches = cut_patches(session.builder, pool, settings)
         given = (predictor, patches, settings.amp)
         loss = prediction_loss_of(*given, recipe.objective, settings.compile)
         outputs_of = partial(prediction_outputs, *given)

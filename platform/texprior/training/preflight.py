@@ -13,6 +13,7 @@ from texprior.config.schema import Training
 from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
+from texprior.flow.augment import augmented
 from texprior.flow.decompose import decompose
 from texprior.flow.objective import Objective
 from texprior.flow.predict import InitialPredictor
@@ -24,15 +25,19 @@ from texprior.models.stage_one import describe_differences, stage_one_difference
 from texprior.pipeline import restore
 from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
+from texprior.training.data import build_augmentations
 from texprior.training.loop import Loss
 from texprior.training.losses import LayerLoss, prediction_loss_of
 from texprior.training.patches import Patches, Pool, Prepared
 from texprior.training.recipe import recipe_of
 
-_PICTURES = (
-    *("picture", "structure", "blurred picture", "blurred structure"),
-    *("clean", "degraded", "estimate", "base", "condition"),
-)
+_PICTURES_OF = {
+    "prior": ("picture", "structure", "blurred picture", "blurred structure"),
+    "predictor": ("clean", "degraded"),
+    "adapter": ("clean", "estimate", "base", "condition"),
+}
+"""Training -> the pictures that its pool holds."""
+_PICTURES = tuple(dict.fromkeys(name for names in _PICTURES_OF.values() for name in names))
 """Every picture that the pool of some stage holds; a rehearsal offers all of them to each stage."""
 
 
@@ -89,6 +94,7 @@ def rehearse_training(session: Session) -> None:
 
     # A component may draw from the global generator; the trainings that follow must not depend on that.
     with torch.random.fork_rng():
+        _rehearse_augmentations(builder, side)
         decompose(patch.to(session.device), prior.decomposition)
         _backward(layer_loss(session, prior, trainings.prior).stage_one([0]))
         if predictor.needs_training:
@@ -99,6 +105,14 @@ def rehearse_training(session: Session) -> None:
         _backward(layer_loss(session, prior, trainings.adapter).stage_two(adapter, [0]))
         model = Model(experiment, prior, predictor, adapter, Process(1.0), Path(), session.registry)
         restore(model, patch, "rehearsal")
+
+
+def _rehearse_augmentations(builder: Builder, side: int) -> None:
+    """Augments random patches with the pictures that each training sees."""
+    augmentations = build_augmentations(builder)
+    for stage, names in _PICTURES_OF.items():
+        rng = generator(0, "rehearsal", stage)
+        augmented({name: torch.rand(3, side, side, generator=rng) for name in names}, augmentations, rng)
 
 
 def rehearse_sampling(session: Session, model: Model) -> None:

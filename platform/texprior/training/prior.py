@@ -60,7 +60,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         )
 
         # how it is learned, and what is left at the end
-        patches = cut_patches(experiment, pool, settings)
+        patches = cut_patches(session.builder, pool, settings)
         recipe, levels = recipe_of(session, settings), noise_levels_of(session.registry, experiment.diffusion)
         learned = levels, recipe.objective, settings.compile
         loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, *learned)

@@ -23,6 +23,7 @@ from texprior.runtime.identity import pictures_digest, start_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
 from texprior.training.differences import report_start
+from texprior.training.directions import direction_notes
 from texprior.training.divergence import OutputsOf, divergence_error, first_not_finite
 from texprior.training.folders import CHECKPOINT, Place, find_checkpoints, fits_budget, start_file
 from texprior.training.loop import NOTHING, Diverged, Finished, Loss, Step, train_steps, warmup_notes
@@ -65,6 +66,8 @@ def run_training(
     start = _resume(session, stage, place, trainee, pictures) if team.leads else None
     if start is None:
         report_start(session, stage, place)
+        for note in direction_notes(session.experiment, session.registry, [stage]):
+            session.say_once(f"warning: {note}")
         # a trial's budget may be that of a rung; its sweep, like an ablation, says this once
         if trainee.parameters() and not (stage == "adapter" and session.parent_run):
             for note in warmup_notes(session.experiment, [stage]):

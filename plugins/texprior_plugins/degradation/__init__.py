@@ -50,15 +50,34 @@ __all__ = [
 
 
 def _one(
-    name: str, impl: str, options: type[Options], summary: str, tags: str, citation: str = "", fixed: bool = False
+    name: str,
+    impl: str,
+    options: type[Options],
+    summary: str,
+    tags: str,
+    citation: str = "",
+    fixed: bool = False,
+    falls: bool = False,
 ) -> Degradation:
-    """Returns the record of the class ``impl`` in the file ``name``.py. ``fixed`` says that it draws nothing."""
+    """Returns the record of the class ``impl`` in the file ``name``.py.
+
+    ``fixed`` says that it draws nothing, ``falls`` that something in it falls down.
+    """
     where, words = f"texprior_plugins.degradation.{name}:{impl}", ("synthetic", *tags.split())
-    return Degradation(name, where, options, summary, api=2, tags=words, citation=citation, deterministic=fixed)
+    says = {"deterministic": fixed, "directional": falls}
+    return Degradation(name, where, options, summary, api=2, tags=words, citation=citation, **says)
 
 
 DEGRADATIONS = [
-    _one("rain", "Rain", RainOptions, "Rain streaks at several distances from the camera.", "weather", cite.RAIN),
+    _one(
+        "rain",
+        "Rain",
+        RainOptions,
+        "Rain streaks at several distances from the camera.",
+        "weather",
+        cite.RAIN,
+        falls=True,
+    ),
     _one(
         "rain_haze",
         "RainHaze",
@@ -66,6 +85,7 @@ DEGRADATIONS = [
         "Heavy rain: streaks, and a veil of far rain that gets thicker with depth.",
         "weather",
         f"{cite.OUTDOOR_RAIN}\n{cite.RAIN}\n{cite.HAZE}",
+        falls=True,
     ),
     _one(
         "haze",
@@ -82,6 +102,7 @@ DEGRADATIONS = [
         "Falling snowflakes of several sizes, with motion blur and defocus.",
         "weather",
         cite.SNOW,
+        falls=True,
     ),
     _one(
         "raindrop",

@@ -33,6 +33,7 @@ NAMES = {
     "optimizer": ["adamw"],
     "lr_decay": ["constant", "cosine"],
     "schedule": ["karras", "ddpm-linear", "cosine"],
+    "augmentation": ["dihedral", "mirror"],
     "events": ["mlflow"],
 }
 

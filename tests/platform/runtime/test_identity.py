@@ -100,6 +100,42 @@ def test_rounding_is_no_other_work_if_the_degraded_pictures_are_files():
     assert experiment_identity(rounded) == experiment_identity(not_rounded)
 
 
+@pytest.mark.parametrize("chosen", [[], ["mirror"], ["dihedral", "cutblur"], ["dihedral", "dihedral"]])
+def test_other_augmentations_are_other_trainings(tmp_path, chosen):
+    """Of the prior and of the predictor; the default leaves all names as they were."""
+    registry = Registry.discover()
+    new = experiment(registry, quick=True)
+    old = config.with_overrides(new, {"data.augmentations": chosen}, registry)
+    sessions = [Session(e, registry, root=tmp_path) for e in (new, old)]
+    assert len({predictor_place(s).digest for s in sessions}) == 2
+    assert len({prior_place(s).digest for s in sessions}) == 2
+    assert experiment_identity(new) != experiment_identity(old)
+
+
+def test_the_program_of_an_augmentation_is_part_of_every_training(tmp_path):
+    file = tmp_path / "dusk_patches.py"
+    file.write_text(
+        "from texprior.plugin import Augmentation, hookimpl\n"
+        "class Darker:\n    pass\n"
+        "@hookimpl\ndef texprior_augmentations():\n"
+        "    return [Augmentation('darker', 'dusk_patches:Darker', api=2)]\n"
+    )
+    registry = Registry.discover([file])
+    data = {"name": "x", "events": [], "data": {"augmentations": ["dihedral", "darker"]}}
+    session = Session.start(config.resolve(data, registry), registry, root=tmp_path)
+    for parts in (PRIOR_PARTS, PREDICTOR_PARTS, ADAPTER_PARTS):
+        (tag,) = foreign_components(session, parts)
+        assert tag.startswith("augmentation dusk-patches/darker ")
+
+
+def test_the_augmentations_of_stored_experiments_are_the_default():
+    registry = Registry.discover()
+    stored, new = (config.resolve({"name": "x"}, registry, stored=stored) for stored in (True, False))
+    assert [ref.name for ref in stored.data.augmentations] == ["dihedral"]
+    assert stored.data.augmentations == new.data.augmentations
+    assert "augmentations" not in experiment_identity(new)["data"]
+
+
 def test_pictures_are_told_apart_by_what_they_show(tmp_path):
     registry = Registry.discover()
     folder = tmp_path / "pictures"

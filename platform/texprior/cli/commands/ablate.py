@@ -96,7 +96,7 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
 
     measured, planned = measure_ablation(plan), planned_trainings(plan)
     experiments = (cell.experiment for cell in plan.cells)
-    notes = [*ablation_notes(plan.session), *training_notes(experiments, measured, planned)]
+    notes = [*ablation_notes(plan.session), *training_notes(experiments, plan.session.registry, measured, planned)]
     cells = [
         {"arm": cell.arm, "seed": cell.seed, "status": outcome.status if outcome else "pending", "folder": cell.folder}
         for cell in plan.cells

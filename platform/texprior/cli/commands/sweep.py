@@ -141,7 +141,7 @@ def measure_trials(session: Session, given: Path | None, trials: int, as_json: b
     predictor, adapter = planned_stage_two(on, prior)
     every = replace(adapter, state="trained here", folder=None, times=trials)
     planned = [prior, predictor, every]
-    notes = [*sweep_notes(session), *training_notes([on.experiment], measured, planned)]
+    notes = [*sweep_notes(session), *training_notes([on.experiment], on.registry, measured, planned)]
     show_dry_run(on.experiment, on.device, measured, as_json, planned, notes)
 
 

@@ -27,7 +27,7 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
         from texprior.training.planned import planned_prior
 
         planned, measured = [planned_prior(session)], measure_prior(session)
-        notes = training_notes([session.experiment], measured, planned)
+        notes = training_notes([session.experiment], session.registry, measured, planned)
         show_dry_run(session.experiment, session.device, measured, request.as_json, planned, notes)
         return
     from texprior.training.prior import train_prior
@@ -98,5 +98,5 @@ def _measure(session: Session, given: Path | None, as_json: bool) -> None:
     folder = prior.folder if prior.state == "reused" else None
     on = on_prior(session, folder)
     measured, planned = measure_stage_two(on, folder), [prior, *planned_stage_two(on, prior)]
-    notes = training_notes([on.experiment], measured, planned)
+    notes = training_notes([on.experiment], on.registry, measured, planned)
     show_dry_run(on.experiment, on.device, measured, as_json, planned, notes)

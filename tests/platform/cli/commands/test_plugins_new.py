@@ -57,7 +57,8 @@ def test_every_kind_is_listed_with_a_search_space(packages):
     found = {c["kind"]: c for c in json.loads(done.stdout) if c["distribution"].startswith("texprior-my-")}
     assert set(found) == set(KINDS)
     for kind, component in found.items():
-        assert (component["status"], component["qualified"]) == ("loaded", f"texprior-my-{kind}/my-{kind}")
+        distribution = f"texprior-my-{kind}".replace("_", "-")
+        assert (component["status"], component["qualified"]) == ("loaded", f"{distribution}/my-{kind}")
         assert any(option["search"] for option in component["options"])
         assert (component["declares"]["api"], component["warnings"]) == (API, [])
         assert all(option["description"] for option in component["options"])

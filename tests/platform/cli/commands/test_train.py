@@ -244,3 +244,17 @@ def test_a_short_warm_up_and_a_predictor_without_training_are_no_note(texprior, 
     assert answer.json["notes"] == []
     stages = texprior("adapt", write(), "--dry-run", "--json").json["notes"]
     assert [note.partition(":")[0] for note in stages] == ["training.predictor", "training.adapter"]
+
+
+SIDEWAYS = (
+    "data.augmentations: 'dihedral' turns patches, and degradation 'rain' has a direction: half of the trained patches "
+    "show it falling sideways; set data.augmentations: [mirror]"
+)
+
+
+def test_rain_in_turned_patches_is_a_note_of_the_dry_run_and_one_warning_of_the_trainings(texprior, write):
+    rain = write(degradation="rain")
+    assert SIDEWAYS in texprior("adapt", rain, "--dry-run", "--json").json["notes"]
+    assert "has a direction" not in texprior("prior", rain).err
+    # the predictor and the adapter see rain
+    assert texprior("adapt", rain).err.count(f"warning: {SIDEWAYS}") == 1
