@@ -29,9 +29,11 @@ SMALL = {"bundled": {"max_side": 64}}
 OTHER = {
     "name": "other", "device": "cpu", "threads": 1, "requires_plugins": ["texprior>=0"], "match_texture_std": 0.05,
     "data.train": SMALL, "data.val": SMALL, "data.test": SMALL, "data.degraded_bits": 12, "data.workers": 2,
+    "data.augmentations": ["mirror"], "diffusion.noise_levels": "cosmap",
     "decomposition": "gaussian", "encoder": "none", "denoiser": {"unet": {"width": 16}}, "attention": "reference",
     "degradation": "rain", "predictor": "nafnet", "adapter": "sft", "metrics": ["psnr", "lpips_alex"], "events": [],
-    "sampling.sampler": "heun", "evaluation.limit": 3, "evaluation.steps": [8], "evaluation.choose_by": "psnr_rgb",
+    "sampling.sampler": "heun", "sampling.schedule": "exponential",
+    "evaluation.limit": 3, "evaluation.steps": [8], "evaluation.choose_by": "psnr_rgb",
     "evaluation.texture_strengths": [0.5], "sweep.space": {"adapter": ["sft"]}, "sweep.metric": "psnr_rgb",
     "sweep.also": ["calls"], "sweep.sampler": "RandomSampler", "sweep.pruner": "NopPruner", "sweep.rungs": [0.5],
     "ablation.question": "why?", "ablation.model": "folder", "ablation.grid": {"seed": [1, 2]},

@@ -21,7 +21,7 @@ BATCH_TOLERANCE = 1e-5
 _WORKED = 3
 """Points of the search space that are built and run: its two ends and a random one. Each costs a run."""
 # kinds whose inputs are batches of independent pictures; metrics have a rule of the same meaning for each scope
-_BATCHED = ("decomposition", "encoder", "denoiser", "predictor", "adapter", "sampler", "attention")
+_BATCHED = ("decomposition", "encoder", "denoiser", "predictor", "adapter", "sampler", "attention", "noise_levels")
 
 
 @check("any.space-works", but=["events"], after=USABLE[:3])
@@ -116,7 +116,7 @@ def dtype_kept(subject: Subject) -> None:
         require(not found, f"for inputs of {dtype} it returns {', '.join(found)}")
 
 
-@check("any.device", but=["degradation", "dataset", "events"])
+@check("any.device", but=["degradation", "schedule", "augmentation", "dataset", "events"])
 def device_kept(subject: Subject) -> None:
     """The component works on the accelerator, and its results are on the device of the inputs.
 

@@ -1,0 +1,77 @@
+"""Checks the rules of distributions of noise levels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from texprior.flow.contract import require_tensor
+from texprior.flow.schedule import NoiseLevels
+from texprior.testing.catalogue import check
+from texprior.testing.material import gaussian
+from texprior.testing.outcomes import require
+from texprior.testing.probe import PROBES, Inputs, Probe, unmoved
+from texprior.testing.subject import Subject
+
+MEAN, STD = -0.5, 1.2
+"""The defaults of ``diffusion.noise_mean`` and ``diffusion.noise_std``."""
+FAR = 6.0
+"""Standard normal numbers beyond this are drawn once in 500 million samples."""
+
+
+def _inputs() -> Inputs:
+    return {"normal": gaussian(2, 64)}
+
+
+def _work(levels: NoiseLevels, inputs: Inputs) -> tuple[Tensor, ...]:
+    normal = inputs["normal"]
+    return (require_tensor(levels, levels(normal), normal.shape, normal, "the noise levels"),)
+
+
+PROBES["noise_levels"] = Probe(
+    _inputs,
+    _work,
+    context=lambda _subject: {"mean": MEAN, "std": STD},
+    dtypes=(torch.float32, torch.float64),
+    move=unmoved,
+)
+
+
+def _levels(subject: Subject, mean: float = MEAN) -> Tensor:
+    """Returns the levels of increasing standard normal numbers."""
+    levels: Tensor = subject.build(context={"mean": mean, "std": STD})(torch.linspace(-FAR, FAR, 401))
+    return levels
+
+
+@check("noise_levels.positive", "noise_levels")
+def positive(subject: Subject) -> None:
+    """Noise levels are positive and finite, also for standard normal numbers of -6 and 6.
+
+    Fix: compute ln sigma, and take its exponential at the end; bound what grows without limit in the tails.
+    """
+    levels = _levels(subject)
+    bad = levels[~(torch.isfinite(levels) & (levels > 0))]
+    require(not len(bad), f"{len(bad)} of {len(levels)} levels are not, such as {float(bad[0]) if len(bad) else 0:g}")
+
+
+@check("noise_levels.increases", "noise_levels")
+def increases(subject: Subject) -> None:
+    """A larger standard normal number never has a smaller noise level. So levels have quantiles, which the schedule
+    ``training-quantiles`` finds.
+
+    Fix: return the quantile function of the distribution at Phi(z), and do not draw numbers of your own.
+    """
+    levels = _levels(subject)
+    falls = torch.nonzero(levels.diff() < 0).flatten()
+    require(not len(falls), f"the level falls {len(falls)} times as the number grows from {-FAR:g} to {FAR:g}")
+
+
+@check("noise_levels.mean", "noise_levels")
+def follows_mean(subject: Subject) -> None:
+    """A larger ``mean`` makes no noise level smaller.
+
+    Fix: add ``mean`` to ln sigma; a distribution whose levels are chosen otherwise ignores it.
+    """
+    lower, higher = _levels(subject, MEAN), _levels(subject, MEAN + 1)
+    smaller = int((higher < lower * (1 - 1e-6)).sum())
+    require(not smaller, f"with a mean that is larger by 1, {smaller} of {len(lower)} levels are smaller")

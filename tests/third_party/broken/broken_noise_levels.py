@@ -1,0 +1,94 @@
+"""Distributions of noise levels: ones that are right, and what goes wrong with them."""
+
+import torch
+
+from texprior.plugin import NoiseLevels, hookimpl
+
+CAUGHT_BY = {
+    "right": [],
+    "two_levels": [],
+    "falls": ["noise_levels.increases"],
+    "bounces": ["noise_levels.increases"],
+    "not_positive": ["noise_levels.positive"],
+    "overflows": ["noise_levels.positive"],
+    "wrong_sign": ["noise_levels.mean"],
+    "of_the_batch": ["any.batch"],
+    "own_numbers": ["any.global-rng", "any.batch", "noise_levels.increases", "noise_levels.mean"],
+    "doubles": ["any.space-works"],
+    "one_for_all": ["any.space-works"],
+}
+
+
+class Right:
+    def __init__(self, options, mean, std):
+        self.mean, self.std = mean, std
+
+    def __call__(self, normal):
+        return self.ln(normal).exp()
+
+    def ln(self, normal):
+        return self.mean + self.std * normal
+
+
+class TwoLevels(Right):
+    def ln(self, normal):
+        return torch.where(normal < 0, self.mean - 1, self.mean + 1).to(normal)
+
+
+class Falls(Right):
+    def ln(self, normal):
+        return self.mean - self.std * normal
+
+
+class Bounces(Right):
+    """Folds the upper tail back, as somebody may who wants to bound the levels."""
+
+    def ln(self, normal):
+        return self.mean + self.std * torch.where(normal > 3, 6 - normal, normal)
+
+
+class NotPositive(Right):
+    def __call__(self, normal):
+        return self.std * normal + 3 + self.mean
+
+
+class Overflows(Right):
+    def ln(self, normal):
+        return self.mean + normal**3
+
+
+class WrongSign(Right):
+    def ln(self, normal):
+        return self.std * normal - self.mean
+
+
+class OfTheBatch(Right):
+    def ln(self, normal):
+        return self.mean + self.std * normal / normal.std()
+
+
+class OwnNumbers(Right):
+    def ln(self, normal):
+        return self.mean + self.std * torch.randn_like(normal)
+
+
+class Doubles(Right):
+    def ln(self, normal):
+        return super().ln(normal.double())
+
+
+class OneForAll(Right):
+    def ln(self, normal):
+        return super().ln(normal.flatten()[:1])
+
+
+@hookimpl
+def texprior_noise_levels():
+    classes = (
+        *(Right, TwoLevels, Falls, Bounces, NotPositive, Overflows),
+        *(WrongSign, OfTheBatch, OwnNumbers, Doubles, OneForAll),
+    )
+    return [
+        NoiseLevels(name, f"{__name__}:{c.__name__}", summary="Draws.", api=2)
+        for name, c in zip(CAUGHT_BY, classes, strict=True)
+    ]

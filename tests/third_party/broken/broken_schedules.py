@@ -1,0 +1,98 @@
+"""Schedules: ones that are right, and what goes wrong with them."""
+
+import math
+
+import torch
+
+from texprior.errors import ConfigError
+from texprior.plugin import Schedule, hookimpl
+
+CAUGHT_BY = {
+    "right": [],
+    "right_list": [],
+    "rises": ["schedule.levels", "schedule.ends"],
+    "starts_twice": ["schedule.levels", "schedule.ends", "schedule.points"],
+    "starts_below": ["schedule.ends"],
+    "own_range": ["schedule.levels", "schedule.ends"],
+    "with_zero": ["any.space-works"],
+    "by_number": ["schedule.points"],
+    "too_large": ["schedule.ends"],
+    "undeclared_list": ["schedule.levels", "schedule.ends"],
+    "changes_u": ["any.inputs"],
+}
+
+
+class Right:
+    def __init__(self, options):
+        pass
+
+    def __call__(self, u, within):
+        return torch.exp(math.log(within.sigma_max) + u * math.log(within.sigma_min / within.sigma_max))
+
+
+class RightList(Right):
+    """Levels of its own, from 5 on; a range without them is refused."""
+
+    def __call__(self, u, within):
+        if within.sigma_max < 6:
+            raise ConfigError("the levels are outside of the range")
+        return 5 * 0.5**u
+
+
+class Rises(Right):
+    def __call__(self, u, within):
+        return super().__call__(1 - u, within)
+
+
+class StartsTwice(Right):
+    def __call__(self, u, within):
+        return super().__call__(torch.cat([u[:1], u[:-1]]), within)
+
+
+class StartsBelow(Right):
+    def __call__(self, u, within):
+        return super().__call__(0.01 + 0.99 * u, within)
+
+
+class OwnRange(Right):
+    def __call__(self, u, within):
+        return super().__call__(u, within._replace(sigma_min=0.002, sigma_max=80.0))
+
+
+class WithZero(Right):
+    def __call__(self, u, within):
+        return torch.cat([super().__call__(u, within), u.new_zeros(1)])
+
+
+class ByNumber(Right):
+    """Bends u by the number of steps; the ends are right."""
+
+    def __call__(self, u, within):
+        return super().__call__(u ** (1 + 1 / len(u)), within)
+
+
+class TooLarge(Right):
+    """Its list ends at 100, whatever the record says."""
+
+    def __call__(self, u, within):
+        return super().__call__(u, within).clamp(max=100.0) * (1 - 1e-7 * u)
+
+
+class ChangesU(Right):
+    def __call__(self, u, within):
+        levels = super().__call__(u, within)
+        u += 1
+        return levels
+
+
+@hookimpl
+def texprior_schedules():
+    classes = (
+        *(Right, RightList, Rises, StartsTwice, StartsBelow, OwnRange),
+        *(WithZero, ByNumber, TooLarge, RightList, ChangesU),
+    )
+    special = {"right_list": {"fixed": True}, "too_large": {"largest": 200.0}}
+    return [
+        Schedule(name, f"{__name__}:{c.__name__}", summary="Descends.", api=2, **special.get(name, {}))
+        for name, c in zip(CAUGHT_BY, classes, strict=True)
+    ]
