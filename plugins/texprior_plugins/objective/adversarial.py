@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -51,7 +53,7 @@ def discriminator(width: int, layers: int) -> nn.Sequential:
     """
     channels = [6, *(width * 2**i for i in range(layers))]
     parts: list[nn.Module] = []
-    for before, after in zip(channels, channels[1:], strict=False):
+    for before, after in pairwise(channels):
         parts += [SpectralConv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
     return nn.Sequential(*parts, SpectralConv2d(channels[-1], 1, 3, padding=1))
 

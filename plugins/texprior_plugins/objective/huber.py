@@ -12,7 +12,7 @@ from texprior_plugins.objective._levels import per_picture, residual
 class PseudoHuber(Objective):
     """The mean of sqrt(r^2 + delta^2) - delta, with r = w(sigma) (D - x_0).
 
-    Without the constant it is the Charbonnier loss of restoration (Charbonnier et al. 1994), whose gradient is the same.
+    Without the constant it is the Charbonnier loss (Charbonnier et al. 1994), whose gradient is the same.
     """
 
     def __init__(self, options: HuberOptions) -> None:

@@ -25,7 +25,7 @@ def build():
 
 @pytest.fixture
 def learned():
-    """learned(side) -> a layer at three noise levels, and the estimate of a network whose output is a leaf, ``output``."""
+    """learned(side) -> a layer at three noise levels, and the estimate of a network whose ``output`` is a leaf."""
 
     def make(side=16, sigmas=SIGMAS):
         layer, noise, output = (normal((len(sigmas), 3, side, side), name) for name in ("layer", "noise", "output"))
