@@ -80,7 +80,7 @@ PROBES["optimizer"] = Probe(_inputs, _work, make=_make, move=unmoved)
 
 @check("optimizer.descends", "optimizer")
 def descends(subject: Subject) -> None:
-    """60 steps bring every parameter nearer to the minimum of a quadratic function, in float32.
+    """Sixty steps bring every parameter nearer to the minimum of a quadratic function, in float32.
 
     Fix: look at the sign of the update, and at parameters that are left out of the groups.
     """
