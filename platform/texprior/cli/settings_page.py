@@ -227,7 +227,9 @@ def _default(path: str, info: FieldInfo) -> str:
         return f"`{yaml_text(_dumped(info.get_default(call_default_factory=True)))}`"
     experiment = Experiment(name="x").model_dump(mode="json")
     values = [get_path(experiment, path.replace("STAGE", stage)) for stage in ("prior", "predictor", "adapter")]
-    return " / ".join(f"`{yaml_text(value)}`" for value in (values[:1] if len(set(values)) == 1 else values))
+    # a component is a mapping of its name to its options, of which a default has none
+    shown = [f"`{yaml_text(next(iter(value)) if isinstance(value, dict) else value)}`" for value in values]
+    return " / ".join(shown[:1] if len(set(shown)) == 1 else shown)
 
 
 def _dumped(value: object) -> Any:
