@@ -1,4 +1,4 @@
-"""One backward pass for a network and what an objective trains: neither leaks into the other; wrong losses are named."""
+"""One backward pass for a network and what an objective trains; what is said about wrong losses."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What a checkpoint keeps: every optimizer's state and an objective's own parts, to the bit; what finished weights hold."""
+"""What a checkpoint keeps, to the bit: every optimizer's state, and an objective's own parts."""
 
 import importlib.util
 
