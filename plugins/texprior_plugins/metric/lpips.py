@@ -31,7 +31,6 @@ _LAYERS = (
 )
 # the shift and scale of the LPIPS release for pictures in [-1, 1]: its heads were trained with these numbers
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-_TINY = torch.finfo(torch.float32).tiny
 
 
 class _Lpips(ABC):
@@ -81,10 +80,8 @@ class _Lpips(ABC):
         # keep the moved tensors, so that they move once and not for every batch
         self.tensors = {name: tensor.to(image_BCHW.device) for name, tensor in self.tensors.items()}
         for hidden in self._features((image_BCHW.float() * 2 - 1 - self.tensors["shift"]) / self.tensors["scale"]):
-            # 1e-10, as in the release, keeps the division finite if all channels of a position are 0. Their root is
-            # that of the smallest number, which changes no score: the slope of the root at 0 would make gradients NaN.
-            length = hidden.square().sum(1, keepdim=True).clamp(min=_TINY).sqrt()
-            yield hidden / (length + 1e-10)
+            # 1e-10, as in the release, keeps the division finite if all channels of a position are 0
+            yield hidden / (hidden.square().sum(1, keepdim=True).sqrt() + 1e-10)
 
     @abstractmethod
     def _features(self, image_BCHW: Tensor) -> Iterator[Tensor]:

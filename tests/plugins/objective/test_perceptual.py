@@ -98,7 +98,7 @@ def _random_trunk():
 
 
 def test_a_place_without_activations_leaves_the_gradient_of_lpips_finite(metric):
-    """The root of a sum of squares has no slope at 0, where all channels of a layer are 0."""
+    """The root of a sum of squares has no slope at 0, where all channels are 0; their relu passes none of it on."""
     silent = LpipsAlex(None)
     silent.tensors["features.3.bias"] = silent.tensors["features.3.bias"] - 100
     image, reference = smooth(0).requires_grad_(), smooth(1)
