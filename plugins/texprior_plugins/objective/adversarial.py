@@ -76,4 +76,5 @@ def largest_singular_value(matrix: Tensor) -> Tensor:
     with torch.autocast(matrix.device.type, enabled=False):
         with torch.no_grad():
             u = torch.linalg.eigh(matrix @ matrix.T).eigenvectors[:, -1]
-        return (u @ matrix).norm()
+        value: Tensor = (u @ matrix).norm()
+        return value
