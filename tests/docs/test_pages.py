@@ -86,6 +86,7 @@ def test_a_page_works_as_it_stands(repository, desk, page):
     "adapter", "attention", "dataset", "decomposition", "degradation", "denoiser", "encoder", "events", "metric",
     "predictor", "sampler",
     "augmentation", "noise_levels", "schedule",
+    "objective", "optimizer", "lr_decay",
 ])  # fmt: skip
 def test_the_plugin_of_a_kinds_page_passes_the_kit(repository, tmp_path, kind):
     from texprior.registry import Registry

@@ -23,6 +23,9 @@ CONTRACTS = {
     "noise_levels": "flow.schedule:NoiseLevels",
     "schedule": "flow.schedule:LevelSchedule",
     "augmentation": "flow.augment:PatchAugmentation",
+    "objective": "flow.objective:Objective",
+    "optimizer": "flow.optimize:OptimizerFactory",
+    "lr_decay": "flow.optimize:LearningRateDecay",
     "sampler": "flow.sample:LayerSampler",
     "metric": "flow.measure:ImageMetric",
     "events": "track:Observer",
@@ -124,4 +127,6 @@ def compare(documented, real):
         assert ast.unparse(node.returns) == signature.return_annotation, method
     attributes = {node.target.id: ast.unparse(node.annotation) for node in documented.body if hasattr(node, "target")}
     annotated = vars(real).get("__annotations__", {})
-    assert attributes == {k: v for k, v in annotated.items() if not k.startswith("_")}
+    # a NamedTuple holds its annotations as references
+    written = {k: getattr(v, "__forward_arg__", v) for k, v in annotated.items()}
+    assert attributes == {k: v for k, v in written.items() if not k.startswith("_")}

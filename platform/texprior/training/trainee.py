@@ -104,9 +104,14 @@ class Trainee:
     def _averages(self) -> dict[str, Tensor]:
         if not self.recipe.averages:
             return self.ema.shadow
+        trained = {name: p.detach().clone() for name, p in self.parameters().items()}
         self.optimizer.eval()  # type: ignore[attr-defined]
         found = {name: p.detach().clone() for name, p in self.parameters().items()}
         self.optimizer.train()  # type: ignore[attr-defined]
+        # Going to the averages and back rounds. A checkpoint must change nothing, so the weights are put back.
+        with torch.no_grad():
+            for name, parameter in self.parameters().items():
+                parameter.copy_(trained[name])
         return found
 
     def save(self, path: Path, about: Mapping[str, object]) -> Saved:

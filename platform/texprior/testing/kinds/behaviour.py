@@ -21,7 +21,10 @@ BATCH_TOLERANCE = 1e-5
 _WORKED = 3
 """Points of the search space that are built and run: its two ends and a random one. Each costs a run."""
 # kinds whose inputs are batches of independent pictures; metrics have a rule of the same meaning for each scope
-_BATCHED = ("decomposition", "encoder", "denoiser", "predictor", "adapter", "sampler", "attention", "noise_levels")
+_BATCHED = (
+    *("decomposition", "encoder", "denoiser", "predictor", "adapter"),
+    *("objective", "noise_levels", "sampler", "attention"),
+)
 
 
 @check("any.space-works", but=["events"], after=USABLE[:3])
