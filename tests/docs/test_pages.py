@@ -84,7 +84,7 @@ def test_a_page_works_as_it_stands(repository, desk, page):
 
 @pytest.mark.parametrize("kind", [
     "adapter", "attention", "dataset", "decomposition", "degradation", "denoiser", "encoder", "events", "metric",
-    "predictor", "sampler",
+    "predictor", "process", "sampler",
 ])  # fmt: skip
 def test_the_plugin_of_a_kinds_page_passes_the_kit(repository, tmp_path, kind):
     from texprior.registry import Registry

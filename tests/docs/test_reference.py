@@ -20,6 +20,7 @@ CONTRACTS = {
     "denoiser": "flow.prior:DenoiserNet",
     "attention": "flow.prior:AttentionBackend",
     "adapter": "flow.adapt:DenoiserAdapter",
+    "process": "flow.process:DiffusionProcess",
     "sampler": "flow.sample:LayerSampler",
     "metric": "flow.measure:ImageMetric",
     "events": "track:Observer",

@@ -22,6 +22,7 @@ from texprior.plugin.records import (
     Objective,
     Optimizer,
     Predictor,
+    Process,
     Sampler,
     Schedule,
 )
@@ -80,6 +81,11 @@ class Hooks:
         raise AssertionError("a specification is never called")
 
     @hookspec
+    def texprior_processes(self) -> Sequence[Process]:
+        """Returns the plugin's diffusion processes."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
     def texprior_noise_levels(self) -> Sequence[NoiseLevels]:
         """Returns the plugin's distributions of the noise levels of training."""
         raise AssertionError("a specification is never called")
@@ -133,6 +139,7 @@ HOOK_OF_KIND: dict[str, tuple[str, type[Component]]] = {
     "predictor": ("texprior_predictors", Predictor),
     "adapter": ("texprior_adapters", Adapter),
     "objective": ("texprior_objectives", Objective),
+    "process": ("texprior_processes", Process),
     "noise_levels": ("texprior_noise_levels", NoiseLevels),
     "optimizer": ("texprior_optimizers", Optimizer),
     "lr_decay": ("texprior_lr_decays", LrDecay),

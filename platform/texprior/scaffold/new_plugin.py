@@ -21,6 +21,7 @@ _SUMMARIES = {
     "denoiser": "Residual blocks at half resolution, shifted by noise level and code.",
     "predictor": "A stack of convolutions that predicts what the degradation took away.",
     "adapter": "Adds a convolution of the estimate after each block.",
+    "process": "A line from the clean to the degraded picture, with noise that grows on the way.",
     "sampler": "Runge-Kutta of order 2 with the second slope at a place of choice.",
     "metric": "The mean p-norm of the difference from the reference.",
     "dataset": "Dead leaves: discs of random colour, size and place that hide each other.",

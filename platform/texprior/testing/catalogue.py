@@ -20,6 +20,7 @@ FLOOR = {
     "denoiser": 26,
     "predictor": 18,
     "adapter": 19,
+    "process": 20,
     "sampler": 18,
     "metric": 16,
     "dataset": 14,

@@ -21,7 +21,7 @@ BATCH_TOLERANCE = 1e-5
 _WORKED = 3
 """Points of the search space that are built and run: its two ends and a random one. Each costs a run."""
 # kinds whose inputs are batches of independent pictures; metrics have a rule of the same meaning for each scope
-_BATCHED = ("decomposition", "encoder", "denoiser", "predictor", "adapter", "sampler", "attention")
+_BATCHED = ("decomposition", "encoder", "denoiser", "predictor", "adapter", "process", "sampler", "attention")
 
 
 @check("any.space-works", but=["events"], after=USABLE[:3])
