@@ -68,7 +68,7 @@ def test_an_api_that_is_accepted_no_longer_says_what_to_do(monkeypatch):
 
 def test_what_can_be_declared_is_false_unless_it_is_said():
     found = {kind: flags_of(record) for kind, (_, record) in HOOK_OF_KIND.items()}
-    assert found["sampler"] == ["deterministic", "stochastic"]
+    assert found["sampler"] == ["deterministic", "stochastic", "posterior"]
     assert found["metric"] == []
     assert all(getattr(record("x", "m:X"), f) is False for _, record in HOOK_OF_KIND.values() for f in flags_of(record))
 
