@@ -12,7 +12,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-
 Enter = Callable[[Tensor, Tensor], Tensor]
 """The map of a noisy layer and its sigma, (B,), to what the network is given; both are (B, C, H, W)."""
 

@@ -1,6 +1,6 @@
 """Defines what is diffused: the base that the layer is taken from, and how the network is given the noisy layer.
 
-Every process here is x_t = a x_0 + b y + c n with b = 1 - a. With the base y taken off, this is x_0 - y + sigma n, where
+Every process here is x_t = a x_0 + b y + c n with b = 1 - a. With the base y taken off, this is x_0 - y + sigma n, with
 sigma = c / a. The engine sees only this layer, so the samplers and the denoiser D are the same for all of them.
 """
 
@@ -29,8 +29,8 @@ class Law(NamedTuple):
 class DiffusionProcess(ABC):
     """The contract of a process, which is built as ``Impl(options)``.
 
-    Pictures are (B, 3, H, W) in [0, 1]. Each value of a base and of what the network is given depends only on the values
-    at the same place, because large pictures are restored in parts.
+    Pictures are (B, 3, H, W) in [0, 1]. Each value of a base and of what the network is given depends only on the
+    values at the same place, because large pictures are restored in parts.
     """
 
     largest: float = math.inf
@@ -57,8 +57,8 @@ class DiffusionProcess(ABC):
     def enter(self, x_BCHW: Tensor, sigma_B: Tensor, base_BCHW: Tensor, scale: float) -> Tensor:
         """Returns what the network is given, (B, 3, H, W), of about unit variance; by default c_in x.
 
-        ``x`` is the noisy layer at ``sigma``, both in units of the layer; ``scale`` is the layer's standard deviation in
-        units of the picture. The result must be affine in x and determine it.
+        ``x`` is the noisy layer at ``sigma``, both in units of the layer; ``scale`` is the layer's standard deviation
+        in units of the picture. The result must be affine in x and determine it.
         """
         return scaled(x_BCHW, sigma_B)
 

@@ -120,7 +120,7 @@ def layer_scale(
 ) -> float:
     """Measures the standard deviation of picture - base over a pool.
 
-    It uses a fixed sample of the pool. ``base_of`` makes the base of the picture and of what the pool holds as ``base``,
+    It uses a fixed sample of the pool. ``base_of`` makes the base of the picture and of what is held as ``base``,
     which is the base itself by default. The result is in units of the picture.
     """
     moments = Moments()

@@ -43,7 +43,8 @@ def test_by_default_the_base_is_left_open_and_the_input_has_unit_variance():
 @pytest.mark.parametrize(
     ("use", "said"),
     [
-        (lambda: base_of_prior(Fake(one=PICTURE[:, :1]), PICTURE, PICTURE), "the base of Stage I has shape (2, 1, 4, 4)"),
+        (lambda: base_of_prior(Fake(one=PICTURE[:, :1]), PICTURE, PICTURE),
+         "the base of Stage I has shape (2, 1, 4, 4)"),
         (lambda: base_of_task(Fake(two=PICTURE.double()), PICTURE, PICTURE), "the base of Stage II is torch.float64"),
         (lambda: entrance(Fake(enter=PICTURE[0]), PICTURE, 1.0)(PICTURE, torch.ones(2)),
          "what the network is given has shape (3, 4, 4)"),

@@ -97,7 +97,9 @@ def test_a_process_that_is_not_finite_is_named(loss_of):
     assert next(path for path, finite in made if not finite) == "diffusion.process"
 
 
-@pytest.mark.parametrize("process", ["picture", "residual-shift", {"mean-reverting": {"end": 0.3, "towards": "estimate"}}])
+@pytest.mark.parametrize(
+    "process", ["picture", "residual-shift", {"mean-reverting": {"end": 0.3, "towards": "estimate"}}]
+)
 def test_a_rehearsal_sends_a_patch_through_every_stage(registry, process):
     rehearse_training(session_of(registry, process, None, "sampling.sampler=posterior"))
 
@@ -139,7 +141,7 @@ def test_settings_that_cannot_work_with_the_priors_process_are_refused(trained, 
 
 def test_a_range_beyond_the_process_is_refused_before_the_prior_is_trained(registry, tmp_path):
     session = session_of(registry, {"mean-reverting": {"end": 0.4}}, tmp_path)
-    with pytest.raises(ConfigError, match="set sampling.sigma_max to at most"):
+    with pytest.raises(ConfigError, match=r"set sampling\.sigma_max to at most"):
         train_prior(session)
     assert not list(tmp_path.rglob("prior.safetensors"))
 

@@ -69,10 +69,10 @@ def test_law_and_posterior_are_the_papers(kit, pictures, name):
 
 def test_table(kit, pictures):
     """Prints the deviations with -s; docs/method.md has them."""
-    print("\n| process | forward law | posterior |\n|---|---|---|")
+    print("\n| process | forward law | posterior |\n|---|---|---|")  # noqa: T201 (printing is the purpose)
     for name in NAMES:
         forward, posterior = deviations(kit, name, *pictures(name))
-        print(f"| `{name}` | {forward:.1e} | {posterior:.1e} |")
+        print(f"| `{name}` | {forward:.1e} | {posterior:.1e} |")  # noqa: T201 (printing is the purpose)
         assert max(forward, posterior) < 1e-12
 
 

@@ -92,7 +92,9 @@ def test_samples_have_the_datas_mean_and_variance(kit, name, sampler):
 def test_the_reverse_chain_of_a_markov_process_is_ddpm(kit, name):
     sigmas, process = levels(10, 0.02, 20), kit.build(name)
     chain = response(kit.sampler("posterior", process, SCALE), of_layer, sigmas)
-    torch.testing.assert_close(chain, response(kit.sampler("ddpm", process, SCALE), of_layer, sigmas), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        chain, response(kit.sampler("ddpm", process, SCALE), of_layer, sigmas), rtol=0, atol=1e-12
+    )
 
 
 def test_residual_shift_keeps_more_noise_than_ddpm(kit):

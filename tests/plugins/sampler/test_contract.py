@@ -10,7 +10,14 @@ from texprior.registry import Registry
 NAMES = ["ddim", "euler", "euler-ancestral", "ddpm", "heun", "dpmpp-2m", "dpmpp-2m-sde", "unipc", "posterior"]
 DETERMINISTIC = {"euler-ancestral": {"eta": 0.0}, "dpmpp-2m-sde": {"eta": 0.0}}
 """Options that make a sampler deterministic whose defaults do not; ddpm and posterior have none."""
-STOCHASTIC = {"ddim": {"eta": 1.0}, "heun": {"churn": 2.0}, "euler-ancestral": {}, "ddpm": {}, "dpmpp-2m-sde": {}, "posterior": {}}
+STOCHASTIC = {
+    "ddim": {"eta": 1.0},
+    "heun": {"churn": 2.0},
+    "euler-ancestral": {},
+    "ddpm": {},
+    "dpmpp-2m-sde": {},
+    "posterior": {},
+}
 
 
 @pytest.fixture(scope="module")

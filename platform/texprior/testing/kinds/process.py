@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -159,7 +160,7 @@ def kept(subject: Subject) -> None:
     """
     process, stated = subject.build(), _record(subject).posterior
     levels = _levels(process).tolist()
-    for following, sigma in zip(levels, levels[1:], strict=False):
+    for following, sigma in pairwise(levels):
         rho = process.kept(sigma, following)
         if not stated:
             require(rho is None, f"the record does not say posterior=True, but kept returns {rho!r}")
