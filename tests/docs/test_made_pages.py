@@ -31,6 +31,7 @@ OTHER = {
     "data.train": SMALL, "data.val": SMALL, "data.test": SMALL, "data.degraded_bits": 12, "data.workers": 2,
     "decomposition": "gaussian", "encoder": "none", "denoiser": {"unet": {"width": 16}}, "attention": "reference",
     "degradation": "rain", "predictor": "nafnet", "adapter": "sft", "metrics": ["psnr", "lpips_alex"], "events": [],
+    "diffusion.process": "picture",
     "sampling.sampler": "heun", "evaluation.limit": 3, "evaluation.steps": [8], "evaluation.choose_by": "psnr_rgb",
     "evaluation.texture_strengths": [0.5], "sweep.space": {"adapter": ["sft"]}, "sweep.metric": "psnr_rgb",
     "sweep.also": ["calls"], "sweep.sampler": "RandomSampler", "sweep.pruner": "NopPruner", "sweep.rungs": [0.5],
