@@ -32,6 +32,8 @@ def registry():
          "sampling.sampler: ddpm"),
         ({"diffusion": {"process": "texture"}, "sampling": {"start": "estimate"}},
          "sampling.start: 'estimate' starts at the layer of y_eps"),
+        ({"sweep": {"space": {"diffusion.process": ["texture", "picture"]}}},
+         "sweep.space.diffusion.process: this belongs to the prior or the predictor, which all trials share"),
         ({"diffusion": {"process": "pictures"}}, "there is no process 'pictures'; did you mean 'picture'?"),
     ],
 )  # fmt: skip

@@ -115,6 +115,8 @@ def test_a_model_of_another_process_is_trained_stored_and_restores(trained):
     session, prior, _, folder = trained
     model = load_model(folder, session.builder)
     assert model.prior.process.kappa == 2.0
+    for card in (prior / "README.md", folder / "README.md"):
+        assert "| process | `{residual-shift: {towards: degraded, kappa: 2.0}}` |" in card.read_text(encoding="utf-8")
     assert load(prior / "config.yaml", session.registry).diffusion.process.name == "residual-shift"
     degraded = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     result = restore(model, degraded, "key")
