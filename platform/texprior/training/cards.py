@@ -35,7 +35,9 @@ def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done
         **_course(e.training.prior, done),
         "training data": _named(e.data.train),
     }
-    return _card(f"Texture prior of experiment {e.name}", "A diffusion prior over a layer of photographs.", facts, session)
+    return _card(
+        f"Texture prior of experiment {e.name}", "A diffusion prior over a layer of photographs.", facts, session
+    )
 
 
 def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[str, Any], done: Finished) -> str:
