@@ -24,7 +24,7 @@ class ResidualShift(DiffusionProcess):
     With the share eta and k = kappa / 2, x_t = x_0 + eta (y - x_0) + k sqrt(eta) n, so that a = 1 - eta, b = eta and
     c = k sqrt(eta). kappa is for pictures in [-1, 1], and k for [0, 1]. eta at a level is the root of k^2 eta = sigma^2
     (1 - eta)^2 that is below 1. The network is given 2 (x_t - 1/2) / sqrt(1 + kappa^2 eta): x_t in [-1, 1], divided by
-    its deviation as if x_0 and y had unit variance.
+    its deviation as if x_0 and y had unit variance. The authors divide latents so, and pixels by 1 + 3 kappa sqrt(eta).
     """
 
     def __init__(self, options: ResidualShiftOptions) -> None:
