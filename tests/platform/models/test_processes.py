@@ -13,7 +13,7 @@ import torch
 from texprior import config, pipeline
 from texprior.diffusion.keys import normal
 from texprior.diffusion.process import Process
-from texprior.errors import ConfigError
+from texprior.errors import ConfigError, ContractError
 from texprior.flow.kinds import PREDICTOR
 from texprior.flow.process import DiffusionProcess
 from texprior.models.build import Model, build_adapter, build_prior
@@ -133,6 +133,16 @@ def test_a_warm_start_at_its_own_base_is_refused(model_of, degraded):
     warm = restored(model_of("residual-shift"), degraded, start="estimate", sigma_max=0.5)
     expected = (warm.estimate - degraded) / SCALE + 0.5 * normal(degraded.shape, 3, "key", 0, -1)
     torch.testing.assert_close(warm.layer, expected / 1.25, rtol=1e-4, atol=1e-4)
+
+
+def test_a_base_that_is_not_finite_names_the_process(model_of, degraded):
+    model = model_of("residual-shift")
+    process = deepcopy(model.prior.process)
+    process.base_two = lambda degraded_BCHW, _estimate: degraded_BCHW * float("nan")
+    broken = replace(model, prior=replace(model.prior, process=process))
+    with pytest.raises(ContractError, match="the base of picture 'key'") as error:
+        restored(broken, degraded)
+    assert "ResidualShift" in str(error.value) or "residual-shift" in str(error.value)
 
 
 def test_a_process_without_a_reverse_chain_is_refused_with_the_sampler_that_follows_it(registry):

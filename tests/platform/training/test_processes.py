@@ -148,6 +148,16 @@ def test_a_range_beyond_the_process_is_refused_before_the_prior_is_trained(regis
     assert not list(tmp_path.rglob("prior.safetensors"))
 
 
+def test_a_range_beyond_the_process_is_refused_before_the_adapter_is_trained(registry, tmp_path):
+    """With a scale of Stage II's own, the range is known once the residual is measured."""
+    process, measured = {"mean-reverting": {"end": 0.4}}, "process.residual_scale=measured"
+    session = session_of(registry, process, tmp_path, measured)
+    prior, predictor = train_prior(session).folder, train_predictor(session).folder
+    with pytest.raises(ConfigError, match=r"set sampling\.sigma_max to at most"):
+        train_adapter(session, prior, predictor)
+    assert not list(tmp_path.rglob("adapter.safetensors"))
+
+
 def test_what_to_try_is_nothing_that_the_process_refuses():
     choice = config.ProcessChoice()
     assert "process.base" in describe_residual(0.01, 0.1, choice)
