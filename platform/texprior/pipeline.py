@@ -20,13 +20,14 @@ from texprior.diffusion.precondition import broadcast
 from texprior.flow.adapt import Features, bytes_of, features_of, repeated, steered, strides_of
 from texprior.flow.precision import autocast
 from texprior.flow.prior import Network, checked_network, prior_denoise
+from texprior.flow.process import entrance
 from texprior.flow.recompose import Samples, recompose
 from texprior.flow.sample import Denoise, LayerSampler, network_calls, sample
 from texprior.flow.tile import Part, Tile
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs, PartwiseInputs, inputs_of, noised_condition
 from texprior.models.not_finite import refuse_not_finite
-from texprior.models.sampling import sampler_of, sigmas_of
+from texprior.models.sampling import require_range, require_start, sampler_of, sigmas_of
 from texprior.models.sections import SectionNoises, cut_inputs, is_local, samples_per_call, sections_of, tiles_of
 from texprior.runtime.device_clock import device_time
 
@@ -105,6 +106,8 @@ def restore_sections(
     every picture of a model whose adapter is not local. Otherwise as ``restore``.
     """
     settings, device = sampling or model.experiment.sampling, _device(model)
+    require_range(model.prior.process, settings, model.process.scale)
+    require_start(model.prior.process, settings)
     started, pieces = device_time(device), sections_of(model, settings, size)
     partwise = PartwiseInputs(lambda rows, columns: part(rows, columns).to(device), size, model)
     if inputs is None and not (len(pieces) > 1 and partwise.possible()):
@@ -234,11 +237,12 @@ def _denoiser(
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         result = torch.empty_like(x)
         for i, tile in enumerate(pieces):
-            part, level = tile.cut(x), broadcast(sigma, x)
-            condition, code = (repeated(each, len(x)) for each in (tile.cut(given.condition), given.code))
+            part, level, pictures = tile.cut(x), broadcast(sigma, x), (given.condition, given.base)
+            condition, base, code = (repeated(each, len(x)) for each in (*map(tile.cut, pictures), given.code))
+            enter = entrance(model.prior.process, base, model.process.scale)
             # only products are in bfloat16: x, sigma and what preconditioning makes of them stay in float32
             with autocast(device, half):
-                denoised = prior_denoise(network_of(i, tile, len(x)), part, level, condition, code)
+                denoised = prior_denoise(network_of(i, tile, len(x)), part, level, condition, code, enter)
             tile.put(result, denoised)
             called(len(x))
         return result

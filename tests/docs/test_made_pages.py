@@ -33,6 +33,7 @@ OTHER = {
     "data.augmentations": ["mirror"], "diffusion.noise_levels": "cosmap",
     "decomposition": "gaussian", "encoder": "none", "denoiser": {"unet": {"width": 16}}, "attention": "reference",
     "degradation": "rain", "predictor": "nafnet", "adapter": "sft", "metrics": ["psnr", "lpips_alex"], "events": [],
+    "diffusion.process": "picture",
     "sampling.sampler": "heun", "sampling.schedule": "exponential",
     "evaluation.limit": 3, "evaluation.steps": [8], "evaluation.choose_by": "psnr_rgb",
     "evaluation.texture_strengths": [0.5], "sweep.space": {"adapter": ["sft"]}, "sweep.metric": "psnr_rgb",

@@ -84,7 +84,7 @@ def test_a_page_works_as_it_stands(repository, desk, page):
 
 @pytest.mark.parametrize("kind", [
     "adapter", "attention", "dataset", "decomposition", "degradation", "denoiser", "encoder", "events", "metric",
-    "predictor", "sampler",
+    "predictor", "process", "sampler",
     "augmentation", "noise_levels", "schedule",
     "objective", "optimizer", "lr_decay",
 ])  # fmt: skip

@@ -26,6 +26,7 @@ CONTRACTS = {
     "objective": "flow.objective:Objective",
     "optimizer": "flow.optimize:OptimizerFactory",
     "lr_decay": "flow.optimize:LearningRateDecay",
+    "process": "flow.process:DiffusionProcess",
     "sampler": "flow.sample:LayerSampler",
     "metric": "flow.measure:ImageMetric",
     "events": "track:Observer",

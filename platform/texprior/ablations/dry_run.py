@@ -16,13 +16,14 @@ from texprior.diffusion.process import Process
 from texprior.evaluation.metrics import build_metrics
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
-from texprior.flow.kinds import DEGRADATION, SAMPLER
+from texprior.flow.kinds import DEGRADATION, PROCESS
 from texprior.flow.measure import measure
 from texprior.flow.prior import encode
 from texprior.flow.sample import network_calls
 from texprior.models.build import Model, build_adapter, build_predictor, build_prior
 from texprior.models.folders import PREDICTOR, PRIOR
 from texprior.models.inputs import inputs_of
+from texprior.models.sampling import build_sampler, rehearsed_scale
 from texprior.pipeline import restore
 from texprior.runtime.device_clock import device_time
 from texprior.runtime.session import Session
@@ -128,7 +129,8 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
     def kind(cell: Cell) -> tuple[Any, ...]:
         """The arm; for a sampled model, everything that its time depends on."""
         settings = cell.experiment.sampling
-        sampler = plan.session.registry.build(SAMPLER, settings.sampler)
+        process = _of(plan, cell).build(PROCESS, "diffusion.process")
+        sampler = build_sampler(plan.session.registry, settings, process)
         calls = network_calls(sampler, settings.steps) * settings.samples
         return (cell.arm,) if cell.model is None else (calls, settings.tile, settings.halo, settings.features_mb)
 
@@ -159,7 +161,8 @@ def _timed(session: Session, split: str) -> tuple[float, float, float]:
     builder = session.builder
     prior, predictor = build_prior(builder, 1.0, Path()), build_predictor(builder)
     adapter = build_adapter(builder, prior)
-    model = Model(experiment, prior, predictor, adapter, Process(0.05), Path(), session.registry)
+    scale = rehearsed_scale(prior.process, experiment.sampling)
+    model = Model(experiment, prior, predictor, adapter, Process(scale), Path(), session.registry)
     degradation = session.build(DEGRADATION) if experiment.degradation else None
     metrics = build_metrics(session).images
     dataset, keys = session.pictures(split)

@@ -51,6 +51,7 @@ READ_BY: Mapping[str, str] = {
     "diffusion.condition_noise": _NETWORKS,
     "diffusion.condition_blur": _NETWORKS,
     "diffusion.alpha_max": "prior",
+    "diffusion.process": _NETWORKS,
     "degradation": "predictor adapter evaluate",
     "predictor": "predictor adapter evaluate restore",
     "adapter": "adapter evaluate restore",

@@ -7,7 +7,7 @@ from typing import cast
 
 from texprior.config.schema import Experiment, Training
 from texprior.config.validation import Complaint
-from texprior.plugin import LrDecay, Objective, Optimizer, Schedule
+from texprior.plugin import LrDecay, Objective, Optimizer, Process, Sampler, Schedule
 from texprior.registry import Registry
 
 STAGES = ("prior", "predictor", "adapter")
@@ -22,11 +22,17 @@ def check_learning(experiment: Experiment, registry: Registry, complaints: list[
         complaints.extend(_objective_faults(experiment, stage, settings, registry))
     complaints.extend(_rung_faults(experiment, registry))
     complaints.extend(_schedule_faults(experiment, registry))
+    complaints.extend(process_faults(experiment, registry))
 
 
 def is_open_ended(settings: Training, registry: Registry) -> bool:
     """Returns whether a training's learning rate does not depend on the length of its budget."""
     return cast("LrDecay", registry.find("lr_decay", settings.decay.name).component).open_ended
+
+
+def base_is_own(registry: Registry, experiment: Experiment) -> bool:
+    """Returns whether the diffusion process chooses the base of Stage II itself."""
+    return cast("Process", registry.find("process", experiment.diffusion.process.name).component).own_base
 
 
 def _decay_faults(stage: str, settings: Training, registry: Registry) -> Iterator[Complaint]:
@@ -72,3 +78,22 @@ def _schedule_faults(experiment: Experiment, registry: Registry) -> Iterator[Com
     if sampling.sigma_max > record.largest:
         reason = f"{sampling.sigma_max} is beyond the schedule '{record.name}', which ends at {record.largest}"
         yield Complaint("sampling.sigma_max", reason, also=("sampling.schedule",))
+
+
+def process_faults(experiment: Experiment, registry: Registry) -> Iterator[Complaint]:
+    """Yields a complaint for each setting of Stage II that cannot work with the diffusion process."""
+    process = cast("Process", registry.find("process", experiment.diffusion.process.name).component)
+    if process.own_base and experiment.process.base != "estimate":
+        reason = (
+            f"'{experiment.process.base}' has no effect: the process '{process.name}' chooses the base itself; leave "
+            "process.base out, or use diffusion.process: texture"
+        )
+        yield Complaint("process.base", reason, also=("diffusion.process",))
+    for path, kind, ref in registry.components_of(experiment.sampling, "sampling."):
+        record = registry.find(kind, ref.name).component
+        if isinstance(record, Sampler) and record.posterior and not process.posterior:
+            reason = (
+                f"'{ref.name}' follows the reverse chain of the process, but '{process.name}' states none; use "
+                "sampling.sampler: ddpm"
+            )
+            yield Complaint(path, reason, also=("diffusion.process",))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from texprior.config.combinations import check_learning
+from texprior.config.combinations import base_is_own, check_learning
 from texprior.config.dotted_paths import inner_paths, merge, nest_value
 from texprior.config.said import Said
 from texprior.config.schema import (
@@ -100,7 +100,7 @@ def resolve(
     check_learning(resolved, registry, complaints)
     # A stored model may hold a warm start that did nothing; it stays readable as long as nobody asks for another one.
     if overrides or not stored:
-        _check_start(resolved, complaints)
+        _check_start(resolved, registry, complaints)
     raise_complaints(complaints, source, where)
     return resolved
 
@@ -232,8 +232,9 @@ def _check_strength(experiment: Experiment, registry: Registry, complaints: list
         complaints.append(Complaint("match_texture_std", reason, also=("decomposition",)))
 
 
-def _check_start(experiment: Experiment, complaints: list[Complaint]) -> None:
-    if experiment.sampling.start == "estimate" and experiment.process.base == "estimate":
+def _check_start(experiment: Experiment, registry: Registry, complaints: list[Complaint]) -> None:
+    of_estimate = experiment.process.base == "estimate" and not base_is_own(registry, experiment)
+    if experiment.sampling.start == "estimate" and of_estimate:
         reason = (
             "'estimate' starts at the layer of y_eps, which is 0 with 'process.base: estimate', so that it does the "
             "same as 'noise'; set 'process.base: estimate-structure', or 'sampling.start: noise'"

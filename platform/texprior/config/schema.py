@@ -71,6 +71,8 @@ class Diffusion(Section):
     to x_t. Its noise and blur belong to the prior: every task on it uses the same, in training and in sampling.
     """
 
+    process: Annotated[Ref, Kind("process"), WasName(), Before("texture")] = Ref(name="texture")
+    """What is diffused: the layer that is noised, and how the network is given it. Default: ``texture``."""
     noise_levels: Annotated[Ref, Kind("noise_levels"), WasName(), Before("log-normal")] = Ref(name="log-normal")
     """The distribution of the noise levels that training draws. Default: ``log-normal``, so that ln sigma is normal."""
     noise_mean: Annotated[float, Field(ge=-20, le=20)] = -0.5
@@ -101,7 +103,8 @@ class ProcessChoice(Section):
 
     base: Literal["estimate", "estimate-structure"] = "estimate"
     """The picture that the sampled layer is added to: ``estimate`` is y_eps, as in the poster's figure;
-    ``estimate-structure`` is S(y_eps). Default: ``estimate``."""
+    ``estimate-structure`` is S(y_eps). A ``diffusion.process`` with a base of its own leaves no choice.
+    Default: ``estimate``."""
     concat: Literal["initial-structure", "initial", "degraded"] = "initial-structure"
     """The picture that is concatenated to x_t: ``initial-structure`` is S(y_eps), the kind of picture that Stage I
     sees; ``initial`` is y_eps; ``degraded`` is y_d. Default: ``initial-structure``."""

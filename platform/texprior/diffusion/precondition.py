@@ -12,6 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+Enter = Callable[[Tensor, Tensor], Tensor]
+"""The map of a noisy layer and its sigma, (B,), to what the network is given; both are (B, C, H, W)."""
+
 
 class Coefficients(NamedTuple):
     """The factors c_skip, c_out, c_in and the network's input c_noise.
@@ -32,14 +35,21 @@ def coefficients(sigma: Tensor) -> Coefficients:
     return Coefficients(skip=1 / norm**2, out=sigma / norm, in_=1 / norm, noise=sigma.log() / 4)
 
 
-def denoise(network: Callable[[Tensor, Tensor], Tensor], x_BCHW: Tensor, sigma_B: Tensor) -> Tensor:
+def scaled(x_BCHW: Tensor, sigma_B: Tensor) -> Tensor:
+    """Returns c_in x, which has unit variance; (B, C, H, W)."""
+    return _image(coefficients(sigma_B).in_) * x_BCHW
+
+
+def denoise(
+    network: Callable[[Tensor, Tensor], Tensor], x_BCHW: Tensor, sigma_B: Tensor, enter: Enter = scaled
+) -> Tensor:
     """Returns the estimate of the clean layer, (B, C, H, W).
 
-    Calls the network as ``F(c_in x, c_noise_B)``.
+    Calls the network as ``F(enter(x, sigma_B), c_noise_B)``.
     """
     c = coefficients(sigma_B)
     # the network may run in half precision; its result is combined with x in x's precision
-    f = network(_image(c.in_) * x_BCHW, c.noise).to(x_BCHW.dtype)
+    f = network(enter(x_BCHW, sigma_B), c.noise).to(x_BCHW.dtype)
     return _image(c.skip) * x_BCHW + _image(c.out) * f
 
 
@@ -53,7 +63,11 @@ class Denoised(NamedTuple):
 
 
 def denoise_noised(
-    network: Callable[[Tensor, Tensor], Tensor], x0_BCHW: Tensor, noise_BCHW: Tensor, sigma_B: Tensor
+    network: Callable[[Tensor, Tensor], Tensor],
+    x0_BCHW: Tensor,
+    noise_BCHW: Tensor,
+    sigma_B: Tensor,
+    enter: Enter = scaled,
 ) -> Denoised:
     """Adds noise to a clean layer and estimates the layer.
 
@@ -63,7 +77,7 @@ def denoise_noised(
     c = coefficients(sigma_B)
     x = x0_BCHW + _image(sigma_B) * noise_BCHW
     target = (x0_BCHW - _image(c.skip) * x) / _image(c.out)
-    f = network(_image(c.in_) * x, c.noise).to(x.dtype)
+    f = network(enter(x, sigma_B), c.noise).to(x.dtype)
     return Denoised(f, target, _image(c.skip) * x + _image(c.out) * f)
 
 

@@ -12,6 +12,7 @@ from texprior.flow.objective import Objective
 from texprior.flow.optimize import LearningRateDecay, OptimizerFactory
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import AttentionBackend, DenoiserNet, SemanticEncoder
+from texprior.flow.process import DiffusionProcess
 from texprior.flow.sample import LayerSampler
 from texprior.flow.schedule import LevelSchedule, NoiseLevels
 from texprior.plugin.typed_kind import ComponentKind
@@ -23,6 +24,7 @@ DENOISER: ComponentKind[DenoiserNet] = ComponentKind("denoiser")
 PREDICTOR: ComponentKind[InitialPredictor] = ComponentKind("predictor")
 ADAPTER: ComponentKind[DenoiserAdapter] = ComponentKind("adapter")
 OBJECTIVE: ComponentKind[Objective] = ComponentKind("objective")
+PROCESS: ComponentKind[DiffusionProcess] = ComponentKind("process")
 NOISE_LEVELS: ComponentKind[NoiseLevels] = ComponentKind("noise_levels")
 OPTIMIZER: ComponentKind[OptimizerFactory] = ComponentKind("optimizer")
 LR_DECAY: ComponentKind[LearningRateDecay] = ComponentKind("lr_decay")

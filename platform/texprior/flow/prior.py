@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from texprior.diffusion.precondition import denoise
+from texprior.diffusion.precondition import Enter, denoise, scaled
 from texprior.errors import ConfigError
 from texprior.flow.contract import require_finite, require_tensor
 from texprior.flow.precision import full_float32
@@ -194,10 +194,15 @@ def try_attention(backend: AttentionBackend, device: torch.device) -> None:
 
 
 def prior_denoise(
-    network: Network, x_BCHW: Tensor, sigma_B: Tensor, condition_BCHW: Tensor, code_BNC: Tensor
+    network: Network,
+    x_BCHW: Tensor,
+    sigma_B: Tensor,
+    condition_BCHW: Tensor,
+    code_BNC: Tensor,
+    enter: Enter = scaled,
 ) -> Tensor:
     """Returns D(x, sigma), the estimate of the clean layer, (B, 3, H, W).
 
-    ``network`` is the prior or an adapted network.
+    ``network`` is the prior or an adapted network, and ``enter`` what its process gives it in place of x.
     """
-    return denoise(lambda x, c_noise: network(x, c_noise, condition_BCHW, code_BNC), x_BCHW, sigma_B)
+    return denoise(lambda x, c_noise: network(x, c_noise, condition_BCHW, code_BNC), x_BCHW, sigma_B, enter)

@@ -20,9 +20,10 @@ from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter
 from texprior.flow.decompose import Decomposer
-from texprior.flow.kinds import ADAPTER, ATTENTION, DECOMPOSITION, DENOISER, ENCODER, PREDICTOR
+from texprior.flow.kinds import ADAPTER, ATTENTION, DECOMPOSITION, DENOISER, ENCODER, PREDICTOR, PROCESS
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import AttentionBackend, DenoiserNet, SemanticEncoder, try_attention
+from texprior.flow.process import DiffusionProcess
 from texprior.flow.unfreeze import Unfrozen
 from texprior.models.stage_one import with_stage_one_of
 from texprior.plugin import Decomposition
@@ -40,15 +41,16 @@ T = TypeVar("T")
 class Prior:
     """A texture prior: its denoiser and the texture's standard deviation.
 
-    The denoiser comes with its net S and its decomposition.
+    The denoiser comes with its net S, its decomposition, and the process that it learned.
     """
 
     experiment: Experiment
     network: DenoiserNet
     encoder: SemanticEncoder
     decomposition: Decomposer
+    process: DiffusionProcess
     scale: float
-    """The texture's standard deviation, in units of the picture; the diffused layer is divided by it."""
+    """The layer's standard deviation, in units of the picture; the diffused layer is divided by it."""
     folder: Path
     sha256: str
     """The hash of its weights file; empty for a prior with initial weights."""
@@ -102,9 +104,8 @@ def build_prior(builder: Builder, scale: float, folder: Path) -> Prior:
     _require_room(builder, DENOISER, code_width=encoder.width, attention=attention)
     network = builder.build(DENOISER, code_width=encoder.width, attention=attention)
     require_grid(experiment.sampling, network)
-    return Prior(
-        experiment, to_device(network, device), encoder, builder.build(DECOMPOSITION), scale, folder, sha256=""
-    )
+    decomposition, process = builder.build(DECOMPOSITION), builder.build(PROCESS, "diffusion.process")
+    return Prior(experiment, to_device(network, device), encoder, decomposition, process, scale, folder, sha256="")
 
 
 def build_predictor(builder: Builder) -> InitialPredictor:

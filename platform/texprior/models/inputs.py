@@ -15,6 +15,7 @@ from texprior.flow.condition import blurred, noised
 from texprior.flow.decompose import grid_of, margin_of, structure_of
 from texprior.flow.predict import InitialPredictor, predict
 from texprior.flow.prior import SemanticEncoder, encode, encode_parts
+from texprior.flow.process import base_of_task
 from texprior.flow.tile import Part, in_tiles
 from texprior.models.build import Model, Prior
 
@@ -58,7 +59,9 @@ def _pictures(degraded_BCHW: Tensor, experiment: Experiment, predictor: InitialP
     # A filter or an encoder may need the whole picture (ADR 2).
     estimate = in_tiles(lambda tile: predict(tile, predictor), degraded_BCHW, tiling.tile, tiling.halo)
     structure = structure_of(estimate, prior.decomposition) if _needs_structure(choice) else estimate
-    base = structure if choice.base == "estimate-structure" else estimate
+    base = base_of_task(prior.process, degraded_BCHW, estimate)
+    if base is None:
+        base = structure if choice.base == "estimate-structure" else estimate
     condition = {"initial-structure": structure, "initial": estimate, "degraded": degraded_BCHW}[choice.concat]
     looked_at = {"degraded": degraded_BCHW, "estimate": estimate, "structure": structure}[choice.code]
     return _Pictures(estimate, base, blurred(condition, experiment.diffusion.condition_blur), looked_at)

@@ -10,6 +10,7 @@ from torch import Tensor
 from texprior.diffusion.keys import Key
 from texprior.errors import ImageError
 from texprior.flow.contract import refuse, require_finite
+from texprior.flow.process import base_of_task
 from texprior.flow.sample import Denoise, LayerSampler
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs
@@ -36,8 +37,9 @@ def refuse_not_finite(
         raise ImageError(f"{key}: the picture has values that are not finite")
     prior, where = model.prior, f"of picture '{key}'"
     require_finite(model.predictor, given.estimate, f"the estimate {where}")
-    for picture in (given.base, given.condition):
-        require_finite(prior.decomposition, picture, f"the structure {where}")
+    own = base_of_task(prior.process, degraded_BCHW, given.estimate) is not None
+    require_finite(prior.process if own else prior.decomposition, given.base, f"the base {where}")
+    require_finite(prior.decomposition, given.condition, f"the structure {where}")
     require_finite(prior.encoder, given.code, f"the code {where}")
     require_finite(prior.network, alone(start_BCHW, sigma), f"the denoised layer {where}")
     require_finite(model.adapter, steered(start_BCHW, sigma), f"the layer of the steered denoiser {where}")

@@ -2,26 +2,85 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import cast
 
+import torch
 from torch import Tensor
 
 from texprior.config.schema import Diffusion, Sampling
 from texprior.diffusion import sigmas
+from texprior.errors import ConfigError
 from texprior.flow.kinds import NOISE_LEVELS, SAMPLER, SCHEDULE
+from texprior.flow.process import DiffusionProcess, base_of_task
 from texprior.flow.sample import LayerSampler
 from texprior.flow.schedule import NoiseLevels, Range, levels_of
 from texprior.models.build import Model
-from texprior.plugin import Schedule
+from texprior.plugin import Sampler, Schedule
+from texprior.plugin.origin import name_of
 from texprior.registry import Registry
 
 _SPACINGS: Mapping[str, sigmas.Spacing] = {"linspace": sigmas.linspace, "trailing": sigmas.trailing}
+_ROUNDING = 1e-9
+"""How far a product of two floating-point numbers may be beyond a limit that it should equal."""
 
 
 def sampler_of(model: Model, settings: Sampling) -> LayerSampler:
     """Builds the sampler that the settings name."""
-    return model.registry.build(SAMPLER, settings.sampler)
+    return build_sampler(model.registry, settings, model.prior.process, model.process.scale)
+
+
+def build_sampler(
+    registry: Registry, settings: Sampling, process: DiffusionProcess, scale: float = 1.0
+) -> LayerSampler:
+    """Builds the sampler that the settings name, for a process with a layer of this standard deviation.
+
+    Raises ConfigError if the sampler follows the reverse chain of the process, and the process states none.
+    """
+    record = cast("Sampler", registry.find("sampler", settings.sampler.name).component)
+    if not record.posterior:
+        return registry.build(SAMPLER, settings.sampler)
+    if process.kept(1.0, 0.5) is None:
+        raise ConfigError(
+            f"sampling.sampler: '{settings.sampler.name}' follows the reverse chain of the process, but "
+            f"{name_of(process)} states none; use sampling.sampler: ddpm"
+        )
+    return registry.build(SAMPLER, settings.sampler, process=process, scale=scale)
+
+
+def require_range(process: DiffusionProcess, settings: Sampling, scale: float) -> None:
+    """Raises ConfigError if sampling starts beyond the largest noise level of the process.
+
+    ``scale`` is the layer's standard deviation, in units of the picture.
+    """
+    if settings.sigma_max * scale <= process.largest * (1 + _ROUNDING):
+        return
+    most = process.largest / scale
+    # rounded down, so that the number that the sentence names is accepted
+    digits = 3 - math.floor(math.log10(most))
+    shown = math.floor(most * 10.0**digits) / 10.0**digits
+    raise ConfigError(
+        f"sampling.sigma_max: {settings.sigma_max:g} times the layer's standard deviation, {scale:.4g}, is beyond "
+        f"{name_of(process)}, which ends at {process.largest:.4g} in units of the picture; set sampling.sigma_max to "
+        f"at most {shown:g}"
+    )
+
+
+def require_start(process: DiffusionProcess, settings: Sampling) -> None:
+    """Raises ConfigError if a warm start does nothing, because the process takes y_eps as the base of Stage II."""
+    dark, bright = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
+    base = base_of_task(process, dark, bright) if settings.start == "estimate" else None
+    if base is not None and torch.equal(base, bright):
+        raise ConfigError(
+            f"sampling.start: 'estimate' starts at the layer of y_eps, which is 0 with {name_of(process)}, whose base "
+            "is y_eps; set sampling.start: noise"
+        )
+
+
+def rehearsed_scale(process: DiffusionProcess, settings: Sampling) -> float:
+    """Returns a standard deviation for a layer that is not measured yet, within the range of the process."""
+    return min(1.0, process.largest / settings.sigma_max)
 
 
 def noise_levels_of(registry: Registry, training: Diffusion) -> NoiseLevels:

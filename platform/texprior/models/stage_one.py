@@ -15,7 +15,7 @@ from texprior.config.schema import Experiment
 from texprior.decompositions.strength_search import strength_of
 from texprior.registry import Registry
 
-COMPONENTS = ("decomposition", "encoder", "denoiser")
+COMPONENTS = ("decomposition", "encoder", "denoiser", "diffusion.process")
 VALUES = ("match_texture_std", "diffusion.condition_noise", "diffusion.condition_blur", "diffusion.alpha_max")
 """Settings that belong to a prior, besides its components."""
 _SHOWN = 5
@@ -36,12 +36,12 @@ class Difference(NamedTuple):
 def with_stage_one_of(experiment: Experiment, of_prior: Experiment) -> Experiment:
     """Returns an experiment with its Stage I settings replaced by those of a prior.
 
-    These are the decomposition, net S, the denoiser, and what the prior's training did to the condition.
+    These are the decomposition, net S, the denoiser, the process, and what the prior's training did to the condition.
     """
-    names = {path.rpartition(".")[2] for path in VALUES if path.startswith("diffusion.")}
-    condition = of_prior.diffusion.model_dump(include=names)
-    own = {part: getattr(of_prior, part) for part in (*COMPONENTS, "match_texture_std")}
-    return experiment.model_copy(update={**own, "diffusion": experiment.diffusion.model_copy(update=condition)})
+    sections = [path.rpartition(".")[::2] for path in (*COMPONENTS, *VALUES)]
+    own = {name: getattr(of_prior, name) for section, name in sections if not section}
+    diffusion = {name: getattr(of_prior.diffusion, name) for section, name in sections if section}
+    return experiment.model_copy(update={**own, "diffusion": experiment.diffusion.model_copy(update=diffusion)})
 
 
 def stage_one_differences(

@@ -23,6 +23,7 @@ from texprior.plugin.records import (
     Objective,
     Optimizer,
     Predictor,
+    Process,
     Sampler,
     Schedule,
 )
@@ -78,6 +79,11 @@ class Hooks:
     @hookspec
     def texprior_objectives(self) -> Sequence[Objective]:
         """Returns the plugin's training objectives."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_processes(self) -> Sequence[Process]:
+        """Returns the plugin's diffusion processes."""
         raise AssertionError("a specification is never called")
 
     @hookspec
@@ -139,6 +145,7 @@ HOOK_OF_KIND: dict[str, tuple[str, type[Component]]] = {
     "predictor": ("texprior_predictors", Predictor),
     "adapter": ("texprior_adapters", Adapter),
     "objective": ("texprior_objectives", Objective),
+    "process": ("texprior_processes", Process),
     "noise_levels": ("texprior_noise_levels", NoiseLevels),
     "optimizer": ("texprior_optimizers", Optimizer),
     "lr_decay": ("texprior_lr_decays", LrDecay),

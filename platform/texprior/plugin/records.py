@@ -206,6 +206,8 @@ class Sampler(Component):
     """Has a form without fresh noise: with its defaults, or with one option at an end of its range."""
     stochastic: bool = False
     """Has a form with fresh noise: with its defaults, or with one option at an end of its range."""
+    posterior: bool = False
+    """Follows the reverse chain of the process, and is built as ``Impl(options, process=..., scale=...)``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +221,17 @@ class Objective(Component):
     """Works in the training of the predictor, whose estimates are pictures without noise levels."""
     trained: bool = False
     """Has parameters of its own that are trained with the network, such as a discriminator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process(Component):
+    """Says what is diffused. Contract: ``texprior.flow.process.DiffusionProcess``."""
+
+    kind: ClassVar[str] = "process"
+    own_base: bool = False
+    """Chooses the base of Stage II itself, so that ``process.base`` says nothing."""
+    posterior: bool = False
+    """States the posterior of its own reverse chain, which the sampler ``posterior`` follows."""
 
 
 @dataclass(frozen=True, kw_only=True)

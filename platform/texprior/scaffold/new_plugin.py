@@ -27,6 +27,7 @@ _SUMMARIES = {
     "objective": "Focal frequency loss: frequencies with a large error count more.",
     "optimizer": "Lion: steps by the sign of a momentum.",
     "lr_decay": "A power of the rest of the budget.",
+    "process": "A line from the clean to the degraded picture, with noise that grows on the way.",
     "sampler": "Runge-Kutta of order 2 with the second slope at a place of choice.",
     "metric": "The mean p-norm of the difference from the reference.",
     "dataset": "Dead leaves: discs of random colour, size and place that hide each other.",

@@ -26,6 +26,7 @@ FLOOR = {
     "objective": 17,
     "optimizer": 16,
     "lr_decay": 16,
+    "process": 20,
     "sampler": 18,
     "metric": 16,
     "dataset": 14,

@@ -6,13 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from texprior.config.combinations import base_is_own
 from texprior.config.schema import ProcessChoice
 from texprior.diffusion.process import Process
 from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Prior, build_adapter, count_parameters, require_grid
 from texprior.models.folders import ADAPTER, PREDICTOR, load_predictor, load_prior, save_model
 from texprior.models.prior_search import record_prior, relative_path
-from texprior.models.sampling import noise_levels_of
+from texprior.models.sampling import noise_levels_of, require_range
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, sha256
@@ -73,7 +74,9 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
             "use photographs with fine detail, and a degradation that removes it",
         )
         scale = measured if experiment.process.residual_scale == "measured" else prior.scale
-        session.say(describe_residual(measured, prior.scale, experiment.process))
+        require_range(prior.process, experiment.sampling, scale)
+        own = base_is_own(session.registry, experiment)
+        session.say(describe_residual(measured, prior.scale, experiment.process, own))
 
         # how it is learned, and what is left at the end
         patches = cut_patches(session.builder, pool, settings)
@@ -106,10 +109,10 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         return Trained(place.folder, pool.broken)
 
 
-def describe_residual(measured: float, of_prior: float, process: ProcessChoice) -> str:
+def describe_residual(measured: float, of_prior: float, process: ProcessChoice, own_base: bool = False) -> str:
     """Returns a sentence on the strength of the residual against the prior's texture.
 
-    If they are far apart, it also says what to try.
+    If they are far apart, it also says what to try. ``own_base`` says that the diffusion process chooses the base.
     """
     ratio = measured / of_prior
     text = f"residual: standard deviation {measured:.4f}, {ratio:.2f} times that of the prior's texture"
@@ -118,7 +121,7 @@ def describe_residual(measured: float, of_prior: float, process: ProcessChoice) 
     if process.residual_scale == "measured":
         return f"{text}; that is far from 1, but the residual is divided by its own deviation"
     tries = ["process.residual_scale=measured", "a predictor that is trained longer" if ratio > 1 else ""]
-    tries += ["process.base=estimate-structure"] * (process.base == "estimate" and ratio < 1)
+    tries += ["process.base=estimate-structure"] * (process.base == "estimate" and ratio < 1 and not own_base)
     return f"{text}; that is far from 1, the strength that the prior knows; try {' or '.join(filter(None, tries))}"
 
 
@@ -137,7 +140,7 @@ def _shared_pool(session: Session, prior: Prior, predictor: InitialPredictor, pa
     key = (
         *parents,
         experiment.training.adapter.patch,
-        experiment.hash("seed", "degradation", "process", "data", *TILING),
+        experiment.hash("seed", "degradation", "process", "diffusion.process", "data", *TILING),
     )
     make = partial(cached_guided_pool, session, prior, predictor)
     return cast("Pool", session.caches.stage_two_pictures.get(key, make))

@@ -30,11 +30,14 @@ def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done
     facts = {
         "parameters": f"{count_parameters(network):,}",
         "decomposition": e.decomposition.name,
-        "texture's standard deviation": f"{about['scale']:.5f}",
+        "process": _named(e.diffusion.process),
+        "layer's standard deviation": f"{about['scale']:.5f}",
         **_course(e.training.prior, done),
         "training data": _named(e.data.train),
     }
-    return _card(f"Texture prior of experiment {e.name}", "A diffusion prior over the texture layer.", facts, session)
+    return _card(
+        f"Texture prior of experiment {e.name}", "A diffusion prior over a layer of photographs.", facts, session
+    )
 
 
 def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[str, Any], done: Finished) -> str:
@@ -42,10 +45,11 @@ def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[s
     e, size = session.experiment, count_parameters(adapter, trainable_only=True)
     facts = {
         "degradation": _named(e.degradation) if e.degradation else "as in the data",
+        "process": _named(e.diffusion.process),
         "prior": f"sha256 {about['prior_sha256']}",
         "adapter": f"{e.adapter.name}; unfrozen parts of the denoiser: {e.process.unfreeze}",
         "trainable parameters": f"{size:,}, {size / count_parameters(prior.network):.2%} of the denoiser's",
-        "residual's standard deviation": f"{about['residual_std']:.5f} (prior's texture {prior.scale:.5f})",
+        "residual's standard deviation": f"{about['residual_std']:.5f} (prior's layer {prior.scale:.5f})",
         **_course(e.training.adapter, done),
         "training data": _named(e.data.train),
     }

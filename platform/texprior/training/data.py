@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from texprior.config.schema import Experiment, Training
 from texprior.decompositions.moments import Moments
@@ -31,8 +32,16 @@ from texprior.training.patches import Patches, Pool, Prepared, require_size
 SCALE_PHOTOGRAPHS = 64
 """Photographs on which a layer's standard deviation is measured: enough for three digits."""
 
+BaseOf = Callable[[Tensor, Tensor], Tensor]
+"""Makes the base of a picture and of what is known of it, all (1, 3, H, W)."""
+
 FLAT = 1e-5
 """A deviation below which a layer is rounding alone: that of one 8-bit step in 150,000 values."""
+
+
+def given_base(_picture: Tensor, base_BCHW: Tensor) -> Tensor:
+    """Returns what is given as the base."""
+    return base_BCHW
 
 
 def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: int, cache_mb: int) -> Pool:
@@ -108,17 +117,21 @@ def cached_guided_pool(session: Session, prior: Prior, predictor: InitialPredict
     return guided_pool(experiment, pairs, kept_prior(session, prior), kept_predictor(session, predictor))
 
 
-def layer_scale(pool: Pool, picture: str, base: str, seed: int, photographs: int = SCALE_PHOTOGRAPHS) -> float:
+def layer_scale(
+    pool: Pool, picture: str, base: str, seed: int, photographs: int = SCALE_PHOTOGRAPHS, base_of: BaseOf = given_base
+) -> float:
     """Measures the standard deviation of picture - base over a pool.
 
-    It uses a fixed sample of the pool. The result is in units of the picture.
+    It uses a fixed sample of the pool. ``base_of`` makes the base of the picture and of what is held as ``base``,
+    which is the base itself by default. The result is in units of the picture.
     """
     moments = Moments()
     chosen = torch.randperm(len(pool), generator=generator(seed, "scale"))[:photographs].tolist()
     pool.expect(chosen)
     for i in chosen:
         prepared = pool[i]
-        moments.add(prepared[picture] - prepared[base])
+        whole = prepared[picture][None]
+        moments.add((whole - base_of(whole, prepared[base][None]))[0])
     return math.sqrt(moments.variance())
 
 

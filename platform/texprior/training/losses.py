@@ -21,6 +21,7 @@ from texprior.flow.objective import Learned, Objective, objective_loss
 from texprior.flow.precision import autocast
 from texprior.flow.predict import InitialPredictor, estimated, own_loss
 from texprior.flow.prior import Network, checked_network, prior_denoise
+from texprior.flow.process import base_of_prior, entrance
 from texprior.flow.schedule import NoiseLevels
 from texprior.models.build import Prior
 from texprior.models.inputs import noised_condition
@@ -94,11 +95,12 @@ class LayerLoss:
     def stage_one(self, numbers: Sequence[int]) -> Tensor:
         """Returns the loss of Stage I: the texture of clean photographs, given their structure."""
         batch, noise, sigma = self.noised(numbers)
-        # The base and its blurred copy get the same share of the texture: both draw it under the sample number.
-        base = condition = self.with_some_texture(batch["structure"], batch["picture"], numbers)
+        # The structure and its blurred copy get the same share of the texture: both draw it under the sample number.
+        structure = condition = self.with_some_texture(batch["structure"], batch["picture"], numbers)
         if self.experiment.diffusion.condition_blur:
             condition = self.with_some_texture(batch["blurred structure"], batch["blurred picture"], numbers)
         condition = self.disturbed(condition, numbers)
+        base = base_of_prior(self.prior.process, batch["picture"], structure)
         layer = self.process.layer(batch["picture"], base)
         with autocast(self.device, self.amp):
             given = {"condition": condition, "code": batch["code"]}
@@ -130,7 +132,8 @@ class LayerLoss:
     ) -> Tensor:
         """Returns the loss of a network's estimate of a layer."""
         condition, code = inputs["condition"], inputs["code"]
-        found = denoise_noised(lambda x, c: network(x, c, condition, code), layer, noise, sigma)
+        enter = entrance(self.prior.process, base, self.process.scale)
+        found = denoise_noised(lambda x, c: network(x, c, condition, code), layer, noise, sigma, enter)
         if self.objective is None:
             # Karras et al. 2022, eq. 8
             return (found.output - found.target).square().mean(dim=(1, 2, 3))
@@ -175,9 +178,15 @@ class LayerLoss:
             # measured on other photographs: a single one that is not finite spoils every step
             for index in range(len(self.patches.pool)):
                 yield from _made(self.patches.pool[index])
-        picture, base, condition = ("clean", "base", "condition") if adapter else ("picture", "structure", "structure")
-        layer = self.process.layer(batch[picture], batch[base])
-        known = layer + sigma.view(-1, 1, 1, 1) * noise, sigma, batch[condition], batch["code"]
+        if adapter:
+            picture, base, condition = batch["clean"], batch["base"], batch["condition"]
+        else:
+            picture = batch["picture"]
+            base, condition = base_of_prior(self.prior.process, picture, batch["structure"]), batch["structure"]
+        x = self.process.layer(picture, base) + sigma.view(-1, 1, 1, 1) * noise
+        enter = entrance(self.prior.process, base, self.process.scale)
+        yield "diffusion.process", enter(x, sigma)
+        known = x, sigma, condition, batch["code"], enter
         with autocast(self.device, self.amp):
             yield "denoiser", prior_denoise(self.prior.network, *known)
             if adapter:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from texprior.config import with_overrides
+from texprior.config.combinations import process_faults
 from texprior.config.schema import Training
+from texprior.config.validation import raise_complaints
 from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
@@ -20,7 +22,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import SemanticEncoder
 from texprior.models.build import Model, Prior, build_adapter, build_predictor, build_prior, require_grid
 from texprior.models.folders import folder_builder, load_prior
-from texprior.models.sampling import noise_levels_of
+from texprior.models.sampling import noise_levels_of, rehearsed_scale
 from texprior.models.stage_one import describe_differences, stage_one_differences, with_stage_one_of
 from texprior.pipeline import restore
 from texprior.runtime.builder import Builder
@@ -55,7 +57,7 @@ def on_prior(session: Session, folder: Path | None) -> Session:
     """Returns the session with the Stage I settings of a trained prior.
 
     Stage II uses these settings. Without a folder, returns the session as it is. Raises ConfigError if the experiment
-    states other settings.
+    states other settings, or settings that cannot work with the prior's process.
     """
     if folder is None:
         return session
@@ -63,7 +65,10 @@ def on_prior(session: Session, folder: Path | None) -> Session:
     found = stage_one_differences(session.experiment, of_prior, session.said, session.registry)
     if found:
         raise ConfigError(describe_differences(found, f"the prior {folder}"))
-    return session.with_(experiment=with_stage_one_of(session.experiment, of_prior))
+    used = with_stage_one_of(session.experiment, of_prior)
+    # the process is the prior's, which the experiment was not checked against when it was read
+    raise_complaints(list(process_faults(used, session.registry)), f"with the prior {folder}", {})
+    return session.with_(experiment=used)
 
 
 def require_adapters(session: Session, prior: Path | None) -> None:
@@ -103,7 +108,8 @@ def rehearse_training(session: Session) -> None:
         prior.network.requires_grad_(False)
         adapter = build_adapter(builder, prior)
         _backward(layer_loss(session, prior, trainings.adapter).stage_two(adapter, [0]))
-        model = Model(experiment, prior, predictor, adapter, Process(1.0), Path(), session.registry)
+        scale = rehearsed_scale(prior.process, experiment.sampling)
+        model = Model(experiment, prior, predictor, adapter, Process(scale), Path(), session.registry)
         restore(model, patch, "rehearsal")
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
+from texprior.flow.process import base_of_prior
 from texprior.models.build import build_prior
 from texprior.models.folders import PRIOR, save_prior
-from texprior.models.sampling import noise_levels_of
+from texprior.models.sampling import noise_levels_of, require_range
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
@@ -54,10 +56,12 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         )
         pool = ahead.serve(cached_texture_pool(session, prior), own_texture_pool, session)
         scale = require_layer(
-            layer_scale(pool, "picture", "structure", experiment.seed),
+            layer_scale(pool, "picture", "structure", experiment.seed, base_of=partial(base_of_prior, prior.process)),
             f"the texture that decomposition '{experiment.decomposition.name}' separates",
             "use photographs with fine detail, or a stronger decomposition",
         )
+        if experiment.process.residual_scale == "prior":
+            require_range(prior.process, experiment.sampling, scale)
 
         # how it is learned, and what is left at the end
         patches = cut_patches(session.builder, pool, settings)

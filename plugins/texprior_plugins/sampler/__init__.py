@@ -226,4 +226,14 @@ def texprior_samplers() -> list[Sampler]:
             citation=_UNIPC,
             order=3,
         ),
+        Sampler(
+            name="posterior",
+            impl="texprior_plugins.sampler.posterior:Posterior",
+            summary="The reverse chain of the process in use, as its paper has it; one call per step.",
+            api=2,
+            stochastic=True,
+            posterior=True,
+            citation=_DDPM,
+            order=1,
+        ),
     ]

@@ -25,6 +25,7 @@ NAMES = {
     "denoiser": ["unet"],
     "predictor": ["unet"],
     "adapter": ["cga", "sft"],
+    "process": ["texture"],
     "sampler": ["ddim", "heun"],
     "metric": ["psnr", "ssim", "lpips_alex", "niqe", "texture_ratio"],
     "dataset": ["bundled", "folder"],

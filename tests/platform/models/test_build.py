@@ -75,7 +75,7 @@ def prior(registry, tmp_path, decomposition, **data):
     experiment = config.resolve({"name": "x", "decomposition": decomposition, "data": data, "events": []}, registry)
     built = registry.build("decomposition", experiment.decomposition)
     session = Session(experiment, registry, root=tmp_path)
-    return session, Prior(experiment, SimpleNamespace(), SimpleNamespace(), built, 1.0, tmp_path, "")
+    return session, Prior(experiment, SimpleNamespace(), SimpleNamespace(), built, SimpleNamespace(), 1.0, tmp_path, "")
 
 
 def cached(session, plain):

@@ -73,8 +73,12 @@ FIELDS = ("picture", "spread", "estimate", "base", "layer")
         {"decomposition": {"l0": {}}},
         {"sampling": {"tile": 64, "halo": 64, "steps": 3, "sampler": "euler-ancestral", "samples": 3}},
         {"encoder": "none", "sampling": {"tile": 64, "halo": 64, "steps": 2, "sampler": "heun"}},
+        {
+            "diffusion": {"process": "residual-shift"},
+            "sampling": {"tile": 64, "halo": 64, "steps": 2, "sampler": "posterior"},
+        },
     ],
-    ids=["default", "structure", "wavelet", "global", "samples", "heun"],
+    ids=["default", "structure", "wavelet", "global", "samples", "heun", "process"],
 )
 def test_sections_are_the_whole_picture_within_the_halo(built, degraded, monkeypatch, changes):
     whole, found = both(built(**changes), degraded, monkeypatch)

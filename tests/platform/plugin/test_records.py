@@ -68,7 +68,7 @@ def test_an_api_that_is_accepted_no_longer_says_what_to_do(monkeypatch):
 
 def test_what_can_be_declared_is_false_unless_it_is_said():
     found = {kind: flags_of(record) for kind, (_, record) in HOOK_OF_KIND.items()}
-    assert found["sampler"] == ["deterministic", "stochastic"]
+    assert found["sampler"] == ["deterministic", "stochastic", "posterior"]
     assert found["degradation"] == ["deterministic", "directional"]
     assert found["schedule"] == ["fixed"]
     assert found["metric"] == []

@@ -7,10 +7,17 @@ from texprior.diffusion.sigmas import ddpm_linear_levels, exponential, karras, o
 from texprior.plugin import Ref
 from texprior.registry import Registry
 
-NAMES = ["ddim", "euler", "euler-ancestral", "ddpm", "heun", "dpmpp-2m", "dpmpp-2m-sde", "unipc"]
+NAMES = ["ddim", "euler", "euler-ancestral", "ddpm", "heun", "dpmpp-2m", "dpmpp-2m-sde", "unipc", "posterior"]
 DETERMINISTIC = {"euler-ancestral": {"eta": 0.0}, "dpmpp-2m-sde": {"eta": 0.0}}
-"""Options that make a sampler deterministic whose defaults do not; ddpm has none."""
-STOCHASTIC = {"ddim": {"eta": 1.0}, "heun": {"churn": 2.0}, "euler-ancestral": {}, "ddpm": {}, "dpmpp-2m-sde": {}}
+"""Options that make a sampler deterministic whose defaults do not; ddpm and posterior have none."""
+STOCHASTIC = {
+    "ddim": {"eta": 1.0},
+    "heun": {"churn": 2.0},
+    "euler-ancestral": {},
+    "ddpm": {},
+    "dpmpp-2m-sde": {},
+    "posterior": {},
+}
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +27,20 @@ def registry():
 
 @pytest.fixture
 def build(registry):
-    return lambda name, options=None: registry.build("sampler", Ref(name=name, options=options or {}))
+    def build(name, options=None):
+        # a sampler of the process's own chain, with that of noise alone
+        follows = registry.find("sampler", name).component.posterior
+        context = {"process": registry.build("process", Ref(name="texture")), "scale": 0.1} if follows else {}
+        return registry.build("sampler", Ref(name=name, options=options or {}), **context)
+
+    return build
 
 
 def test_these_are_all(registry):
     assert sorted(e.component.name for e in registry.entries("sampler")) == sorted(NAMES)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n != "ddpm"])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("ddpm", "posterior")])
 def test_the_gaussians_error_falls_at_the_declared_order(registry, build, kit, name):
     steps = [50, 100, 200, 400]
     sampler = build(name, DETERMINISTIC.get(name))

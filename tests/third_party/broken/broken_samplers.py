@@ -20,6 +20,8 @@ CAUGHT_BY = {
     "calls_at_zero": ["sampler.sigma", "sampler.calls"],
     "batch_sigma": ["sampler.sigma"],
     "first_picture_alone": ["any.space-works"],
+    "ignores_the_process": ["sampler.posterior"],
+    "levels_of_the_layer": ["sampler.posterior"],
 }
 
 
@@ -112,14 +114,39 @@ class FirstPictureAlone(Euler):
         return super().__call__(denoise, x_BCHW, sigmas, noise)[:1]
 
 
+class IgnoresTheProcess(Ancestral):
+    """DDPM's chain, whatever the process has."""
+
+    def __init__(self, options, process, scale):
+        super().__init__(options)
+        self.process = process
+
+    def share(self, sigma, following):
+        return (following / sigma) ** 2
+
+    def step(self, denoise, x, level, sigma, following, noise):
+        clean, rho = denoise(x, level), self.share(sigma, following) if following else 0
+        kept = clean + sqrt(rho) * following / sigma * (x - clean)
+        return kept + (following * sqrt(1 - rho) * noise() if following else 0)
+
+
+class LevelsOfTheLayer(IgnoresTheProcess):
+    """Forgets that the process counts levels in units of the picture."""
+
+    def share(self, sigma, following):
+        return self.process.kept(sigma, following)
+
+
 @hookimpl
 def texprior_samplers():
     classes = (
         *(Euler, Ancestral, Euler, Heun, Miscounts, TooMuchNoise),
         *(Shifted, OwnNoise, SameNoiseTwice, CallsAtZero, BatchSigma, FirstPictureAlone),
+        *(IgnoresTheProcess, LevelsOfTheLayer),
     )
     order = {"wrong_order": 2, "miscounts": 2}
     stochastic = {"ancestral", "too_much_noise", "own_noise", "same_noise_twice"}
+    posterior = {"ignores_the_process", "levels_of_the_layer"}
     return [
         Sampler(
             name,
@@ -127,8 +154,9 @@ def texprior_samplers():
             Options,
             "Solves.",
             api=2,
-            stochastic=name in stochastic,
-            deterministic=name not in stochastic,
+            stochastic=name in stochastic | posterior,
+            deterministic=name not in stochastic | posterior,
+            posterior=name in posterior,
             order=order.get(name, 1),
         )
         for name, c in zip(CAUGHT_BY, classes, strict=True)

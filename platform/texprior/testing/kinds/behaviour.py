@@ -23,7 +23,7 @@ _WORKED = 3
 # kinds whose inputs are batches of independent pictures; metrics have a rule of the same meaning for each scope
 _BATCHED = (
     *("decomposition", "encoder", "denoiser", "predictor", "adapter"),
-    *("objective", "noise_levels", "sampler", "attention"),
+    *("objective", "noise_levels", "process", "sampler", "attention"),
 )
 
 

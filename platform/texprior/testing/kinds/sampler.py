@@ -14,6 +14,7 @@ from texprior.flow.sample import LayerSampler
 from texprior.plugin import Sampler
 from texprior.testing.catalogue import check, declares
 from texprior.testing.kinds.linear import DATA_MEAN, DATA_STD, curved, exact_gain, respond, slope
+from texprior.testing.kinds.reverse_chain import chain_context
 from texprior.testing.material import gaussian
 from texprior.testing.outcomes import Broken, NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe, having, unmoved
@@ -44,7 +45,12 @@ def _work(sampler: LayerSampler, inputs: Inputs) -> tuple[Tensor, ...]:
 
 
 PROBES["sampler"] = Probe(
-    _inputs, _work, methods=having("calls", "__call__"), dtypes=(torch.float32, torch.float64), move=unmoved
+    _inputs,
+    _work,
+    context=chain_context,
+    methods=having("calls", "__call__"),
+    dtypes=(torch.float32, torch.float64),
+    move=unmoved,
 )
 
 
