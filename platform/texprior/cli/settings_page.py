@@ -77,6 +77,7 @@ _DECIDES = {
     "adapter": (*ADAPTER_PARTS, *_DATA),
 }
 """Training -> the settings outside of its own section that are part of its identity."""
+_WITH_DECAY = "STAGE (only with `weight_decay`)"
 _STUDY = ("sweep.space", "sweep.metric", "sweep.also", "adapter")
 """Settings that name a study; the adapter does by its options, if ``sweep.space`` is empty."""
 _HEAD = """\
@@ -162,7 +163,10 @@ def identity_of(path: str) -> list[str]:
     of = [stage for stage, parts in _DECIDES.items() if any(f"{path}.".startswith(f"{part}.") for part in parts)]
     if path.startswith(f"{STAGE}."):
         of = _identity_in_training(path.removeprefix(f"{STAGE}."))
-    return of + ["scores"] * _decides_scores(path.replace(STAGE, "training.prior")) + ["study"] * (path in _STUDY)
+    scores = ["scores"] * _decides_scores(path.replace(STAGE, "training.prior"))
+    if of == [_WITH_DECAY]:
+        scores = [_WITH_DECAY.replace("STAGE", "scores")]
+    return of + scores + ["study"] * (path in _STUDY)
 
 
 def _decides_scores(path: str) -> bool:
@@ -177,7 +181,7 @@ def _identity_in_training(setting: str) -> list[str]:
     decides = {
         "STAGE": irrelevant_settings(usual, open_ended=True),
         "STAGE (only with a `decay` that depends on the budget)": irrelevant_settings(usual, open_ended=False),
-        "STAGE (only with `weight_decay`)": irrelevant_settings(usual.model_copy(update={"weight_decay": 1}), True),
+        _WITH_DECAY: irrelevant_settings(usual.model_copy(update={"weight_decay": 1}), True),
     }
     # a decay that depends on the budget allows no limit in seconds, and with any other the budget decides nothing
     if setting == "budget.seconds":
