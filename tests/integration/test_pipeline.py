@@ -186,7 +186,8 @@ def test_the_mean_of_samples_and_their_spread(model, degraded, monkeypatch):
     monkeypatch.setattr(pipeline, "sample", lambda *a: (sampled.append(sample(*a)), sampled[-1].clone())[1])
     result = restored(model, degraded, samples=3)
     assert result.calls == 12
-    layers = torch.stack(sampled) * model.process.scale
+    # one call of the sampler takes several samples
+    layers = torch.cat(sampled)[:, None] * model.process.scale
     assert torch.allclose(result.picture, (result.base + layers.mean(0)).clamp(0, 1), atol=1e-6)
     assert torch.allclose(result.spread, layers.std(0, correction=1), atol=1e-6)
     assert not restored(model, degraded).spread.any()
