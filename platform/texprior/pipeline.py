@@ -17,7 +17,7 @@ from torch import Tensor
 from texprior.config.schema import Sampling
 from texprior.diffusion.keys import Draw, Key
 from texprior.diffusion.precondition import broadcast
-from texprior.flow.adapt import Features, bytes_of, features_of, repeated, steered, strides_of
+from texprior.flow.adapt import Features, Given, bytes_of, features_of, repeated, steered, strides_of
 from texprior.flow.precision import autocast
 from texprior.flow.prior import Network, checked_network, prior_denoise
 from texprior.flow.process import entrance
@@ -25,7 +25,7 @@ from texprior.flow.recompose import Samples, recompose
 from texprior.flow.sample import Denoise, LayerSampler, network_calls, sample
 from texprior.flow.tile import Part, Tile
 from texprior.models.build import Model
-from texprior.models.inputs import Inputs, PartwiseInputs, inputs_of, noised_condition
+from texprior.models.inputs import Inputs, PartwiseInputs, given_of, inputs_of, noised_condition
 from texprior.models.not_finite import refuse_not_finite
 from texprior.models.sampling import require_range, require_start, sampler_of, sigmas_of
 from texprior.models.sections import SectionNoises, cut_inputs, is_local, samples_per_call, sections_of, tiles_of
@@ -144,9 +144,11 @@ def _restored(
     called: Callable[[int], None],
 ) -> Restored:
     """Samples a section, and returns its part without the margin; calls and time are not known here."""
-    given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key, draw=draw))
+    noised = noised_condition(given.condition, model.experiment, seed, key, draw=draw)
+    seen = given_of(degraded, given, noised, model.experiment.process)
+    given = given._replace(condition=noised)
     levels = sigmas_of(model.registry, settings, model.experiment.diffusion)
-    denoise = _denoiser(model, given, settings, guided, tiles_of(section, settings), called)
+    denoise = _denoiser(model, given, settings, seen if guided else None, tiles_of(section, settings), called)
 
     # a few samples at once, so that memory does not grow with their number
     samples, per_call = Samples(), samples_per_call(section, settings)
@@ -163,7 +165,7 @@ def _restored(
             samples.add(layer)
 
     if not samples.mean.isfinite().all():
-        alone = _denoiser(model, given, settings, False, tiles_of(section, settings), called)
+        alone = _denoiser(model, given, settings, None, tiles_of(section, settings), called)
         refuse_not_finite(model, degraded, given, alone, denoise, sampler, start, levels[0].to(start.device), key)
     found = recompose(model.process, given.base, samples, settings.texture_strength)
 
@@ -194,7 +196,7 @@ def _counter(tell: Tell, total: int) -> Callable[[int], None]:
 
 
 def _features_by_tile(
-    model: Model, estimate_BCHW: Tensor, pieces: Sequence[Tile], features_mb: int
+    model: Model, seen: Given, pieces: Sequence[Tile], features_mb: int
 ) -> Callable[[int, Tile], Features]:
     """Returns a function from a tile, and its number, to the adapter's features.
 
@@ -204,30 +206,35 @@ def _features_by_tile(
     """
     adapter, room = model.adapter, features_mb * 2**20
     if len(pieces) > 1 and not is_local(model):
-        whole, strides = features_of(adapter, estimate_BCHW), strides_of(model.prior.network)
-        height, width = estimate_BCHW.shape[-2:]
+        whole, strides = features_of(adapter, seen), strides_of(model.prior.network)
+        height, width = seen.estimate.shape[-2:]
         return lambda _i, tile: adapter.of_tile(whole, tile, (height, width), strides)
 
     # keep features while there is room; a picture of one tile always keeps them, since its call needs them anyway
     kept: dict[int, Features] = {}
     for i, tile in enumerate(pieces):
-        features = features_of(adapter, tile.cut(estimate_BCHW))
+        features = features_of(adapter, seen.cut(tile))
         room -= bytes_of(features)
         if room < 0 and len(pieces) > 1:
             break
         kept[i] = features
-    return lambda i, tile: kept[i] if i in kept else features_of(adapter, tile.cut(estimate_BCHW))
+    return lambda i, tile: kept[i] if i in kept else features_of(adapter, seen.cut(tile))
 
 
 @torch.no_grad()
 def _denoiser(
-    model: Model, given: Inputs, settings: Sampling, guided: bool, pieces: Sequence[Tile], called: Callable[[int], None]
+    model: Model,
+    given: Inputs,
+    settings: Sampling,
+    seen: Given | None,
+    pieces: Sequence[Tile],
+    called: Callable[[int], None],
 ) -> Denoise:
-    """Returns D of a section, computed in tiles; calls ``called`` after each."""
+    """Returns D of a section, computed in tiles; calls ``called`` after each. None leaves the adapter out."""
     adapter, prior = model.adapter, model.prior.network
     device, half = given.base.device, settings.amp
     with autocast(device, half):
-        features_at = _features_by_tile(model, given.estimate, pieces, settings.features_mb) if guided else None
+        features_at = _features_by_tile(model, seen, pieces, settings.features_mb) if seen else None
 
     def network_of(i: int, tile: Tile, samples: int) -> Network:
         if features_at is None:

@@ -37,7 +37,7 @@ class Learned:
     """Further tensors of the step by name: ``condition`` and ``code`` in the trainings of the layer; ``degraded`` in
     Stage II; ``estimate``, the predictor's, for the adapter."""
     auxiliary: Mapping[str, Tensor] = field(default_factory=dict)
-    """What a predictor returned besides its estimate."""
+    """What a predictor returned besides its estimate: floating-point tensors are float32."""
 
     def picture(self, layer_BCHW: Tensor) -> Tensor:
         """Returns the picture with a layer, base + scale * layer, unclipped."""
@@ -46,7 +46,8 @@ class Learned:
     def detached(self) -> Learned:
         """Returns the same without gradients."""
         output = None if self.output is None else self.output.detach()
-        return replace(self, estimate=self.estimate.detach(), output=output)
+        auxiliary = {name: tensor.detach() for name, tensor in self.auxiliary.items()}
+        return replace(self, estimate=self.estimate.detach(), output=output, auxiliary=auxiliary)
 
 
 class Objective(nn.Module, ABC):

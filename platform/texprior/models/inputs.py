@@ -11,6 +11,7 @@ from torch import Tensor
 
 from texprior.config.schema import Experiment, ProcessChoice
 from texprior.diffusion.keys import Draw, Key, normal
+from texprior.flow.adapt import Given
 from texprior.flow.condition import blurred, noised
 from texprior.flow.decompose import grid_of, margin_of, structure_of
 from texprior.flow.predict import InitialPredictor, predict
@@ -113,6 +114,12 @@ class PartwiseInputs:
             reach += margin_of(model.prior.decomposition) or 0
             grid = math.lcm(grid, grid_of(model.prior.decomposition))
         return slice(max(0, place.start - reach) // grid * grid, min(length, place.stop + reach))
+
+
+def given_of(degraded_BCHW: Tensor, inputs: Inputs, noised_BCHW: Tensor, choice: ProcessChoice) -> Given:
+    """Returns what an adapter may see; ``noised`` is the condition with its noise."""
+    structure = inputs.condition if choice.concat == "initial-structure" else None
+    return Given(degraded_BCHW, inputs.estimate, noised_BCHW, inputs.code, structure)
 
 
 def noised_condition(

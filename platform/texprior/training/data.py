@@ -93,28 +93,35 @@ def pair_pool(session: Session, patch: int) -> Pool:
     return Pool([f"{key}#{v}" for key in keys for v in range(variants)], prepare, experiment.data.cache_mb)
 
 
-def guided_pool(experiment: Experiment, pairs: Pool, prior: Prior, predictor: InitialPredictor) -> Pool:
-    """Prepares the adapter's pictures: what Stage II derives from each pair."""
+def guided_pool(
+    experiment: Experiment, pairs: Pool, prior: Prior, predictor: InitialPredictor, with_degraded: bool = False
+) -> Pool:
+    """Prepares the adapter's pictures: what Stage II derives from each pair, and the degraded picture if it is used."""
     device = next(prior.network.parameters()).device
 
     def prepare(versioned: str) -> Prepared:
         pair = pairs.prepare(versioned)
         derived = inputs_of(pair["degraded"][None].to(device), experiment, predictor, prior, prior.encoder)
-        return {"clean": pair["clean"], **{name: tensor[0].cpu() for name, tensor in derived._asdict().items()}}
+        known = pair if with_degraded else {"clean": pair["clean"]}
+        return {**known, **{name: tensor[0].cpu() for name, tensor in derived._asdict().items()}}
 
     return Pool(pairs.keys, prepare, experiment.data.cache_mb)
 
 
-def own_guided_pool(prior_folder: Path, predictor_folder: Path, session: Session) -> Pool:
+def own_guided_pool(prior_folder: Path, predictor_folder: Path, with_degraded: bool, session: Session) -> Pool:
     """Prepares the adapter's pictures of a session, with a prior and a predictor that are read from their folders."""
     builder = session.builder
-    return cached_guided_pool(session, load_prior(prior_folder, builder), load_predictor(predictor_folder, builder))
+    networks = load_prior(prior_folder, builder), load_predictor(predictor_folder, builder)
+    return cached_guided_pool(session, *networks, with_degraded)
 
 
-def cached_guided_pool(session: Session, prior: Prior, predictor: InitialPredictor) -> Pool:
+def cached_guided_pool(
+    session: Session, prior: Prior, predictor: InitialPredictor, with_degraded: bool = False
+) -> Pool:
     """Prepares the adapter's pictures of a session; see ``guided_pool``. What is derived is kept on disk."""
     experiment, pairs = session.experiment, pair_pool(session, session.experiment.training.adapter.patch)
-    return guided_pool(experiment, pairs, kept_prior(session, prior), kept_predictor(session, predictor))
+    kept = kept_prior(session, prior), kept_predictor(session, predictor)
+    return guided_pool(experiment, pairs, *kept, with_degraded)
 
 
 def layer_scale(
