@@ -42,9 +42,12 @@ class Given(NamedTuple):
 
     def cut(self, tile: Tile) -> Given:
         """Returns what is given of a tile; the code stays."""
-        structure = None if self.structure is None else tile.cut(self.structure)
-        pictures = map(tile.cut, (self.degraded, self.estimate, self.condition))
-        return Given(*pictures, self.code, structure)
+        return self._replace(
+            degraded=tile.cut(self.degraded),
+            estimate=tile.cut(self.estimate),
+            condition=tile.cut(self.condition),
+            structure=None if self.structure is None else tile.cut(self.structure),
+        )
 
 
 def bytes_of(features: object) -> int:

@@ -34,7 +34,10 @@ class Inputs(NamedTuple):
     condition: Tensor
     """The picture that is concatenated to x_t."""
     code: Tensor
-    """The semantic code of the picture that ``process.code`` names, y_d by default; (B, N, width)."""
+    """The semantic code of the picture that ``process.code`` names, y_d by default; (B, N, width).
+
+    If the encoder has a map, it is that of the whole picture, (B, width, h, w).
+    """
 
 
 @torch.no_grad()
@@ -57,7 +60,7 @@ class _Pictures(NamedTuple):
 
 def _pictures(degraded_BCHW: Tensor, experiment: Experiment, predictor: InitialPredictor, prior: Prior) -> _Pictures:
     choice, tiling = experiment.process, experiment.sampling
-    # A filter or an encoder may need the whole picture (ADR 2).
+    # A filter or an encoder may need the whole picture (ADR 2, ADR 21).
     estimate = in_tiles(lambda tile: predict(tile, predictor), degraded_BCHW, tiling.tile, tiling.halo)
     structure = structure_of(estimate, prior.decomposition) if _needs_structure(choice) else estimate
     base = base_of_task(prior.process, degraded_BCHW, estimate)
@@ -90,7 +93,7 @@ class PartwiseInputs:
         return bounded and (choice.code == "degraded" or prior.encoder.tokens == 0)
 
     def code(self) -> Tensor:
-        """Encodes the whole picture; (1, N, width)."""
+        """Encodes the whole picture; (1, N, width), or a map."""
         return encode_parts(self.part, *self.size, self.model.prior.encoder)
 
     @torch.no_grad()

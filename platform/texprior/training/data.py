@@ -14,6 +14,7 @@ from texprior.decompositions.moments import Moments
 from texprior.diffusion.keys import generator
 from texprior.errors import ConfigError
 from texprior.flow.augment import PatchAugmentation
+from texprior.flow.code import place_of
 from texprior.flow.condition import blurred
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
@@ -58,9 +59,14 @@ def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: 
         structure = decompose(picture[None].to(device), prior.decomposition).structure
         own = {"picture": picture, "structure": structure[0].cpu()}
         own |= {f"blurred {n}": blurred(t[None].to(device), blur)[0].cpu() for n, t in own.items() if blur}
-        return {**own, "code": encode(structure, prior.encoder)[0].cpu()}
+        return {**own, "code": _kept_code(encode(structure, prior.encoder)[0])}
 
-    return Pool(keys, prepare, cache_mb)
+    return Pool(keys, prepare, cache_mb, place_of(prior.encoder))
+
+
+def _kept_code(code: Tensor) -> Tensor:
+    """Returns a code as the memory keeps it: a map, (width, h, w), in half precision, as it has many positions."""
+    return code.half().cpu() if code.ndim == 3 else code.cpu()
 
 
 def own_texture_pool(session: Session) -> Pool:
@@ -103,9 +109,10 @@ def guided_pool(
         pair = pairs.prepare(versioned)
         derived = inputs_of(pair["degraded"][None].to(device), experiment, predictor, prior, prior.encoder)
         known = pair if with_degraded else {"clean": pair["clean"]}
-        return {**known, **{name: tensor[0].cpu() for name, tensor in derived._asdict().items()}}
+        own = {name: tensor[0].cpu() for name, tensor in derived._asdict().items()}
+        return {**known, **own, "code": _kept_code(derived.code[0])}
 
-    return Pool(pairs.keys, prepare, experiment.data.cache_mb)
+    return Pool(pairs.keys, prepare, experiment.data.cache_mb, place_of(prior.encoder))
 
 
 def own_guided_pool(prior_folder: Path, predictor_folder: Path, with_degraded: bool, session: Session) -> Pool:
