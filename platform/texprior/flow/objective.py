@@ -12,7 +12,18 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from texprior.errors import ConfigError
 from texprior.flow.contract import require_tensor
+
+
+class StepTensors(dict[str, Tensor]):
+    """The tensors of a training step by name. One that is not there raises ConfigError, which lists those that are."""
+
+    def __missing__(self, name: str) -> Tensor:
+        raise ConfigError(
+            f"a loss asks for '{name}' of the training step, which has: {', '.join(sorted(self))}; what a degradation "
+            "draws is there as 'drawn/NAME' if it tells it"
+        )
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class Learned:
     """What F should be: its variance is 1 at every noise level. None for the predictor."""
     inputs: Mapping[str, Tensor] = field(default_factory=dict)
     """Further tensors of the step by name: ``condition`` and ``code`` in the trainings of the layer; ``degraded`` in
-    Stage II; ``estimate``, the predictor's, for the adapter."""
+    Stage II, with what its degradation tells as ``drawn/NAME``; ``estimate``, the predictor's, for the adapter."""
     auxiliary: Mapping[str, Tensor] = field(default_factory=dict)
     """What a predictor returned besides its estimate: floating-point tensors are float32."""
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from texprior.flow.contract import inputs_kept, refuse, require_tensor, require_type
-from texprior.flow.objective import Learned
+from texprior.flow.objective import Learned, StepTensors
 
 
 class InitialPredictor(nn.Module, ABC):
@@ -46,6 +46,7 @@ class InitialPredictor(nn.Module, ABC):
         """Returns the loss per image, (B,), that training minimises; by default ``loss`` of the estimate.
 
         ``learned.inputs["degraded"]`` is the degraded picture, and ``learned.auxiliary`` what ``learned`` returned.
+        What the degradation tells is in ``learned.inputs``, too, see ``Replayable.drawn``.
         """
         return self.loss(learned.estimate, learned.target)
 
@@ -87,7 +88,7 @@ def learned_by(predictor: InitialPredictor, batch: Mapping[str, Tensor], learn: 
     estimate = estimated(degraded, predictor, estimate_of).float()
     auxiliary = {name: _auxiliary(predictor, name, tensor, degraded) for name, tensor in further.items()}
     clean = batch["clean"]
-    return Learned(estimate, clean, torch.zeros_like(clean), inputs=batch, auxiliary=auxiliary)
+    return Learned(estimate, clean, torch.zeros_like(clean), inputs=StepTensors(batch), auxiliary=auxiliary)
 
 
 def _auxiliary(predictor: InitialPredictor, name: str, found: object, degraded_BCHW: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from texprior.flow.augment import PatchAugmentation
 from texprior.flow.code import place_of
 from texprior.flow.condition import blurred
 from texprior.flow.decompose import decompose
-from texprior.flow.degrade import degraded_sample
+from texprior.flow.degrade import degraded_sample, drawn_for
 from texprior.flow.image import PictureSet
 from texprior.flow.kinds import AUGMENTATION, DEGRADATION
 from texprior.flow.predict import InitialPredictor
@@ -86,7 +86,8 @@ def pair_pool(session: Session, patch: int) -> Pool:
     """Prepares the predictor's pairs of clean and degraded pictures, synthesised ones in ``data.variants`` versions."""
     experiment, (dataset, keys) = session.experiment, session.pictures("train")
     bits = experiment.data.degraded_bits
-    degradation = kept_degradation(session, session.build(DEGRADATION)) if experiment.degradation else None
+    own = session.build(DEGRADATION) if experiment.degradation else None
+    degradation = kept_degradation(session, own) if own else None
     variants = experiment.data.variants if degradation else 1
 
     def prepare(versioned: str) -> Prepared:
@@ -94,7 +95,9 @@ def pair_pool(session: Session, patch: int) -> Pool:
         sample = dataset.load(key)
         require_size(sample.clean, patch, key)
         degraded = degraded_sample(sample, degradation, experiment.seed, int(variant), bits=bits)
-        return {"clean": sample.clean, "degraded": degraded}
+        size = (degraded.shape[-2], degraded.shape[-1])
+        drawn = drawn_for(own, experiment.seed, (key, int(variant)), size) if own else {}
+        return {"clean": sample.clean, "degraded": degraded, **drawn}
 
     return Pool([f"{key}#{v}" for key in keys for v in range(variants)], prepare, experiment.data.cache_mb)
 
