@@ -108,9 +108,13 @@ class CheckedPictures:
 
 def in_floats(sample: Sample) -> Sample:
     """Returns a sample whose pictures of uint8 are float32 in [0, 1], as ``load_image`` reads them from a file."""
-    named = {"clean": sample.clean, "degraded": sample.degraded}
-    stored = {n: p for n, p in named.items() if isinstance(p, Tensor) and p.dtype == torch.uint8}
-    return replace(sample, **{name: Picture(picture).colour for name, picture in stored.items()}) if stored else sample
+    degraded = None if sample.degraded is None else _in_floats(sample.degraded)
+    return replace(sample, clean=_in_floats(sample.clean), degraded=degraded)
+
+
+def _in_floats(picture: Tensor) -> Tensor:
+    # whatever a data set returned: the checks that follow refuse what is no picture
+    return Picture(picture).colour if isinstance(picture, Tensor) and picture.dtype == torch.uint8 else picture
 
 
 _PICTURE = torch.empty(0)
