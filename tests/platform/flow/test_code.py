@@ -17,8 +17,7 @@ from texprior.models.build import Model, build_adapter, build_prior
 from texprior.models.inputs import inputs_of
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.training.data import cached_texture_pool, guided_pool, pair_pool
-from texprior.training.patches import Patches
+from texprior.training.data import cached_texture_pool, cut_patches, guided_pool, pair_pool
 
 PLUGIN = '''
 import torch
@@ -185,7 +184,7 @@ def test_in_training_the_code_is_that_of_the_patch_with_its_flips(session):
     for encoded, pool in pools.items():
         assert pool[0]["code"].dtype == torch.float16
         assert pool[0]["code"].shape == pool[0][encoded].shape
-        batch = Patches(pool, 16, seed=0).batch(range(24))
+        batch = cut_patches(session.builder, pool, session.experiment.training.adapter).batch(range(24))
         expected = in_rows(F.avg_pool2d(batch[encoded], 8))
         # half precision has 11 bits
         torch.testing.assert_close(batch["code"], expected, rtol=2**-10, atol=1e-4)

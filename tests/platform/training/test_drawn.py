@@ -10,7 +10,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.plugin import Ref
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.training.data import pair_pool
+from texprior.training.data import cut_patches, pair_pool
 from texprior.training.losses import prediction_loss
 from texprior.training.patches import Patches
 from texprior.training.preflight import random_prediction_loss
@@ -100,12 +100,22 @@ def test_the_pool_holds_what_was_drawn_for_each_version(registry, tmp_path, room
     assert len(set(radii)) == 4
 
 
-def test_a_map_is_cut_and_turned_with_the_patch(registry, tmp_path):
+@pytest.mark.parametrize("augmentations", [["dihedral"], ["mirror"]])
+def test_a_map_is_cut_and_turned_with_the_patch(registry, tmp_path, augmentations):
     """The degraded patch is the clean one times the map, pixel by pixel, only if both are of the same place."""
-    patches = Patches(pair_pool(session(registry, tmp_path, "shade"), 16), 16, seed=0)
+    at = session(registry, tmp_path, "shade", augmentations=augmentations)
+    patches = cut_patches(at.builder, pair_pool(at, 16), at.experiment.training.predictor)
     batch = patches.batch(range(16))
     assert batch["drawn/factors"].shape == (16, 1, 16, 16)
     torch.testing.assert_close(batch["degraded"], batch["clean"] * batch["drawn/factors"])
+
+
+def test_cutblur_acts_beside_a_map_that_is_told(registry, tmp_path):
+    """Where a rectangle was exchanged, the degraded patch is not the clean one times the map."""
+    at = session(registry, tmp_path, "shade", augmentations=["cutblur"])
+    batch = cut_patches(at.builder, pair_pool(at, 16), at.experiment.training.predictor).batch([0])
+    off = (batch["degraded"] - batch["clean"] * batch["drawn/factors"]).abs().amax(1) > 1e-6
+    assert 0 < int(off.sum()) < off.numel()
 
 
 def test_it_reaches_the_loss_of_the_predictor(registry, tmp_path):
