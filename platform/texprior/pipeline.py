@@ -17,7 +17,8 @@ from torch import Tensor
 from texprior.config.schema import Sampling
 from texprior.diffusion.keys import Draw, Key
 from texprior.diffusion.precondition import broadcast
-from texprior.flow.adapt import Features, bytes_of, features_of, repeated, steered, strides_of
+from texprior.flow.adapt import Features, Given, bytes_of, features_of, repeated, steered, strides_of
+from texprior.flow.code import place_of, tokens_at
 from texprior.flow.precision import autocast
 from texprior.flow.prior import Network, checked_network, prior_denoise
 from texprior.flow.process import entrance
@@ -25,10 +26,19 @@ from texprior.flow.recompose import Samples, recompose
 from texprior.flow.sample import Denoise, LayerSampler, network_calls, sample
 from texprior.flow.tile import Part, Tile
 from texprior.models.build import Model
-from texprior.models.inputs import Inputs, PartwiseInputs, inputs_of, noised_condition
+from texprior.models.inputs import Inputs, PartwiseInputs, given_of, inputs_of, noised_condition
 from texprior.models.not_finite import refuse_not_finite
 from texprior.models.sampling import require_range, require_start, sampler_of, sigmas_of
-from texprior.models.sections import SectionNoises, cut_inputs, is_local, samples_per_call, sections_of, tiles_of
+from texprior.models.sections import (
+    Piece,
+    SectionNoises,
+    cut_inputs,
+    is_local,
+    pieces_of,
+    samples_per_call,
+    sections_of,
+    tiles_of,
+)
 from texprior.runtime.device_clock import device_time
 
 Tell = Callable[[int, int], None]
@@ -144,9 +154,13 @@ def _restored(
     called: Callable[[int], None],
 ) -> Restored:
     """Samples a section, and returns its part without the margin; calls and time are not known here."""
-    given = given._replace(condition=noised_condition(given.condition, model.experiment, seed, key, draw=draw))
+    noised = noised_condition(given.condition, model.experiment, seed, key, draw=draw)
+    pieces = pieces_of(model, section, settings, given.code)
+    given = given._replace(code=tokens_at(given.code, place_of(model.prior.encoder), *section.seen))
+    seen = given_of(degraded, given, noised, model.experiment.process)
+    given = given._replace(condition=noised)
     levels = sigmas_of(model.registry, settings, model.experiment.diffusion)
-    denoise = _denoiser(model, given, settings, guided, tiles_of(section, settings), called)
+    denoise = _denoiser(model, given, settings, seen if guided else None, pieces, called)
 
     # a few samples at once, so that memory does not grow with their number
     samples, per_call = Samples(), samples_per_call(section, settings)
@@ -163,7 +177,7 @@ def _restored(
             samples.add(layer)
 
     if not samples.mean.isfinite().all():
-        alone = _denoiser(model, given, settings, False, tiles_of(section, settings), called)
+        alone = _denoiser(model, given, settings, None, pieces, called)
         refuse_not_finite(model, degraded, given, alone, denoise, sampler, start, levels[0].to(start.device), key)
     found = recompose(model.process, given.base, samples, settings.texture_strength)
 
@@ -194,9 +208,9 @@ def _counter(tell: Tell, total: int) -> Callable[[int], None]:
 
 
 def _features_by_tile(
-    model: Model, estimate_BCHW: Tensor, pieces: Sequence[Tile], features_mb: int
-) -> Callable[[int, Tile], Features]:
-    """Returns a function from a tile, and its number, to the adapter's features.
+    model: Model, seen: Given, pieces: Sequence[Piece], features_mb: int
+) -> Callable[[int, Piece], Features]:
+    """Returns a function from a tile with its code, and its number, to the adapter's features.
 
     Computes the features here, because they depend only on the condition: once per tile. If they need more memory than
     ``features_mb``, the last tiles compute them again at every call. An adapter that is not declared local computes
@@ -204,45 +218,54 @@ def _features_by_tile(
     """
     adapter, room = model.adapter, features_mb * 2**20
     if len(pieces) > 1 and not is_local(model):
-        whole, strides = features_of(adapter, estimate_BCHW), strides_of(model.prior.network)
-        height, width = estimate_BCHW.shape[-2:]
-        return lambda _i, tile: adapter.of_tile(whole, tile, (height, width), strides)
+        whole, strides = features_of(adapter, seen), strides_of(model.prior.network)
+        height, width = seen.estimate.shape[-2:]
+        return lambda _i, piece: adapter.of_tile(whole, piece.tile, (height, width), strides)
+
+    def of_piece(piece: Piece) -> Features:
+        return features_of(adapter, seen.cut(piece.tile)._replace(code=piece.code))
 
     # keep features while there is room; a picture of one tile always keeps them, since its call needs them anyway
     kept: dict[int, Features] = {}
-    for i, tile in enumerate(pieces):
-        features = features_of(adapter, tile.cut(estimate_BCHW))
+    for i, piece in enumerate(pieces):
+        features = of_piece(piece)
         room -= bytes_of(features)
         if room < 0 and len(pieces) > 1:
             break
         kept[i] = features
-    return lambda i, tile: kept[i] if i in kept else features_of(adapter, tile.cut(estimate_BCHW))
+    return lambda i, piece: kept[i] if i in kept else of_piece(piece)
 
 
 @torch.no_grad()
 def _denoiser(
-    model: Model, given: Inputs, settings: Sampling, guided: bool, pieces: Sequence[Tile], called: Callable[[int], None]
+    model: Model,
+    given: Inputs,
+    settings: Sampling,
+    seen: Given | None,
+    pieces: Sequence[Piece],
+    called: Callable[[int], None],
 ) -> Denoise:
-    """Returns D of a section, computed in tiles; calls ``called`` after each."""
+    """Returns D of a section, computed in tiles; calls ``called`` after each. None leaves the adapter out."""
     adapter, prior = model.adapter, model.prior.network
     device, half = given.base.device, settings.amp
     with autocast(device, half):
-        features_at = _features_by_tile(model, given.estimate, pieces, settings.features_mb) if guided else None
+        features_at = _features_by_tile(model, seen, pieces, settings.features_mb) if seen else None
 
-    def network_of(i: int, tile: Tile, samples: int) -> Network:
+    def network_of(i: int, piece: Piece, samples: int) -> Network:
         if features_at is None:
             return checked_network(prior, prior)
-        return steered(adapter, prior, repeated(features_at(i, tile), samples))
+        return steered(adapter, prior, repeated(features_at(i, piece), samples))
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         result = torch.empty_like(x)
-        for i, tile in enumerate(pieces):
+        for i, piece in enumerate(pieces):
+            tile = piece.tile
             part, level, pictures = tile.cut(x), broadcast(sigma, x), (given.condition, given.base)
-            condition, base, code = (repeated(each, len(x)) for each in (*map(tile.cut, pictures), given.code))
+            condition, base, code = (repeated(each, len(x)) for each in (*map(tile.cut, pictures), piece.code))
             enter = entrance(model.prior.process, base, model.process.scale)
             # only products are in bfloat16: x, sigma and what preconditioning makes of them stay in float32
             with autocast(device, half):
-                denoised = prior_denoise(network_of(i, tile, len(x)), part, level, condition, code, enter)
+                denoised = prior_denoise(network_of(i, piece, len(x)), part, level, condition, code, enter)
             tile.put(result, denoised)
             called(len(x))
         return result

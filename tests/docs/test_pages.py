@@ -88,17 +88,22 @@ def test_a_page_works_as_it_stands(repository, desk, page):
     "augmentation", "noise_levels", "schedule",
     "objective", "optimizer", "lr_decay",
 ])  # fmt: skip
-def test_the_plugin_of_a_kinds_page_passes_the_kit(repository, tmp_path, kind):
+def test_the_plugins_of_a_kinds_page_pass_the_kit(repository, tmp_path, kind):
+    for _, named, _, text in blocks(repository, f"kinds/{kind}.md"):
+        assert named == kind
+        passes_the_kit(kind, text, tmp_path)
+
+
+def passes_the_kit(kind, text, tmp_path):
     from texprior.registry import Registry
 
-    ((_, named, _, text),) = blocks(repository, f"kinds/{kind}.md")
     (module,) = set(re.findall(r'"(\w+):\w+"', text))
     file = tmp_path / f"{module}.py"
     file.write_text(text, encoding="utf-8")
     registry = Registry.discover([file])
     try:
         (entry,) = [e for e in registry.entries() if e.plugin.version.startswith("sha256-")]
-        assert entry.component.kind == named == kind
+        assert entry.component.kind == kind
         assert (entry.component.api, entry.plugin.warning) == (API, "")
         testing = pytest.importorskip("texprior.testing")
         report = testing.check_component(testing.Subject(registry, entry))

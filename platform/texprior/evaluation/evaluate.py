@@ -19,6 +19,7 @@ from texprior.evaluation.judged import Judged, Spent
 from texprior.evaluation.metrics import build_metrics, scored_as_sets
 from texprior.evaluation.prepared import Prepared, PreparedOnce
 from texprior.evaluation.scores import Score, Scores, at_chosen_strength
+from texprior.flow.code import fitted
 from texprior.flow.contract import require_finite
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
@@ -244,7 +245,7 @@ def _controls(session: Session, model: Model, picture: Prepared, other: Inputs, 
     foreign = torch.nn.functional.interpolate(other.estimate, size, mode="bilinear", antialias=True)
     variants = {
         "control adapter off": (own, False),
-        "control foreign code": (own._replace(code=other.code), True),
+        "control foreign code": (own._replace(code=fitted(other.code, own.code)), True),
         "control foreign estimate": (own._replace(estimate=foreign), True),
     }
     scores = []

@@ -16,10 +16,11 @@ Each module has the typed contract of its step, which plugins implement, and the
 - ``recompose``: adds the sampled layer to the base
 - ``measure``: scores pictures and sets of pictures
 
-Six modules help these steps:
+Seven modules help these steps:
 
 - ``kinds``: the kinds of components, each with the contract of its implementations
 - ``condition``: blurs or noises the picture that the denoiser is conditioned on
+- ``code``: gives each part of a picture the tokens of its own place
 - ``precision``: how exactly a GPU computes scores, codes and training steps
 - ``compiled``: compiles the network calls of training steps
 - ``tile``: cuts large pictures into tiles

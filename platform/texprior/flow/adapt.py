@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -18,6 +18,36 @@ Features = Mapping[str, Any]
 """Values that depend only on the condition: tensors whose first dimension is the batch."""
 Position = Literal["all", "encoder", "decoder", "middle"]
 """The part of the denoiser where an adapter acts."""
+
+
+class Given(NamedTuple):
+    """What an adapter may see of pictures, or of the part of them that is computed; pictures are (B, 3, H, W).
+
+    All of it is derived from the degraded picture before sampling.
+    """
+
+    degraded: Tensor
+    """The degraded picture y_d, in [0, 1]."""
+    estimate: Tensor
+    """The predictor's estimate y_eps, in [0, 1]."""
+    condition: Tensor
+    """What the denoiser gets beside the noised layer, with the noise that the prior was trained with, if any."""
+    code: Tensor
+    """The semantic code, (B, N, width)."""
+    structure: Tensor | None = None
+    """The structure of the estimate, blurred as the condition is, without its noise.
+
+    None unless ``process.concat`` is ``initial-structure``.
+    """
+
+    def cut(self, tile: Tile) -> Given:
+        """Returns what is given of a tile; the code stays."""
+        return self._replace(
+            degraded=tile.cut(self.degraded),
+            estimate=tile.cut(self.estimate),
+            condition=tile.cut(self.condition),
+            structure=None if self.structure is None else tile.cut(self.structure),
+        )
 
 
 def bytes_of(features: object) -> int:
@@ -59,6 +89,18 @@ class DenoiserAdapter(nn.Module, ABC):
         """
         return {}
 
+    def features_from(self, given: Given) -> Features:
+        """Computes the values that depend only on what is derived from the degraded picture.
+
+        By default ``features`` of the estimate. Override it if your adapter sees more; ``given.structure`` may be None.
+        """
+        return self.features(given.estimate)
+
+    @property
+    def sees_given(self) -> bool:
+        """Whether it sees more than the estimate, that is, whether it overrides ``features_from``."""
+        return type(self).features_from is not DenoiserAdapter.features_from
+
     def of_tile(self, features: Features, tile: Tile, size: tuple[int, int], strides: Collection[int]) -> Features:
         """Cuts the features of a whole picture to those of a tile, for an adapter that does not declare ``local``.
 
@@ -78,7 +120,10 @@ class DenoiserAdapter(nn.Module, ABC):
 
 
 class BlockAdapter(DenoiserAdapter):
-    """An adapter that changes the outputs of basic denoising blocks, using only features of y_eps."""
+    """An adapter that changes the outputs of basic denoising blocks, using only features and the noise level.
+
+    It defines ``after_block``, or ``after_block_at`` if it needs the noise level.
+    """
 
     def __init__(self, denoiser: DenoiserNet, position: Position = "all") -> None:
         super().__init__()
@@ -86,28 +131,45 @@ class BlockAdapter(DenoiserAdapter):
         self.multiple = coarsest_stride(denoiser)
         """The denoiser pads the height and width of pictures to a multiple of this, px."""
 
-    @abstractmethod
     def after_block(self, block: str, hidden_BCHW: Tensor, features: Features) -> Tensor:
         """Returns h', which replaces the block's output h, (B, channels, H/stride, W/stride)."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither after_block nor after_block_at")
+
+    def after_block_at(self, block: str, hidden_BCHW: Tensor, features: Features, noise_B: Tensor) -> Tensor:
+        """Returns h' at a noise level, which the denoiser also gets: c_noise = ln(sigma) / 4, (B,).
+
+        By default ``after_block``.
+        """
+        return self.after_block(block, hidden_BCHW, features)
 
     def guide(self, features: Features) -> Guide:
         """Returns the guide of a network call.
 
-        The guide returns h' after the blocks where the adapter acts, and h after the others.
+        The guide returns h' after the blocks where the adapter acts, and h after the others. An adapter that defines
+        ``after_block_at`` has a guide at each noise level instead.
         """
-
-        def after(block: str, hidden_BCHW: Tensor) -> Tensor:
-            found = self.after_block(block, hidden_BCHW, features)
-            return require_tensor(
-                self, found, hidden_BCHW.shape, hidden_BCHW, f"after_block of '{block}'", any_float=True
-            )
-
-        return lambda block, h: after(block, h) if block in self.block_of else h
+        return self._guide("after_block", lambda block, h: self.after_block(block, h, features))
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
         """Returns the denoiser with the guide of these features."""
-        guide = self.guide(features)
-        return lambda x, c_noise, condition, code: denoiser(x, c_noise, condition, code, guide)
+        if type(self).after_block_at is BlockAdapter.after_block_at:
+            guide = self.guide(features)
+            return lambda x, c_noise, condition, code: denoiser(x, c_noise, condition, code, guide)
+
+        def network(x: Tensor, c_noise: Tensor, condition: Tensor, code: Tensor) -> Tensor:
+            at = self._guide("after_block_at", lambda block, h: self.after_block_at(block, h, features, c_noise))
+            return denoiser(x, c_noise, condition, code, at)  # type: ignore[no-any-return]
+
+        return network
+
+    def _guide(self, what: str, change: Guide) -> Guide:
+        """Returns a guide that changes the outputs of the blocks where the adapter acts, and looks at the results."""
+
+        def after(block: str, hidden_BCHW: Tensor) -> Tensor:
+            found = change(block, hidden_BCHW)
+            return require_tensor(self, found, hidden_BCHW.shape, hidden_BCHW, f"{what} of '{block}'", any_float=True)
+
+        return lambda block, h: after(block, h) if block in self.block_of else h
 
 
 class WeightAdapter(DenoiserAdapter):
@@ -132,10 +194,11 @@ class WeightAdapter(DenoiserAdapter):
         return network
 
 
-def features_of(adapter: DenoiserAdapter, estimate_BCHW: Tensor) -> Features:
-    """Returns an adapter's features of estimates. Raises ContractError if they are no mapping."""
-    features = adapter.features(estimate_BCHW)
-    require_type(adapter, features, Mapping, "what features returns")
+def features_of(adapter: DenoiserAdapter, given: Given) -> Features:
+    """Returns an adapter's features of pictures. Raises ContractError if they are no mapping."""
+    features = adapter.features_from(given)
+    method = "features_from" if adapter.sees_given else "features"
+    require_type(adapter, features, Mapping, f"what {method} returns")
     return features
 
 

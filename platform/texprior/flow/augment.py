@@ -19,6 +19,7 @@ class PatchAugmentation(Protocol):
 
         ``patch`` holds the pictures that a training sees, by name, each (C, P, P) in [0, 1], float32 on the CPU. They
         show the same place, so what moves pixels must move those of all pictures. All random numbers come from ``rng``.
+        The code of an encoder with a map is there, too, as a grid of tokens ``code``, (C, t, t).
         """
         ...
 

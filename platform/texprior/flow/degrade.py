@@ -50,6 +50,14 @@ class Replayable(ABC):
         Does not change the input.
         """
 
+    def drawn(self, recipe: Recipe, size: tuple[int, int]) -> Mapping[str, Tensor]:
+        """Returns what was drawn as float32 tensors by name, for the loss of a predictor; by default nothing.
+
+        Each is a list of numbers, (N,), or a map of the picture, (C, H, W), which is cut and turned as the picture is.
+        Names, and shapes for a size, are the same for every recipe.
+        """
+        return {}
+
     def __call__(self, image_CHW: Tensor, rng: torch.Generator) -> Tensor:
         return self.apply(image_CHW, self.draw(rng, (image_CHW.shape[-2], image_CHW.shape[-1])))
 
@@ -128,6 +136,33 @@ def replay(degradation: Degrader, image_CHW: Tensor, recipe: Recipe) -> Tensor:
     if isinstance(degradation, Replayable):
         return _checked(degradation, degradation.apply(image_CHW.clone(), recipe), image_CHW)
     return _checked(degradation, degradation(image_CHW.clone(), seeded(recipe["seed"])), image_CHW)
+
+
+def drawn_of(degradation: Degrader, recipe: Recipe, size: tuple[int, int]) -> dict[str, Tensor]:
+    """Returns what a degradation tells of a recipe, for a picture of (height, width) px.
+
+    Empty if it tells nothing. Raises ContractError if that is not what ``Replayable.drawn`` says.
+    """
+    if not isinstance(degradation, Replayable):
+        return {}
+    found = degradation.drawn(recipe, size)
+    require_type(degradation, found, Mapping, "what drawn returns")
+    return {name: _told(degradation, name, value, size) for name, value in found.items()}
+
+
+def drawn_for(degradation: Degrader, seed: int, key: Key, size: tuple[int, int]) -> dict[str, Tensor]:
+    """Returns what a degradation tells of the picture with this key, each value under ``drawn/NAME``."""
+    if not isinstance(degradation, Replayable) or type(degradation).drawn is Replayable.drawn:
+        return {}
+    found = drawn_of(degradation, draw(degradation, rng_of(seed, key), size), size)
+    return {f"drawn/{name}": value for name, value in found.items()}
+
+
+def _told(degradation: Degrader, name: str, value: object, size: tuple[int, int]) -> Tensor:
+    shape = tuple(value.shape) if isinstance(value, Tensor) and value.ndim == 1 else (1, *size)
+    if isinstance(value, Tensor) and value.ndim == 3:
+        shape = (len(value), *size)
+    return require_tensor(degradation, value, shape, torch.empty(0), f"'{name}' of what drawn returns")
 
 
 def degraded_sample(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -32,7 +32,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Sample:
-    """One item of a data set; pictures (3, H, W) float32 in [0, 1].
+    """One item of a data set; pictures (3, H, W) float32 in [0, 1]. A data set may also return uint8.
 
     ``degraded`` is None if the degraded picture is synthesised.
     """
@@ -60,7 +60,10 @@ class PictureSet(Protocol):
         ...
 
     def load(self, key: str) -> Sample:
-        """Loads one sample. Raises ImageError with a clear message if a file cannot be read."""
+        """Loads one sample. Raises ImageError with a clear message if a file cannot be read.
+
+        Pictures of uint8 become float32 in [0, 1], as the values of a file do.
+        """
         ...
 
 
@@ -90,6 +93,7 @@ class CheckedPictures:
         """Loads one sample. Raises ImageError if a file cannot be read."""
         sample = self.dataset.load(key)
         require_type(self.dataset, sample, Sample, f"what load('{key}') returns")
+        sample = in_floats(sample)
         if sample.key != key:
             refuse(self.dataset, f"the sample of '{key}' has the key {sample.key!r}", f"the key '{key}'")
         for name, picture in (("clean", sample.clean), ("degraded", sample.degraded)):
@@ -100,6 +104,17 @@ class CheckedPictures:
                 require_tensor(self.dataset, picture, (3, *size), _PICTURE, what)
                 require_picture(self.dataset, picture, what)
         return sample
+
+
+def in_floats(sample: Sample) -> Sample:
+    """Returns a sample whose pictures of uint8 are float32 in [0, 1], as ``load_image`` reads them from a file."""
+    degraded = None if sample.degraded is None else _in_floats(sample.degraded)
+    return replace(sample, clean=_in_floats(sample.clean), degraded=degraded)
+
+
+def _in_floats(picture: Tensor) -> Tensor:
+    # whatever a data set returned: the checks that follow refuse what is no picture
+    return Picture(picture).colour if isinstance(picture, Tensor) and picture.dtype == torch.uint8 else picture
 
 
 _PICTURE = torch.empty(0)

@@ -12,7 +12,18 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from texprior.errors import ConfigError
 from texprior.flow.contract import require_tensor
+
+
+class StepTensors(dict[str, Tensor]):
+    """The tensors of a training step by name. One that is not there raises ConfigError, which lists those that are."""
+
+    def __missing__(self, name: str) -> Tensor:
+        raise ConfigError(
+            f"a loss asks for '{name}' of the training step, which has: {', '.join(sorted(self))}; what a degradation "
+            "draws is there as 'drawn/NAME' if it tells it"
+        )
 
 
 @dataclass(frozen=True)
@@ -35,9 +46,9 @@ class Learned:
     """What F should be: its variance is 1 at every noise level. None for the predictor."""
     inputs: Mapping[str, Tensor] = field(default_factory=dict)
     """Further tensors of the step by name: ``condition`` and ``code`` in the trainings of the layer; ``degraded`` in
-    Stage II; ``estimate``, the predictor's, for the adapter."""
+    Stage II, with what its degradation tells as ``drawn/NAME``; ``estimate``, the predictor's, for the adapter."""
     auxiliary: Mapping[str, Tensor] = field(default_factory=dict)
-    """What a predictor returned besides its estimate."""
+    """What a predictor returned besides its estimate: floating-point tensors are float32."""
 
     def picture(self, layer_BCHW: Tensor) -> Tensor:
         """Returns the picture with a layer, base + scale * layer, unclipped."""
@@ -46,7 +57,8 @@ class Learned:
     def detached(self) -> Learned:
         """Returns the same without gradients."""
         output = None if self.output is None else self.output.detach()
-        return replace(self, estimate=self.estimate.detach(), output=output)
+        auxiliary = {name: tensor.detach() for name, tensor in self.auxiliary.items()}
+        return replace(self, estimate=self.estimate.detach(), output=output, auxiliary=auxiliary)
 
 
 class Objective(nn.Module, ABC):

@@ -6,7 +6,7 @@ Net S is a semantic encoder: its code tells the denoiser what the picture shows.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -51,6 +51,12 @@ class SemanticEncoder(nn.Module, ABC):
     """Channels of a token; 0 if there is no code."""
     tokens: int
     """Tokens per picture, the same for every size of picture."""
+    map_stride: int = 0
+    """Pixels of the picture per position of ``map``; 0 if there is no map.
+
+    Without a map, all parts of a picture share the code of the whole. With one, each part gets ``tokens`` tokens of its
+    own place, a square number of them: ``map`` is cut to the part and averaged to a grid, in row-major order.
+    """
 
     @abstractmethod
     def forward(self, image_BCHW: Tensor) -> Tensor:
@@ -64,30 +70,44 @@ class SemanticEncoder(nn.Module, ABC):
         code: Tensor = self(part(slice(0, height), slice(0, width)))
         return code
 
+    def map(self, image_BCHW: Tensor) -> Tensor:
+        """Returns the map of whole pictures in [0, 1], (B, width, ceil(H / map_stride), ceil(W / map_stride)).
+
+        It is asked for if ``map_stride`` is not 0.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has map_stride {self.map_stride}, but does not define map")
+
+    def map_of_parts(self, part: Part, height: int, width: int) -> Tensor:
+        """Returns the same map of a large picture that is read a part at a time; see ``of_parts``."""
+        return self.map(part(slice(0, height), slice(0, width)))
+
 
 @torch.no_grad()
 def encode(image_BCHW: Tensor, encoder: SemanticEncoder) -> Tensor:
-    """Returns the semantic code of whole pictures, (B, tokens, width).
+    """Returns the semantic code of whole pictures, (B, tokens, width), or the map of an encoder that has one.
 
     It is computed in full float32, so that a GPU gives the code of the CPU up to rounding. Raises ContractError if the
     code does not have the declared size.
     """
     with full_float32():
-        code = encoder(image_BCHW)
-    return _checked_code(code, image_BCHW, encoder)
+        code = encoder.map(image_BCHW) if encoder.map_stride else encoder(image_BCHW)
+    return _checked_code(code, image_BCHW, image_BCHW.shape[-2:], encoder)
 
 
 @torch.no_grad()
 def encode_parts(part: Part, height: int, width: int, encoder: SemanticEncoder) -> Tensor:
     """Returns the semantic code of a picture that is read a part at a time; otherwise as ``encode``."""
     with full_float32():
-        code = encoder.of_parts(part, height, width)
-    return _checked_code(code, part(slice(0, 1), slice(0, 1)), encoder)
+        read = encoder.map_of_parts if encoder.map_stride else encoder.of_parts
+        code = read(part, height, width)
+    return _checked_code(code, part(slice(0, 1), slice(0, 1)), (height, width), encoder)
 
 
-def _checked_code(code: object, like_BCHW: Tensor, encoder: SemanticEncoder) -> Tensor:
-    declared = (len(like_BCHW), encoder.tokens, encoder.width)
-    return require_tensor(encoder, code, declared, like_BCHW, "the code")
+def _checked_code(code: object, like_BCHW: Tensor, size: Sequence[int], encoder: SemanticEncoder) -> Tensor:
+    if not encoder.map_stride:
+        return require_tensor(encoder, code, (len(like_BCHW), encoder.tokens, encoder.width), like_BCHW, "the code")
+    declared = (len(like_BCHW), encoder.width, *(-(-length // encoder.map_stride) for length in size))
+    return require_tensor(encoder, code, declared, like_BCHW, "the map")
 
 
 class Block(NamedTuple):

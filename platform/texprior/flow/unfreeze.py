@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from texprior.errors import ConfigError
-from texprior.flow.adapt import DenoiserAdapter, Features, keyed
+from texprior.flow.adapt import DenoiserAdapter, Features, Given, keyed
 from texprior.flow.prior import DenoiserNet, Network
 from texprior.flow.tile import Tile
 from texprior.plugin.origin import share_origin
@@ -37,6 +37,15 @@ class Unfrozen(DenoiserAdapter):
     def features(self, estimate_BCHW: Tensor) -> Features:
         """Returns the features of the adapter."""
         return self.adapter.features(estimate_BCHW)
+
+    def features_from(self, given: Given) -> Features:
+        """Returns the features of the adapter."""
+        return self.adapter.features_from(given)
+
+    @property
+    def sees_given(self) -> bool:
+        """Whether the adapter sees more than the estimate."""
+        return self.adapter.sees_given
 
     def of_tile(self, features: Features, tile: Tile, size: tuple[int, int], strides: Collection[int]) -> Features:
         """Returns the features of a tile, as the adapter cuts them."""

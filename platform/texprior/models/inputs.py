@@ -11,6 +11,7 @@ from torch import Tensor
 
 from texprior.config.schema import Experiment, ProcessChoice
 from texprior.diffusion.keys import Draw, Key, normal
+from texprior.flow.adapt import Given
 from texprior.flow.condition import blurred, noised
 from texprior.flow.decompose import grid_of, margin_of, structure_of
 from texprior.flow.predict import InitialPredictor, predict
@@ -33,7 +34,10 @@ class Inputs(NamedTuple):
     condition: Tensor
     """The picture that is concatenated to x_t."""
     code: Tensor
-    """The semantic code of the picture that ``process.code`` names, y_d by default; (B, N, width)."""
+    """The semantic code of the picture that ``process.code`` names, y_d by default; (B, N, width).
+
+    If the encoder has a map, it is that of the whole picture, (B, width, h, w).
+    """
 
 
 @torch.no_grad()
@@ -56,7 +60,7 @@ class _Pictures(NamedTuple):
 
 def _pictures(degraded_BCHW: Tensor, experiment: Experiment, predictor: InitialPredictor, prior: Prior) -> _Pictures:
     choice, tiling = experiment.process, experiment.sampling
-    # A filter or an encoder may need the whole picture (ADR 2).
+    # A filter or an encoder may need the whole picture (ADR 2, ADR 21).
     estimate = in_tiles(lambda tile: predict(tile, predictor), degraded_BCHW, tiling.tile, tiling.halo)
     structure = structure_of(estimate, prior.decomposition) if _needs_structure(choice) else estimate
     base = base_of_task(prior.process, degraded_BCHW, estimate)
@@ -89,7 +93,7 @@ class PartwiseInputs:
         return bounded and (choice.code == "degraded" or prior.encoder.tokens == 0)
 
     def code(self) -> Tensor:
-        """Encodes the whole picture; (1, N, width)."""
+        """Encodes the whole picture; (1, N, width), or a map."""
         return encode_parts(self.part, *self.size, self.model.prior.encoder)
 
     @torch.no_grad()
@@ -113,6 +117,12 @@ class PartwiseInputs:
             reach += margin_of(model.prior.decomposition) or 0
             grid = math.lcm(grid, grid_of(model.prior.decomposition))
         return slice(max(0, place.start - reach) // grid * grid, min(length, place.stop + reach))
+
+
+def given_of(degraded_BCHW: Tensor, inputs: Inputs, noised_BCHW: Tensor, choice: ProcessChoice) -> Given:
+    """Returns what an adapter may see; ``noised`` is the condition with its noise."""
+    structure = inputs.condition if choice.concat == "initial-structure" else None
+    return Given(degraded_BCHW, inputs.estimate, noised_BCHW, inputs.code, structure)
 
 
 def noised_condition(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
 from texprior.config.schema import Sampling
 from texprior.diffusion.keys import Draw, Key, Normals
+from texprior.flow.code import place_of, tokens_at
 from texprior.flow.tile import Tile, tiles
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs
@@ -40,6 +42,24 @@ def tiles_of(section: Tile, settings: Sampling) -> list[Tile]:
     return tiles(rows.stop - rows.start, columns.stop - columns.start, settings.tile, settings.halo, inner=section.kept)
 
 
+class Piece(NamedTuple):
+    """A tile of a section, and the tokens of its place, (1, N, width)."""
+
+    tile: Tile
+    code: Tensor
+
+
+def pieces_of(model: Model, section: Tile, settings: Sampling, code: Tensor) -> list[Piece]:
+    """Cuts what a section sees into tiles with their tokens; ``code`` is that of the whole picture."""
+    place = place_of(model.prior.encoder)
+
+    def at(tile: Tile) -> Tensor:
+        inside = zip(tile.seen, section.seen, strict=True)
+        return tokens_at(code, place, *(slice(s.start + whole.start, s.stop + whole.start) for s, whole in inside))
+
+    return [Piece(tile, at(tile)) for tile in tiles_of(section, settings)]
+
+
 def samples_per_call(section: Tile, settings: Sampling) -> int:
     """Returns how many samples the network gets at once: as many as together have the pixels of ``SHARED``, else one.
 
@@ -51,7 +71,7 @@ def samples_per_call(section: Tile, settings: Sampling) -> int:
 
 
 def cut_inputs(inputs: Inputs, section: Tile) -> Inputs:
-    """Returns what a section sees of the inputs of a whole picture."""
+    """Returns what a section sees of the inputs of a whole picture; the code, or its map, stays whole."""
     return Inputs(section.cut(inputs.estimate), section.cut(inputs.base), section.cut(inputs.condition), inputs.code)
 
 

@@ -65,8 +65,10 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
             *(adapter, prior.network, prior.encoder, predictor),
             processes=session.team.size,
         )
-        make = partial(own_guided_pool, prior_folder.resolve(), predictor_folder.resolve())
-        pool = ahead.serve(_shared_pool(session, prior, predictor, parents), make, session)
+        # an objective of its own may use the degraded picture, too
+        with_degraded = adapter.sees_given or settings.objective is not None
+        make = partial(own_guided_pool, prior_folder.resolve(), predictor_folder.resolve(), with_degraded)
+        pool = ahead.serve(_shared_pool(session, prior, predictor, parents, with_degraded), make, session)
         measured = layer_scale(pool, "clean", "base", experiment.seed)
         require_layer(
             measured,
@@ -134,13 +136,16 @@ def adapter_parents(session: Session, prior_sha256: str, predictor_folder: Path)
     return [prior_sha256, sha256(predictor_folder / PREDICTOR), data_digest(session.experiment.data, keys)]
 
 
-def _shared_pool(session: Session, prior: Prior, predictor: InitialPredictor, parents: list[str]) -> Pool:
+def _shared_pool(
+    session: Session, prior: Prior, predictor: InitialPredictor, parents: list[str], with_degraded: bool
+) -> Pool:
     """What Stage II derives from the training pictures; kept for the next trials, which differ in other things."""
     experiment = session.experiment
     key = (
         *parents,
+        with_degraded,
         experiment.training.adapter.patch,
         experiment.hash("seed", "degradation", "process", "diffusion.process", "data", *TILING),
     )
-    make = partial(cached_guided_pool, session, prior, predictor)
+    make = partial(cached_guided_pool, session, prior, predictor, with_degraded)
     return cast("Pool", session.caches.stage_two_pictures.get(key, make))

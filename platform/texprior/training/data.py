@@ -14,9 +14,10 @@ from texprior.decompositions.moments import Moments
 from texprior.diffusion.keys import generator
 from texprior.errors import ConfigError
 from texprior.flow.augment import PatchAugmentation
+from texprior.flow.code import place_of
 from texprior.flow.condition import blurred
 from texprior.flow.decompose import decompose
-from texprior.flow.degrade import degraded_sample
+from texprior.flow.degrade import degraded_sample, drawn_for
 from texprior.flow.image import PictureSet
 from texprior.flow.kinds import AUGMENTATION, DEGRADATION
 from texprior.flow.predict import InitialPredictor
@@ -58,9 +59,14 @@ def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: 
         structure = decompose(picture[None].to(device), prior.decomposition).structure
         own = {"picture": picture, "structure": structure[0].cpu()}
         own |= {f"blurred {n}": blurred(t[None].to(device), blur)[0].cpu() for n, t in own.items() if blur}
-        return {**own, "code": encode(structure, prior.encoder)[0].cpu()}
+        return {**own, "code": _kept_code(encode(structure, prior.encoder)[0])}
 
-    return Pool(keys, prepare, cache_mb)
+    return Pool(keys, prepare, cache_mb, place_of(prior.encoder))
+
+
+def _kept_code(code: Tensor) -> Tensor:
+    """Returns a code as the memory keeps it: a map, (width, h, w), in half precision, as it has many positions."""
+    return code.half().cpu() if code.ndim == 3 else code.cpu()
 
 
 def own_texture_pool(session: Session) -> Pool:
@@ -80,7 +86,8 @@ def pair_pool(session: Session, patch: int) -> Pool:
     """Prepares the predictor's pairs of clean and degraded pictures, synthesised ones in ``data.variants`` versions."""
     experiment, (dataset, keys) = session.experiment, session.pictures("train")
     bits = experiment.data.degraded_bits
-    degradation = kept_degradation(session, session.build(DEGRADATION)) if experiment.degradation else None
+    own = session.build(DEGRADATION) if experiment.degradation else None
+    degradation = kept_degradation(session, own) if own else None
     variants = experiment.data.variants if degradation else 1
 
     def prepare(versioned: str) -> Prepared:
@@ -88,33 +95,43 @@ def pair_pool(session: Session, patch: int) -> Pool:
         sample = dataset.load(key)
         require_size(sample.clean, patch, key)
         degraded = degraded_sample(sample, degradation, experiment.seed, int(variant), bits=bits)
-        return {"clean": sample.clean, "degraded": degraded}
+        size = (degraded.shape[-2], degraded.shape[-1])
+        drawn = drawn_for(own, experiment.seed, (key, int(variant)), size) if own else {}
+        return {"clean": sample.clean, "degraded": degraded, **drawn}
 
     return Pool([f"{key}#{v}" for key in keys for v in range(variants)], prepare, experiment.data.cache_mb)
 
 
-def guided_pool(experiment: Experiment, pairs: Pool, prior: Prior, predictor: InitialPredictor) -> Pool:
-    """Prepares the adapter's pictures: what Stage II derives from each pair."""
+def guided_pool(
+    experiment: Experiment, pairs: Pool, prior: Prior, predictor: InitialPredictor, with_degraded: bool = False
+) -> Pool:
+    """Prepares the adapter's pictures: what Stage II derives from each pair, and the degraded picture if it is used."""
     device = next(prior.network.parameters()).device
 
     def prepare(versioned: str) -> Prepared:
         pair = pairs.prepare(versioned)
         derived = inputs_of(pair["degraded"][None].to(device), experiment, predictor, prior, prior.encoder)
-        return {"clean": pair["clean"], **{name: tensor[0].cpu() for name, tensor in derived._asdict().items()}}
+        known = pair if with_degraded else {"clean": pair["clean"]}
+        own = {name: tensor[0].cpu() for name, tensor in derived._asdict().items()}
+        return {**known, **own, "code": _kept_code(derived.code[0])}
 
-    return Pool(pairs.keys, prepare, experiment.data.cache_mb)
+    return Pool(pairs.keys, prepare, experiment.data.cache_mb, place_of(prior.encoder))
 
 
-def own_guided_pool(prior_folder: Path, predictor_folder: Path, session: Session) -> Pool:
+def own_guided_pool(prior_folder: Path, predictor_folder: Path, with_degraded: bool, session: Session) -> Pool:
     """Prepares the adapter's pictures of a session, with a prior and a predictor that are read from their folders."""
     builder = session.builder
-    return cached_guided_pool(session, load_prior(prior_folder, builder), load_predictor(predictor_folder, builder))
+    networks = load_prior(prior_folder, builder), load_predictor(predictor_folder, builder)
+    return cached_guided_pool(session, *networks, with_degraded)
 
 
-def cached_guided_pool(session: Session, prior: Prior, predictor: InitialPredictor) -> Pool:
+def cached_guided_pool(
+    session: Session, prior: Prior, predictor: InitialPredictor, with_degraded: bool = False
+) -> Pool:
     """Prepares the adapter's pictures of a session; see ``guided_pool``. What is derived is kept on disk."""
     experiment, pairs = session.experiment, pair_pool(session, session.experiment.training.adapter.patch)
-    return guided_pool(experiment, pairs, kept_prior(session, prior), kept_predictor(session, predictor))
+    kept = kept_prior(session, prior), kept_predictor(session, predictor)
+    return guided_pool(experiment, pairs, *kept, with_degraded)
 
 
 def layer_scale(

@@ -91,7 +91,7 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
     of_adapter = _measured(session, "adapter", trainings.adapter, parts, of_layer)
 
     def of_prediction(chosen: Training) -> Loss:
-        return random_prediction_loss(predictor, objective, chosen, chosen.compile)
+        return random_prediction_loss(session, predictor, objective, chosen, chosen.compile)
 
     return [
         _measured(session, "predictor", trainings.predictor, [predictor], of_prediction)

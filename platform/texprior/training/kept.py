@@ -28,12 +28,17 @@ class KeptEncoder(SemanticEncoder):
     def __init__(self, encoder: SemanticEncoder, lookup: Lookup) -> None:
         super().__init__()
         self.encoder, self.lookup = encoder, lookup
-        self.width, self.tokens = encoder.width, encoder.tokens
+        self.width, self.tokens, self.map_stride = encoder.width, encoder.tokens, encoder.map_stride
         share_origin(self, encoder)
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Returns the semantic code, (B, tokens, width)."""
         return self.lookup.each(image_BCHW, self.encoder)
+
+    def map(self, image_BCHW: Tensor) -> Tensor:
+        """Returns the map, (B, width, h, w)."""
+        # under the same key as a code: one encoder is asked for either codes or maps
+        return self.lookup.each(image_BCHW, self.encoder.map)
 
 
 class KeptPredictor(InitialPredictor):

@@ -14,17 +14,17 @@ from texprior.diffusion.keys import generator, normal
 from texprior.diffusion.precondition import denoise_noised
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
-from texprior.flow.adapt import DenoiserAdapter, features_of, steered
+from texprior.flow.adapt import DenoiserAdapter, Given, features_of, steered
 from texprior.flow.compiled import compiled
 from texprior.flow.contract import require_tensor
 from texprior.flow.objective import Learned, Objective, objective_loss
 from texprior.flow.precision import autocast
-from texprior.flow.predict import InitialPredictor, estimated, own_loss
+from texprior.flow.predict import InitialPredictor, Learn, learned_by, own_loss
 from texprior.flow.prior import Network, checked_network, prior_denoise
 from texprior.flow.process import base_of_prior, entrance
 from texprior.flow.schedule import NoiseLevels
 from texprior.models.build import Prior
-from texprior.models.inputs import noised_condition
+from texprior.models.inputs import Inputs, given_of, noised_condition
 from texprior.training.patches import Patches
 
 Outputs = Iterator[tuple[str, Tensor]]
@@ -115,11 +115,15 @@ class LayerLoss:
         condition = self.disturbed(batch["condition"], numbers)
         layer = self.process.layer(batch["clean"], batch["base"])
         with autocast(self.device, self.amp):
-            network, given = (
-                partial(self.steered_denoiser, adapter, batch["estimate"]),
-                {**batch, "condition": condition},
-            )
-            return self._of_layer(network, layer, noise, sigma, batch["base"], given)
+            network = partial(self.steered_denoiser, adapter, self.given(adapter, batch, condition))
+            return self._of_layer(network, layer, noise, sigma, batch["base"], {**batch, "condition": condition})
+
+    def given(self, adapter: DenoiserAdapter, batch: Mapping[str, Tensor], condition_BCHW: Tensor) -> Given:
+        """Returns what the adapter may see of the patches; the condition has its noise."""
+        # without an adapter that sees it, the pool does not hold the degraded picture
+        degraded = batch["degraded" if adapter.sees_given else "estimate"]
+        inputs = Inputs(*(batch[name] for name in Inputs._fields))
+        return given_of(degraded, inputs, condition_BCHW, self.experiment.process)
 
     def _of_layer(
         self,
@@ -144,8 +148,8 @@ class LayerLoss:
     def _denoiser(self, x_BCHW: Tensor, c_noise: Tensor, condition_BCHW: Tensor, code_BNC: Tensor) -> Tensor:
         return checked_network(self.prior.network, self.prior.network)(x_BCHW, c_noise, condition_BCHW, code_BNC)
 
-    def _steered_denoiser(self, adapter: DenoiserAdapter, estimate_BCHW: Tensor, *given: Tensor) -> Tensor:
-        return steered(adapter, self.prior.network, features_of(adapter, estimate_BCHW))(*given)
+    def _steered_denoiser(self, adapter: DenoiserAdapter, given: Given, *call: Tensor) -> Tensor:
+        return steered(adapter, self.prior.network, features_of(adapter, given))(*call)
 
     def with_some_texture(self, structure_BCHW: Tensor, picture_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
         """Returns S + a T, with a uniform in [0, ``diffusion.alpha_max``).
@@ -190,7 +194,7 @@ class LayerLoss:
         with autocast(self.device, self.amp):
             yield "denoiser", prior_denoise(self.prior.network, *known)
             if adapter:
-                features = features_of(adapter, batch["estimate"])
+                features = features_of(adapter, self.given(adapter, batch, batch["condition"]))
                 yield from (("adapter", tensor) for tensor in features.values() if isinstance(tensor, Tensor))
                 yield "adapter", prior_denoise(steered(adapter, self.prior.network, features), *known)
 
@@ -206,9 +210,9 @@ def prediction_outputs(predictor: InitialPredictor, patches: Patches, amp: bool,
     batch = on_device(device, patches.batch(numbers))
     yield from _made(batch)
     with autocast(device, amp):
-        estimate = estimated(batch["degraded"], predictor).float()
-    yield "predictor", estimate
-    yield "predictor", own_loss(predictor, estimate, batch["clean"])
+        learned = learned_by(predictor, batch)
+    yield from (("predictor", tensor) for tensor in (learned.estimate, *learned.auxiliary.values()))
+    yield "predictor", own_loss(predictor, learned)
 
 
 def prediction_loss_of(
@@ -219,8 +223,8 @@ def prediction_loss_of(
     compiles: bool = False,
 ) -> Callable[[Sequence[int]], Tensor]:
     """Returns the loss of the predictor's training; ``compiles`` says whether its calls are compiled."""
-    call = compiled(lambda degraded_BCHW: predictor(degraded_BCHW), True) if compiles else None
-    return partial(prediction_loss, predictor, patches, amp, objective=objective, call=call)
+    learn = compiled(lambda degraded_BCHW: predictor.learned(degraded_BCHW), True) if compiles else None
+    return partial(prediction_loss, predictor, patches, amp, objective=objective, learn=learn)
 
 
 def prediction_loss(
@@ -229,7 +233,7 @@ def prediction_loss(
     amp: bool,
     numbers: Sequence[int],
     objective: Objective | None = None,
-    call: Callable[[Tensor], Tensor] | None = None,
+    learn: Learn | None = None,
 ) -> Tensor:
     """Returns the loss of the predictor on clean and degraded patches, per image, (B,).
 
@@ -238,11 +242,8 @@ def prediction_loss(
     device = next(predictor.parameters()).device
     batch = on_device(device, patches.batch(numbers))
     with autocast(device, amp):
-        # bfloat16 has 8 significant bits, too few for the difference of two similar pictures
-        estimate, clean = estimated(batch["degraded"], predictor, call).float(), batch["clean"]
-        if objective is None:
-            return own_loss(predictor, estimate, clean)
-        return objective_loss(objective, Learned(estimate, clean, torch.zeros_like(clean), inputs=batch))
+        learned = learned_by(predictor, batch, learn)
+        return own_loss(predictor, learned) if objective is None else objective_loss(objective, learned)
 
 
 def on_device(device: torch.device, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,10 +15,14 @@ from torch import Tensor
 from texprior.diffusion.keys import generator, permutation
 from texprior.errors import ImageError, TexpriorError
 from texprior.flow.augment import PatchAugmentation, augmented
+from texprior.flow.code import Place, in_rows
 
 log = logging.getLogger(__name__)
 Prepared = Mapping[str, Tensor]
-"""The tensors of one photograph by name: pictures (C, H, W) of one size, and codes (N, width)."""
+"""The tensors of one photograph by name: pictures (C, H, W) of one size, and ``code``.
+
+The code is (N, width), or a map (width, h, w) in a pool that has a ``place``.
+"""
 
 
 class Pool:
@@ -29,8 +33,10 @@ class Pool:
     names it once, and ``broken`` lists it with the reason.
     """
 
-    def __init__(self, keys: Sequence[str], prepare: Callable[[str], Prepared], cache_mb: int) -> None:
-        self.keys = list(keys)
+    def __init__(
+        self, keys: Sequence[str], prepare: Callable[[str], Prepared], cache_mb: int, place: Place | None = None
+    ) -> None:
+        self.keys, self.place = list(keys), place
         self.prepare = prepare
         self.room = cache_mb * 2**20
         self.kept: dict[str, Prepared] = {}
@@ -119,7 +125,7 @@ class Patches:
     def batch(self, numbers: Sequence[int]) -> dict[str, Tensor]:
         """Returns the stacked patches (B, C, patch, patch) by name.
 
-        Codes (B, N, width) are uncut.
+        Codes are (B, N, width).
         """
         samples = [self.sample(n) for n in numbers]
         return {name: torch.stack([s[name] for s in samples]) for name in samples[0]}
@@ -127,16 +133,21 @@ class Patches:
     def sample(self, number: int) -> dict[str, Tensor]:
         """Cuts one patch, at the same place from every picture of the photograph, and augments it.
 
-        Codes stay as they are.
+        A code stays as it is; of a map it becomes the tokens of the patch.
         """
-        item = self.pool[self.photograph(number)]
+        item, place = self.pool[self.photograph(number)], self.pool.place
         height, width = next(t.shape[-2:] for t in item.values() if t.dim() == 3)
         rng = generator(self.seed, "crop", number)
         top = int(torch.randint(height - self.patch + 1, (), generator=rng))
         left = int(torch.randint(width - self.patch + 1, (), generator=rng))
         rows, columns = slice(top, top + self.patch), slice(left, left + self.patch)
         cut = {name: tensor[:, rows, columns] for name, tensor in item.items() if tensor.dim() == 3}
-        return {**item, **augmented(cut, self.augmentations, rng)}
+        if place is not None:
+            cut["code"] = place.grid(item["code"], rows, columns)
+        found = augmented(cut, self.augmentations, rng)
+        if place is not None:
+            found = {**found, "code": in_rows(found["code"][None])[0]}
+        return {**item, **found}
 
     def photograph(self, number: int) -> int:
         """Returns the index, in the pool, of the photograph that a sample is cut from."""

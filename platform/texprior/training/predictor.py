@@ -42,7 +42,7 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
             return _save_untrained(session, predictor, place)
         refuse_compiling("predictor", settings, session.device)
         recipe = recipe_of(session, settings)
-        loss_of = partial(random_prediction_loss, predictor, recipe.objective)
+        loss_of = partial(random_prediction_loss, session, predictor, recipe.objective)
         require_memory("predictor", settings, loss_of, predictor, processes=session.team.size)
         pool = ahead.serve(pair_pool(session, settings.patch), partial(pair_pool, patch=settings.patch), session)
         trainee = Trainee(predictor, settings, recipe)

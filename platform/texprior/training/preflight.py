@@ -17,6 +17,8 @@ from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.augment import augmented
 from texprior.flow.decompose import decompose
+from texprior.flow.degrade import Degrader, drawn_for
+from texprior.flow.kinds import DEGRADATION
 from texprior.flow.objective import Objective
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import SemanticEncoder
@@ -104,7 +106,7 @@ def rehearse_training(session: Session) -> None:
         _backward(layer_loss(session, prior, trainings.prior).stage_one([0]))
         if predictor.needs_training:
             objective = recipe_of(session, trainings.predictor).objective
-            _backward(random_prediction_loss(predictor, objective, trainings.predictor)([0]))
+            _backward(random_prediction_loss(session, predictor, objective, trainings.predictor)([0]))
         prior.network.requires_grad_(False)
         adapter = build_adapter(builder, prior)
         _backward(layer_loss(session, prior, trainings.adapter).stage_two(adapter, [0]))
@@ -138,10 +140,10 @@ def layer_loss(session: Session, prior: Prior, settings: Training, compiles: boo
     return LayerLoss(experiment, prior, Process(prior.scale), patches, settings.amp, *learned, compiles)
 
 
-def random_patches(encoder: SemanticEncoder | None, settings: Training) -> Patches:
+def random_patches(encoder: SemanticEncoder | None, settings: Training, degradation: Degrader | None = None) -> Patches:
     """Draws random pictures of a patch's size, with everything that any stage asks for.
 
-    Without an encoder there is no code, as for the predictor.
+    Without an encoder there is no code, as for the predictor. What a degradation tells is there if one is given.
     """
 
     def prepare(key: str) -> Prepared:
@@ -152,16 +154,24 @@ def random_patches(encoder: SemanticEncoder | None, settings: Training) -> Patch
         pictures: dict[str, Tensor] = {name: torch.rand(size, generator=rng(name)) for name in _PICTURES}
         if encoder is not None:
             pictures["code"] = torch.rand(encoder.tokens, encoder.width, generator=rng("code"))
+        if degradation is not None:
+            pictures |= drawn_for(degradation, 0, (key,), size[1:])
         return pictures
 
     return Patches(Pool(["0", "1"], prepare, cache_mb=64), settings.patch, seed=0)
 
 
 def random_prediction_loss(
-    predictor: InitialPredictor, objective: Objective | None, settings: Training, compiles: bool = False
+    session: Session,
+    predictor: InitialPredictor,
+    objective: Objective | None,
+    settings: Training,
+    compiles: bool = False,
 ) -> Loss:
     """Returns the loss of a predictor's training on random pictures."""
-    return prediction_loss_of(predictor, random_patches(None, settings), settings.amp, objective, compiles)
+    degradation = session.build(DEGRADATION) if session.experiment.degradation else None
+    patches = random_patches(None, settings, degradation)
+    return prediction_loss_of(predictor, patches, settings.amp, objective, compiles)
 
 
 def _backward(loss: Tensor) -> None:

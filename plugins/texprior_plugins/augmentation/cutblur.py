@@ -24,7 +24,8 @@ class CutBlur:
 
     def __call__(self, patch: Mapping[str, Tensor], rng: torch.Generator) -> dict[str, Tensor]:
         """Returns the pictures; only ``degraded`` is changed."""
-        if patch.keys() != {"clean", "degraded"} or torch.rand((), generator=rng) >= self.options.probability:
+        pictures = {name for name in patch if not name.startswith("drawn/")}
+        if pictures != {"clean", "degraded"} or torch.rand((), generator=rng) >= self.options.probability:
             return dict(patch)
         inside, outside = patch["clean"], patch["degraded"]
         if torch.rand((), generator=rng) < 0.5:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,10 @@ class CameraNoise(Replayable):
     def draw(self, rng: torch.Generator, size: tuple[int, int]) -> Recipe:
         """Draws the level of the noise and the seed of its field."""
         return draw_noise(self.options.shot_min, self.options.shot_max, self.options.read, rng)
+
+    def drawn(self, recipe: Recipe, size: tuple[int, int]) -> Mapping[str, Tensor]:
+        """Tells the levels of shot noise a and readout noise b, (2,); the variance of light y is a y + b."""
+        return {"levels": torch.tensor([recipe["shot"], recipe["read"]], dtype=torch.float32)}
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
         """Returns the noisy picture, (3, H, W) float32 in [0, 1]."""

@@ -6,6 +6,7 @@ linear light; the noise is added to the picture's values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -54,6 +55,10 @@ class Defocus(Replayable):
         options = self.options
         longest = options.radius if options.radius_max is None else options.radius_max
         return {"radius": uniform(options.radius, longest, rng), "seed": draw_seed(rng)}
+
+    def drawn(self, recipe: Recipe, size: tuple[int, int]) -> Mapping[str, Tensor]:
+        """Tells the radius, px, (1,)."""
+        return {"radius": torch.tensor([recipe["radius"]], dtype=torch.float32)}
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
         """Returns the blurred, noisy picture, (3, H, W) float32 in [0, 1]."""

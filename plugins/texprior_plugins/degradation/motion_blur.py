@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -86,6 +87,10 @@ class MotionBlur(Replayable):
         """Draws the length of the path, px, and the seed of its shape."""
         options = self.options
         return {"length": uniform(options.length_min, options.length_max, rng), "seed": draw_seed(rng)}
+
+    def drawn(self, recipe: Recipe, size: tuple[int, int]) -> Mapping[str, Tensor]:
+        """Tells the length of the path, px, (1,)."""
+        return {"length": torch.tensor([recipe["length"]], dtype=torch.float32)}
 
     def apply(self, image_CHW: Tensor, recipe: Recipe) -> Tensor:
         """Returns the blurred picture, (3, H, W) float32 in [0, 1]; borders are mirrored."""

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from texprior.plugin import Denoiser, Options, Tune, hookimpl
+from texprior.plugin import Before, Denoiser, Options, Tune, hookimpl
 
 _UNET = """@inproceedings{ho2020denoising,
   title={Denoising Diffusion Probabilistic Models},
@@ -49,12 +49,19 @@ class UnetOptions(Options):
     blocks: Annotated[int, Field(ge=1, le=8, description="denoising blocks per level, in encoder and decoder each")] = 2
     heads: Annotated[int, Field(ge=1, le=16, description="attention heads at the coarsest level")] = 4
     unshuffle: Annotated[int, Field(ge=1, le=4, description="pixel-unshuffling factor at the input, px")] = 2
+    positions: Annotated[
+        bool,
+        Field(description="the attention knows where tokens and pixels are in the patch; for an encoder with a place"),
+        Before(False),
+    ] = False
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:
         coarsest = self.width * self.levels
         if coarsest % self.heads:
             raise ValueError(f"{self.heads} heads do not divide the {coarsest} channels of the coarsest level")
+        if self.positions and coarsest < 4 * self.heads:
+            raise ValueError(f"positions need 4 channels in each head, and {self.heads} heads share {coarsest}")
         return self
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from texprior.errors import ConfigError
 from texprior.flow.prior import AttentionBackend, Block, DenoiserNet, Guide, unguided
 from texprior_plugins.denoiser import UnetOptions
 
@@ -39,7 +40,8 @@ class Unet(DenoiserNet):
 
         # middle, with the only attention: at the coarsest level it is cheapest
         self.middle = nn.ModuleList(ResidualBlock(widths[-1], widths[-1], embedding) for _ in range(2))
-        self.look = CodeAttention(widths[-1], code_width, o.heads, attention) if code_width else None
+        looks = widths[-1], code_width, o.heads, attention, o.positions
+        self.look = CodeAttention(*looks) if code_width else None
 
         # decoder; the first block of a level also reads the skip connection, so it has twice the channels
         self.up = nn.ModuleList(
@@ -177,12 +179,15 @@ class ChannelNorm(nn.Module):
 class CodeAttention(nn.Module):
     """Attention of every position to the tokens of the semantic code.
 
-    It starts as the identity. Positions do not attend to each other, so that tiles agree with the whole picture.
+    It starts as the identity. Positions do not attend to each other, so that tiles agree with the whole picture. With
+    ``positions``, queries and keys know where they are, see ``sines``; the tokens are then a square grid in rows.
     """
 
-    def __init__(self, width: int, code_width: int, heads: int, attention: AttentionBackend) -> None:
+    def __init__(
+        self, width: int, code_width: int, heads: int, attention: AttentionBackend, positions: bool = False
+    ) -> None:
         super().__init__()
-        self.heads, self.attention = heads, attention
+        self.heads, self.attention, self.positions = heads, attention, positions
         self.norm, self.code_norm = ChannelNorm(width), nn.LayerNorm(code_width)
         self.query, self.out = nn.Conv2d(width, width, 1), nn.Conv2d(width, width, 1)
         self.key_value = nn.Linear(code_width, 2 * width)
@@ -195,9 +200,41 @@ class CodeAttention(nn.Module):
         q = self.query(self.norm(h_BCHW)).flatten(2).mT
         k, v = self.key_value(self.code_norm(code_BNC)).chunk(2, -1)
         q, k, v = (t.reshape(b, -1, self.heads, c // self.heads).transpose(1, 2) for t in (q, k, v))
+        if self.positions:
+            side = _side(code_BNC)
+            q, k = q + sines(q, height, width, side), k + sines(k, side, side, side)
         seen = self.attention(q, k, v).transpose(1, 2).reshape(b, height * width, c)
         looked: Tensor = self.out(seen.mT.reshape(b, c, height, width))
         return h_BCHW + looked
+
+
+def sines(like_BHND: Tensor, height: int, width: int, side: int) -> Tensor:
+    """Returns fixed positions of a grid of cells over the picture, (height * width, D), in rows.
+
+    They are sines and cosines of both coordinates (Vaswani et al. 2017, section 3.5, in 2-D). The frequencies go from a
+    fourth of a turn over the picture to one over a token of a grid of ``side`` x ``side``. So the product
+    of two positions is largest if they are equal, and neighbouring tokens differ. D is the width of a head; what is
+    left of it by 4 is zero.
+    """
+    count = like_BHND.shape[-1] // 4
+    turns = torch.linspace(0, math.log(side), count, device=like_BHND.device).exp() * (math.pi / 2)
+
+    def waves(length: int) -> Tensor:
+        centres = (torch.arange(length, device=like_BHND.device) + 0.5) / length
+        phase = centres[:, None] * turns
+        return torch.cat([phase.sin(), phase.cos()], 1)
+
+    rows, columns = waves(height)[:, None], waves(width)[None]
+    both = torch.cat([rows.expand(-1, width, -1), columns.expand(height, -1, -1)], 2).flatten(0, 1)
+    return F.pad(both, (0, like_BHND.shape[-1] - 4 * count)).to(like_BHND.dtype)
+
+
+def _side(code_BNC: Tensor) -> int:
+    tokens = code_BNC.shape[1]
+    side = math.isqrt(tokens)
+    if side**2 != tokens:
+        raise ConfigError(f"denoiser.unet.positions: a code of {tokens} tokens is no square grid; set it to false")
+    return side
 
 
 def _run(level: nn.ModuleList, name: str, h: Tensor, embedding: Tensor, guide: Guide) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from texprior.plugin import Encoder, Options, Tune, Weights, hookimpl
+from texprior.plugin import Before, Encoder, Options, Tune, Weights, hookimpl
 
 SHIPPED_STAGES = 14
 """Stages whose parameters ship with the package, 1.1 MB. Deeper stages need torchvision's whole file."""
@@ -45,6 +45,11 @@ class MobileNetV2Options(Options):
     grid: Annotated[
         int, Field(ge=1, le=16, description="tokens per side: the feature map is averaged to grid x grid"), Tune(1, 8)
     ] = 4
+    place: Annotated[
+        bool,
+        Field(description="each patch or tile gets the tokens of its own place, not those of the whole picture"),
+        Before(False),
+    ] = False
 
 
 class TimmOptions(Options):

@@ -22,7 +22,8 @@ class MobileNetV2(SemanticEncoder):
     """Encoder that averages the feature map after ``stages`` stages to grid x grid tokens.
 
     The tokens are in row-major order. The default, 14 stages, has 96 channels at stride 16. Any picture size works. If
-    the map is smaller than the grid, neighbouring tokens repeat. The parameters are buffers that no checkpoint stores;
+    the map is smaller than the grid, neighbouring tokens repeat. With ``place`` the platform averages what the map has
+    at the place of a patch or tile. The parameters are buffers that no checkpoint stores;
     they compute in float32. Raises ConfigError if ``stages`` exceeds the 14 shipped stages and the whole file is
     missing.
     """
@@ -35,26 +36,32 @@ class MobileNetV2(SemanticEncoder):
         self.tokens = options.grid**2
         self.width = stage_widths()[options.stages - 1]
         self.stride, reach = stride_and_reach(self.trunk)
+        self.map_stride = self.stride if options.place else 0
         self.halo = -(-reach // _COARSEST) * _COARSEST
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Returns the semantic code, (B, grid * grid, width) float32."""
-        return self._tokens(self._map(image_BCHW))
+        return self._tokens(self.map(image_BCHW))
 
     def of_parts(self, part: Part, height: int, width: int) -> Tensor:
         """Returns the same code of a large picture, whose feature map is computed in tiles."""
+        return self._tokens(self.map_of_parts(part, height, width))
+
+    def map_of_parts(self, part: Part, height: int, width: int) -> Tensor:
+        """Returns the same feature map of a large picture, computed in tiles."""
         found = None
         for tile in tiles(height, width, _TILE, self.halo):
-            features = self._map(part(*tile.seen))
+            features = self.map(part(*tile.seen))
             if found is None:
                 size = (len(features), self.width, -(-height // self.stride), -(-width // self.stride))
                 found = features.new_empty(size)
             kept, place = (tuple(self._at_stride(s) for s in where) for where in (tile.kept, tile.place))
             found[..., place[0], place[1]] = features[..., kept[0], kept[1]]
         assert found is not None
-        return self._tokens(found)
+        return found
 
-    def _map(self, image_BCHW: Tensor) -> Tensor:
+    def map(self, image_BCHW: Tensor) -> Tensor:
+        """Returns the feature map, (B, width, ceil(H / stride), ceil(W / stride)) float32."""
         # without autocast, the code does not depend on the precision of training
         with torch.autocast(image_BCHW.device.type, enabled=False):
             features: Tensor = self.trunk(imagenet_normalised(image_BCHW.float()))

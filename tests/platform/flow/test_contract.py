@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from texprior.errors import ContractError
-from texprior.flow.adapt import BlockAdapter, DenoiserAdapter, features_of, steered
+from texprior.flow.adapt import BlockAdapter, DenoiserAdapter, Given, features_of, steered
 from texprior.flow.decompose import Layers, decompose
 from texprior.flow.degrade import Replayable, degrade, draw, replay, rng_of
 from texprior.flow.image import CheckedPictures, Sample
 from texprior.flow.measure import Gathered, measure
+from texprior.flow.objective import Learned
 from texprior.flow.predict import InitialPredictor, estimated, own_loss, predict
 from texprior.flow.prior import Block, DenoiserNet, SemanticEncoder, checked_network, encode, try_attention, unguided
 from texprior.flow.sample import network_calls, sample
@@ -184,9 +185,13 @@ class Estimates(InitialPredictor):
 def test_a_predictor():
     refused(lambda: predict(PICTURES, named(Estimates(lambda x: x[..., 1:]))), "the estimate has shape (2, 3, 8, 11)")
     refused(lambda: estimated(PICTURES, named(Estimates(lambda x: [x]))), "the estimate is a list")
-    refused(lambda: own_loss(named(Estimates(None)), PICTURES, PICTURES), "the loss has shape (); expected (2,)")
+    alone = Learned(PICTURES, PICTURES, PICTURES)
+    refused(lambda: own_loss(named(Estimates(None)), alone), "the loss has shape (); expected (2,)")
     # infinity must not become white
     assert predict(PICTURES, Estimates(lambda x: x / 0)).isnan().all()
+
+
+GIVEN = Given(PICTURES, PICTURES, PICTURES, torch.zeros(2, 0, 0))
 
 
 class Plain(DenoiserNet):
@@ -225,7 +230,7 @@ def test_denoisers_and_adapters():
         lambda: called(checked_network(lambda x, *_more: x[:1], named(Plain()))),
         "the result of a network call has shape (1, 3, 8, 12); expected (2, 3, 8, 12)",
     )
-    refused(lambda: features_of(named(Steers([], None)), PICTURES), "what features returns is a list; expected a ")
+    refused(lambda: features_of(named(Steers([], None)), GIVEN), "what features returns is a list; expected a ")
     cropping = named(Steers({}, lambda h: h[..., 1:]))
     refused(lambda: called(steered(cropping, Plain(), {})), "after_block of 'net' has shape (2, 3, 8, 11); expected ")
     refused(lambda: called(steered(named(Whole()), Plain(), {})), "the result of a network call has shape")

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from texprior.errors import ImageError
-from texprior.flow.image import is_grey, load_image, read_picture, save_image, to_uint8
+from texprior.flow.image import CheckedPictures, Sample, is_grey, load_image, read_picture, save_image, to_uint8
 from texprior.flow.once import warn_once
 
 RNG = np.random.default_rng(0)
@@ -430,3 +430,36 @@ def test_colours_are_the_stored_levels_over_255_in_parts_as_in_the_whole(tmp_pat
     np.testing.assert_array_equal(picture.colour.permute(1, 2, 0), expected)
     part = picture.part(slice(3, 9), slice(0, 5))
     np.testing.assert_array_equal(part[0].permute(1, 2, 0), expected[3:9, :5])
+
+
+class Eight:
+    """Pairs in 8 bits, as arrays of many data sets are."""
+
+    def __init__(self):
+        values = torch.randint(0, 256, (2, 3, 12, 17), generator=torch.Generator().manual_seed(0))
+        self.clean, self.degraded = values.byte()
+
+    def keys(self, split):
+        return ["a"]
+
+    def load(self, key):
+        return Sample(key, self.clean, self.degraded)
+
+
+def test_a_data_set_in_8_bits_is_read_as_its_files_would_be(tmp_path):
+    dataset = Eight()
+    sample = CheckedPictures(dataset).load("a")
+    for name in ("clean", "degraded"):
+        stored, found = getattr(dataset, name), getattr(sample, name)
+        Image.fromarray(stored.permute(1, 2, 0).numpy()).save(tmp_path / "same.png")
+        assert found.dtype == torch.float32
+        assert torch.equal(found, load_image(tmp_path / "same.png"))
+        assert stored.dtype == torch.uint8
+
+
+def test_one_picture_of_a_pair_in_8_bits_is_enough():
+    dataset = Eight()
+    dataset.clean = torch.rand(3, 12, 17)
+    sample = CheckedPictures(dataset).load("a")
+    assert sample.clean is dataset.clean
+    assert torch.equal(sample.degraded, dataset.degraded / 255)

@@ -77,8 +77,14 @@ FIELDS = ("picture", "spread", "estimate", "base", "layer")
             "diffusion": {"process": "residual-shift"},
             "sampling": {"tile": 64, "halo": 64, "steps": 2, "sampler": "posterior"},
         },
+        # after one step: tiles of the margin, which the next step sees, have tokens of what the section sees
+        {
+            "encoder": {"mobilenet_v2": {"stages": 3, "place": True}},
+            "denoiser": {"unet": {**UNET, "positions": True}},
+            "sampling": {"tile": 64, "halo": 64, "steps": 1},
+        },
     ],
-    ids=["default", "structure", "wavelet", "global", "samples", "heun", "process"],
+    ids=["default", "structure", "wavelet", "global", "samples", "heun", "process", "place"],
 )
 def test_sections_are_the_whole_picture_within_the_halo(built, degraded, monkeypatch, changes):
     whole, found = both(built(**changes), degraded, monkeypatch)

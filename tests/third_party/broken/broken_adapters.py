@@ -27,6 +27,11 @@ CAUGHT_BY = {
     "global_called_local": ["adapter.local"],
     "global_features": [],
     "norm_over_positions": ["adapter.tiles"],
+    "sees_degraded": [],
+    "at_noise": [],
+    "needs_a_structure": ["adapter.given"],
+    "recomputes_what_is_degraded": ["adapter.cacheable"],
+    "mean_of_degraded_called_local": ["adapter.local"],
 }
 WIDTH = 4
 
@@ -191,12 +196,46 @@ class NormOverPositions(Right):
         return hidden_BCHW + (changed - hidden_BCHW) * changed.std((-2, -1), keepdim=True)
 
 
+class SeesDegraded(Right):
+    """Maps of the degraded picture in place of those of the estimate."""
+
+    def features_from(self, given):
+        return self.features(given.degraded)
+
+
+class AtNoise(Right):
+    """Acts less where there is more noise."""
+
+    def after_block_at(self, block, hidden_BCHW, features, noise_B):
+        changed = self.after_block(block, hidden_BCHW, features) - hidden_BCHW
+        return hidden_BCHW + torch.exp(-noise_B)[:, None, None, None] * changed
+
+
+class NeedsAStructure(Right):
+    def features_from(self, given):
+        return self.features(given.estimate - given.structure)
+
+
+class RecomputesWhatIsDegraded(Right):
+    def features_from(self, given):
+        return {"y": self.padded(given.degraded)}
+
+    def after_block(self, block, hidden_BCHW, features):
+        return super().after_block(block, hidden_BCHW, {block: self.feature(block, features["y"])})
+
+
+class MeanOfDegraded(Right):
+    def features_from(self, given):
+        return self.features(given.estimate + given.degraded.mean((-2, -1), keepdim=True))
+
+
 @hookimpl
 def texprior_adapters():
     classes = (
         *(Right, NotTheIdentity, NearlyTheIdentity, TrainsTheBackbone, OwnsTheBackbone, WritesToTheBackbone),
         *(LeavesAHook, RecomputesItsFeatures, IdleLayer, DoesNothing, ForgetsItsState, WithDropout, OwnGenerator),
         *(BatchNorm, Cropping, ListOfFeatures, GlobalFeatures, GlobalFeatures, NormOverPositions),
+        *(SeesDegraded, AtNoise, NeedsAStructure, RecomputesWhatIsDegraded, MeanOfDegraded),
     )
     identity = {"nearly_the_identity": "close"}
     return [

@@ -10,6 +10,8 @@ CAUGHT_BY = {
     "overlapping": ["dataset.splits"],
     "copies": ["dataset.splits"],
     "eight_bits": ["dataset.items"],
+    "in_uint8": [],
+    "in_int32": ["dataset.items"],
     "pairs_of_two_sizes": ["dataset.items"],
     "shuffled": ["dataset.keys", "any.global-rng"],
     "key_error": ["dataset.unknown-key"],
@@ -63,6 +65,19 @@ class EightBits(Right):
         return 255 * super().clean(key)
 
 
+class InUint8(Right):
+    def clean(self, key):
+        return (255 * super().clean(key)).byte()
+
+    def degraded(self, key):
+        return self.clean(key) // 2
+
+
+class InInt32(EightBits):
+    def clean(self, key):
+        return super().clean(key).int()
+
+
 class PairsOfTwoSizes(Right):
     def degraded(self, key):
         return super().degraded(key)[..., :4]
@@ -93,7 +108,20 @@ class ATuple(Right):
 
 @hookimpl
 def texprior_datasets():
-    classes = (Right, Overlapping, Copies, EightBits, PairsOfTwoSizes, Shuffled, KeyErrors, Right, Right, ATuple)
+    classes = (
+        Right,
+        Overlapping,
+        Copies,
+        EightBits,
+        InUint8,
+        InInt32,
+        PairsOfTwoSizes,
+        Shuffled,
+        KeyErrors,
+        Right,
+        Right,
+        ATuple,
+    )
     return [
         Dataset(
             name,

@@ -1,5 +1,6 @@
 """Degradations: one that is right, and what goes wrong with them."""
 
+from texprior.flow.degrade import Replayable
 from texprior.plugin import Degradation, Options, hookimpl
 
 CAUGHT_BY = {
@@ -15,6 +16,10 @@ CAUGHT_BY = {
     "own_numpy_generator": ["any.repeatable"],
     "not_finite": ["any.space-works"],
     "numpy_array": ["any.space-works"],
+    "tells_its_factor": [],
+    "tells_a_growing_list": ["degradation.drawn"],
+    "tells_a_float": ["degradation.drawn"],
+    "tells_a_map_of_one_size": ["degradation.drawn"],
 }
 
 
@@ -103,12 +108,53 @@ class NumpyArray(Right):
         return super().__call__(image_CHW, rng).numpy()
 
 
+class TellsItsFactor(Replayable):
+    """Darkens by a random factor, and tells it as a number and as a map."""
+
+    def __init__(self, options):
+        pass
+
+    def draw(self, rng, size):
+        import torch
+
+        return {"factor": float(torch.rand((), generator=rng))}
+
+    def apply(self, image_CHW, recipe):
+        return image_CHW * recipe["factor"]
+
+    def drawn(self, recipe, size):
+        import torch
+
+        factor = torch.tensor([recipe["factor"]])
+        return {"factor": factor, "map": factor.expand(1, *size)}
+
+
+class TellsAGrowingList(TellsItsFactor):
+    def drawn(self, recipe, size):
+        import torch
+
+        return {"factors": torch.ones(1 + int(100 * recipe["factor"]))}
+
+
+class TellsAFloat(TellsItsFactor):
+    def drawn(self, recipe, size):
+        return dict(recipe)
+
+
+class TellsAMapOfOneSize(TellsItsFactor):
+    def drawn(self, recipe, size):
+        import torch
+
+        return {"map": torch.ones(1, 48, 64)}
+
+
 @hookimpl
 def texprior_degradations():
     classes = (
         *(Right, GlobalRandomness, InPlace, OutOfRange, Cropping),
         *(Counting, WorkerSeeded, OneRainForAll, UndeclaredConstant),
         *(OwnNumpyGenerator, NotFinite, NumpyArray),
+        *(TellsItsFactor, TellsAGrowingList, TellsAFloat, TellsAMapOfOneSize),
     )
     return [
         Degradation(name, f"{__name__}:{c.__name__}", Options, "Darkens.")

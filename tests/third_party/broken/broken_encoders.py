@@ -14,6 +14,11 @@ CAUGHT_BY = {
     "misdeclared_width": ["any.space-works"],
     "learns_statistics": ["encoder.mode"],
     "fewer_tokens_of_small_pictures": ["encoder.tokens"],
+    "with_a_map": [],
+    "map_of_whole_cells": ["encoder.map"],
+    "map_upside_down": ["encoder.map"],
+    "three_tokens_of_a_map": ["encoder.map"],
+    "promises_a_map": ["encoder.map"],
 }
 
 
@@ -65,10 +70,43 @@ class FewerTokensOfSmallPictures(Right):
         return super().forward(image_BCHW)[:, : 4 if image_BCHW.shape[-1] > 40 else 1]
 
 
+class WithAMap(Right):
+    """Its code and its map are averages of one convolution at stride 4."""
+
+    map_stride = 4
+
+    def map(self, image_BCHW):
+        height, width = image_BCHW.shape[-2:]
+        return self.conv(functional.pad(image_BCHW, (0, -width % 4, 0, -height % 4), mode="replicate"))
+
+
+class MapOfWholeCells(WithAMap):
+    def map(self, image_BCHW):
+        return self.conv(image_BCHW)
+
+
+class MapUpsideDown(WithAMap):
+    def map(self, image_BCHW):
+        return super().map(image_BCHW).flip(-2)
+
+
+class ThreeTokensOfAMap(WithAMap):
+    def __init__(self, options):
+        super().__init__(options)
+        self.tokens = 3
+
+    def forward(self, image_BCHW):
+        return super().forward(image_BCHW)[:, :3]
+
+
+class PromisesAMap(Right):
+    map_stride = 4
+
+
 @hookimpl
 def texprior_encoders():
     classes = (Right, Trains, DropsOut, OneTokenFor8Px, MisdeclaredWidth, LearnsStatistics)
-    classes += (FewerTokensOfSmallPictures,)
+    classes += (FewerTokensOfSmallPictures, WithAMap, MapOfWholeCells, MapUpsideDown, ThreeTokensOfAMap, PromisesAMap)
     return [
         Encoder(name, f"{__name__}:{c.__name__}", Options, "Four tokens.")
         for name, c in zip(CAUGHT_BY, classes, strict=True)

@@ -22,6 +22,10 @@ CAUGHT_BY = {
     "not_padded": ["any.space-works"],
     "raises": ["any.space-works"],
     "no_loss": ["any.contract"],
+    "coarse_output": [],
+    "another_estimate": ["predictor.learned"],
+    "mean_of_coarse_losses": ["predictor.learned"],
+    "idle_coarse_layer": ["predictor.gradients"],
 }
 
 
@@ -129,11 +133,43 @@ class NoLoss(Right):
     loss = None
 
 
+class CoarseOutput(Right):
+    """Also estimates the picture at half the resolution, by a layer that only training uses."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.coarse = nn.Conv2d(3, 3, 1)
+
+    def learned(self, degraded_BCHW):
+        return self(degraded_BCHW), {"half": self.coarse(functional.avg_pool2d(self(degraded_BCHW), 2))}
+
+    def loss_from(self, learned):
+        half = functional.avg_pool2d(learned.target, 2)
+        return self.loss(learned.estimate, learned.target) + self.loss(learned.auxiliary["half"], half)
+
+
+class AnotherEstimate(CoarseOutput):
+    def learned(self, degraded_BCHW):
+        estimate, further = super().learned(degraded_BCHW)
+        return estimate + 0.1, further
+
+
+class MeanOfCoarseLosses(CoarseOutput):
+    def loss_from(self, learned):
+        return super().loss_from(learned).mean().expand(len(learned.target))
+
+
+class IdleCoarseLayer(CoarseOutput):
+    def loss_from(self, learned):
+        return self.loss(learned.estimate, learned.target)
+
+
 @hookimpl
 def texprior_predictors():
     classes = (
         *(Right, EvenSizes, IdleLayer, MeanLoss, UpsideDownLoss, BatchNorm, BatchNormOfTraining, OwnGenerator),
         *(ForgetsItsState, GlobalPool, WrongStride, NotPadded, Raises, NoLoss),
+        *(CoarseOutput, AnotherEstimate, MeanOfCoarseLosses, IdleCoarseLayer),
     )
     local = ("right", "global_pool", "wrong_stride")
     return [

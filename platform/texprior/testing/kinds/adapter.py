@@ -7,14 +7,15 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from texprior.flow.adapt import DenoiserAdapter, Features, features_of, steered, strides_of
+from texprior.errors import ConfigError
+from texprior.flow.adapt import DenoiserAdapter, Features, Given, features_of, steered, strides_of
 from texprior.flow.tile import tiles
 from texprior.plugin import Adapter, Component
 from texprior.testing.catalogue import When, check, declares
 from texprior.testing.kinds.denoiser import call
 from texprior.testing.kinds.reach import FAR, LENGTH, leak, strip
 from texprior.testing.kinds.repeats import repeated_work
-from texprior.testing.kinds.rig import Rig, inputs, prior, untouched
+from texprior.testing.kinds.rig import Rig, all_one, inputs, prior, seen_of, untouched
 from texprior.testing.kinds.trained import stored_and_read
 from texprior.testing.material import gap, gaussian, same
 from texprior.testing.outcomes import NotRun, require
@@ -178,6 +179,26 @@ def sizes(subject: Subject) -> None:
         require(torch.isfinite(output).all(), f"{width}x{height} px: not all values are finite")
 
 
+@check("adapter.given", "adapter")
+@torch.no_grad()
+def without_structure(subject: Subject) -> None:
+    """An adapter with ``features_from`` works if ``given.structure`` is None, which it is for some experiments, or
+    raises ConfigError.
+
+    Fix: look whether it is None, and use the estimate instead or say in a ConfigError which settings the adapter needs.
+    """
+    rig, given = Rig.of(subject), inputs()
+    if not rig.adapter.sees_given:
+        raise NotRun("it does not define features_from")
+    try:
+        features = features_of(rig.adapter, seen_of(given, with_structure=False))
+    except ConfigError:
+        return
+    call_of = steered(rig.adapter, rig.network, features)
+    output = call_of(given["x"], given["noise"], given["condition"], given["code"])
+    require(torch.isfinite(output).all(), "without a structure, not all values of the output are finite")
+
+
 @check("adapter.cacheable", "adapter", when=declares("cacheable"))
 @torch.no_grad()
 def cacheable(subject: Subject) -> None:
@@ -190,7 +211,7 @@ def cacheable(subject: Subject) -> None:
     # what is equal for another x and noise, but not for another estimate, depends only on the estimate
     rig, first = Rig.of(subject), inputs()
     other_x = {**first, "x": gaussian(2, 3, 16, 24, key="other"), "noise": first["noise"] + 0.4}
-    other_y = {**first, "estimate": 1 - first["estimate"]}
+    other_y = {**first, **{name: 1 - first[name] for name in ("estimate", "degraded", "structure")}}
     found = repeated_work(rig.step(first), rig.step(other_x), rig.step(other_y))
     require(not found, f"repeated at every step although it depends only on the estimate: {', '.join(found)}")
 
@@ -225,7 +246,7 @@ def in_tiles(subject: Subject) -> None:
     # the tile without the last fourth of the strip: its first pixels are far enough from the cut
     side = 3 * LENGTH // 4 + 64
     (tile, *_) = tiles(*size, side, 0)
-    part = rig.adapter.of_tile(features_of(rig.adapter, image), tile, size, strides)
+    part = rig.adapter.of_tile(features_of(rig.adapter, _seen(image)), tile, size, strides)
     # each on a rig of its own, so that what a call leaves behind plays no part
     found, expected = _on_strip(rig, tile.cut(image), part), _on_strip(Rig.of(subject), image)
     off = gap(found[..., : side - FAR], expected[..., : side - FAR])
@@ -240,9 +261,14 @@ def _require_local_host(subject: Subject) -> None:
 
 
 def _on_strip(rig: Rig, image_1CHW: Tensor, features: Features | None = None) -> Tensor:
-    """Returns the output for a strip as layer, condition and estimate; with its own features if none are given."""
-    network = steered(rig.adapter, rig.network, features_of(rig.adapter, image_1CHW) if features is None else features)
+    """Returns the output for a strip as layer and all that is seen; with its own features if none are given."""
+    own = features_of(rig.adapter, _seen(image_1CHW)) if features is None else features
+    network = steered(rig.adapter, rig.network, own)
     return network(image_1CHW, torch.zeros(1), image_1CHW, inputs()["code"][:1])
+
+
+def _seen(image_1CHW: Tensor) -> Given:
+    return all_one(image_1CHW, inputs()["code"][:1])
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from texprior.errors import ConfigError, ImageError
 from texprior.flow.contract import require_type
-from texprior.flow.image import PictureSet, Sample
+from texprior.flow.image import PictureSet, Sample, in_floats
 from texprior.plugin import Dataset
 from texprior.testing.catalogue import check
 from texprior.testing.outcomes import NotRun, require
@@ -59,14 +59,15 @@ def keys(subject: Subject) -> None:
 
 @check("dataset.items", "dataset")
 def items(subject: Subject) -> None:
-    """An item is a ``Sample`` with its key. Its pictures are (3, H, W), float32, finite and in [0, 1]. The clean and
-    the degraded picture have the same size.
+    """An item is a ``Sample`` with its key. Its pictures are (3, H, W), float32, finite and in [0, 1], or uint8. The
+    clean and the degraded picture have the same size.
 
     Fix: read files with ``texprior.flow.image.load_image``; raise ImageError if the sizes of a pair differ.
     """
     for key, sample in _loaded(subject.shared()):
         require(isinstance(sample, Sample), f"'{key}' is loaded as {type(sample).__name__} instead of Sample")
         require(sample.key == key, f"the sample of '{key}' has the key {sample.key!r}")
+        sample = in_floats(sample)
         for name, picture in (("clean", sample.clean), ("degraded", sample.degraded)):
             if picture is not None:
                 _require_picture(f"'{key}' {name}", picture)

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from texprior.diffusion.keys import generator
+from texprior.errors import ContractError
 from texprior.flow.contract import require_tensor
-from texprior.flow.degrade import Degrader, rng_of
+from texprior.flow.degrade import Degrader, Replayable, drawn_for, rng_of
 from texprior.plugin import Degradation
 from texprior.testing.catalogue import USABLE, check
 from texprior.testing.material import photographs, same, seed_globals, uniform
@@ -130,6 +131,26 @@ def random_or_not(subject: Subject) -> None:
     fixed = subject.record.deterministic
     message = "it says deterministic=True, but two keys give two results" if fixed else "two keys give the same result"
     require(same(first, second) == fixed, message)
+
+
+@check("degradation.drawn", "degradation")
+def drawn(subject: Subject) -> None:
+    """If ``drawn`` tells what was drawn, it does so for every recipe under the same names, as float32 tensors of the
+    same shapes for a size: finite numbers (N,), or maps (C, H, W).
+
+    Fix: tell only what every recipe has; fill lists of numbers up to one length; return maps of the picture's size.
+    """
+    degradation = subject.build()
+    if not isinstance(degradation, Replayable) or type(degradation).drawn is Replayable.drawn:
+        raise NotRun("it does not tell what it draws")
+    for size in SIZES:
+        try:
+            told = [drawn_for(degradation, 7, key, size) for key in KEYS]
+        except ContractError as error:
+            require(False, error.breach)
+        shapes = [{name: tuple(value.shape) for name, value in values.items()} for values in told]
+        require(shapes[1:] == shapes[:-1], f"the names or shapes differ from recipe to recipe: {shapes}")
+        require(all(torch.isfinite(v).all() for values in told for v in values.values()), "not all values are finite")
 
 
 class _Items(Dataset[Tensor]):

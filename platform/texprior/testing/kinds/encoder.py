@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from texprior.errors import ContractError
+from texprior.flow.code import place_of
 from texprior.flow.contract import require_tensor
-from texprior.flow.prior import SemanticEncoder
+from texprior.flow.prior import SemanticEncoder, encode
 from texprior.testing.catalogue import check
 from texprior.testing.material import gap, photographs, same
-from texprior.testing.outcomes import require
+from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe, having, moved
 from texprior.testing.subject import Subject
 
@@ -92,3 +94,34 @@ def tokens(subject: Subject) -> None:
         )
         require(torch.isfinite(code).all(), f"{width}x{height} px: not all values are finite")
     require((encoder.tokens == 0) == (encoder.width == 0), "one of tokens and width is 0 and the other is not")
+
+
+CORNER = 24
+"""Side of the corner that is changed, px: less than half of the smaller side of the picture."""
+
+
+@check("encoder.map", "encoder")
+def feature_map(subject: Subject) -> None:
+    """If ``map_stride`` is not 0, ``tokens`` is a square number, and ``map`` returns finite values of the shape (B,
+    width, ceil(H / map_stride), ceil(W / map_stride)) for every size. A change in a corner of the picture changes the
+    map most in that corner.
+
+    Fix: pad the picture so that the last position is there for every size; do not turn or transpose the map.
+    """
+    encoder = _make(subject)
+    if not encoder.map_stride:
+        raise NotRun("it has no map")
+    try:
+        place_of(encoder)
+        maps = [encode(photographs(2, height, width), encoder) for height, width in SIZES]
+    except ContractError as error:
+        require(False, error.breach)
+    require(all(torch.isfinite(found).all() for found in maps), "not all values of the map are finite")
+    before, after = photographs(1, 64, 96), photographs(1, 64, 96)
+    after[..., -CORNER:, :CORNER] = 1 - after[..., -CORNER:, :CORNER]
+    moved = (encode(after, encoder) - encode(before, encoder))[0].abs().sum(0)
+    row, column = divmod(int(moved.argmax()), moved.shape[1])
+    there = row >= moved.shape[0] // 2 and column <= (moved.shape[1] - 1) // 2
+    require(
+        there, f"a change at the left below moves the map most at row {row}, column {column} of {tuple(moved.shape)}"
+    )

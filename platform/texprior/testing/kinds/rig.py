@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from texprior.errors import ConfigError
-from texprior.flow.adapt import DenoiserAdapter, features_of, steered
+from texprior.flow.adapt import DenoiserAdapter, Given, features_of, steered
 from texprior.flow.prior import DenoiserNet
 from texprior.plugin import Ref
 from texprior.testing.kinds.attention import Plain
@@ -104,7 +104,7 @@ class Rig:
 
     def step(self, given: Inputs) -> Callable[[], Tensor]:
         """Returns a network call on a picture, for which the features are computed now."""
-        adapted = steered(self.adapter, self.network, features_of(self.adapter, given["estimate"]))
+        adapted = steered(self.adapter, self.network, features_of(self.adapter, seen_of(given)))
         return lambda: adapted(given["x"], given["noise"], given["condition"], given["code"])
 
     def own(self) -> dict[str, nn.Parameter]:
@@ -118,5 +118,18 @@ class Rig:
 
 def inputs(height: int = 16, width: int = 24) -> Inputs:
     """Returns the inputs of a denoiser, and an estimate that differs from its condition."""
-    # a different picture, so that an adapter that reads the condition instead of the estimate is found
-    return {**arguments(height, width), "estimate": photographs(2, height, width).flip(0)}
+    # different pictures, so that an adapter that reads the condition instead of the estimate is found
+    picture = photographs(2, height, width)
+    seen = {"estimate": picture.flip(0), "degraded": picture.flip(-1), "structure": picture.flip(-2)}
+    return {**arguments(height, width), **seen}
+
+
+def seen_of(given: Inputs, with_structure: bool = True) -> Given:
+    """Returns what the adapter may see of the inputs."""
+    structure = given["structure"] if with_structure else None
+    return Given(given["degraded"], given["estimate"], given["condition"], given["code"], structure)
+
+
+def all_one(image_BCHW: Tensor, code_BNC: Tensor) -> Given:
+    """Returns a picture as all that the adapter may see, with a code."""
+    return Given(image_BCHW, image_BCHW, image_BCHW, code_BNC, image_BCHW)
