@@ -16,11 +16,12 @@ Each module has the typed contract of its step, which plugins implement, and the
 - ``recompose``: adds the sampled layer to the base
 - ``measure``: scores pictures and sets of pictures
 
-Six modules help these steps:
+Seven modules help these steps:
 
 - ``kinds``: the kinds of components, each with the contract of its implementations
 - ``condition``: blurs or noises the picture that the denoiser is conditioned on
 - ``precision``: how exactly a GPU computes scores, codes and training steps
+- ``launch``: starts workers; the contract of a launcher
 - ``compiled``: compiles the network calls of training steps
 - ``tile``: cuts large pictures into tiles
 - ``unfreeze``: trains copies of some of the prior's weights next to an adapter
