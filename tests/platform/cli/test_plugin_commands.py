@@ -7,6 +7,10 @@ import sys
 
 import pytest
 
+from texprior.errors import PluginError
+from texprior.plugin import Ref
+from texprior.registry import Registry
+
 ENTRY = """
 from texprior.plugin import Command, hookimpl
 
@@ -46,6 +50,20 @@ def prior():
 def strange():
     pass
 """
+ONE = """
+import click
+from texprior.plugin import Command, hookimpl
+from acme_one.helpers import divide
+
+@click.command()
+def alone():
+    "Stand in the package itself."
+    divide(1, 0)
+
+@hookimpl
+def texprior_commands():
+    return [Command("alone", "acme_one:alone", summary="Alone.", api=2)]
+"""
 DAMAGED = "plugin acme-broken is failed: ModuleNotFoundError: No module named 'a_module_that_is_not_there'"
 
 
@@ -68,6 +86,7 @@ def plugins(tmp_path_factory):
     for distribution, names in (("acme-draw", ["plot", "only", "leave", "prior", "strange"]), ("bell", ["plot"])):
         module = distribution.replace("-", "_")
         install(folder, distribution, ENTRY.format(module=module, names=names), IMPL.format(module=module))
+    install(folder, "acme-one", ONE)
     install(folder, "acme-broken", "import a_module_that_is_not_there\n")
     return folder
 
@@ -100,6 +119,7 @@ def test_help_lists_them_with_their_summary_and_imports_no_implementation(plugin
         "leave": "The leave of acme_draw.",
         "acme-draw/prior": "The prior of acme_draw.",
         "strange": "The strange of acme_draw.",
+        "alone": "Alone.",
         "bell/plot": "The plot of bell.",
     }
     assert DAMAGED in " ".join(theirs.split())
@@ -131,6 +151,8 @@ def test_a_command_of_texprior_s_own_looks_for_no_plugin(plugins):
         (["leave", "no more"], 1, "", "no more\n"),
         (["strange"], 2, "", "command 'acme-draw/strange': acme_draw.impl:strange is a function, but must be"),
         (["onli"], 2, "", "No such command 'onli'.\ndid you mean 'only'?\n" + DAMAGED),
+        (["alone"], 1, "", "error: command 'acme-one/alone' (version 1.0) raised ZeroDivisionError: division by zero "
+                           "(at helpers.py, line 2)"),
         (["only"], 1, "", "error: command 'acme-draw/only' (version 1.0) raised ZeroDivisionError: division by zero "
                           "(at helpers.py, line 2)"),
     ],
@@ -142,7 +164,7 @@ def test_a_command_is_run_by_its_name(plugins, arguments, code, out, err):
 
 
 def test_a_disabled_plugin_has_no_commands(plugins):
-    done = started(plugins, "--help", TEXPRIOR_DISABLE="acme-draw,acme-broken")
+    done = started(plugins, "--help", TEXPRIOR_DISABLE="acme-draw,acme-one,acme-broken")
     assert "acme" not in done.stdout
     assert "\nCommands of plugins:\n  plot  The plot of bell." in done.stdout
 
@@ -156,6 +178,8 @@ def test_a_command_is_shown_and_checked_as_a_component(texprior, plugins, monkey
     (component,) = checked.json["components"]
     assert [c["id"] for c in component["checks"] if c["status"] == "failed"] == ["command.name"]
     assert component["run"] == component["floor"] + 1
+    with pytest.raises(PluginError, match="command 'acme-draw/only' is not built; type 'texprior only'"):
+        Registry.discover().build("command", Ref(name="only"))
 
 
 def test_an_error_of_texprior_is_not_put_on_a_command_that_was_run_before(texprior, plugins, monkeypatch):

@@ -1,5 +1,6 @@
 """``--launcher`` of sweep and ablate: any launcher, by its name or with options, and what is refused at once."""
 
+import pickle
 import sys
 
 import pytest
@@ -57,6 +58,9 @@ def test_a_plugin_s_launcher_runs_the_cells_of_an_ablation(texprior, write, stud
     said = (folder / "worker 1.err").read_text()
     assert f"worker 1: cell 1 of {len(answer.json['cells'])}: " in said
     assert "cell 1 of" not in answer.err
+    start = pickle.loads((folder / "worker 1.pkl").read_bytes()).args[0]
+    # a worker on another machine need not share the cache
+    assert (start.threads, start.cache_mb, start.gpu) == (1, None, None)
 
 
 @pytest.mark.parametrize("command", ["sweep", "ablate"])
