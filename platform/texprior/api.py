@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from texprior.models.build import Model
     from texprior.pipeline import Restored
     from texprior.runtime.session import Session
+    from texprior.runtime.workers import Workers
     from texprior.sweeps.records import StudyDone
     from texprior.training.run import Trained
 
@@ -153,34 +154,39 @@ class Workbench:
         prior: str | Path | None = None,
         storage: str | None = None,
         workers: int = 1,
-        launcher: Literal["local", "ray"] = "local",
+        launcher: str | Mapping[str, Any] = "local",
     ) -> StudyDone:
         """Searches ``sweep.space`` until the study holds ``trials`` trials; returns them, and the best one's model.
 
+        ``launcher`` starts the workers: its name, or a mapping with its options, ``{"ray": {"address": "auto"}}``.
         Workers are processes, so in a script the call must be below ``if __name__ == "__main__":``.
         """
         from texprior.sweeps.run import run_study
-        from texprior.sweeps.workers import TrialRunners
 
         with self._session() as session:
-            done = run_study(
-                session, Path(prior) if prior else None, trials, storage, runners=TrialRunners(workers, launcher)
-            )
+            crew = _workers(session, workers, launcher)
+            done = run_study(session, Path(prior) if prior else None, trials, storage, workers=crew)
             _warn(done.broken)
             return done
 
     def ablate(
-        self, split: Literal["val", "test"] | None = None, workers: int = 1, retry_failed: bool = False
+        self,
+        split: Literal["val", "test"] | None = None,
+        workers: int = 1,
+        retry_failed: bool = False,
+        launcher: str | Mapping[str, Any] = "local",
     ) -> AblationDone:
         """Compares the arms of ``ablation`` with their baseline; returns comparison, every cell's outcome, and report.
 
-        Continues what was interrupted. Cells that failed are outcomes; their reasons are in ``failed``.
+        Continues what was interrupted. Cells that failed are outcomes; their reasons are in ``failed``. ``launcher``
+        is that of ``sweep``.
         """
         from texprior.ablations.run import run_ablation
 
         bench = self.with_(f"ablation.split={split}") if split else self
         with bench._session() as session:
-            done = run_ablation(session, workers, retry_failed, "texprior.load(...).ablate()")
+            crew = _workers(session, workers, launcher)
+            done = run_ablation(session, crew, retry_failed, "texprior.load(...).ablate()")
             _warn(done.broken)
             return done
 
@@ -257,6 +263,12 @@ def _loaded(model: str | Path | Model, session: Session | None = None) -> Model:
     from texprior.models.folders import load_model as load_folder
 
     return load_folder(Path(model), session.builder)
+
+
+def _workers(session: Session, number: int, launcher: str | Mapping[str, Any]) -> Workers:
+    from texprior.runtime.workers import Workers, launcher_of
+
+    return Workers(number, launcher_of(session.registry, launcher))
 
 
 def _folder(trained: Trained) -> Path:

@@ -13,4 +13,5 @@ def test_component(component, example):
 
 
 def test_every_kind_has_a_component_to_hold_to_its_rules():
-    assert {entry.component.kind for entry in Registry.discover().entries()} == set(KINDS)
+    """But for commands: those of texprior's own are no plugins, so that ``--help`` need not load its distribution."""
+    assert {entry.component.kind for entry in Registry.discover().entries()} == set(KINDS) - {"command"}

@@ -62,6 +62,28 @@ def desk(tmp_path):
     return follow
 
 
+SBATCH = """#!/bin/sh
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --wait|--quiet|--job-name=*|--cpus-per-task=*|--gpus=*) shift;;
+    --wrap) exec sh -c "$2";;
+    *) echo "refused: $1" >&2; exit 9;;
+  esac
+done
+exit 9
+"""
+
+
+@pytest.fixture
+def sbatch(tmp_path, monkeypatch):
+    """A stand-in for Slurm's sbatch, which refuses options that it does not know and runs the job here, as it is."""
+    program = tmp_path / "slurm" / "sbatch"
+    program.parent.mkdir()
+    program.write_text(SBATCH)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+
 def has_kit(repository):
     return (repository / "platform" / "texprior" / "testing").is_dir()
 
@@ -87,8 +109,10 @@ def test_a_page_works_as_it_stands(repository, desk, page):
     "predictor", "process", "sampler",
     "augmentation", "noise_levels", "schedule",
     "objective", "optimizer", "lr_decay",
+    "launcher", "command",
 ])  # fmt: skip
-def test_the_plugins_of_a_kinds_page_pass_the_kit(repository, tmp_path, kind):
+def test_the_plugins_of_a_kinds_page_pass_the_kit(repository, tmp_path, monkeypatch, sbatch, kind):
+    monkeypatch.chdir(tmp_path)
     for _, named, _, text in blocks(repository, f"kinds/{kind}.md"):
         assert named == kind
         passes_the_kit(kind, text, tmp_path)

@@ -1,4 +1,4 @@
-"""Starts worker processes of an ablation.
+"""Starts workers of an ablation by a launcher.
 
 Each gets a share of threads and cache, and runs cells until none are left.
 """
@@ -9,26 +9,32 @@ from functools import partial
 
 from texprior.ablations.plan import Plan, plan_of
 from texprior.ablations.work import run_cells
-from texprior.processes import run_processes, worker_threads
-from texprior.runtime.worker_session import WorkerStart, gpus_of_worker
+from texprior.runtime.worker_session import WorkerStart
+from texprior.runtime.workers import Workers
 
 _LEAST_MB = 16
 """Smallest cache of a worker, MB: the least that ``data.cache_mb`` allows."""
 
 
-def start_workers(plan: Plan, workers: int, gpus: float | None = None) -> None:
-    """Starts ``workers`` processes with ``gpus`` GPUs each, and waits.
+def start_workers(plan: Plan, workers: Workers) -> None:
+    """Starts workers and waits for them; does nothing if this process works alone.
 
     If one dies, reports it; another worker picks up its cell.
     """
-    session, experiment = plan.session, plan.session.experiment
-    threads = worker_threads(experiment.threads, workers)
-    cache_mb = max(_LEAST_MB, experiment.data.cache_mb // workers)
-    starts = [
-        WorkerStart.of(session, f"worker {n + 1}", threads, cache_mb, gpus_of_worker(n, gpus)) for n in range(workers)
-    ]
-    for name, problem in run_processes({start.name: partial(run_worker, start) for start in starts}).items():
+    session = plan.session
+    if not workers.are_needed(session.registry):
+        return
+    shares, cache_mb = workers.shares(session), _cache_mb(plan, workers)
+    starts = [WorkerStart.of(session, share.name, share.threads, cache_mb, share.gpus) for share in shares]
+    works = {start.name: partial(run_worker, start) for start in starts}
+    for name, problem in workers.run(session, works, shares[0].threads).items():
         session.say(f"{name} {problem}; another worker picks up its cell")
+
+
+def _cache_mb(plan: Plan, workers: Workers) -> int | None:
+    """Returns a worker's share of this machine's cache; None, which is all of it, on another machine."""
+    cache_mb = plan.session.experiment.data.cache_mb
+    return max(_LEAST_MB, cache_mb // workers.number) if workers.are_here(plan.session.registry) else None
 
 
 def run_worker(start: WorkerStart) -> None:

@@ -9,6 +9,7 @@ A command's module is imported when the command is used, and torch when the comm
 - ``restored_files``: writes restored pictures section by section, and holds which ones are finished
 - ``score_table``: shows scores as a table; ``component_help``: describes a component's options
 - ``dry_run``: shows what a command would train, with memory, speed and time
+- ``plugin_commands``: the commands that plugins bring
 - ``keeper``: runs a server as a program of its own, and ends it with the command that started it
 """
 
@@ -25,6 +26,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -33,6 +35,9 @@ from texprior.addresses import redact
 from texprior.errors import TexpriorError, error_text
 from texprior.processes import let_threads_sleep
 from texprior.streams import ReaderGone, safe_streams
+
+if TYPE_CHECKING:
+    from texprior.cli.plugin_commands import PluginCommands
 
 COMMANDS = {
     "demo": "demo:demo",
@@ -64,24 +69,62 @@ class _BrokenPipe(Exception):
 class _Lazy(click.Group):
     """A click group that imports a command's module only when it is used.
 
-    So ``--help`` is fast.
+    So ``--help`` is fast. Plugins are looked for only by ``--help``, and for a name that is not texprior's own.
     """
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
         except BrokenPipeError as error:
             raise _BrokenPipe from error
+        except SystemExit as error:
+            if ctx.invoked_subcommand in COMMANDS:
+                raise
+            ctx.exit(_code_of(error))
+        # what a plugin's command returns is not an exit code
+        return result if ctx.invoked_subcommand in COMMANDS else None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            return _plugin_commands().find(cmd_name)
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(f"texprior.cli.commands.{module}"), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(error.message + _plugin_commands().hint(args[0]), ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_commands(ctx, formatter)
+        found = _plugin_commands()
+        if rows := found.summaries():
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(rows)
+        for line in found.not_loaded():
+            formatter.write_paragraph()
+            formatter.write_text(redact(line))
+
+
+def _plugin_commands() -> PluginCommands:
+    from texprior.cli.plugin_commands import PluginCommands
+
+    return PluginCommands(list(COMMANDS))
+
+
+def _code_of(error: SystemExit) -> int:
+    """Returns the exit code of ``sys.exit``, which takes a number, a text to print, or nothing."""
+    if error.code is None or isinstance(error.code, int):
+        return error.code or 0
+    _say(str(error.code))
+    return 1
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

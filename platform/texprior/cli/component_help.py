@@ -54,6 +54,23 @@ def warnings_of(entries: Iterable[Entry]) -> list[str]:
     return list(dict.fromkeys([*plugins, *(text for entry in found for text in tag_warnings(entry.component))]))
 
 
+TYPED: Mapping[str, str] = {
+    "launcher": "texprior sweep EXPERIMENT --launcher {named}",
+    "command": "texprior {named} --help",
+}
+"""Kind that no experiment names -> what to type on the command line."""
+
+
+def use_of(entry: Entry) -> tuple[str, str]:
+    """Returns where a component is named, in an experiment or on the command line, and what to write there."""
+    kind, options = entry.component.kind, option_rows(entry.component.options)
+    if kind not in TYPED:
+        return "in an experiment", experiment_snippet(entry.component)
+    values = {option.name: option.default for option in options}
+    named = f"'{yaml_text({entry.component.name: values})}'" if values else entry.component.name
+    return "on the command line", f"{TYPED[kind].format(named=named)}\n"
+
+
 def experiment_snippet(component: Component) -> str:
     """Returns the YAML that names the component in an experiment.
 

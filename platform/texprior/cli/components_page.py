@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from texprior.cli.component_help import Option, declared, declared_text, option_rows, yaml_text
+from texprior.cli.component_help import TYPED, Option, declared, declared_text, option_rows, yaml_text
 from texprior.config.schema import Experiment
 from texprior.plugin import KINDS, Component
 from texprior.plugin.references import refs_of
@@ -30,7 +30,8 @@ def components_page(registry: Registry) -> str:
 def _kind(registry: Registry, kind: str) -> Iterator[str]:
     paths = [re.sub(r"\.\d+$", "", path) for path, of, _ in refs_of(Experiment(name="x")) if of == kind]
     settings = ", ".join(f"`{path}`" for path in dict.fromkeys(paths))
-    yield f"## {kind}\n\nNamed by {settings}. [Contract](../kinds/{kind}.md).\n"
+    named = f"`{TYPED[kind].format(named='NAME')}`" if kind in TYPED else settings
+    yield f"## {kind}\n\nNamed by {named}. [Contract](../kinds/{kind}.md).\n"
     for entry in sorted(registry.entries(kind), key=lambda entry: entry.component.name):
         if entry.plugin.distribution == OWN:
             yield _component(entry.component)

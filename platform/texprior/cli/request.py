@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from texprior.plugin import Ref
     from texprior.registry import Registry
     from texprior.runtime.session import Session
+    from texprior.runtime.workers import Workers
 
 Command = Callable[..., Any]
 
@@ -41,6 +42,14 @@ gpus_option = click.option(
     type=click.FloatRange(min=0),
     metavar="N",
     help="GPUs of each worker; below 1, workers share one; 0 hides all. If not given: one in turn, and none of Ray's.",
+)
+launcher_option = click.option(
+    "--launcher",
+    default="local",
+    metavar="YAML",
+    show_default=True,
+    help="Who starts the workers: local (processes on this machine), ray, or a plugin's launcher, by its name or with "
+    "its options, such as '{ray: {address: auto}}'.",
 )
 set_option = click.option(
     "--set",
@@ -140,7 +149,9 @@ def session_of(experiment: Experiment, registry: Registry, **how: Any) -> Sessio
     return Session.start(experiment, registry, progress=reporter, say=reporter.say, **how)
 
 
-def parse_component(registry: Registry, kind: str, text: str, option: str) -> Ref:
+def parse_component(
+    registry: Registry, kind: str, text: str, option: str, example: str = "'{guided: {eps: 0.02}}'"
+) -> Ref:
     """Parses a component from the command line: NAME, or YAML such as '{guided: {eps: 0.02}}'.
 
     ``option`` is the command line's option, for error messages. Raises ConfigError if the text is neither, or if the
@@ -152,7 +163,6 @@ def parse_component(registry: Registry, kind: str, text: str, option: str) -> Re
     from texprior.errors import ConfigError
     from texprior.plugin import Ref
 
-    example = "'{guided: {eps: 0.02}}'"
     try:
         ref = Ref.model_validate(parse_yaml(text))
     # pydantic's ValidationError is a ValueError.
@@ -164,6 +174,25 @@ def parse_component(registry: Registry, kind: str, text: str, option: str) -> Re
     resolved = resolve_ref(ref, kind, kind, registry, complaints)
     raise_complaints(complaints, f"{option} {text}", {})
     return resolved
+
+
+def parse_workers(
+    registry: Registry, number: int, launcher: str, gpus: float | None, address: str | None = None
+) -> Workers:
+    """Returns who works, from the options of a command; ``address`` is put into the options of the launcher.
+
+    Raises ConfigError if there is no such launcher, or if it has no such options.
+    """
+    from texprior.errors import ConfigError
+    from texprior.plugin import Ref
+    from texprior.runtime.workers import Workers
+
+    ref = parse_component(registry, "launcher", launcher, "--launcher", "'{ray: {address: auto}}'")
+    if address is not None:
+        if "address" not in registry.find("launcher", ref.name).component.options.model_fields:
+            raise ConfigError(f"--ray-address {address}: launcher '{ref.name}' has no option 'address'")
+        ref = Ref(name=ref.name, options={**ref.options, "address": address})
+    return Workers(number, ref, gpus)
 
 
 def can_be_written(path: Path) -> bool:

@@ -22,6 +22,7 @@ Seven modules help these steps:
 - ``condition``: blurs or noises the picture that the denoiser is conditioned on
 - ``code``: gives each part of a picture the tokens of its own place
 - ``precision``: how exactly a GPU computes scores, codes and training steps
+- ``launch``: starts workers; the contract of a launcher
 - ``compiled``: compiles the network calls of training steps
 - ``tile``: cuts large pictures into tiles
 - ``unfreeze``: trains copies of some of the prior's weights next to an adapter

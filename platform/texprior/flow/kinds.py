@@ -1,4 +1,7 @@
-"""The kinds of components, each with the contract of its implementations. ``events`` is in ``texprior.track``."""
+"""The kinds of components, each with the contract of its implementations.
+
+``events`` is in ``texprior.track``. A command is not built: it is a ``click.Command``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from texprior.flow.augment import PatchAugmentation
 from texprior.flow.decompose import Decomposer
 from texprior.flow.degrade import Degrader
 from texprior.flow.image import PictureSet
+from texprior.flow.launch import Launcher
 from texprior.flow.measure import ImageMetric, SetMetric
 from texprior.flow.objective import Objective
 from texprior.flow.optimize import LearningRateDecay, OptimizerFactory
@@ -34,3 +38,4 @@ METRIC: ComponentKind[ImageMetric | SetMetric] = ComponentKind("metric")
 DATASET: ComponentKind[PictureSet] = ComponentKind("dataset")
 AUGMENTATION: ComponentKind[PatchAugmentation] = ComponentKind("augmentation")
 ATTENTION: ComponentKind[AttentionBackend] = ComponentKind("attention")
+LAUNCHER: ComponentKind[Launcher] = ComponentKind("launcher")

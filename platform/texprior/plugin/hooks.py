@@ -10,6 +10,7 @@ from texprior.plugin.records import (
     Adapter,
     Attention,
     Augmentation,
+    Command,
     Component,
     Dataset,
     Decomposition,
@@ -17,6 +18,7 @@ from texprior.plugin.records import (
     Denoiser,
     Encoder,
     Events,
+    Launcher,
     LrDecay,
     Metric,
     NoiseLevels,
@@ -136,6 +138,16 @@ class Hooks:
         """Returns the plugin's observers of runs, such as trackers."""
         raise AssertionError("a specification is never called")
 
+    @hookspec
+    def texprior_launchers(self) -> Sequence[Launcher]:
+        """Returns the plugin's launchers of workers."""
+        raise AssertionError("a specification is never called")
+
+    @hookspec
+    def texprior_commands(self) -> Sequence[Command]:
+        """Returns the plugin's commands."""
+        raise AssertionError("a specification is never called")
+
 
 HOOK_OF_KIND: dict[str, tuple[str, type[Component]]] = {
     "degradation": ("texprior_degradations", Degradation),
@@ -156,6 +168,8 @@ HOOK_OF_KIND: dict[str, tuple[str, type[Component]]] = {
     "augmentation": ("texprior_augmentations", Augmentation),
     "attention": ("texprior_attentions", Attention),
     "events": ("texprior_events", Events),
+    "launcher": ("texprior_launchers", Launcher),
+    "command": ("texprior_commands", Command),
 }
 """Kind -> name of its hook and class of its records."""
 

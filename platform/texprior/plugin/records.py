@@ -323,3 +323,19 @@ class Events(Component):
     kind: ClassVar[str] = "events"
     tracker: bool = False
     """Loses nothing if it fails: what it could not record is stored, and sent later."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launcher(Component):
+    """Starts the workers of a sweep or an ablation. Contract: ``texprior.flow.launch.Launcher``."""
+
+    kind: ClassVar[str] = "launcher"
+    local: bool = False
+    """Its workers run on this machine, and share its threads and GPUs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Component):
+    """A command of ``texprior``. Its ``impl`` names a ``click.Command``, which has its own options."""
+
+    kind: ClassVar[str] = "command"

@@ -73,15 +73,15 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
-def installed_plugins(disabled: Iterable[str] = ()) -> list[Plugin]:
+def installed_plugins(disabled: Iterable[str] = (), besides: Iterable[str] = ()) -> list[Plugin]:
     """Loads every distribution that has texprior entry points, sorted by name.
 
-    Distributions in ``disabled`` are listed but not imported.
+    Distributions in ``disabled`` are listed but not imported, and those in ``besides`` are left out.
     """
     found: dict[str, Plugin] = {}
-    off = {canonical(name) for name in disabled if name.strip()}
+    off, left_out = {canonical(name) for name in disabled if name.strip()}, set(besides)
     for distribution in distributions():
-        plugin = _of_distribution(distribution, off, found)
+        plugin = _of_distribution(distribution, off, left_out | found.keys())
         if plugin is not None:
             found[plugin.distribution] = plugin
     return [found[name] for name in sorted(found)]

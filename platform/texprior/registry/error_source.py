@@ -83,9 +83,10 @@ def _is_own(frame: FrameType, _entry: Entry, implementation: object) -> bool:
 def _is_beside(frame: FrameType, entry: Entry, implementation: object) -> bool:
     """Returns whether a frame is other code in the implementation's file or package."""
     module, name = _module(frame), entry.component.impl.partition(":")[0]
-    package = name.rpartition(".")[0]
-    inside = bool(package) and module.startswith(f"{package}.")
-    return inside or module in (name, getattr(implementation, "__module__", None))
+    # the module of an instance, such as a click.Command, is that of its class: a library
+    own = getattr(implementation, "__module__", None) if hasattr(implementation, "__qualname__") else None
+    packages = [package for package in (name, name.rpartition(".")[0]) if package]
+    return module in (name, own) or any(module.startswith(f"{package}.") for package in packages)
 
 
 def _is_input(frame: FrameType, entry: Entry, implementation: object) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from texprior.errors import IncompatibleError, PluginError
-from texprior.plugin import HOOK_OF_KIND, Component, Metric, Objective, Options, Weights
+from texprior.plugin import HOOK_OF_KIND, Command, Component, Metric, Objective, Options, Weights
 from texprior.plugin.records import api_fault
 from texprior.plugin.references import check_references
 
@@ -46,6 +46,8 @@ def _fault(component: Component, record: type[Component]) -> str:
         return f"impl must be 'package.module:Class', not '{component.impl}'"
     if not (isinstance(component.options, type) and issubclass(component.options, Options)):
         return "options must be a class derived from texprior.plugin.Options"
+    if isinstance(component, Command) and component.options is not Options:
+        return "a command has no options of texprior; give its click.Command the options"
     # a default that cannot be made would fail wherever options are listed
     for info in component.options.model_fields.values():
         info.get_default(call_default_factory=True, validated_data={})

@@ -15,7 +15,7 @@ from typing import Any, overload
 from pydantic import BaseModel
 
 from texprior.errors import PluginError, error_text, suggest_name
-from texprior.plugin import Component, Options, Ref
+from texprior.plugin import Command, Component, Options, Ref
 from texprior.plugin.added import STORED
 from texprior.plugin.origin import Origin, remember_origin
 from texprior.plugin.references import kinds_of, refs_of
@@ -120,6 +120,9 @@ class Registry:
 
     def _build(self, kind: str, ref: Ref, key: tuple[str | int, ...], context: dict[str, object]) -> object:
         entry = self.find(kind, ref.name)
+        # called with options, a click.Command would run
+        if isinstance(entry.component, Command):
+            raise PluginError(f"command '{entry.qualified}' is not built; type 'texprior {entry.component.name}'")
         options = entry.component.options.model_validate(ref.options)
         parts: dict[str, object] = {}
         for name, of in kinds_of(type(options)).items():

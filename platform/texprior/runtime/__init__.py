@@ -9,6 +9,7 @@
 - ``progress``: shows how far long work is, with rate and time left
 - ``team``: the processes that torchrun starts to share a training
 - ``worker_session``: starts a session in a worker process, from text
+- ``workers``: the workers of a sweep or an ablation, which a launcher starts
 - ``split_overlap``: pictures that two data sets share
 - ``split_check``: whether the splits of a command can be used, before anything is trained
 - ``device_clock``: the time at which a device has finished its work

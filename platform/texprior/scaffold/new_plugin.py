@@ -33,6 +33,8 @@ _SUMMARIES = {
     "dataset": "Dead leaves: discs of random colour, size and place that hide each other.",
     "attention": "A chunk of queries at a time, which bounds the memory.",
     "events": "A folder for each run, with a table of values, pictures and files.",
+    "launcher": "A program of choice, such as sbatch, that runs a command line for each worker.",
+    "command": "Mean and standard deviation of the colours of a picture.",
 }
 """Kind -> summary of the example component in its template, which the author replaces."""
 

@@ -9,7 +9,7 @@
 - ``claim``: takes the next trial, or waits for those of other workers
 - ``heartbeats``: whether a worker is alive; ``retries``: trials that are run again;
   ``equal_failures``: failures with a common cause
-- ``workers``: local processes or Ray tasks that run trials
+- ``workers``: the workers that run trials, which a launcher starts
 - ``confirm``: trains the best trials again with fresh seeds
 - ``importance``: which parameters mattered, by functional ANOVA
 - ``records``: trials, their outcomes, and the finished study

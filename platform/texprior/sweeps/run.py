@@ -17,6 +17,7 @@ from texprior.evaluation.metrics import build_metrics
 from texprior.locks import hold_lock
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
+from texprior.runtime.workers import Workers
 from texprior.sweeps.ask_tell import run_trials
 from texprior.sweeps.confirm import confirm_best, confirmation_pairs
 from texprior.sweeps.importance import parameter_importances
@@ -26,7 +27,7 @@ from texprior.sweeps.retries import retry_failed_trials
 from texprior.sweeps.storage import default_storage, name_storage_errors
 from texprior.sweeps.study import MARK, open_study, programs_of, study_name
 from texprior.sweeps.trial import Trials
-from texprior.sweeps.workers import SweepJob, TrialRunners
+from texprior.sweeps.workers import SweepJob, run_workers
 from texprior.sweeps.write_up import write_up_once
 from texprior.track import Run
 from texprior.training.loop import warmup_notes
@@ -43,7 +44,7 @@ class _Prepared:
     setup: SweepSetup
     trials: Trials
     job: SweepJob
-    runners: TrialRunners
+    workers: Workers
 
 
 def run_study(
@@ -52,7 +53,7 @@ def run_study(
     trials: int | None = None,
     storage: str | None = None,
     run: Run | None = None,
-    runners: TrialRunners | None = None,
+    workers: Workers | None = None,
     retry_failed: bool = False,
 ) -> StudyDone:
     """Searches the experiment's sweep space until the study holds ``trials`` trials (``sweep.trials`` if None).
@@ -62,8 +63,8 @@ def run_study(
     of them writes it up. Raises ConfigError for a metric that the experiment does not measure or if there are too few
     GPUs for one worker, and TexpriorError if no trial finished.
     """
-    runners = runners or TrialRunners()
-    runners.require(session.experiment.device)
+    workers = workers or Workers()
+    workers.require(session)
     objectives, programs = objectives_of(session), programs_of(session)
     setup = SweepSetup(
         experiment=session.experiment,
@@ -80,7 +81,7 @@ def run_study(
         session.say(f"warning: {note}")
     with _parent_run(session, run, name) as parent:
         inner = session.with_(parent_run=parent.info.id)
-        prepared = _prepare(inner, setup, name, prior, runners)
+        prepared = _prepare(inner, setup, name, prior, workers)
         if retry_failed:
             _retry(prepared)
         result = _search(prepared)
@@ -104,7 +105,7 @@ def objectives_of(session: Session) -> dict[str, Better]:
     return {name: cast("Better", measured[name]) for name in (sweep.metric, *sweep.also)}
 
 
-def _prepare(session: Session, setup: SweepSetup, name: str, prior: Path | None, runners: TrialRunners) -> _Prepared:
+def _prepare(session: Session, setup: SweepSetup, name: str, prior: Path | None, workers: Workers) -> _Prepared:
     """Trains, or finds, what all trials share: the prior, unless one is given, and the predictor."""
     broken: dict[str, str] = {}
     if prior is None:
@@ -115,7 +116,7 @@ def _prepare(session: Session, setup: SweepSetup, name: str, prior: Path | None,
     setup = replace(setup, shared=trials.shared)
     trials.mark = open_study(setup, session.say).user_attrs.get(MARK, "")
     job = SweepJob.of(session, trials, setup, cast("int", setup.trials))
-    return _Prepared(session, setup, trials, job, runners)
+    return _Prepared(session, setup, trials, job, workers)
 
 
 def _retry(prepared: _Prepared) -> None:
@@ -129,7 +130,7 @@ def _retry(prepared: _Prepared) -> None:
 def _search(prepared: _Prepared) -> SweepResult:
     """Has the workers run the trials, then runs here what they left: nothing if all went well."""
     say, trials = prepared.session.say, prepared.trials
-    prepared.runners.run(prepared.job, prepared.runners.workers, say)
+    run_workers(prepared.job, prepared.session, prepared.workers, prepared.workers.number)
 
     def report(trial: TrialRecord) -> None:
         say(f"trial {trial.number}: {describe_outcome(trial, prepared.setup.objectives)}")
@@ -146,7 +147,7 @@ def _confirm(prepared: _Prepared, result: SweepResult) -> list[Confirmed]:
     trials = prepared.trials
     undone = [pair for pair in confirmation_pairs(trials, result) if not trials.is_known(*pair)]
     if len(undone) > 1:
-        prepared.runners.run(replace(prepared.job, confirm=True), len(undone), prepared.session.say)
+        run_workers(replace(prepared.job, confirm=True), prepared.session, prepared.workers, len(undone))
     return confirm_best(trials, result)
 
 

@@ -32,6 +32,8 @@ FLOOR = {
     "dataset": 14,
     "attention": 16,
     "events": 16,
+    "launcher": 11,
+    "command": 9,
 }
 """The number of checks that must run on every component of a kind, whatever it declares.
 

@@ -3,8 +3,24 @@
 import pytest
 
 from texprior.errors import IncompatibleError, PluginError
-from texprior.plugin import API, HOOK_OF_KIND, Dataset, Decomposition, Degradation, Metric, Sampler, Weights
+from texprior.plugin import (
+    API,
+    HOOK_OF_KIND,
+    Command,
+    Dataset,
+    Decomposition,
+    Degradation,
+    Launcher,
+    Metric,
+    Options,
+    Sampler,
+    Weights,
+)
 from texprior.registry.record_rules import check_record
+
+
+class Wide(Options):
+    width: int = 1
 
 
 def refusal(record):
@@ -25,6 +41,8 @@ def refusal(record):
         (Degradation("g", "m:G", api=True), "'g': api must be a whole number, not True"),
         (Degradation(3, "m:G"), "'3': name must be a text, not 3"),
         (Degradation("g", "m:G", weights=("w",)), "'g': weights must be a tuple of Weights records, not ('w',)"),
+        (Command("c", "m:c", Wide), "'c': a command has no options of texprior; give its click.Command the options"),
+        (Launcher("l", "m:L", local="here"), "'l': local must be True or False, not 'here'"),
         (Sampler("s", "m:S", order=2.5), "'s': order must be a whole number, not 2.5"),
         (Metric("m", "m:M", better="Higher"), "'m': better must be 'higher', 'lower' or 'one', not 'Higher'"),
         (Metric("m", "m:M", better="one", scope="sets"), "'m': scope must be 'image' or 'set', not 'sets'"),

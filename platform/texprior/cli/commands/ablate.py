@@ -11,7 +11,7 @@ import click
 
 from texprior.cli.dry_run import ablation_notes, dry_run_option, show_dry_run, training_notes
 from texprior.cli.output import emit, name_broken, say, table
-from texprior.cli.request import Request, gpus_option, require_runs, takes_experiment
+from texprior.cli.request import Request, gpus_option, launcher_option, parse_workers, require_runs, takes_experiment
 from texprior.cli.ui_address import ui_address
 
 if TYPE_CHECKING:
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     default=1,
     metavar="N",
     show_default=True,
-    help="Number of processes on this machine.",
+    help="Number of cells at the same time.",
 )
 @gpus_option
+@launcher_option
 @click.option("--retry-failed", is_flag=True, help="Run failed cells again; without it they stay failed.")
 @click.option(
     "--report", "report_only", is_flag=True, help="Train nothing; report on the cells that have ended so far."
@@ -43,6 +44,7 @@ def ablate(
     split: str | None,
     workers: int,
     gpus_per_worker: float | None,
+    launcher: str,
     retry_failed: bool,
     report_only: bool,
     dry_run: bool,
@@ -60,6 +62,7 @@ def ablate(
     from texprior.ablations.plan import check_arms, plan_of
     from texprior.ablations.run import run_ablation
 
+    crew = parse_workers(session.registry, workers, launcher, gpus_per_worker)
     # The report shows the command that made it.
     command = shlex.join(["texprior", *sys.argv[1:]])
     if dry_run:
@@ -73,7 +76,7 @@ def ablate(
     if report_only:
         done = finish_ablation(plan_of(session), command, interim=True)
     else:
-        done = run_ablation(session, workers, retry_failed, command, gpus_per_worker)
+        done = run_ablation(session, crew, retry_failed, command)
 
     if request.as_json:
         emit(_document(done))

@@ -96,14 +96,14 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
     NAME may include the distribution: degradation/acme-rain/rain. NAME alone is enough if one component has it.
     """
     from texprior.cli.component_help import component_json as described
-    from texprior.cli.component_help import experiment_snippet, metric_key, option_rows, warnings_of
+    from texprior.cli.component_help import metric_key, option_rows, use_of, warnings_of
 
     registry = discover_plugins(plugins)
     entry = _named(registry, component)
     record, kind = entry.component, entry.component.kind
     if as_json:
         key = {"key": metric_key(registry, entry)[0] or None} if kind == "metric" else {}
-        emit({**described(entry), **key, "snippet": experiment_snippet(record)})
+        emit({**described(entry), **key, "snippet": use_of(entry)[1]})
         return
     if bibtex:
         if not record.citation:
@@ -125,7 +125,8 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
         )
     else:
         click.echo("\nIt has no options.\n")
-    click.echo(f"in an experiment:\n\n{experiment_snippet(record)}")
+    where, snippet = use_of(entry)
+    click.echo(f"{where}:\n\n{snippet}")
     if record.citation:
         click.echo(record.citation)
 

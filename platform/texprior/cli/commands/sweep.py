@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import click
 
 from texprior.cli.dry_run import dry_run_option, show_dry_run, sweep_notes, training_notes
 from texprior.cli.output import emit, name_broken, say, table
-from texprior.cli.request import Request, gpus_option, require_runs, takes_experiment
+from texprior.cli.request import Request, gpus_option, launcher_option, parse_workers, require_runs, takes_experiment
 from texprior.cli.ui_address import ui_address
 
 if TYPE_CHECKING:
@@ -39,12 +39,7 @@ if TYPE_CHECKING:
     "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", help="Number of trials at the same time."
 )
 @gpus_option
-@click.option(
-    "--launcher",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    help="Run workers as processes on this machine, or as Ray tasks.",
-)
+@launcher_option
 @click.option(
     "--ray-address", metavar="ADDRESS", help="Address of a Ray cluster; RAY_ADDRESS or a new local one if not given."
 )
@@ -65,7 +60,7 @@ def sweep(
     storage: str | None,
     workers: int,
     gpus_per_worker: float | None,
-    launcher: Literal["local", "ray"],
+    launcher: str,
     ray_address: str | None,
     retry_failed: bool,
     status: bool,
@@ -86,16 +81,15 @@ def sweep(
     from texprior.models.folders import CONFIG, PRIOR
     from texprior.store import require_folder
     from texprior.sweeps.run import run_study
-    from texprior.sweeps.workers import TrialRunners
 
+    crew = parse_workers(session.registry, workers, launcher, gpus_per_worker, ray_address)
     folder = require_folder(Path(prior), "prior", CONFIG, PRIOR) if prior else None
     if dry_run:
         measure_trials(session, folder, trials or session.experiment.sweep.trials, request.as_json)
         return
 
     require_runs()
-    runners = TrialRunners(workers, launcher, ray_address, gpus_per_worker)
-    done = run_study(session, folder, trials, storage, runners=runners, retry_failed=retry_failed)
+    done = run_study(session, folder, trials, storage, workers=crew, retry_failed=retry_failed)
     if request.as_json:
         emit(_document(done))
     else:

@@ -28,6 +28,8 @@ from texprior.testing.kinds import (  # noqa: I001 (the order of the documentati
     dataset,
     events,
     tracker,
+    launcher,
+    command,
 )
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "attention",
     "augmentation",
     "behaviour",
+    "command",
     "dataset",
     "declared",
     "decomposition",
@@ -42,6 +45,7 @@ __all__ = [
     "denoiser",
     "encoder",
     "events",
+    "launcher",
     "lr_decay",
     "metric",
     "noise_levels",

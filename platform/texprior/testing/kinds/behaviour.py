@@ -20,6 +20,8 @@ BATCH_TOLERANCE = 1e-5
 """The largest difference between a batch and single pictures: CPU convolutions round differently by batch size."""
 _WORKED = 3
 """Points of the search space that are built and run: its two ends and a random one. Each costs a run."""
+PROGRAMS = ("events", "launcher", "command")
+"""Kinds that compute no tensors."""
 # kinds whose inputs are batches of independent pictures; metrics have a rule of the same meaning for each scope
 _BATCHED = (
     *("decomposition", "encoder", "denoiser", "predictor", "adapter"),
@@ -27,7 +29,7 @@ _BATCHED = (
 )
 
 
-@check("any.space-works", but=["events"], after=USABLE[:3])
+@check("any.space-works", but=PROGRAMS, after=USABLE[:3])
 def space_works(subject: Subject) -> None:
     """The component builds and returns finite results, of the type and shape of its contract, with its defaults and at
     the ends and inside of its search space. The same holds for every value of a bool, Literal or Enum option, but it
@@ -66,7 +68,7 @@ def space_works(subject: Subject) -> None:
         raise NotRun(lacking or "no combination of options could be tried", lacking=bool(lacking))
 
 
-@check("any.repeatable", but=["events"])
+@check("any.repeatable", but=PROGRAMS)
 def repeatable(subject: Subject) -> None:
     """The same inputs and the same keys give exactly the same result, also in a new instance.
 
@@ -77,7 +79,7 @@ def repeatable(subject: Subject) -> None:
     require(_equal(first, second), f"two instances differ by {_gap(first, second):.2g}")
 
 
-@check("any.global-rng", but=["events"])
+@check("any.global-rng", but=PROGRAMS)
 def global_rng(subject: Subject) -> None:
     """A run of the component neither uses nor changes the global random generators of Python, NumPy and PyTorch.
 
@@ -93,7 +95,7 @@ def global_rng(subject: Subject) -> None:
     require(not moved, "it changes the state of the global random generators")
 
 
-@check("any.inputs", but=["dataset", "events"])
+@check("any.inputs", but=["dataset", *PROGRAMS])
 def inputs_untouched(subject: Subject) -> None:
     """The component does not change its inputs.
 
@@ -105,7 +107,7 @@ def inputs_untouched(subject: Subject) -> None:
     require(not changed, f"it changes {', '.join(changed)}")
 
 
-@check("any.dtype", but=["dataset", "metric", "events"])
+@check("any.dtype", but=["dataset", "metric", *PROGRAMS])
 def dtype_kept(subject: Subject) -> None:
     """Results have the dtype of the inputs: float32, and also float64 if the kind requires it.
 
@@ -119,7 +121,7 @@ def dtype_kept(subject: Subject) -> None:
         require(not found, f"for inputs of {dtype} it returns {', '.join(found)}")
 
 
-@check("any.device", but=["degradation", "schedule", "augmentation", "dataset", "events"])
+@check("any.device", but=["degradation", "schedule", "augmentation", "dataset", *PROGRAMS])
 def device_kept(subject: Subject) -> None:
     """The component works on the accelerator, and its results are on the device of the inputs.
 

@@ -108,7 +108,7 @@ def space(subject: Subject) -> None:
         _valid(subject, changes)
 
 
-@check("any.builds", after=USABLE[:1])
+@check("any.builds", but=["command"], after=USABLE[:1])
 def builds(subject: Subject) -> None:
     """The registry can import the implementation and build it with its default options.
 
@@ -118,7 +118,7 @@ def builds(subject: Subject) -> None:
     subject.construct()
 
 
-@check("any.contract", after=USABLE[:2])
+@check("any.contract", but=["command"], after=USABLE[:2])
 def contract(subject: Subject) -> None:
     """An instance fulfils the contract of its kind: base class, methods, attributes.
 
