@@ -19,9 +19,12 @@ from texprior.models.sampling import noise_levels_of
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.testing.material import perturbed, photographs
+from texprior.training.adapter import train_adapter
 from texprior.training.data import guided_pool, pair_pool
 from texprior.training.losses import LayerLoss
 from texprior.training.patches import Patches
+from texprior.training.predictor import train_predictor
+from texprior.training.prior import train_prior
 
 PLUGIN = '''
 import torch
@@ -219,3 +222,17 @@ def test_only_an_adapter_that_overrides_features_from_sees_more():
             return {}
 
     assert (Plain().sees_given, Seeing().sees_given) == (False, True)
+
+
+def test_adapters_of_one_session_share_pictures_only_if_they_see_the_same(registry, tmp_path):
+    """One after the other, as in a sweep: the second finds the degraded picture that the first left out."""
+    budget = {"budget": {"images": 4}, "batch": 2, "patch": 32, "warmup_images": 0}
+    settings = {**SETTINGS, "predictor": "identity", "training": dict.fromkeys(("prior", "adapter"), budget)}
+    session = Session(config.resolve({**settings, "adapter": "of_old"}, registry), registry, root=tmp_path)
+    folders, held = (train_prior(session).folder, train_predictor(session).folder), []
+    for adapter in ("of_old", "witness"):
+        chosen = config.resolve({**settings, "adapter": adapter}, registry)
+        train_adapter(session.with_(experiment=chosen), *folders)
+        pool = session.caches.stage_two_pictures._kept[1]
+        held.append("degraded" in pool[0])
+    assert held == [False, True]
