@@ -54,7 +54,8 @@ def require_range(process: DiffusionProcess, settings: Sampling, scale: float) -
 
     ``scale`` is the layer's standard deviation, in units of the picture.
     """
-    if settings.sigma_max * scale <= process.largest * (1 + _ROUNDING):
+    # a scale that is not finite is found, and named, where the training starts
+    if not settings.sigma_max * scale > process.largest * (1 + _ROUNDING):
         return
     most = process.largest / scale
     # rounded down, so that the number that the sentence names is accepted

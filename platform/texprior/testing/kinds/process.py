@@ -63,7 +63,7 @@ PROBES["process"] = Probe(
 )
 
 
-@check("process.local", "process")
+@check("process.pointwise", "process")
 def local(subject: Subject) -> None:
     """Each value of a base, and of what the network is given, depends only on the values at the same place: a part of a
     picture gives the part of the result.
