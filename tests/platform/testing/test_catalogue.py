@@ -13,7 +13,7 @@ from texprior.testing.page import catalogue
 MAY_NOT_RUN = {
     *("any.entry-module", "any.device", "degradation.workers", "predictor.gradients", "adapter.acts"),
     *("adapter.gradients", "sampler.noise", "dataset.splits", "denoiser.fresh"),
-    "optimizer.weight-decay",
+    *("optimizer.weight-decay", "adapter.given", "predictor.learned", "encoder.map", "degradation.drawn"),
 }
 """Always asked for, but not run where there is nothing to look at: a single file, no accelerator, no parameter, ..."""
 
