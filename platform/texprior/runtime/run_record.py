@@ -1,6 +1,6 @@
 """Collects what the record of a run contains.
 
-The record has the commit, the budgets, the components with versions and citations, and pictures.
+The record has the commit, the command, the budgets, the components with versions and citations, and pictures.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shlex
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from texprior.addresses import redact
 from texprior.config.schema import Data, Experiment
 from texprior.digests import digest
 from texprior.plugin import Ref
@@ -47,14 +50,26 @@ def commit_of(file: Path) -> str:
         return ""
 
 
-def provenance_tags(experiment: Experiment) -> dict[str, str]:
-    """Returns the tags of texprior's commit and of the run's budgets in images.
+def typed_command() -> str:
+    """Returns the command line of texprior that this process runs, without passwords.
 
-    The commit has a tag only if there is a commit.
+    Empty if another program uses texprior.
+    """
+    program = Path(sys.argv[0]) if sys.argv else Path()
+    # ``python -m texprior`` names its file
+    is_texprior = program.stem == "texprior" or (program.name == "__main__.py" and program.parent.name == "texprior")
+    return shlex.join(["texprior", *map(redact, sys.argv[1:])]) if is_texprior else ""
+
+
+def provenance_tags(experiment: Experiment) -> dict[str, str]:
+    """Returns the tags of texprior's commit, of the command, and of the run's budgets in images.
+
+    Commit and command have a tag only if there is one.
     """
     trainings = {name: getattr(experiment.training, name).budget.images for name in ("prior", "predictor", "adapter")}
     budgets = {"texprior.budget": ", ".join(f"{name} {images} images" for name, images in trainings.items())}
-    return {**budgets, **({"texprior.commit": c} if (c := current_commit()) else {})}
+    known = {"texprior.commit": current_commit(), "texprior.command": typed_command()}
+    return {**budgets, **{name: value for name, value in known.items() if value}}
 
 
 def data_input(data: Data, split: str, keys: Sequence[str]) -> DataInput:

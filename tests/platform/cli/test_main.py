@@ -19,7 +19,14 @@ def run(code, *arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["prior", "--help"], ["plugins", "list"], ["plugins", "show", "adapter/cga"]]
+    "arguments",
+    [
+        ["--help"],
+        ["prior", "--help"],
+        ["plugins", "list"],
+        ["plugins", "show", "adapter/cga"],
+        ["runs", "list", "--help"],
+    ],
 )
 def test_looking_around_imports_nothing_heavy(arguments):
     done = run(
@@ -38,7 +45,11 @@ def test_every_command_has_help(texprior):
 
 
 def texprior_commands():
-    families = {"plugins": ["list", "show"], "weights": ["list", "import", "fetch"]}
+    families = {
+        "plugins": ["list", "show"],
+        "weights": ["list", "import", "fetch"],
+        "runs": ["list", "show", "compare", "diff", "export", "tag", "note", "delete", "unsent", "resend"],
+    }
     for name in texprior.cli.COMMANDS:
         yield [name]
         yield from ([name, below] for below in families.get(name, []))

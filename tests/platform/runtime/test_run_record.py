@@ -1,10 +1,10 @@
-"""The commit that a run records is that of texprior's source, wherever the command is started."""
+"""The commit that a run records is that of texprior's source, wherever it is started; and the typed command."""
 
 import subprocess
 
 import pytest
 
-from texprior.runtime.run_record import commit_of, current_commit
+from texprior.runtime.run_record import commit_of, current_commit, typed_command
 
 
 @pytest.fixture
@@ -52,3 +52,17 @@ def test_changes_of_tracked_files_are_marked(unrelated):
     assert commit_of(unrelated / "notes.txt") == head
     (unrelated / "notes.txt").write_text("2")
     assert commit_of(unrelated / "notes.txt") == f"{head}+"
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("/opt/bin/texprior", "texprior sweep 'a b.yaml' --storage 'postgresql://me:***@h/x'"),
+        ("/opt/texprior/__main__.py", "texprior sweep 'a b.yaml' --storage 'postgresql://me:***@h/x'"),
+        ("/opt/bin/jupyter", ""),
+        ("/opt/other/__main__.py", ""),
+    ],
+)
+def test_the_typed_command_is_recorded_without_its_password(monkeypatch, program, command):
+    monkeypatch.setattr("sys.argv", [program, "sweep", "a b.yaml", "--storage", "postgresql://me:S3cret@h/x"])
+    assert typed_command() == command

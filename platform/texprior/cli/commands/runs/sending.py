@@ -1,4 +1,4 @@
-"""Implements ``texprior runs``, which lists and sends the events that a tracker could not record."""
+"""Implements ``texprior runs unsent`` and ``resend``, for the events that a tracker could not record."""
 
 from __future__ import annotations
 
@@ -15,12 +15,7 @@ if TYPE_CHECKING:
     from texprior.track.resend import UnsentFolder
 
 
-@click.group()
-def runs() -> None:
-    """List and send the events of runs that a tracker could not record."""
-
-
-@runs.command()
+@click.command()
 @json_option
 def unsent(as_json: bool) -> None:
     """List the folders of unsent events below the runs."""
@@ -38,7 +33,7 @@ def unsent(as_json: bool) -> None:
     table(["folder", "tracker", "events", "runs"], shown, wrap=["runs"])
 
 
-@runs.command()
+@click.command()
 @click.argument("folders", metavar="[FOLDER]...", nargs=-1)
 @json_option
 def resend(folders: tuple[str, ...], as_json: bool) -> None:
