@@ -7,6 +7,7 @@ from texprior.ablations.finish import AblationDone, finish_ablation
 from texprior.ablations.plan import adapter_notes, check_arms, plan_of
 from texprior.ablations.work import forget_failed, run_cells
 from texprior.ablations.workers import start_workers
+from texprior.runtime.machine_faults import name_machine_faults
 from texprior.runtime.session import Session
 from texprior.runtime.workers import Workers
 from texprior.training.compute import store_flops
@@ -30,7 +31,8 @@ def run_ablation(
         forget_failed(plan)
     check_arms(plan)
     # before any worker starts, so that all reckon with the same numbers
-    store_flops(session)
+    with name_machine_faults():
+        store_flops(session)
     for note in [*adapter_notes(plan), *filter(None, [missing_rival(session, plan.arms)])]:
         session.say(f"warning: {note}")
     start_workers(plan, workers)
