@@ -7,6 +7,7 @@ An arm is what is compared; a cell is an arm under one seed.
 - ``work``: runs cells until every one has ended
 - ``workers``: worker processes that claim cells
 - ``arms``: from the grid and the named arms to resolved experiments
+- ``budgets``: equal compute for all arms, and the predictor alone
 - ``cells``: an arm under one seed: its experiment, its folder, its outcome
 - ``run_cell``: trains, restores and scores one cell
 - ``statistics``: intervals and p values; ``comparison``: every arm's scores and its difference from the baseline

@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -40,13 +40,21 @@ class Arm:
     name: str
     values: Mapping[str, Any]
     experiment: Experiment
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    """Path -> budget in images that the arm was given for equal compute; see ``budgets``."""
+    alone: bool = False
+    """Whether only the arm's predictor is trained, and its estimate is the restored picture."""
+
+    @property
+    def all_values(self) -> dict[str, Any]:
+        """What the arm sets, with the budgets that it was given."""
+        return {**self.values, **self.budgets}
 
     @property
     def sets(self) -> str:
         """The settings of the arm, in words."""
-        return (
-            ", ".join(f"{path}: {flow_yaml(value)}" for path, value in self.values.items()) or "the experiment as it is"
-        )
+        settings = [f"{path}: {flow_yaml(value)}" for path, value in self.all_values.items()]
+        return ", ".join(["no prior, no adapter"] * self.alone + settings) or "the experiment as it is"
 
 
 def arms_of(experiment: Experiment, registry: Registry) -> list[Arm]:
@@ -57,7 +65,8 @@ def arms_of(experiment: Experiment, registry: Registry) -> list[Arm]:
     choice = experiment.ablation
     grid = list(grid_combinations(choice.grid))
     described = [*zip(_names(grid, choice.grid), grid, strict=True), *choice.arms.items()]
-    if len(described) < 2:
+    enough = 1 if choice.predictor_alone and choice.model is None else 2
+    if len(described) < enough:
         found = f"only '{described[0][0]}'" if described else "nothing"
         raise ConfigError(f"ablation: there is {found} to compare; give two arms or more in ablation.grid or .arms")
 
@@ -84,7 +93,8 @@ def series_of(arms: Sequence[Arm], grid: Mapping[str, Sequence[Any]]) -> list[li
     last, found = list(grid)[-1] if grid else "", dict[str, list[Arm]]()
     for arm in arms:
         rest = {path: value for path, value in arm.values.items() if path != last}
-        key = json.dumps(rest, sort_keys=True, default=str) if arm.values.keys() <= grid.keys() else arm.name
+        of_grid = arm.values.keys() <= grid.keys() and not arm.alone
+        key = json.dumps(rest, sort_keys=True, default=str) if of_grid else arm.name
         found.setdefault(key, []).append(arm)
     return list(found.values())
 

@@ -45,7 +45,8 @@ class Cell:
     seed: int
     experiment: Experiment
     folder: Path
-    prior: Place
+    prior: Place | None
+    """None for the predictor alone."""
     predictor: Place
     pictures: int
     """Number of restored pictures that the cell keeps."""
@@ -63,11 +64,16 @@ class Cell:
         """The file whose lock a process holds while it runs this cell."""
         return self.folder.parent.parent / ".locks" / f"{self.experiment.name}-{self.folder.name}.lock"
 
+    @property
+    def trains_adapter(self) -> bool:
+        """Whether the cell trains a whole model: not if it samples one, nor for the predictor alone."""
+        return self.model is None and self.prior is not None
+
     def unfinished(self) -> set[Place]:
         """Returns the trainings before the adapter's that are still to be done."""
         if self.model is not None:
             return set()
-        weights = {self.prior: PRIOR, self.predictor: PREDICTOR}
+        weights = {self.predictor: PREDICTOR, **({self.prior: PRIOR} if self.prior else {})}
         return {place for place, name in weights.items() if not (place.folder / name).is_file()}
 
 
@@ -83,9 +89,12 @@ class Outcome:
     arm: str = ""
     seed: int = 0
     model: str = ""
-    """Name of the model's folder, next to the cell's; for a sampled model, ``ablation.model`` as the user wrote it."""
+    """Name of the folder of the model, or of the predictor alone, next to the cell's; for a sampled model,
+    ``ablation.model`` as the user wrote it."""
     images: Mapping[str, int] = field(default_factory=dict)
     """Training -> number of images that it saw."""
+    flops: Mapping[str, int] = field(default_factory=dict)
+    """Training -> FLOPs of one image in its step; empty for a sampled model, and in cells of earlier versions."""
     texture_std: float | None = None
     """Standard deviation of the texture layer that the prior learned, on the training photographs."""
     texture_r2: float | None = None
@@ -109,12 +118,13 @@ def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
     experiment = inner.experiment
     trained_on = data_digest(experiment.data, inner.pictures("train").keys)
     judged_on = inner.pictures(experiment.evaluation.split).keys
+    what = "alone" if arm.alone else "cell"
     return Cell(
         arm=arm.name,
         seed=seed,
         experiment=experiment,
-        folder=session.folder / f"cell-{cell_digest(inner, judged_on, trained_on)}",
-        prior=prior_place(inner),
+        folder=session.folder / f"{what}-{cell_digest(inner, judged_on, trained_on)}",
+        prior=None if arm.alone else prior_place(inner),
         predictor=predictor_place(inner),
         pictures=ablation.pictures,
         registry=session.registry,

@@ -50,6 +50,10 @@ class Results:
     """Metric -> arm -> its row; an arm without a score is missing."""
     references: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Pictures that every arm starts from, ``degraded`` and ``predictor`` of the baseline: name -> metric -> mean."""
+    rival: str = ""
+    """The arm of the predictor alone; empty if there is none."""
+    unit: str = "flops"
+    """The unit in which it costs as much as the baseline, ``images`` or ``flops``."""
 
     def ranking(self) -> list[str]:
         """Lists the arms with a score, the best first."""

@@ -14,6 +14,7 @@ from texprior.ablations.cells import Cell, outcome_of
 from texprior.ablations.plan import Plan
 from texprior.diffusion.process import Process
 from texprior.evaluation.metrics import build_metrics
+from texprior.evaluation.predictor_alone import evaluate_predictor
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample
 from texprior.flow.kinds import DEGRADATION, PROCESS
@@ -26,8 +27,9 @@ from texprior.models.inputs import inputs_of
 from texprior.models.sampling import build_sampler, rehearsed_scale
 from texprior.pipeline import restore
 from texprior.runtime.device_clock import device_time
+from texprior.runtime.progress import no_progress
 from texprior.runtime.session import Session
-from texprior.training.dry_run import Measured, measure_prior, measure_stage_two
+from texprior.training.dry_run import Measured, measure_predictor, measure_prior, measure_stage_two
 from texprior.training.folders import ADAPTER_PARTS
 from texprior.training.planned import Planned, planned_at
 
@@ -44,12 +46,12 @@ def measure_ablation(plan: Plan) -> list[Measured]:
     """
     pending = [cell for cell in plan.cells if outcome_of(cell) is None]
     rows: list[Measured] = []
-    undone = _first_of_each([cell for cell in pending if cell.prior in cell.unfinished()], lambda cell: cell.prior)
+    undone = _first_of_each([cell for cell in pending if _needs_prior(cell)], lambda cell: cell.prior)
     for group in _alike(undone, lambda cell: cell.experiment.hash(*_NETWORKS, "training.prior")):
         (row,) = measure_prior(_of(plan, group[0]))
         rows.append(_times(row, len(group)))
     predictors = _first_of_each([c for c in pending if c.predictor in c.unfinished()], lambda cell: cell.predictor)
-    trained = [cell for cell in pending if cell.model is None]
+    trained = [cell for cell in pending if cell.trains_adapter]
     adapters = _first_of_each(trained, _adapter)
     counted: set[str] = set()
     for group in _alike(trained, lambda cell: cell.experiment.hash(*_NETWORKS, *_PREDICTOR, *_ADAPTER)):
@@ -59,6 +61,9 @@ def measure_ablation(plan: Plan) -> list[Measured]:
             counted.add(kind)
             rows.append(_times(predictor, sum(cell.experiment.hash(*_PREDICTOR) == kind for cell in predictors)))
         rows.append(_times(adapter, sum(cell in group for cell in adapters)))
+    lone = _alike([cell for cell in predictors if cell.prior is None], lambda cell: cell.experiment.hash(*_PREDICTOR))
+    new = [group for group in lone if group[0].experiment.hash(*_PREDICTOR) not in counted]
+    rows += [_times(measure_predictor(_of(plan, group[0])), len(group)) for group in new]
     done = [row for row in rows if row.times]
     return _named(done) + ([*_pictures(plan, pending)] if pending else [])
 
@@ -73,12 +78,13 @@ def planned_trainings(plan: Plan) -> list[Planned]:
         if cell.model is not None or outcome_of(cell) is not None:
             continue
         session, trainings = _of(plan, cell), cell.experiment.training
-        prior = planned_at(session, "prior", cell.prior, PRIOR, trainings.prior)
         predictor = planned_at(session, "predictor", cell.predictor, PREDICTOR, trainings.predictor)
-        keys = cell.prior.folder, cell.predictor.folder, _adapter(cell)
-        adapter = Planned("adapter", "trained here", None, trainings.adapter.budget.images)
-        for key, planned in zip(keys, (prior, predictor, adapter), strict=True):
-            found.setdefault(key, planned)
+        found.setdefault(cell.predictor.folder, predictor)
+        if cell.prior is not None:
+            prior = planned_at(session, "prior", cell.prior, PRIOR, trainings.prior)
+            found.setdefault(cell.prior.folder, prior)
+            adapter = Planned("adapter", "trained here", None, trainings.adapter.budget.images)
+            found.setdefault(_adapter(cell), adapter)
     return sorted(found.values(), key=lambda planned: ("prior", "predictor", "adapter").index(planned.stage))
 
 
@@ -87,8 +93,16 @@ def _first_of_each(cells: Iterable[Cell], key: Callable[[Cell], Any]) -> list[Ce
     return [group[0] for group in _alike(cells, key)]
 
 
-def _adapter(cell: Cell) -> tuple[Path, Path, str]:
-    return cell.prior.folder, cell.predictor.folder, cell.experiment.hash(*ADAPTER_PARTS, "training.adapter")
+def _needs_prior(cell: Cell) -> bool:
+    return cell.prior is not None and cell.prior in cell.unfinished()
+
+
+def _adapter(cell: Cell) -> tuple[Path | None, Path, str]:
+    return (
+        cell.prior and cell.prior.folder,
+        cell.predictor.folder,
+        cell.experiment.hash(*ADAPTER_PARTS, "training.adapter"),
+    )
 
 
 def _of(plan: Plan, cell: Cell) -> Session:
@@ -139,20 +153,32 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
         experiment = session.experiment
         choice = experiment.evaluation
         split = len(session.pictures(choice.split)[1][: choice.limit])
-        judge_s += split * len(cells) * sum(_timed(session, choice.split)[1:])
+        alone = cells[0].prior is None
+        judge_s += split * len(cells) * (_estimated_s(session) if alone else sum(_timed(session, choice.split)[1:]))
         judged += split * len(cells)
-        if cells[0].model is None:
+        # the predictor alone derives nothing slow from a photograph, and its evaluation is all that is timed
+        if cells[0].trains_adapter:
             variants = experiment.data.variants if experiment.degradation else 1
             train = len(session.pictures("train")[1])
             structure_s, inputs_s, _ = _timed(session, "train")
             trainings = experiment.training
             each = experiment.data.patches_per_photograph
-            priors = len({c.prior for c in cells if c.prior in c.unfinished()})
+            priors = len({c.prior for c in cells if _needs_prior(c)})
             first = min(train, math.ceil(trainings.prior.budget.images / each)) * priors
             second = min(train * variants, math.ceil(trainings.adapter.budget.images / each)) * len(cells)
             prepared, prepare_s = prepared + first + second, prepare_s + first * structure_s + second * inputs_s
     photographs = Measured("photographs", 0, 0, prepared / prepare_s, prepared, prepare_s, None) if prepared else None
     return [*filter(None, [photographs]), Measured("evaluations", 0, 0, judged / judge_s, judged, judge_s, None)]
+
+
+def _estimated_s(session: Session) -> float:
+    """Seconds in which the predictor alone restores and scores one photograph."""
+    first = session.experiment.evaluation.model_copy(update={"limit": 1})
+    one = session.with_(experiment=session.experiment.model_copy(update={"evaluation": first}), progress=no_progress)
+    predictor = build_predictor(session.builder).requires_grad_(False).eval()
+    started = device_time(session.device)
+    evaluate_predictor(one, predictor, lambda _number, _key, _versions: None)
+    return device_time(session.device) - started
 
 
 def _timed(session: Session, split: str) -> tuple[float, float, float]:

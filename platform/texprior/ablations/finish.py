@@ -20,10 +20,12 @@ from texprior.ablations.cells import OUTCOME, SCORES, Outcome, outcome_of
 from texprior.ablations.comparison import Results
 from texprior.ablations.plan import Plan, finished_results, is_finished
 from texprior.ablations.report import text
+from texprior.ablations.report.compute import compute_numbers
 from texprior.ablations.report.crops import Crop, Picture
 from texprior.ablations.report.page import REPORT, Report, write_report
 from texprior.flow.image import from_pil, load_image
 from texprior.locks import hold_lock
+from texprior.plugin.added import DIGEST
 from texprior.store import write_atomically
 from texprior.track import Run
 
@@ -81,7 +83,7 @@ def finish_ablation(plan: Plan, command: str, interim: bool = False) -> Ablation
 
 def _digest(plan: Plan) -> str:
     """Hashes what the report depends on: the ablation's section, this program's version, outcomes and scores."""
-    digest = hashlib.sha256(plan.session.experiment.ablation.model_dump_json().encode())
+    digest = hashlib.sha256(plan.session.experiment.ablation.model_dump_json(context=dict(DIGEST)).encode())
     digest.update(b"\0" + __version__.encode())
     # one file after the other: together, the scores of many arms and pictures are gigabytes
     for path in (cell.folder / name for cell in plan.cells for name in (OUTCOME, SCORES)):
@@ -148,6 +150,7 @@ def _close_arm(plan: Plan, found: Results, name: str, crops: list[Crop]) -> None
         for metric, rows in found.table.items():
             if name in rows:
                 run.summary |= _numbers(found, name, metric)
+        run.summary |= compute_numbers(ended)
         for crop in crops:
             if name in crop.versions:
                 run.image(f"pictures/{crop.picture}", _tensor(crop.versions[name]))

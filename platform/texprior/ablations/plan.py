@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from texprior.ablations.arms import Arm, arms_of, baseline_of
+from texprior.ablations.budgets import compute_unit, with_equal_compute
 from texprior.ablations.cells import Cell, Outcome, cell_of, outcome_of, scores_of
 from texprior.ablations.comparison import Results, results_of, training_scores
 from texprior.config.dotted_paths import get_path
@@ -47,6 +48,11 @@ class Plan:
         """The folder of the report."""
         return self.session.folder / f"ablation-{self.digest}"
 
+    @property
+    def rival(self) -> str:
+        """The name of the arm of the predictor alone; empty if there is none."""
+        return next((arm.name for arm in self.arms if arm.alone), "")
+
     def of(self, arm: str) -> list[Cell]:
         """Returns an arm's cells."""
         return [cell for cell in self.cells if cell.arm == arm]
@@ -61,13 +67,14 @@ class Plan:
             f"arm-{self.digest}-{digest(arm.name.encode())}", arm.name, "arm", True, **self.tags(arm.name)
         )
         data = arm.experiment.model_dump(mode="json")
-        paths = dict.fromkeys(path for other in self.arms for path in other.values)
+        paths = dict.fromkeys(path for other in self.arms for path in other.all_values)
         return replace(info, params=flatten_paths({path: get_path(data, path) for path in paths}), reopen=True)
 
     def tags(self, arm: str = "") -> dict[str, str]:
         """Returns the tags by which the runs of this ablation are found again."""
         tags = {"texprior.ablation": self.digest, "texprior.baseline": self.baseline.name}
-        return {**tags, **({"texprior.arm": arm} if arm else {})}
+        rival = {"texprior.predictor_alone": "true"} if arm == self.rival else {}
+        return {**tags, **({"texprior.arm": arm, **rival} if arm else {})}
 
 
 def plan_of(session: Session) -> Plan:
@@ -76,8 +83,9 @@ def plan_of(session: Session) -> Plan:
     Raises ConfigError that names every arm that cannot work.
     """
     experiment = session.experiment
-    arms = arms_of(experiment, session.registry)
-    baseline = baseline_of(experiment, arms)
+    written = arms_of(experiment, session.registry)
+    baseline = baseline_of(experiment, written)
+    arms = with_equal_compute(session, written, baseline)
     better = build_metrics(session).better
     metric = experiment.ablation.metric or experiment.sweep.metric
     for path, name in (("metric", metric), ("against", experiment.ablation.against or metric)):
@@ -114,8 +122,9 @@ def check_arms(plan: Plan, match: bool = True) -> None:
     strength, and stores it for their first training.
     """
     # arms that sample a model have its prior; what the experiment states of Stage I must be that of the prior
-    if plan.cells[0].model is not None:
-        on_prior(plan.session, plan.cells[0].prior.folder)
+    given = plan.cells[0].prior
+    if plan.cells[0].model is not None and given is not None:
+        on_prior(plan.session, given.folder)
 
     complaints = []
     model: Model | None = None
@@ -127,11 +136,11 @@ def check_arms(plan: Plan, match: bool = True) -> None:
             session, cell = plan.session.with_(experiment=cells[0].experiment), cells[0]
             judged = session.experiment.evaluation.split
             require_splits(session, *(["train"] if cell.model is None else []), judged)
-            if cell.model is not None:
+            if cell.model is not None and cell.prior is not None:
                 model = model or load_model(cell.model, session.builder, cell.prior.folder)
                 require_grid(session.experiment.sampling, model.prior.network, model.predictor)
                 rehearse_sampling(session, model)
-            else:
+            elif cell.prior is not None:  # the predictor alone was tried when its step was counted
                 rehearse_training(at_strength(session) if match else session)
         except Exception as error:  # a plugin may raise anything; it is the reason why this arm cannot work
             said = str(error) if isinstance(error, TexpriorError) else error_text(error)
@@ -141,7 +150,7 @@ def check_arms(plan: Plan, match: bool = True) -> None:
 
 def adapter_notes(plan: Plan) -> list[str]:
     """Says which adapters that are still to be trained have a warm-up as long as their budget, each note once."""
-    pending = [cell.experiment for cell in plan.cells if cell.model is None and outcome_of(cell) is None]
+    pending = [cell.experiment for cell in plan.cells if cell.trains_adapter and outcome_of(cell) is None]
     return list(dict.fromkeys(note for experiment in pending for note in warmup_notes(experiment, ["adapter"])))
 
 
@@ -152,7 +161,9 @@ def finished_results(plan: Plan) -> Results:
         for arm in plan.arms
     }
     sampled = plan.session.experiment.ablation.model is not None
-    return results_of(scores, [arm.name for arm in plan.arms], plan.baseline.name, plan.metric, plan.better, sampled)
+    names = [arm.name for arm in plan.arms]
+    found = results_of(scores, names, plan.baseline.name, plan.metric, plan.better, sampled)
+    return replace(found, rival=plan.rival, unit=compute_unit(plan.session.experiment))
 
 
 def is_finished(outcome: Outcome | None) -> bool:

@@ -10,7 +10,8 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,18 +19,20 @@ from torch import Tensor
 from texprior.ablations.cells import CONFIG, OUTCOME, Cell, Outcome, forget_outcome, picture_of
 from texprior.decompositions.comparison import LinearPrediction
 from texprior.errors import ImageError, Interrupted, MachineFault, TexpriorError, error_text
-from texprior.evaluation.evaluate import evaluate, write_evaluation
+from texprior.evaluation.evaluate import Evaluated, Keep, evaluate, write_evaluation
+from texprior.evaluation.predictor_alone import evaluate_predictor
 from texprior.flow.decompose import Layers, decompose
 from texprior.flow.image import load_image, save_image
 from texprior.flow.precision import precision_name
 from texprior.models.build import Model, Prior, count_parameters
-from texprior.models.folders import ADAPTER, PREDICTOR, PRIOR, load_model
+from texprior.models.folders import ADAPTER, PREDICTOR, PRIOR, load_model, load_predictor
 from texprior.runtime.machine_faults import name_machine_faults
 from texprior.runtime.run_record import component_tags
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, write_atomically
 from texprior.track import Run, RunInfo
 from texprior.training.adapter import train_adapter
+from texprior.training.compute import flops_per_image
 from texprior.training.predictor import train_predictor
 from texprior.training.prior import train_prior
 
@@ -75,14 +78,12 @@ def _write_outcome(cell: Cell, outcome: Outcome) -> None:
 
 
 def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
-    model, broken = _model_of(session, cell)
-
     def keep(number: int, key: str, versions: Mapping[str, Tensor]) -> None:
         if number < cell.pictures:
             # a network may overflow on a single picture: its scores are NaN, and the others are kept
             save_image(versions["restored"].nan_to_num(), picture_of(cell, key))
 
-    evaluated = evaluate(session, model, keep)
+    evaluated, outcome = (_with_model if cell.prior else _with_predictor)(session, cell, keep)
     if not evaluated.scores.scores:
         raise TexpriorError(f"none of the pictures to judge by could be read: {'; '.join(evaluated.broken.values())}")
     write_evaluation(evaluated, cell.folder)
@@ -90,13 +91,25 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
     run.artifact(cell.folder)
     if evaluated.sheet:
         run.image("sheet", load_image(cell.folder / "sheet.png"))
+    return replace(
+        outcome,
+        flops={} if cell.model else _flops(session),
+        seconds=time.monotonic() - started,
+        broken={**outcome.broken, **evaluated.broken},
+    )
+
+
+def _with_model(session: Session, cell: Cell, keep: Keep) -> tuple[Evaluated, Outcome]:
+    """Scores a whole model: what is found, and what is known of the model."""
+    model, broken = _model_of(session, cell)
+    evaluated = evaluate(session, model, keep)
     about = about_tensors(model.folder / ADAPTER)
     weights = {
         "prior": model.prior.folder / PRIOR,
         "predictor": model.folder / PREDICTOR,
         "adapter": model.folder / ADAPTER,
     }
-    return Outcome(
+    return evaluated, Outcome(
         "finished",
         arm=cell.arm,
         seed=cell.seed,
@@ -107,20 +120,48 @@ def _work(session: Session, cell: Cell, run: Run, started: float) -> Outcome:
         decomposition=model.prior.experiment.decomposition.model_dump(mode="json"),
         residual_std=float(about["residual_std"]),
         trainable_parameters=count_parameters(model.adapter),
-        seconds=time.monotonic() - started,
-        broken={**broken, **evaluated.broken},
+        broken=broken,
         versions={
-            **{name: str(about[name]) for name in ("texprior", "torch")},
+            **_software(about),
             "precision of the sampling": precision_name(session.device, session.experiment.sampling.amp),
             **component_tags(session.experiment, session.registry),
         },
     )
 
 
+def _with_predictor(session: Session, cell: Cell, keep: Keep) -> tuple[Evaluated, Outcome]:
+    """Scores the predictor alone: what is found, and what is known of the predictor."""
+    trained = train_predictor(session, cell.predictor)
+    evaluated = evaluate_predictor(session, load_predictor(trained.folder, session.builder), keep)
+    about = about_tensors(trained.folder / PREDICTOR)
+    return evaluated, Outcome(
+        "finished",
+        arm=cell.arm,
+        seed=cell.seed,
+        model=trained.folder.name,
+        images={"predictor": int(about["images_seen"])},
+        broken=trained.broken,
+        versions={**_software(about), **component_tags(session.experiment, session.registry)},
+    )
+
+
+def _flops(session: Session) -> dict[str, int]:
+    """What the cell's trainings cost per image; empty if it cannot be counted, which must not cost the trainings."""
+    try:
+        return flops_per_image(session)
+    except Exception as error:  # plain attention may not fit where the training's own did
+        session.say(f"warning: the FLOPs of the trainings could not be counted: {error_text(error)}")
+        return {}
+
+
+def _software(about: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(about[name]) for name in ("texprior", "torch")}
+
+
 def _model_of(session: Session, cell: Cell) -> tuple[Model, dict[str, str]]:
     """The cell's model, trained if none is given, and the photographs that could not be read."""
     if cell.model is not None:
-        return load_model(cell.model, session.builder, cell.prior.folder), {}
+        return load_model(cell.model, session.builder, cell.prior and cell.prior.folder), {}
     prior = train_prior(session, cell.prior)
     predictor = train_predictor(session, cell.predictor)
     trained = train_adapter(session, prior.folder, predictor.folder)

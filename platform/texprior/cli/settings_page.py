@@ -171,7 +171,9 @@ def identity_of(path: str) -> list[str]:
 
 def _decides_scores(path: str) -> bool:
     # A setting at the value that earlier versions worked with is left out of a digest, but decides nevertheless.
-    known = experiment_identity(Experiment(name="x")), all_before_values(Experiment), all_before_values(Training)
+    # Studies decide no scores: each of their cells and trials has an experiment of its own.
+    before = {name: value for name, value in all_before_values(Experiment).items() if name not in ("sweep", "ablation")}
+    known = experiment_identity(Experiment(name="x")), before, all_before_values(Training)
     places = path, path, path.removeprefix("training.prior.")
     return any(get_path(each, place, _ABSENT) is not _ABSENT for each, place in zip(known, places, strict=True))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from texprior.plugin.added import WithAddedFields
+from texprior.plugin.added import Before, WithAddedFields
 from texprior.plugin.references import Ref
 
 MOST_SEED = 2**63 - 1
@@ -154,6 +154,14 @@ class Ablation(Section):
     Default: empty."""
     baseline: str | None = None
     """Name of the arm with which the others are compared. Default: None, the first arm."""
+    equal: Annotated[Literal["images", "flops"] | None, Before(None)] = None
+    """What the trainings of every arm together cost as much of as those of the baseline: ``images`` that they see, or
+    ``flops`` of their steps. The adapter's budget is set for that; an arm other than the baseline cannot state it.
+    Default: None, the budgets as they are written."""
+    predictor_alone: Annotated[bool, Before(False)] = True
+    """Whether to add the arm ``predictor alone``: the baseline's predictor, trained for as much as the baseline's
+    prior, predictor and adapter together (images if ``equal`` is ``images``, else FLOPs). Its estimate is its restored
+    picture. It is left out with ``model``, or if the predictor has nothing to train. Default: true."""
     seeds: Annotated[list[Annotated[int, Field(ge=0, le=MOST_SEED)]], Field(min_length=1)] = [0, 1, 2]
     """Seeds, all different. Every arm is trained once per seed, from the prior to its scores. Default: 0, 1 and 2."""
     metric: str | None = None
@@ -172,4 +180,10 @@ class Ablation(Section):
         # A repeated seed is no second sample: it would make the spread between trainings look too small.
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("a seed is given twice; give each once, or the same training counts twice")
+        return self
+
+    @model_validator(mode="after")
+    def _trains_what_is_equal(self) -> Ablation:
+        if self.model is not None and self.equal is not None:
+            raise ValueError("equal makes trainings cost the same, but model is sampled and nothing is trained")
         return self

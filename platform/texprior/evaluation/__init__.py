@@ -1,6 +1,7 @@
 """Scores of a model: measured, summarised, shown.
 
 - ``evaluate``: scores of degraded, predicted and restored pictures, and of the controls
+- ``predictor_alone``: scores of a predictor's estimates as restored pictures
 - ``judged``: what is found on one picture; ``sharing``: the processes that share the pictures
 - ``run``: an evaluation as a tracked run, with its files and its place in the model's card
 - ``about``: what scores were made on, and which evaluations are the same one

@@ -16,7 +16,7 @@ from torch import Tensor
 from texprior.config.schema import Experiment
 from texprior.errors import ConfigError, ImageError
 from texprior.evaluation.judged import Judged, Spent
-from texprior.evaluation.metrics import build_metrics, scored_as_sets
+from texprior.evaluation.metrics import Metrics, build_metrics, scored_as_sets
 from texprior.evaluation.prepared import Prepared, PreparedOnce
 from texprior.evaluation.scores import Score, Scores, at_chosen_strength
 from texprior.flow.code import fitted
@@ -129,17 +129,36 @@ def evaluate(
     """
     # what is scored, and by what
     choice, judge = session.experiment.evaluation, Judge(session, model)
-    better, gathered = judge.metrics.better, Gathered(judge.metrics.sets)
+    better = judge.metrics.better
     by = choice.choose_by or session.experiment.sweep.metric
     if len(choice.texture_strengths) > 1 and by not in better:
         raise ConfigError(f"evaluation.choose_by: '{by}' is not measured; the experiment measures {', '.join(better)}")
 
     # picture by picture
-    scores: list[Score] = []
-    found = Evaluated(Scores((), better), [])
-    session.progress("evaluate", 0, len(judge.keys), {})
-    for judged in share(judge):
-        session.progress("evaluate", judged.number + 1, len(judge.keys), {})
+    found, gathered = collect(session, judge.metrics, len(judge.keys), share(judge), keep)
+
+    # the texture strength that each half of the pictures chooses for the other
+    scores = found.scores.scores
+    gathered_as = {(s.calls, s.texture_strength): s.method for s in scores if s.method.startswith("restored")}
+    chosen = scored_as_sets(
+        at_chosen_strength(found.scores, by), gathered, lambda s: gathered_as[s.calls, s.texture_strength]
+    )
+    found.scores = Scores((*scores, *chosen), better)
+    return found
+
+
+def collect(
+    session: Session, metrics: Metrics, pictures: int, judging: Iterable[Judged], keep: Keep
+) -> tuple[Evaluated, Gathered]:
+    """Collects what is found on each picture, with the scores of metrics that need all of them.
+
+    Also returns what was gathered for these metrics.
+    """
+    scores, gathered, choice = list[Score](), Gathered(metrics.sets), session.experiment.evaluation
+    found = Evaluated(Scores((), metrics.better), [])
+    session.progress("evaluate", 0, pictures, {})
+    for judged in judging:
+        session.progress("evaluate", judged.number + 1, pictures, {})
         if judged.broken:
             found.broken[judged.key] = judged.broken
             log.warning("left out of the evaluation: %s", judged.broken)
@@ -150,36 +169,41 @@ def evaluate(
         found.spent.append(judged.spent)
         if len(found.sheet) < choice.pictures:
             found.sheet.append(dict(judged.shown))
-
-    # what needs all pictures: metrics of sets, and the texture strength that each half chooses for the other
-    found.scores = Scores(tuple(scored_as_sets(scores, gathered)), better)
-    gathered_as = {(s.calls, s.texture_strength): s.method for s in scores if s.method.startswith("restored")}
-    chosen = scored_as_sets(
-        at_chosen_strength(found.scores, by), gathered, lambda s: gathered_as[s.calls, s.texture_strength]
-    )
-    found.scores = Scores((*found.scores.scores, *chosen), better)
-    return found
+    found.scores = Scores(tuple(scored_as_sets(scores, gathered)), metrics.better)
+    return found, gathered
 
 
 def _preparation(session: Session, model: Model) -> Callable[[str], Prepared]:
     """A function that prepares a picture of the split by its key."""
-    experiment, choice = session.experiment, session.experiment.evaluation
-    dataset = session.pictures(choice.split).dataset
-    degradation = session.build(DEGRADATION) if experiment.degradation else None
-    room_mb = experiment.data.disk_cache_mb
+    load, room_mb = pair_loader(session), session.experiment.data.disk_cache_mb
     prior = with_structure_cache(model.prior, session.registry, session.cache_folder, room_mb)
 
     def prepare(key: str) -> Prepared:
+        reference, degraded = load(key)
+        derived = inputs_of(degraded, model.experiment, model.predictor, prior, prior.encoder)
+        return Prepared(key, reference, degraded, derived)
+
+    return prepare
+
+
+def pair_loader(session: Session) -> Callable[[str], tuple[Tensor, Tensor]]:
+    """Returns a function from a picture's key to its reference and its degraded version, (1, 3, H, W).
+
+    Both are on the device.
+    """
+    experiment, choice = session.experiment, session.experiment.evaluation
+    dataset = session.pictures(choice.split).dataset
+    degradation = session.build(DEGRADATION) if experiment.degradation else None
+
+    def load(key: str) -> tuple[Tensor, Tensor]:
         sample = dataset.load(key)
         picture = degraded_sample(sample, degradation, choice.seed, bits=experiment.data.degraded_bits)
         if degradation is not None:
             # the photograph itself was finite when it was read, so it must not be called the picture's fault later
             require_finite(degradation, picture, f"the degraded picture of '{key}'")
-        degraded = picture[None].to(session.device)
-        derived = inputs_of(degraded, model.experiment, model.predictor, prior, prior.encoder)
-        return Prepared(key, sample.clean[None].to(session.device), degraded, derived)
+        return sample.clean[None].to(session.device), picture[None].to(session.device)
 
-    return prepare
+    return load
 
 
 def _warm_up(session: Session, model: Model, picture: Prepared) -> None:
@@ -216,7 +240,8 @@ def _picture(
     experiment, choice = session.experiment, session.experiment.evaluation
     shown = {"degraded": picture.degraded, "predictor": picture.inputs.estimate}
     spent = Spent(0, 0.0)
-    scores = [s for name, image in shown.items() for s in _scores(name, picture, image, metrics)]
+    pair = picture.key, picture.reference
+    scores = [s for name, image in shown.items() for s in version_scores(name, *pair, image, metrics)]
     strengths = choice.texture_strengths or [experiment.sampling.texture_strength]
     for steps in choice.steps or [experiment.sampling.steps]:
         settings = experiment.sampling.model_copy(update={"steps": steps})
@@ -225,7 +250,7 @@ def _picture(
         for w in strengths:
             name = f"restored {restored.calls} calls" + (f" w {w:g}" if choice.texture_strengths else "")
             image = model.process.picture(restored.base, restored.layer, w)
-            scores += _scores(name, picture, image, metrics, restored.calls, w)
+            scores += version_scores(name, *pair, image, metrics, restored.calls, w)
     shown["reference"] = picture.reference
     shown["texture layer"] = _visible(decompose(shown["restored"], model.prior.decomposition).texture)
     return scores, {name: image[0].cpu() for name, image in shown.items()}, spent
@@ -252,23 +277,28 @@ def _controls(session: Session, model: Model, picture: Prepared, other: Inputs, 
     for name, (given, guided) in variants.items():
         image = restore(model, picture.degraded, picture.key, settings, choice.seed, given, guided)
         strength = experiment.sampling.texture_strength
-        scores += _scores(f"{name} {image.calls} calls", picture, image.picture, metrics, image.calls, strength)
+        named = f"{name} {image.calls} calls", picture.key, picture.reference
+        scores += version_scores(*named, image.picture, metrics, image.calls, strength)
     return scores
 
 
-def _scores(
+def version_scores(
     method: str,
-    picture: Prepared,
+    key: str,
+    reference: Tensor,
     image: Tensor,
     metrics: Meters,
     calls: int = 0,
     strength: float = 0.0,
 ) -> list[Score]:
-    """The scores of one version. Those of set metrics have no value before all pictures were seen."""
-    values = {key: float(v[0]) for key, v in measure(image, picture.reference, metrics.images, picture.key).items()}
-    metrics.gathered.add(method, picture.key, image, picture.reference)
+    """Returns the scores of one version of a picture.
+
+    Those of set metrics have no value before all pictures were seen.
+    """
+    values = {name: float(v[0]) for name, v in measure(image, reference, metrics.images, key).items()}
+    metrics.gathered.add(method, key, image, reference)
     values |= dict.fromkeys(metrics.gathered.metrics, math.nan)
-    return [Score(method, picture.key, metric, value, calls, strength) for metric, value in values.items()]
+    return [Score(method, key, metric, value, calls, strength) for metric, value in values.items()]
 
 
 def _visible(texture: Tensor) -> Tensor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, Literal, NamedTuple, TypeVar
+from pathlib import Path
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from texprior.flow.image import PictureSet
 
@@ -59,5 +60,7 @@ class SharedCaches:
     """Sentences that are said once."""
     picture_digests: dict[str, str] = field(default_factory=dict)
     """Digest of a training data set's names -> digest of the content of some of its pictures."""
+    step_costs: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    """File of a training step's cost -> the cost; see ``training.compute``."""
     stage_two_pictures: LastValue[object] = field(default_factory=LastValue)
     """The pool of what Stage II derives from the training pictures, for the trials of a sweep."""

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from texprior.config.schema import Budget, Training
+from texprior.flow.predict import InitialPredictor
 from texprior.models.build import build_adapter, build_predictor, build_prior, count_parameters
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
@@ -87,18 +88,25 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
         return partial(layer_loss(session, prior, chosen, chosen.compile).stage_two, adapter)
 
     parts = [adapter, prior.network, prior.encoder, predictor]
-    objective = recipe_of(session, trainings.predictor).objective
     of_adapter = _measured(session, "adapter", trainings.adapter, parts, of_layer)
+    return [
+        measure_predictor(session, predictor),
+        replace(of_adapter, share=of_adapter.trainable / count_parameters(prior.network)),
+    ]
+
+
+def measure_predictor(session: Session, predictor: InitialPredictor | None = None) -> Measured:
+    """Measures the predictor, which is built if it is not given."""
+    predictor = predictor or build_predictor(session.builder)
+    if not predictor.needs_training:
+        return Measured("predictor", count_parameters(predictor), 0, 0.0, 0, 0.0, None)
+    settings = session.experiment.training.predictor
+    objective = recipe_of(session, settings).objective
 
     def of_prediction(chosen: Training) -> Loss:
         return random_prediction_loss(session, predictor, objective, chosen, chosen.compile)
 
-    return [
-        _measured(session, "predictor", trainings.predictor, [predictor], of_prediction)
-        if predictor.needs_training
-        else Measured("predictor", count_parameters(predictor), 0, 0.0, 0, 0.0, None),
-        replace(of_adapter, share=of_adapter.trainable / count_parameters(prior.network)),
-    ]
+    return _measured(session, "predictor", settings, [predictor], of_prediction)
 
 
 def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> list[Measured]:

@@ -65,7 +65,10 @@ def test_arms_are_the_experiment_with_their_values(arms):
     ("ablation", "said"),
     [
         ({}, "ablation: there is nothing to compare"),
-        ({"arms": {"own": {}}}, "ablation: there is only 'own' to compare"),
+        ({"arms": {"own": {}}, "predictor_alone": False}, "ablation: there is only 'own' to compare"),
+        ({"arms": {"own": {}}, "model": "nowhere"}, "ablation: there is only 'own' to compare"),
+        ({"model": "nowhere", "equal": "flops"}, "ablation: equal makes trainings cost the same, but model is sampled"),
+        ({"equal": "seconds"}, "ablation.equal: input should be 'images' or 'flops'"),
         ({"grid": {"decomposition": ["guided", "l00"]}}, "arm 'l00': decomposition: .* did you mean 'l0'"),
         ({"grid": {"decomposition.guided.radius": [4, -1]}}, "arm 'radius=-1': decomposition.guided.radius: "),
         ({"arms": {"a": {}, "b": {"sampling.stepz": 2}}}, "arm 'b': sampling.stepz: unknown key; did you mean 'steps'"),

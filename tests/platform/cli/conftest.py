@@ -61,7 +61,9 @@ def pictures(tmp_path_factory):
 
 
 def described(pictures, **more):
-    """The tiny experiment as a mapping."""
+    """The tiny experiment as a mapping; its ablation has no arm of the predictor alone, unless it is asked for."""
+    if "ablation" in more:
+        more["ablation"] = {"predictor_alone": False, **more["ablation"]}
     budget = {"batch": 8, "patch": 32, "log_every_images": 16}
     return {
         "name": "tiny",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from texprior.ablations.comparison import Results
+from texprior.ablations.statistics import two_way_interval
 from texprior.evaluation.tables import ARROWS
 
 if TYPE_CHECKING:
@@ -111,6 +112,29 @@ def draw_plane(results: Results, against: str, series: Sequence[Sequence[str]]) 
         axes.plot([], [], linestyle="", marker=f"${place + 1}$", color="black", label=arm)
     for set_label, name in ((axes.set_xlabel, against), (axes.set_ylabel, metric)):
         set_label(f"{name} {ARROWS[results.better[name]]}", fontsize=9)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    axes.grid(alpha=0.25)
+    return figure
+
+
+def draw_compute(results: Results, flops: Mapping[str, float]) -> Figure:
+    """Draws the score of each arm over the FLOPs of its trainings, with its 95 % interval.
+
+    The interval is over pictures and trainings, as in the comparison, but of the arm alone.
+    """
+    figure = _figure(8.4, 4.2)
+    axes, metric = figure.add_subplot(), results.metric
+    arms = [arm for arm in results.ranking() if arm in flops]
+    for arm, colour in zip(arms, _colours(len(arms)), strict=True):
+        values = results.values[metric][arm]
+        low, high = two_way_interval(values, np.zeros((1, values.shape[1])))
+        if math.isfinite(low):
+            axes.plot([flops[arm]] * 2, [low, high], color=colour, linewidth=2, solid_capstyle="butt")
+        mark = {results.baseline: "s", results.rival: "X"}.get(arm, "o")
+        axes.plot(flops[arm], values.mean(), mark, color=colour, markersize=7, label=arm, linestyle="")
+    axes.set_xscale("log")
+    axes.set_xlabel("FLOPs of the trainings of one seed", fontsize=9)
+    axes.set_ylabel(f"{metric} {ARROWS[results.better[metric]]}", fontsize=9)
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     axes.grid(alpha=0.25)
     return figure

@@ -21,6 +21,7 @@ from texprior.ablations.cells import Cell, Outcome, outcome_of, scores_of
 from texprior.ablations.comparison import Results
 from texprior.ablations.plan import Plan
 from texprior.ablations.report import figures, text
+from texprior.ablations.report.compute import caveats_of, compute_rows, flops_by_arm
 from texprior.ablations.report.crops import ZOOM, Crop, Picture, crops_of, draw_grid
 from texprior.evaluation.tables import ARROWS
 from texprior.runtime.run_record import current_commit
@@ -72,9 +73,12 @@ def write_report(plan: Plan, results: Results, command: str) -> Report:
 
 
 def _figures(plan: Plan, results: Results) -> dict[str, Figure]:
-    """Returns the figures of a comparison, by name; with ``plane`` if the ablation has a second metric."""
+    """Returns the figures of a comparison, by name; some only if there is something to draw."""
     ablation = plan.session.experiment.ablation
     drawn = {"forest": figures.draw_forest(results), "strips": figures.draw_strips(results)}
+    totals = {arm: sum(flops.values()) for arm, flops in flops_by_arm(plan).items() if arm in results.ranking()}
+    if len(totals) > 1:
+        drawn["compute"] = figures.draw_compute(results, totals)
     if ablation.against is not None and results.of(results.baseline, ablation.against) is not None:
         series = [[arm.name for arm in arms] for arms in series_of(plan.arms, ablation.grid)]
         drawn["plane"] = figures.draw_plane(results, ablation.against, series)
@@ -104,7 +108,7 @@ def _page(
         question=ablation.question,
         sentence=text.answer_sentence(results),
         basis=text.evidence_sentence(results, split, sampled),
-        caveats=text.list_caveats(results, [arm.experiment for arm in plan.arms], split, sampled),
+        caveats=caveats_of(plan, results),
         how=text.explain_method(sampled),
         what=text.replicate_name(sampled),
         against=ablation.against,
@@ -120,6 +124,7 @@ def _page(
         crops=[_shown(crop) for crop in crops],
         textures=_textures(plan, outcomes),
         costs=_costs(plan, outcomes),
+        compute=compute_rows(flops_by_arm(plan)),
         failures=[(cell.name, o.reason) for cell, o in outcomes if o.status == "failed"],
         unfinished=[cell.name for cell in plan.cells if all(cell is not ended for ended, _ in outcomes)],
         broken=sorted({f"{key}: {why}" for _, o in outcomes for key, why in o.broken.items()}),
@@ -149,7 +154,7 @@ def _textures(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
         residual = [o.residual_std for o in done if o.residual_std is not None]
         r2s = [o.texture_r2 for o in done if o.texture_r2 is not None]
         ratio = f"{np.mean(residual) / np.mean(texture):.2f}" if texture and residual else "-"
-        parameters = f"{done[0].trainable_parameters:,}" if done else "-"
+        parameters = f"{done[0].trainable_parameters:,}" if done and not arm.alone else "-"
         r2 = f"{np.mean(r2s):.2f}" if r2s else "-"
         rows.append([arm.name, arm.sets, _filters(done), r2, _spread(texture), _spread(residual), ratio, parameters])
     return rows
@@ -179,11 +184,12 @@ def _spread(values: Sequence[float]) -> str:
 def _costs(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
     """Returns a row for each stage: number of trainings, images each, patch, images in all."""
     done = [(cell, o) for cell, o in outcomes if o.status == "finished"]
+    whole = [(cell, o) for cell, o in done if cell.prior is not None]
     # by folder, because a training that several cells share was done once
-    folders = {
-        "prior": {cell.prior.folder: o.images["prior"] for cell, o in done},
+    folders: dict[str, dict[Path | None, int]] = {
+        "prior": {cell.prior and cell.prior.folder: o.images["prior"] for cell, o in whole},
         "predictor": {cell.predictor.folder: o.images["predictor"] for cell, o in done},
-        "adapter": {cell.folder.parent / o.model: o.images["adapter"] for cell, o in done},
+        "adapter": {cell.folder.parent / o.model: o.images["adapter"] for cell, o in whole},
     }
     rows = []
     for stage, trainings in folders.items():

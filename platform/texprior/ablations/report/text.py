@@ -47,8 +47,33 @@ def explain_method(sampled: bool) -> str:
     return _HOW.format(what=replicate_name(sampled), few=_FEW[sampled], no_interval=NO_INTERVAL)
 
 
+def rival_sentence(results: Results) -> str:
+    """States whether the baseline beats the predictor alone with the same compute.
+
+    The sentence is empty without the arm of the predictor alone, or without a score of the baseline.
+    """
+    rows = results.table[results.metric]
+    if not results.rival or results.baseline not in rows:
+        return ""
+    same = "With the same compute" if results.unit == "flops" else "Trained on as many images"
+    begin = f"{same}, the {results.rival}"
+    if results.rival not in rows:
+        return f"{begin} has no {results.metric} yet."
+    texts, difference = metric_texts(results, results.rival, results.metric), rows[results.rival].difference
+    interval = f", {texts['interval']}" if texts["interval"] else ""
+    verdict = f"{results.baseline} is not separated from it"
+    if difference is not None and difference.not_tested:
+        verdict = f"the difference is {verdict_of(difference)}"
+    elif difference is not None and difference.separated:
+        verdict = f"{results.baseline} {'loses' if difference.better else 'wins'}"
+    return (
+        f"{begin} scores {texts['mean']} {results.metric} (difference from {results.baseline} "
+        f"{texts['difference']}{interval}): {verdict}."
+    )
+
+
 def answer_sentence(results: Results) -> str:
-    """Answers in one sentence which arms are separated from the baseline.
+    """Answers which arms are separated from the baseline, first of all the predictor alone.
 
     The ranking metric decides it. The sentence also names the arms that are not separated or not tested.
     """
@@ -60,7 +85,7 @@ def answer_sentence(results: Results) -> str:
     groups: dict[str, list[str]] = {}
     for arm in results.ranking():
         difference = rows[arm].difference
-        if difference is not None:
+        if difference is not None and arm != results.rival:
             groups.setdefault(verdict_of(difference), []).append(arm)
     words = {side: f"separated from {results.baseline}, and {side}" for side in ("better", "worse")}
     words[NOT_SEPARATED] = f"{NOT_SEPARATED} from {results.baseline}"
@@ -70,10 +95,11 @@ def answer_sentence(results: Results) -> str:
         for verdict, phrase in words.items()
         if verdict in groups
     ]
-    return (
-        f"By {results.metric} ({_DIRECTION[results.better[results.metric]]}): "
-        f"{'; '.join(said) or 'no other arm has a score'}."
-    )
+    rival, by = rival_sentence(results), f"By {results.metric} ({_DIRECTION[results.better[results.metric]]}): "
+    # an ablation may compare nothing else
+    if rival and not said:
+        return rival
+    return f"{rival} {by}{'; '.join(said) or 'no other arm has a score'}.".lstrip()
 
 
 def evidence_sentence(results: Results, split: str, sampled: bool = False) -> str:

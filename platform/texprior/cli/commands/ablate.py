@@ -93,13 +93,19 @@ def ablate(
 
 def _show_plan(plan: Plan, as_json: bool) -> None:
     """Prints the arms, their cells, and the memory and time that the work would need."""
+    from texprior.ablations.budgets import missing_rival
     from texprior.ablations.cells import outcome_of
     from texprior.ablations.dry_run import measure_ablation, planned_trainings
     from texprior.runtime.progress import clock_time
 
     measured, planned = measure_ablation(plan), planned_trainings(plan)
     experiments = (cell.experiment for cell in plan.cells)
-    notes = [*ablation_notes(plan.session), *training_notes(experiments, plan.session.registry, measured, planned)]
+    missing = missing_rival(plan.session, plan.arms)
+    notes = [
+        *filter(None, [missing]),
+        *ablation_notes(plan.session),
+        *training_notes(experiments, plan.session.registry, measured, planned),
+    ]
     cells = [
         {"arm": cell.arm, "seed": cell.seed, "status": outcome.status if outcome else "pending", "folder": cell.folder}
         for cell in plan.cells
@@ -110,6 +116,7 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
         document = {
             "ablation": plan.digest,
             "arms": {arm.name: arm.values for arm in plan.arms},
+            "budgets": {arm.name: arm.budgets for arm in plan.arms},
             "baseline": plan.baseline.name,
             "cells": cells,
             "stages": [vars(row) for row in measured],
@@ -161,15 +168,15 @@ def _show(done: AblationDone) -> None:
 
 def _caveats(done: AblationDone) -> list[str]:
     """Returns what a reader must know before using the answer, as the report lists it."""
-    from texprior.ablations.report import text
+    from texprior.ablations.report.compute import caveats_of
 
-    ablation, arms = done.plan.session.experiment.ablation, [arm.experiment for arm in done.plan.arms]
-    return text.list_caveats(done.results, arms, ablation.split, ablation.model is not None)
+    return caveats_of(done.plan, done.results)
 
 
 def _document(done: AblationDone) -> dict[str, Any]:
     from texprior.ablations.cells import outcome_of
     from texprior.ablations.report import text
+    from texprior.ablations.report.compute import flops_by_arm
 
     plan, results = done.plan, done.results
     cells = [
@@ -187,6 +194,8 @@ def _document(done: AblationDone) -> dict[str, Any]:
         "baseline": results.baseline,
         "better": results.better,
         "arms": {arm.name: arm.values for arm in plan.arms},
+        "budgets": {arm.name: arm.budgets for arm in plan.arms},
+        "compute": flops_by_arm(plan),
         "ranking": results.ranking(),
         "table": results.table,
         "pictures": results.pictures,

@@ -1,5 +1,7 @@
 """The sentences of a report: who is separated from the baseline, and who is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,30 @@ def test_the_sentence_says_who_is_separated_and_who_is_not(training, found):
     )
     assert text.evidence_sentence(results, "val") == "12 pictures of the split val, 3 trainings of each arm."
     assert [row[0] for row in text.ranking_rows(results)] == results.ranking()
+
+
+def test_the_first_sentence_is_about_the_predictor_alone(training, found):
+    rng = np.random.default_rng(0)
+    values = rng.normal(0.2, 0.03, 12)
+
+    def answer(shift, trainings=3, unit="flops", **more):
+        arms = {"base": (0, 3), "predictor alone": (shift, trainings), **more}
+        scores = {
+            name: [training({"lpips": values + by + rng.normal(0, 1e-3, 12)}) for _ in range(count)]
+            for name, (by, count) in arms.items()
+        }
+        return text.answer_sentence(replace(found(**scores), rival="predictor alone", unit=unit))
+
+    wins = answer(0.02, bad=(0.03, 3))
+    assert wins.startswith("With the same compute, the predictor alone scores 0.2")
+    assert " lpips (difference from base +0.0" in wins
+    assert "): base wins. By lpips (lower is better): bad is separated from base, and worse." in wins
+    assert answer(-0.02).endswith("]): base loses.")
+    assert answer(0).endswith("]): base is not separated from it.")
+    assert answer(0.02, trainings=1).endswith(": the difference is not tested: one training.")
+    assert answer(0.02, unit="images").startswith("Trained on as many images, the predictor alone scores")
+    failed = replace(found(base=[training({"lpips": values})]), rival="predictor alone")
+    assert text.answer_sentence(failed) == "With the same compute, the predictor alone has no lpips yet."
 
 
 def test_one_training_is_called_not_tested_everywhere(training, found):

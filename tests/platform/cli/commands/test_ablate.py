@@ -12,7 +12,12 @@ import yaml
 from PIL import Image
 from scipy import stats
 
-GRID = {"grid": {"decomposition": ["guided", "l0"]}, "seeds": [0, 1], "metric": "psnr_rgb"}
+GRID = {
+    "grid": {"decomposition": ["guided", "l0"]},
+    "seeds": [0, 1],
+    "metric": "psnr_rgb",
+    "predictor_alone": False,
+}
 PICKY = """
 from texprior.plugin import Decomposition, hookimpl
 

@@ -136,6 +136,7 @@ def test_a_dry_run_says_what_is_reused_trained_here_and_missing(texprior, in_stu
 def test_a_dry_run_says_what_cannot_be_concluded(texprior, in_study):
     few = "data.val has 2 pictures: no interval below 6 pictures"
     arms = ["--set", "ablation.grid={adapter.cga.width: [12, 20]}", "--set", "ablation.seeds=[0]"]
+    arms += ["--set", "ablation.predictor_alone=false"]
     ablated = texprior("ablate", in_study.file, *arms, "--dry-run", "--json")
     assert ablated.code == 0, ablated.err
     assert ablated.json["notes"][0] == few
