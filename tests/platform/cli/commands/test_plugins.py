@@ -62,7 +62,7 @@ def test_the_list_as_json_holds_every_field(texprior, haze):
         "status": "loaded",
         "reason": "",
         "summary": "Haze.",
-        "declares": {"deterministic": False, "requires": [], "weights": [], "api": 1},
+        "declares": {"deterministic": False, "directional": False, "requires": [], "weights": [], "api": 1},
         "tags": ["air"],
         "citation": "@misc{haze}",
     }
