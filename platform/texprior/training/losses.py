@@ -155,7 +155,9 @@ class LayerLoss:
                 # Karras et al. 2022, eq. 8
                 return (found.output - found.target).square().mean(dim=(1, 2, 3))
             given = found.estimate, task.layer, task.base, scale, task.sigma, found.output, found.target
-            return objective_loss(self.objective, Learned(*given, task.inputs))
+            # an objective gets the condition as a picture, without the channel of its noise level
+            inputs = {**task.inputs, "condition": condition[:, :3]}
+            return objective_loss(self.objective, Learned(*given, inputs))
 
     def _denoiser(self, x_BCHW: Tensor, c_noise: Tensor, condition_BCHW: Tensor, code_BNC: Tensor) -> Tensor:
         return checked_network(self.prior.network, self.prior.network)(x_BCHW, c_noise, condition_BCHW, code_BNC)
@@ -175,12 +177,16 @@ class LayerLoss:
         return torch.lerp(structure_BCHW, picture_BCHW, torch.stack(alphas).to(self.device))
 
     def disturbed(self, condition_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
-        """Adds noise to the condition of each sample.
+        """Adds noise to the condition of each sample, and its level as a channel if the prior is told it.
 
-        The noise is a function of (seed, sample number).
+        Noise and level are functions of (seed, sample number).
         """
-        one, seed = [c[None] for c in condition_BCHW], self.patches.seed
-        return torch.cat([noised_condition(c, self.experiment, seed, n) for c, n in zip(one, numbers, strict=True)])
+        seed, most = self.patches.seed, self.experiment.diffusion.condition_noise_max
+        found = []
+        for one, n in zip(condition_BCHW, numbers, strict=True):
+            level = most * float(torch.rand(1, generator=generator(seed, "condition level", n))) if most else 0.0
+            found.append(noised_condition(one[None], self.experiment, seed, n, level=level))
+        return torch.cat(found)
 
     def outputs(self, numbers: Sequence[int], adapter: DenoiserAdapter | None = None) -> Outputs:
         """Yields what the components return for some samples, in the order of the data flow.
