@@ -177,7 +177,8 @@ def compile_note(m: Measured) -> str | None:
 
 def held_out_note(m: Measured) -> str | None:
     """Says what measuring on held-out photographs adds to a training, if that is much of it."""
-    images = COST_IMAGES[m.stage.partition(" ")[0]]
+    # rows of several kinds are numbered, and some rows are no trainings
+    images = COST_IMAGES.get(m.stage.partition(" ")[0], 0)
     if not (m.held_out and m.images_per_s and images > _MUCH * m.budget_images):
         return None
     return f"{m.stage}: measuring what it learned on held-out photographs takes as long as {images} of its images"

@@ -165,8 +165,8 @@ def measure_pictures(
     loss_on: Callable[[Patches], Callable[[Sequence[int]], Tensor]], split: str, held: Patches, own: Patches
 ) -> HeldOut:
     """Measures a network of pictures, the predictor."""
-    found = [torch.cat([loss_on(patches)(n) for n in _batches()]).mean().item() for patches in (held, own)]
-    return HeldOut(split, *found)
+    loss, train = (torch.cat([loss_on(patches)(n) for n in _batches()]).mean().item() for patches in (held, own))
+    return HeldOut(split, loss, train)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from texprior import config, pipeline
 from texprior.diffusion.keys import generator, normal
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
-from texprior.flow.adapt import features_of, steered
+from texprior.flow.adapt import Given, features_of, steered
 from texprior.flow.condition import split_level, with_level
 from texprior.models.build import build_adapter, build_prior
 from texprior.models.folders import load_model
@@ -158,6 +158,15 @@ def test_sampling_chooses_the_level(model, level):
     assert torch.equal(result.picture, pipeline.restore(model, degraded, "p", sampling, seed=5).picture)
 
 
+def test_what_an_adapter_sees_of_the_condition_is_a_picture(model):
+    """... with its noise, without the channel of its level."""
+    picture, code = torch.rand(1, 3, 8, 8), torch.zeros(1, 0, 0)
+    inputs = pipeline.Inputs(picture, picture, picture, code)
+    noised = with_level(picture + 0.1, torch.tensor([0.1]))
+    seen = pipeline.given_of(picture, inputs, noised, model.experiment.process)
+    assert torch.equal(seen.condition, picture + 0.1)
+
+
 def test_tiles_hear_the_level_too(model):
     degraded = torch.rand(1, 3, 80, 96, generator=torch.Generator().manual_seed(0))
     sampling = model.experiment.sampling.model_copy(update={"condition_noise": 0.1})
@@ -224,8 +233,8 @@ def test_every_adapter_passes_the_level_on(registry, tmp_path, adapter):
         perturbed(built)
         g = torch.Generator().manual_seed(0)
         x, picture, estimate = (torch.rand(1, 3, 32, 32, generator=g) for _ in range(3))
-        network = steered(built, prior.network, features_of(built, estimate))
         code = torch.rand(1, prior.encoder.tokens, prior.encoder.width, generator=g)
+        network = steered(built, prior.network, features_of(built, Given(estimate, estimate, picture, code, picture)))
         quiet, loud = (network(x, torch.zeros(1), with_level(picture, torch.tensor([v])), code) for v in (0.0, 0.1))
     assert (loud - quiet).abs().max() > 1e-6
     if hasattr(built, "paths"):

@@ -270,3 +270,4 @@ def test_a_dry_run_says_what_measuring_costs_if_that_is_much(registry):
     assert "takes as long as 22 of its images" in held_out_note(measured_stage("predictor", 1099))
     assert held_out_note(measured_stage("adapter", 100, held_out=False)) is None
     assert held_out_note(measured_stage("predictor", 0, speed=0.0)) is None
+    assert held_out_note(measured_stage("photographs", 10)) is None
