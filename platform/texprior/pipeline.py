@@ -28,7 +28,7 @@ from texprior.flow.tile import Part, Tile
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs, PartwiseInputs, given_of, inputs_of, noised_condition
 from texprior.models.not_finite import refuse_not_finite
-from texprior.models.sampling import require_range, require_start, sampler_of, sigmas_of
+from texprior.models.sampling import require_condition_noise, require_range, require_start, sampler_of, sigmas_of
 from texprior.models.sections import (
     Piece,
     SectionNoises,
@@ -118,6 +118,7 @@ def restore_sections(
     settings, device = sampling or model.experiment.sampling, _device(model)
     require_range(model.prior.process, settings, model.process.scale)
     require_start(model.prior.process, settings)
+    require_condition_noise(model.experiment.diffusion, settings)
     started, pieces = device_time(device), sections_of(model, settings, size)
     partwise = PartwiseInputs(lambda rows, columns: part(rows, columns).to(device), size, model)
     if inputs is None and not (len(pieces) > 1 and partwise.possible()):
@@ -154,7 +155,8 @@ def _restored(
     called: Callable[[int], None],
 ) -> Restored:
     """Samples a section, and returns its part without the margin; calls and time are not known here."""
-    noised = noised_condition(given.condition, model.experiment, seed, key, draw=draw)
+    level = settings.condition_noise
+    noised = noised_condition(given.condition, model.experiment, seed, key, level=level, draw=draw)
     pieces = pieces_of(model, section, settings, given.code)
     given = given._replace(code=tokens_at(given.code, place_of(model.prior.encoder), *section.seen))
     seen = given_of(degraded, given, noised, model.experiment.process)

@@ -95,7 +95,7 @@ def restored(model, degraded, **changes):
 
 def test_folders_hold_yaml_safetensors_and_a_card(trained):
     _, prior, predictor, model = trained
-    common = {"config.yaml", "checkpoint.safetensors"}
+    common = {"config.yaml", "checkpoint.safetensors", "held_out.json"}
     assert {p.name for p in prior.iterdir()} == common | {"prior.safetensors", "README.md"}
     assert {p.name for p in predictor.iterdir()} == common | {"predictor.safetensors"}
     assert {p.name for p in model.iterdir()} == common | {"predictor.safetensors", "adapter.safetensors", "README.md"}

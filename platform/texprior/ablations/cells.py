@@ -99,6 +99,8 @@ class Outcome:
     """Standard deviation of the texture layer that the prior learned, on the training photographs."""
     texture_r2: float | None = None
     """R² of that layer, predicted from the structure by a linear filter; see ``decompositions.comparison``."""
+    explained: float | None = None
+    """Share of the layer's variance that the prior reads from the condition alone; see ``training.held_out``."""
     decomposition: Mapping[str, Any] = field(default_factory=dict)
     """The prior's decomposition, at the strength that was found if the strength was matched."""
     residual_std: float | None = None

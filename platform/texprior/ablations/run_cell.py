@@ -33,6 +33,7 @@ from texprior.store import about_tensors, write_atomically
 from texprior.track import Run, RunInfo
 from texprior.training.adapter import train_adapter
 from texprior.training.compute import flops_per_image
+from texprior.training.held_out import explained_alone
 from texprior.training.predictor import train_predictor
 from texprior.training.prior import train_prior
 
@@ -117,6 +118,7 @@ def _with_model(session: Session, cell: Cell, keep: Keep) -> tuple[Evaluated, Ou
         images={name: int(about_tensors(path)["images_seen"]) for name, path in weights.items()},
         texture_std=model.prior.scale,
         texture_r2=None if cell.model else _texture_r2(session, model.prior),
+        explained=explained_alone(model.prior.folder),
         decomposition=model.prior.experiment.decomposition.model_dump(mode="json"),
         residual_std=float(about["residual_std"]),
         trainable_parameters=count_parameters(model.adapter),

@@ -40,7 +40,7 @@ def show_dry_run(
     ``notes`` say what cannot be concluded from the command's results.
     """
     from texprior.runtime.progress import clock_time
-    from texprior.training.dry_run import compile_note
+    from texprior.training.dry_run import compile_note, held_out_note
 
     if as_json:
         stages = [vars(m) for m in measured]
@@ -66,7 +66,7 @@ def show_dry_run(
     table(["stage", *numbers], rows)
     for line, count in Counter(map(str, planned)).items():
         click.echo(line + f" ({count} of these)" * (count > 1))
-    for note in [*filter(None, map(compile_note, measured)), *notes]:
+    for note in [*filter(None, (*map(compile_note, measured), *map(held_out_note, measured))), *notes]:
         click.echo(f"note: {note}")
     say(
         f"measured on {device} with random pictures; prepared photographs need up to "

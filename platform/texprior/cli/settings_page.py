@@ -49,6 +49,7 @@ READ_BY: Mapping[str, str] = {
     "attention": _NETWORKS,
     "diffusion": "prior adapter",
     "diffusion.condition_noise": _NETWORKS,
+    "diffusion.condition_noise_max": _NETWORKS,
     "diffusion.condition_blur": _NETWORKS,
     "diffusion.alpha_max": "prior",
     "diffusion.process": _NETWORKS,

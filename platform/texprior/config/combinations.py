@@ -7,7 +7,7 @@ from typing import cast
 
 from texprior.config.schema import Experiment, Training
 from texprior.config.validation import Complaint
-from texprior.plugin import LrDecay, Objective, Optimizer, Process, Sampler, Schedule
+from texprior.plugin import Denoiser, LrDecay, Objective, Optimizer, Process, Sampler, Schedule
 from texprior.registry import Registry
 
 STAGES = ("prior", "predictor", "adapter")
@@ -23,6 +23,7 @@ def check_learning(experiment: Experiment, registry: Registry, complaints: list[
     complaints.extend(_rung_faults(experiment, registry))
     complaints.extend(_schedule_faults(experiment, registry))
     complaints.extend(process_faults(experiment, registry))
+    complaints.extend(_condition_faults(experiment, registry))
 
 
 def is_open_ended(settings: Training, registry: Registry) -> bool:
@@ -78,6 +79,23 @@ def _schedule_faults(experiment: Experiment, registry: Registry) -> Iterator[Com
     if sampling.sigma_max > record.largest:
         reason = f"{sampling.sigma_max} is beyond the schedule '{record.name}', which ends at {record.largest}"
         yield Complaint("sampling.sigma_max", reason, also=("sampling.schedule",))
+
+
+def _condition_faults(experiment: Experiment, registry: Registry) -> Iterator[Complaint]:
+    if not experiment.diffusion.condition_noise_max:
+        return
+    path, name = "diffusion.condition_noise_max", experiment.denoiser.name
+    if experiment.diffusion.condition_noise:
+        reason = (
+            "the condition has noise of one level, or of levels that the denoiser is told; leave one of the two out"
+        )
+        yield Complaint(path, reason, also=("diffusion.condition_noise",))
+    if not cast("Denoiser", registry.find("denoiser", name).component).condition_level:
+        reason = (
+            f"denoiser '{name}' cannot be told the level of the noise on its condition (its record does not say "
+            "condition_level=True); use diffusion.condition_noise, or another denoiser"
+        )
+        yield Complaint(path, reason, also=("denoiser",))
 
 
 def process_faults(experiment: Experiment, registry: Registry) -> Iterator[Complaint]:

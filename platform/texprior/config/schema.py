@@ -85,6 +85,9 @@ class Diffusion(Section):
     condition_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Standard deviation of Gaussian noise on the condition, in units of the picture, whose range is [0, 1].
     Default: 0, no noise."""
+    condition_noise_max: Annotated[float, Field(ge=0, le=1), Before(0.0)] = 0.0
+    """Upper limit of the level of noise on the condition that each training sample draws uniformly from 0, and that the
+    denoiser is told. ``sampling.condition_noise`` then chooses the level. Default: 0, no such noise."""
     condition_blur: Annotated[float, Field(ge=0, le=16)] = 0.0
     """Standard deviation of a Gaussian blur of the condition, px. The blur comes before the noise.
     Default: 0, no blur."""
@@ -228,6 +231,9 @@ class Sampling(Section):
     """Where sampling starts: ``noise`` is pure noise; ``estimate`` is a warm start, the layer of y_eps plus noise of
     standard deviation ``sigma_max``. It needs ``process.base: estimate-structure``: the layer is what y_eps adds to the
     base, which is nothing if y_eps is the base. Default: ``noise``."""
+    condition_noise: Annotated[float, Field(ge=0, le=1), Before(0.0)] = 0.0
+    """Standard deviation of the noise on the condition that the denoiser is told, in units of the picture. At most the
+    ``diffusion.condition_noise_max`` of the prior. Default: 0, no noise."""
     texture_strength: Annotated[float, Field(ge=0, le=2)] = 1.0
     """Factor of the sampled layer in the restored picture: 0 returns the base alone, 1 adds the full layer.
     Default: 1."""

@@ -115,7 +115,8 @@ class DenoiserAdapter(nn.Module, ABC):
         """Returns the denoiser, steered for pictures with these features.
 
         Each step calls the result with its own inputs: x (B, 3, H, W), c_noise (B,), the condition (B, 3, H, W) and
-        the code (B, N, width). The result returns F, (B, 3, H, W).
+        the code (B, N, width). The result returns F, (B, 3, H, W). Pass the condition on as it is: it has a fourth
+        channel if the denoiser is told the noise level of the condition.
         """
 
 

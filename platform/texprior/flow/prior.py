@@ -130,7 +130,8 @@ class Block(NamedTuple):
 class DenoiserNet(nn.Module, ABC):
     """The contract of a denoiser: the network F inside the preconditioning.
 
-    It is built as ``Impl(options, code_width=..., attention=...)``. Its output must be zero at initialisation.
+    It is built as ``Impl(options, code_width=..., attention=...)``. Its output must be zero at initialisation. If the
+    record says ``condition_level=True``, it may also be built with ``condition_level=True``: see ``forward``.
 
     Some adapters need more than ``blocks``: ``attentions``, ``norms``, ``fresh``, or fields of ``Block``. If something
     is missing, the adapter reports it when it is built.
@@ -158,6 +159,10 @@ class DenoiserNet(nn.Module, ABC):
         ``condition`` is the picture that is concatenated (y_s in Stage I), (B, 3, H, W) in [0, 1]. Call ``guide``
         exactly once after every block. For every block that declares a skip connection, call ``skip`` exactly once
         with the block's output (after the guide); it returns the tensor that the decoder gets through the connection.
+
+        A network that was built with ``condition_level=True`` gets a condition with a fourth channel: the standard
+        deviation of the noise on it, the same at all places. Without this channel the level is 0. See
+        ``flow.condition.split_level``.
         """
 
     def attentions(self) -> dict[str, tuple[str, ...]]:

@@ -101,8 +101,11 @@ def build_prior(builder: Builder, scale: float, folder: Path) -> Prior:
     experiment, device = builder.experiment, builder.device
     encoder = to_device(builder.build(ENCODER), device)
     attention = build_attention(builder)
-    _require_room(builder, DENOISER, code_width=encoder.width, attention=attention)
-    network = builder.build(DENOISER, code_width=encoder.width, attention=attention)
+    context: dict[str, Any] = {"code_width": encoder.width, "attention": attention}
+    # only if it is wanted: denoisers that do not declare it are built without
+    context |= {"condition_level": True} if experiment.diffusion.condition_noise_max else {}
+    _require_room(builder, DENOISER, **context)
+    network = builder.build(DENOISER, **context)
     require_grid(experiment.sampling, network)
     decomposition, process = builder.build(DECOMPOSITION), builder.build(PROCESS, "diffusion.process")
     return Prior(experiment, to_device(network, device), encoder, decomposition, process, scale, folder, sha256="")

@@ -12,7 +12,7 @@ from torch import Tensor
 from texprior.config.schema import Experiment, ProcessChoice
 from texprior.diffusion.keys import Draw, Key, normal
 from texprior.flow.adapt import Given
-from texprior.flow.condition import blurred, noised
+from texprior.flow.condition import blurred, noised, with_level
 from texprior.flow.decompose import grid_of, margin_of, structure_of
 from texprior.flow.predict import InitialPredictor, predict
 from texprior.flow.prior import SemanticEncoder, encode, encode_parts
@@ -120,19 +120,24 @@ class PartwiseInputs:
 
 
 def given_of(degraded_BCHW: Tensor, inputs: Inputs, noised_BCHW: Tensor, choice: ProcessChoice) -> Given:
-    """Returns what an adapter may see; ``noised`` is the condition with its noise."""
+    """Returns what an adapter may see; ``noised`` is the condition with its noise, and perhaps its level."""
     structure = inputs.condition if choice.concat == "initial-structure" else None
-    return Given(degraded_BCHW, inputs.estimate, noised_BCHW, inputs.code, structure)
+    return Given(degraded_BCHW, inputs.estimate, noised_BCHW[:, :3], inputs.code, structure)
 
 
 def noised_condition(
-    condition_BCHW: Tensor, experiment: Experiment, seed: int, *key: Key, draw: Draw = normal
+    condition_BCHW: Tensor, experiment: Experiment, seed: int, *key: Key, level: float = 0.0, draw: Draw = normal
 ) -> Tensor:
     """Adds the noise that the prior was trained with to the condition of whole pictures.
 
-    The noise is a function of (seed, key). ``draw`` gives a part of a picture its part of the numbers.
+    The noise is a function of (seed, key). ``level`` is its standard deviation if the prior is told the level
+    (``diffusion.condition_noise_max``); the result then has the level as a fourth channel. ``draw`` gives a part of a
+    picture its part of the numbers.
     """
-    std = experiment.diffusion.condition_noise
-    if not std:
-        return condition_BCHW
-    return noised(condition_BCHW, std, draw(condition_BCHW.shape, seed, "condition", *key).to(condition_BCHW.device))
+    told = experiment.diffusion.condition_noise_max > 0
+    std = level if told else experiment.diffusion.condition_noise
+    condition = condition_BCHW
+    if std:
+        drawn = draw(condition.shape, seed, "condition", *key).to(condition.device)
+        condition = noised(condition, std, drawn)
+    return with_level(condition, torch.full((len(condition),), level)) if told else condition

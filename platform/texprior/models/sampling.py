@@ -68,6 +68,18 @@ def require_range(process: DiffusionProcess, settings: Sampling, scale: float) -
     )
 
 
+def require_condition_noise(training: Diffusion, settings: Sampling) -> None:
+    """Raises ConfigError if the condition would get more noise than the prior was trained with; see ``Diffusion``."""
+    most = training.condition_noise_max
+    if settings.condition_noise > most * (1 + _ROUNDING):
+        trained = f"was trained with levels up to {most:g}" if most else "is told no level of noise on its condition"
+        remedy = f"set it to at most {most:g}" if most else "leave it out"
+        raise ConfigError(
+            f"sampling.condition_noise: {settings.condition_noise:g} cannot be used, because the prior {trained} "
+            f"(diffusion.condition_noise_max); {remedy}, or train a prior with more"
+        )
+
+
 def require_start(process: DiffusionProcess, settings: Sampling) -> None:
     """Raises ConfigError if a warm start does nothing, because the process takes y_eps as the base of Stage II."""
     dark, bright = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)

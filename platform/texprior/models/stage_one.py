@@ -16,7 +16,10 @@ from texprior.decompositions.strength_search import strength_of
 from texprior.registry import Registry
 
 COMPONENTS = ("decomposition", "encoder", "denoiser", "diffusion.process")
-VALUES = ("match_texture_std", "diffusion.condition_noise", "diffusion.condition_blur", "diffusion.alpha_max")
+VALUES = (
+    "match_texture_std",
+    *("diffusion.condition_noise", "diffusion.condition_noise_max", "diffusion.condition_blur", "diffusion.alpha_max"),
+)
 """Settings that belong to a prior, besides its components."""
 _SHOWN = 5
 """Differences that a message lists: enough to see what kind of prior it is, few enough to read."""

@@ -168,6 +168,8 @@ class Denoiser(Component):
     kind: ClassVar[str] = "denoiser"
     local: bool = False
     """A change of a pixel has no effect far away, so tiles agree with the whole picture."""
+    condition_level: bool = False
+    """Can be built with ``condition_level=True``, and is then told the level of the noise on the condition."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -212,7 +212,8 @@ class Trials:
         return evaluated, {**first, **values}
 
     def _trained(self, session: Session) -> Model:
-        trained = train_adapter(session, self.prior, self.predictor)
+        # a trial may be shorter than what measuring it on held-out photographs takes; it is scored on val anyway
+        trained = train_adapter(session, self.prior, self.predictor, held_out=False)
         self.broken |= trained.broken
         return load_model(trained.folder, session.builder, self.prior)
 

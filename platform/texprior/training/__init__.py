@@ -13,7 +13,7 @@
 - ``folders``: folders named by what decides their content, and the checkpoints in them
 - ``differences``: why a training is not one that is stored
 - ``match_strength``: finds the decomposition's strength before Stage I is trained
-- ``cards``: model cards
+- ``held_out``: what a training learned, on photographs that it did not see; ``cards``: model cards
 - ``compute``: FLOPs of the trainings' steps
 - ``preflight``: raises before training if components cannot work together
 - ``dry_run``: what a training would take here; ``planned``: whether it would be reused, done here, or is missing

@@ -13,7 +13,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Prior, build_adapter, count_parameters, require_grid
 from texprior.models.folders import ADAPTER, PREDICTOR, load_predictor, load_prior, save_model
 from texprior.models.prior_search import record_prior, relative_path
-from texprior.models.sampling import noise_levels_of, require_range
+from texprior.models.sampling import noise_levels_of, require_condition_noise, require_range
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, sha256
@@ -23,6 +23,7 @@ from texprior.training.cards import model_card
 from texprior.training.data import cached_guided_pool, cut_patches, layer_scale, own_guided_pool, require_layer
 from texprior.training.differences import program_record
 from texprior.training.folders import ADAPTER_PARTS, TILING, hold_folder, is_trained, training_place
+from texprior.training.held_out import measure_held_out, measure_layer
 from texprior.training.loop import Finished
 from texprior.training.losses import LayerLoss
 from texprior.training.memory import require_memory
@@ -36,10 +37,11 @@ FAR = 2.0
 """A residual is far from the prior's texture if it is more than twice, or less than half, as strong."""
 
 
-def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) -> Trained:
+def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path, held_out: bool = True) -> Trained:
     """Trains the adapter on a prior and a predictor; returns the model's folder.
 
-    If it is trained already, returns that folder.
+    If it is trained already, returns that folder. ``held_out`` is whether the result is measured on held-out
+    photographs.
     """
     prior = load_prior(prior_folder, session.builder)
     session = session.with_(experiment=prior.describe(session.experiment))
@@ -54,6 +56,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
             return Trained(place.folder, {})
 
         refuse_compiling("adapter", settings, session.device)
+        require_condition_noise(experiment.diffusion, experiment.sampling)
         # what is learned: the residual of the estimate, in units of the prior's texture or of its own deviation
         adapter = build_adapter(session.builder, prior)
         predictor = load_predictor(predictor_folder, session.builder)
@@ -83,8 +86,8 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
         # how it is learned, and what is left at the end
         patches = cut_patches(session.builder, pool, settings)
         recipe, levels = recipe_of(session, settings), noise_levels_of(session.registry, experiment.diffusion)
-        learned = levels, recipe.objective, settings.compile
-        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, *learned)
+        loss_on = partial(LayerLoss, experiment, prior, Process(scale), amp=settings.amp, levels=levels)
+        loss = loss_on(patches, objective=recipe.objective, compiles=settings.compile)
         trainee = Trainee(adapter, settings, recipe)
 
         def finish(run: Run, done: Finished) -> None:
@@ -99,12 +102,22 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path) 
                 **training_record(session.device, settings),
                 **program_record(session, (*ADAPTER_PARTS, "training.adapter")),
             }
-            card = model_card(session, adapter, prior, about, done)
+            measure = partial(
+                measure_layer,
+                partial(loss_on, objective=recipe.objective),
+                lambda loss, numbers: loss.residual(adapter, numbers),
+                experiment.sampling.sigma_max,
+            )
+            held_out_pool = partial(cached_guided_pool, session, prior, predictor, with_degraded)
+            given = place.folder, pool, held_out_pool, measure
+            found = measure_held_out(session, "adapter", trainee, *given) if held_out else None
+            card = model_card(session, adapter, prior, about, done, found)
             save_model(place.folder, experiment, trainee.averaged(), predictor_folder, about, card)
             run.artifact(place.folder)
             trainable = count_parameters(adapter, trainable_only=True)
             share = trainable / count_parameters(prior.network)
             run.summary |= {"residual_std": measured, "trainable_parameters": trainable, "trainable_share": share}
+            run.summary |= found.metrics("adapter") if found else {}
 
         outputs_of = partial(loss.outputs, adapter=adapter)
         run_training(session, "adapter", place, trainee, partial(loss.stage_two, adapter), finish, outputs_of, patches)

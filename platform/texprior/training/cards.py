@@ -14,6 +14,7 @@ import yaml
 from texprior.models.build import count_parameters
 from texprior.runtime.run_record import citations_of
 from texprior.runtime.session import Session
+from texprior.training.held_out import PATCHES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
     from texprior.config.schema import Training
     from texprior.models.build import Prior
     from texprior.plugin import Ref
+    from texprior.training.held_out import HeldOut
     from texprior.training.loop import Finished
 
 
-def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done: Finished) -> str:
-    """Returns the card of a prior, Markdown."""
+def prior_card(
+    session: Session, network: nn.Module, about: dict[str, Any], done: Finished, found: HeldOut | None
+) -> str:
+    """Returns the card of a prior, Markdown; ``found`` is what was measured on held-out photographs."""
     e = session.experiment
     facts = {
         "parameters": f"{count_parameters(network):,}",
@@ -35,13 +39,15 @@ def prior_card(session: Session, network: nn.Module, about: dict[str, Any], done
         **_course(e.training.prior, done),
         "training data": _named(e.data.train),
     }
-    return _card(
-        f"Texture prior of experiment {e.name}", "A diffusion prior over a layer of photographs.", facts, session
-    )
+    learned = _learned(found, "layer", "the condition", "; a prior near 100 % has learned to invert the filter")
+    text = "A diffusion prior over a layer of photographs."
+    return _card(f"Texture prior of experiment {e.name}", text, facts, learned, session)
 
 
-def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[str, Any], done: Finished) -> str:
-    """Returns the card of a restoration model, Markdown."""
+def model_card(
+    session: Session, adapter: nn.Module, prior: Prior, about: dict[str, Any], done: Finished, found: HeldOut | None
+) -> str:
+    """Returns the card of a restoration model, Markdown; ``found`` is what was measured on held-out photographs."""
     e, size = session.experiment, count_parameters(adapter, trainable_only=True)
     facts = {
         "degradation": _named(e.degradation) if e.degradation else "as in the data",
@@ -54,7 +60,24 @@ def model_card(session: Session, adapter: nn.Module, prior: Prior, about: dict[s
         "training data": _named(e.data.train),
     }
     text = "Initial predictor and adapter on a frozen texture prior. 'texprior evaluate' adds its scores here."
-    return _card(f"Restoration model of experiment {e.name}", text, facts, session)
+    learned = _learned(found, "residual", "the condition and the estimate")
+    return _card(f"Restoration model of experiment {e.name}", text, facts, learned, session)
+
+
+def _learned(found: HeldOut | None, layer: str, source: str, meaning: str = "") -> str:
+    """Returns the shares of a layer that a network explains, level by level, as a table, and what the first means."""
+    if found is None:
+        return "Not measured."
+    whose = "validation photographs" if found.split == "val" else "training photographs, with other patches and noise"
+    first = found.levels[0]
+    rows = [
+        f"| {level.sigma:g}{', noise alone' * (level is first)} | {level.explained:.1%} | {level.loss:.4f} | "
+        f"{level.train_loss:.4f} |"
+        for level in found.levels
+    ]
+    head = f"| noise level | explained of the {layer} | loss | loss on training photographs |\n|---|---|---|---|"
+    share = f"{100 * first.explained:.0f} % of the {layer}'s variance is read from {source} alone"
+    return "\n".join([f"{share}{meaning}. Measured on {PATCHES} patches of {whose}.\n", head, *rows])
 
 
 def _named(ref: Ref) -> str:
@@ -76,12 +99,13 @@ def _course(settings: Training, done: Finished) -> dict[str, str]:
     }
 
 
-def _card(title: str, text: str, facts: dict[str, str], session: Session) -> str:
+def _card(title: str, text: str, facts: dict[str, str], learned: str, session: Session) -> str:
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     components = "\n".join(f"- {line}" for line in _components(session))
     citations = citations_of(session.experiment, session.registry)
     return (
-        f"# {title}\n\n{text}\n\n| | |\n|---|---|\n{table}\n\n## Components\n\n{components}\n\n"
+        f"# {title}\n\n{text}\n\n| | |\n|---|---|\n{table}\n\n## What was learned\n\n{learned}\n\n"
+        f"## Components\n\n{components}\n\n"
         f"## Citations\n\n```bibtex\n{citations}\n```\n\n"
         "The weights are for research: they carry the terms of the photographs that they were trained on.\n"
     )

@@ -74,17 +74,17 @@ def own_texture_pool(session: Session) -> Pool:
     return cached_texture_pool(session, build_prior(session.builder, 1.0, Path()))
 
 
-def cached_texture_pool(session: Session, prior: Prior) -> Pool:
+def cached_texture_pool(session: Session, prior: Prior, split: str = "train") -> Pool:
     """Prepares Stage I's photographs of a session; see ``texture_pool``. What is derived is kept on disk."""
-    (dataset, keys), data = session.pictures("train"), session.experiment.data
+    (dataset, keys), data = session.pictures(split), session.experiment.data
     return texture_pool(
         dataset, keys, kept_prior(session, prior), session.experiment.training.prior.patch, data.cache_mb
     )
 
 
-def pair_pool(session: Session, patch: int) -> Pool:
+def pair_pool(session: Session, patch: int, split: str = "train") -> Pool:
     """Prepares the predictor's pairs of clean and degraded pictures, synthesised ones in ``data.variants`` versions."""
-    experiment, (dataset, keys) = session.experiment, session.pictures("train")
+    experiment, (dataset, keys) = session.experiment, session.pictures(split)
     bits = experiment.data.degraded_bits
     own = session.build(DEGRADATION) if experiment.degradation else None
     degradation = kept_degradation(session, own) if own else None
@@ -126,10 +126,14 @@ def own_guided_pool(prior_folder: Path, predictor_folder: Path, with_degraded: b
 
 
 def cached_guided_pool(
-    session: Session, prior: Prior, predictor: InitialPredictor, with_degraded: bool = False
+    session: Session,
+    prior: Prior,
+    predictor: InitialPredictor,
+    with_degraded: bool = False,
+    split: str = "train",
 ) -> Pool:
     """Prepares the adapter's pictures of a session; see ``guided_pool``. What is derived is kept on disk."""
-    experiment, pairs = session.experiment, pair_pool(session, session.experiment.training.adapter.patch)
+    experiment, pairs = session.experiment, pair_pool(session, session.experiment.training.adapter.patch, split)
     kept = kept_prior(session, prior), kept_predictor(session, predictor)
     return guided_pool(experiment, pairs, *kept, with_degraded)
 

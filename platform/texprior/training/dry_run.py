@@ -21,6 +21,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.models.build import build_adapter, build_predictor, build_prior, count_parameters
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
+from texprior.training.held_out import COST_IMAGES
 from texprior.training.loop import Loss, Step, train_steps
 from texprior.training.memory import LossOf, require_memory
 from texprior.training.preflight import layer_loss, prior_at, random_prediction_loss, require_adapters
@@ -32,6 +33,8 @@ _WARM_UP, _TIMED = 1, 2
 """Steps before the clock starts, and steps that are timed.
 
 The first step allocates memory and is slower. Two timed steps are few, so that a dry run takes seconds."""
+_MUCH = 0.02
+"""Share of a training's images from which on a note says what comes after them."""
 _NEVER_S = 1e9
 """Seconds between checkpoints: about 30 years, so that a dry run never writes one."""
 
@@ -59,6 +62,8 @@ class Measured:
     """Time that compiling takes at the start of each of them."""
     share: float | None = None
     """An adapter's trainable parameters divided by the denoiser's parameters; None for other trainings."""
+    held_out: bool = True
+    """Whether it is measured on held-out photographs at its end; the trials of a sweep are not."""
 
 
 def measure_prior(session: Session) -> list[Measured]:
@@ -119,7 +124,11 @@ def measure_sweep(session: Session, prior_folder: Path | None, trials: int) -> l
     require_adapters(session, prior_folder)
     stage_one = [] if prior_folder else measure_prior(session)
     predictor, adapter = measure_stage_two(session, prior_folder)
-    return [*stage_one, predictor, replace(adapter, times=trials, expected_s=trials * adapter.expected_s)]
+    return [
+        *stage_one,
+        predictor,
+        replace(adapter, times=trials, expected_s=trials * adapter.expected_s, held_out=False),
+    ]
 
 
 def _measured(session: Session, stage: str, settings: Training, networks: list[nn.Module], loss_of: LossOf) -> Measured:
@@ -172,6 +181,15 @@ def compile_note(m: Measured) -> str | None:
     images, budget = m.compile_s / saved, m.budget_images
     advice = "" if images < budget else f", more than its budget: set training.{m.stage}.compile to false"
     return f"{m.stage}: {speeds}compiling takes {m.compile_s:.0f} s, which {images:,.0f} images win back{advice}"
+
+
+def held_out_note(m: Measured) -> str | None:
+    """Says what measuring on held-out photographs adds to a training, if that is much of it."""
+    # rows of several kinds are numbered, and some rows are no trainings
+    images = COST_IMAGES.get(m.stage.partition(" ")[0], 0)
+    if not (m.held_out and m.images_per_s and images > _MUCH * m.budget_images):
+        return None
+    return f"{m.stage}: measuring what it learned on held-out photographs takes as long as {images} of its images"
 
 
 @contextmanager

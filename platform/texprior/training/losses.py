@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -40,6 +41,18 @@ _MAKERS = {
     "code": "encoder",
 }
 """What a pool holds -> the component that makes it last, in the order of the data flow."""
+
+
+class LayerTask(NamedTuple):
+    """What a network is asked for some samples: the layer, given the layer with noise and the inputs."""
+
+    network: Network
+    layer: Tensor
+    noise: Tensor
+    sigma: Tensor
+    base: Tensor
+    inputs: Mapping[str, Tensor]
+    """The condition and the code, and what else an objective may read."""
 
 
 class LayerLoss:
@@ -94,29 +107,33 @@ class LayerLoss:
 
     def stage_one(self, numbers: Sequence[int]) -> Tensor:
         """Returns the loss of Stage I: the texture of clean photographs, given their structure."""
-        batch, noise, sigma = self.noised(numbers)
-        # The structure and its blurred copy get the same share of the texture: both draw it under the sample number.
-        structure = condition = self.with_some_texture(batch["structure"], batch["picture"], numbers)
-        if self.experiment.diffusion.condition_blur:
-            condition = self.with_some_texture(batch["blurred structure"], batch["blurred picture"], numbers)
-        condition = self.disturbed(condition, numbers)
-        base = base_of_prior(self.prior.process, batch["picture"], structure)
-        layer = self.process.layer(batch["picture"], base)
-        with autocast(self.device, self.amp):
-            given = {"condition": condition, "code": batch["code"]}
-            return self._of_layer(self.denoiser, layer, noise, sigma, base, given)
+        return self.of(self.texture(numbers))
 
     def stage_two(self, adapter: DenoiserAdapter, numbers: Sequence[int]) -> Tensor:
         """Returns the loss of Stage II on the residual.
 
         The residual is predicted given the inputs that are derived from the degraded picture.
         """
+        return self.of(self.residual(adapter, numbers))
+
+    def texture(self, numbers: Sequence[int]) -> LayerTask:
+        """Returns what Stage I asks the prior for some samples."""
         batch, noise, sigma = self.noised(numbers)
-        condition = self.disturbed(batch["condition"], numbers)
+        # The structure and its blurred copy get the same share of the texture: both draw it under the sample number.
+        structure = condition = self.with_some_texture(batch["structure"], batch["picture"], numbers)
+        if self.experiment.diffusion.condition_blur:
+            condition = self.with_some_texture(batch["blurred structure"], batch["blurred picture"], numbers)
+        base = base_of_prior(self.prior.process, batch["picture"], structure)
+        given = {"condition": self.disturbed(condition, numbers), "code": batch["code"]}
+        return LayerTask(self.denoiser, self.process.layer(batch["picture"], base), noise, sigma, base, given)
+
+    def residual(self, adapter: DenoiserAdapter, numbers: Sequence[int]) -> LayerTask:
+        """Returns what Stage II asks the steered prior for some samples."""
+        batch, noise, sigma = self.noised(numbers)
+        inputs = {**batch, "condition": self.disturbed(batch["condition"], numbers)}
         layer = self.process.layer(batch["clean"], batch["base"])
-        with autocast(self.device, self.amp):
-            network = partial(self.steered_denoiser, adapter, self.given(adapter, batch, condition))
-            return self._of_layer(network, layer, noise, sigma, batch["base"], {**batch, "condition": condition})
+        network = partial(self.steered_denoiser, adapter, self.given(adapter, batch, inputs["condition"]))
+        return LayerTask(network, layer, noise, sigma, batch["base"], inputs)
 
     def given(self, adapter: DenoiserAdapter, batch: Mapping[str, Tensor], condition_BCHW: Tensor) -> Given:
         """Returns what the adapter may see of the patches; the condition has its noise."""
@@ -125,25 +142,22 @@ class LayerLoss:
         inputs = Inputs(*(batch[name] for name in Inputs._fields))
         return given_of(degraded, inputs, condition_BCHW, self.experiment.process)
 
-    def _of_layer(
-        self,
-        network: Network,
-        layer: Tensor,
-        noise: Tensor,
-        sigma: Tensor,
-        base: Tensor,
-        inputs: Mapping[str, Tensor],
-    ) -> Tensor:
-        """Returns the loss of a network's estimate of a layer."""
-        condition, code = inputs["condition"], inputs["code"]
-        enter = entrance(self.prior.process, base, self.process.scale)
-        found = denoise_noised(lambda x, c: network(x, c, condition, code), layer, noise, sigma, enter)
-        if self.objective is None:
-            # Karras et al. 2022, eq. 8
-            return (found.output - found.target).square().mean(dim=(1, 2, 3))
+    def of(self, task: LayerTask) -> Tensor:
+        """Returns the loss of a network's estimate of a layer, (B,)."""
+        condition, code = task.inputs["condition"], task.inputs["code"]
         scale = self.process.scale
-        learned = Learned(found.estimate, layer, base, scale, sigma, found.output, found.target, inputs)
-        return objective_loss(self.objective, learned)
+        enter = entrance(self.prior.process, task.base, scale)
+        with autocast(self.device, self.amp):
+            found = denoise_noised(
+                lambda x, c: task.network(x, c, condition, code), task.layer, task.noise, task.sigma, enter
+            )
+            if self.objective is None:
+                # Karras et al. 2022, eq. 8
+                return (found.output - found.target).square().mean(dim=(1, 2, 3))
+            given = found.estimate, task.layer, task.base, scale, task.sigma, found.output, found.target
+            # an objective gets the condition as a picture, without the channel of its noise level
+            inputs = {**task.inputs, "condition": condition[:, :3]}
+            return objective_loss(self.objective, Learned(*given, inputs))
 
     def _denoiser(self, x_BCHW: Tensor, c_noise: Tensor, condition_BCHW: Tensor, code_BNC: Tensor) -> Tensor:
         return checked_network(self.prior.network, self.prior.network)(x_BCHW, c_noise, condition_BCHW, code_BNC)
@@ -163,12 +177,16 @@ class LayerLoss:
         return torch.lerp(structure_BCHW, picture_BCHW, torch.stack(alphas).to(self.device))
 
     def disturbed(self, condition_BCHW: Tensor, numbers: Sequence[int]) -> Tensor:
-        """Adds noise to the condition of each sample.
+        """Adds noise to the condition of each sample, and its level as a channel if the prior is told it.
 
-        The noise is a function of (seed, sample number).
+        Noise and level are functions of (seed, sample number).
         """
-        one, seed = [c[None] for c in condition_BCHW], self.patches.seed
-        return torch.cat([noised_condition(c, self.experiment, seed, n) for c, n in zip(one, numbers, strict=True)])
+        seed, most = self.patches.seed, self.experiment.diffusion.condition_noise_max
+        found = []
+        for one, n in zip(condition_BCHW, numbers, strict=True):
+            level = most * float(torch.rand(1, generator=generator(seed, "condition level", n))) if most else 0.0
+            found.append(noised_condition(one[None], self.experiment, seed, n, level=level))
+        return torch.cat(found)
 
     def outputs(self, numbers: Sequence[int], adapter: DenoiserAdapter | None = None) -> Outputs:
         """Yields what the components return for some samples, in the order of the data flow.

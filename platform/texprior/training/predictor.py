@@ -14,9 +14,11 @@ from texprior.training.ahead import Ahead
 from texprior.training.data import cut_patches, pair_pool
 from texprior.training.differences import program_record
 from texprior.training.folders import PREDICTOR_PARTS, Place, hold_folder, is_trained, training_place
-from texprior.training.loop import Finished
+from texprior.training.held_out import measure_held_out, measure_pictures
+from texprior.training.loop import Finished, Loss
 from texprior.training.losses import prediction_loss_of, prediction_outputs
 from texprior.training.memory import require_memory
+from texprior.training.patches import Patches
 from texprior.training.preflight import random_prediction_loss
 from texprior.training.recipe import recipe_of
 from texprior.training.run import Trained, refuse_compiling, run_training, stop_record, training_record, version_record
@@ -47,12 +49,19 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
         pool = ahead.serve(pair_pool(session, settings.patch), partial(pair_pool, patch=settings.patch), session)
         trainee = Trainee(predictor, settings, recipe)
 
-        def finish(_run: Run, done: Finished) -> None:
+        def loss_on(patches: Patches) -> Loss:
+            return prediction_loss_of(predictor, patches, settings.amp, recipe.objective)
+
+        def finish(run: Run, done: Finished) -> None:
             seen = {"images_seen": done.images_seen, **stop_record(settings, done)}
             programs = program_record(session, _PROGRAMS)
             used = training_record(session.device, settings)
             about = {**seen, "seed": experiment.seed, **used, **programs}
+            held_out_pool = partial(pair_pool, session, settings.patch)
+            measure = partial(measure_pictures, loss_on)
+            found = measure_held_out(session, "predictor", trainee, place.folder, pool, held_out_pool, measure)
             save_predictor(place.folder, experiment, trainee.averaged(), about)
+            run.summary |= found.metrics("predictor") if found else {}
 
         patches = cut_patches(session.builder, pool, settings)
         given = (predictor, patches, settings.amp)

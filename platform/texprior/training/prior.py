@@ -10,7 +10,7 @@ from texprior.errors import ConfigError
 from texprior.flow.process import base_of_prior
 from texprior.models.build import build_prior
 from texprior.models.folders import PRIOR, save_prior
-from texprior.models.sampling import noise_levels_of, require_range
+from texprior.models.sampling import noise_levels_of, require_condition_noise, require_range
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
@@ -19,6 +19,7 @@ from texprior.training.cards import prior_card
 from texprior.training.data import cached_texture_pool, cut_patches, layer_scale, own_texture_pool, require_layer
 from texprior.training.differences import explain_difference, program_record
 from texprior.training.folders import PRIOR_PARTS, Place, hold_folder, is_trained, training_place
+from texprior.training.held_out import measure_held_out, measure_layer
 from texprior.training.loop import Finished
 from texprior.training.losses import LayerLoss
 from texprior.training.match_strength import match_prior_strength, without_strength
@@ -46,6 +47,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         session = match_prior_strength(session, place)
         experiment = session.experiment
         refuse_compiling("prior", settings, session.device)
+        require_condition_noise(experiment.diffusion, experiment.sampling)
         prior = build_prior(session.builder, 1.0, place.folder)
         require_memory(
             "prior",
@@ -66,8 +68,8 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         # how it is learned, and what is left at the end
         patches = cut_patches(session.builder, pool, settings)
         recipe, levels = recipe_of(session, settings), noise_levels_of(session.registry, experiment.diffusion)
-        learned = levels, recipe.objective, settings.compile
-        loss = LayerLoss(experiment, prior, Process(scale), patches, settings.amp, *learned)
+        loss_on = partial(LayerLoss, experiment, prior, Process(scale), amp=settings.amp, levels=levels)
+        loss = loss_on(patches, objective=recipe.objective, compiles=settings.compile)
         trainee = Trainee(prior.network, settings, recipe)
 
         def finish(run: Run, done: Finished) -> None:
@@ -79,10 +81,18 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
                 **training_record(session.device, settings),
                 **program_record(session, (*PRIOR_PARTS, "training.prior")),
             }
-            card = prior_card(session, trainee.network, about, done)
+            measure = partial(
+                measure_layer,
+                partial(loss_on, objective=recipe.objective),
+                LayerLoss.texture,
+                experiment.sampling.sigma_max,
+            )
+            held_out_pool = partial(cached_texture_pool, session, prior)
+            found = measure_held_out(session, "prior", trainee, place.folder, pool, held_out_pool, measure)
+            card = prior_card(session, trainee.network, about, done, found)
             save_prior(place.folder, experiment, trainee.averaged(), about, card)
             run.artifact(place.folder)
-            run.summary["texture_std"] = scale
+            run.summary |= {"texture_std": scale, **(found.metrics("prior") if found else {})}
 
         run_training(session, "prior", place, trainee, loss.stage_one, finish, loss.outputs, patches)
         return Trained(place.folder, pool.broken)

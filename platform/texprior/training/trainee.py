@@ -5,7 +5,8 @@ All of it goes into a checkpoint and comes back from one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,10 +110,23 @@ class Trainee:
         found = {name: p.detach().clone() for name, p in self.parameters().items()}
         self.optimizer.train()  # type: ignore[attr-defined]
         # Going to the averages and back rounds. A checkpoint must change nothing, so the weights are put back.
-        with torch.no_grad():
-            for name, parameter in self.parameters().items():
-                parameter.copy_(trained[name])
+        _put(self.parameters(), trained)
         return found
+
+    @contextmanager
+    def as_averaged(self) -> Iterator[None]:
+        """Has the averages in the network, in evaluation mode, until the end of the block."""
+        averages, parameters = self._averages(), self.parameters()
+        trained = {name: p.detach().clone() for name, p in parameters.items()}
+        modes = [(module, module.training) for module in self.network.modules()]
+        try:
+            _put(parameters, averages)
+            self.network.eval()
+            yield
+        finally:
+            _put(parameters, trained)
+            for module, mode in modes:
+                module.training = mode
 
     def save(self, path: Path, about: Mapping[str, object]) -> Saved:
         """Writes all that an exact resume needs to one file, atomically."""
@@ -252,6 +266,13 @@ _PROGRESS = {
     "images_before": int,
 }
 """The attributes of a trainee that a checkpoint records, with their types."""
+
+
+@torch.no_grad()
+def _put(parameters: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) -> None:
+    """Copies values into parameters of the same names."""
+    for name, parameter in parameters.items():
+        parameter.copy_(values[name])
 
 
 def _numbers(kept: Mapping[str, Any]) -> dict[str, Any]:

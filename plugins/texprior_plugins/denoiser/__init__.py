@@ -133,6 +133,7 @@ def texprior_denoisers() -> list[Denoiser]:
             api=2,
             tags=("convolutional",),
             local=True,
+            condition_level=True,
             citation=_UNET,
         ),
         Denoiser(
@@ -143,6 +144,7 @@ def texprior_denoisers() -> list[Denoiser]:
             api=2,
             tags=("convolutional",),
             local=True,
+            condition_level=True,
             citation=_NAFNET,
         ),
         Denoiser(
@@ -153,6 +155,7 @@ def texprior_denoisers() -> list[Denoiser]:
             api=2,
             tags=("transformer",),
             local=True,
+            condition_level=True,
             citation=_WINDOW_TRANSFORMER,
         ),
     ]

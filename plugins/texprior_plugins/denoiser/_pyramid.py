@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from texprior.flow.condition import split_level
 from texprior.flow.prior import AttentionBackend, Block, DenoiserNet, Guide, unguided
 from texprior_plugins.denoiser import PyramidOptions
 from texprior_plugins.denoiser.unet import ChannelNorm, CodeAttention, Embedding
@@ -26,12 +27,14 @@ class Pyramid(DenoiserNet):
     closing: str
     """The layer that ends the residual branch of a block."""
 
-    def __init__(self, options: PyramidOptions, code_width: int, attention: AttentionBackend) -> None:
+    def __init__(
+        self, options: PyramidOptions, code_width: int, attention: AttentionBackend, condition_level: bool = False
+    ) -> None:
         super().__init__()
         o, self.options, self.code_width, self.attention = options, options, code_width, attention
         widths = [o.width * 2**level for level in range(o.levels)]
         pairs, coarsest = list(itertools.pairwise(widths)), widths[-1]
-        self.embed = Embedding(o.width, coarsest, code_width)
+        self.embed = Embedding(o.width, coarsest, code_width, condition_level)
 
         def run(level: int, count: int) -> nn.ModuleList:
             return nn.ModuleList(self.block(level, widths[level], coarsest, i) for i in range(count))
@@ -81,7 +84,7 @@ class Pyramid(DenoiserNet):
 
     def fresh(self) -> Self:
         """Returns the same network with initial weights."""
-        return type(self)(self.options, self.code_width, self.attention)
+        return type(self)(self.options, self.code_width, self.attention, self.embed.level is not None)
 
     def forward(
         self,
@@ -99,9 +102,10 @@ class Pyramid(DenoiserNet):
         # 2 y - 1 brings the condition from [0, 1] to [-1, 1], about the scale of the normalised x
         height, width = x_BCHW.shape[-2:]
         stride = self.stride(self.options.levels - 1)
-        x = torch.cat([x_BCHW, 2 * condition_BCHW - 1], 1)
+        picture, told = split_level(condition_BCHW)
+        x = torch.cat([x_BCHW, 2 * picture - 1], 1)
         x = F.pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
-        e = self.embed(noise_B, code_BNC)
+        e = self.embed(noise_B, code_BNC, told)
         h = self.enter(F.pixel_unshuffle(x, self.options.unshuffle))
 
         # encoder: the guide ``skip`` changes only what goes to the decoder

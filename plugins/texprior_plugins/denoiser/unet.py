@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from texprior.errors import ConfigError
+from texprior.flow.condition import split_level
 from texprior.flow.prior import AttentionBackend, Block, DenoiserNet, Guide, unguided
 from texprior_plugins.denoiser import UnetOptions
 
@@ -24,12 +25,14 @@ class Unet(DenoiserNet):
     Its blocks are ``encoder.0.0``, ..., ``middle.0``, ..., ``decoder.0.1``.
     """
 
-    def __init__(self, options: UnetOptions, code_width: int, attention: AttentionBackend) -> None:
+    def __init__(
+        self, options: UnetOptions, code_width: int, attention: AttentionBackend, condition_level: bool = False
+    ) -> None:
         super().__init__()
         o, self.options, self.code_width, self.attention = options, options, code_width, attention
         widths = [o.width * (level + 1) for level in range(o.levels)]
         embedding = 4 * o.width
-        self.embed = Embedding(o.width, embedding, code_width)
+        self.embed = Embedding(o.width, embedding, code_width, condition_level)
 
         # Encoder. The input has 6 channels per pixel: 3 of x and 3 of the concatenated condition.
         self.enter = nn.Conv2d(6 * o.unshuffle**2, widths[0], 3, padding=1)
@@ -74,7 +77,7 @@ class Unet(DenoiserNet):
 
     def fresh(self) -> Unet:
         """Returns the same network with initial weights."""
-        return Unet(self.options, self.code_width, self.attention)
+        return Unet(self.options, self.code_width, self.attention, self.embed.level is not None)
 
     def forward(
         self,
@@ -92,8 +95,9 @@ class Unet(DenoiserNet):
         # inputs: 2 y - 1 brings the condition from [0, 1] to [-1, 1], about the scale of the normalised x
         height, width = x_BCHW.shape[-2:]
         stride = self.options.unshuffle * 2 ** (self.options.levels - 1)
-        x = _pad(torch.cat([x_BCHW, 2 * condition_BCHW - 1], 1), stride)
-        e = self.embed(noise_B, code_BNC)
+        picture, told = split_level(condition_BCHW)
+        x = _pad(torch.cat([x_BCHW, 2 * picture - 1], 1), stride)
+        e = self.embed(noise_B, code_BNC, told)
         h = self.enter(F.pixel_unshuffle(x, self.options.unshuffle))
 
         # encoder: the guide ``skip`` changes only what goes to the decoder
@@ -115,24 +119,34 @@ class Unet(DenoiserNet):
 
 
 class Embedding(nn.Module):
-    """Embedding of the noise level and of the mean token of the code, (B, width).
+    """Embedding of the noise level, the mean token of the code, and the level of the condition's noise, (B, width).
 
-    The noise level enters as Fourier features (Vaswani et al. 2017).
+    Levels enter as Fourier features (Vaswani et al. 2017). That of the condition is left out, or its embedding is 0 at
+    initialisation.
     """
 
-    def __init__(self, features: int, width: int, code_width: int) -> None:
+    def __init__(self, features: int, width: int, code_width: int, condition_level: bool = False) -> None:
         super().__init__()
         # From 1 to 1000 per unit of c_noise: low frequencies order the noise levels, high ones separate close levels.
         # The buffer is not stored, since the options determine it.
         self.register_buffer("frequencies", torch.exp(torch.linspace(0, math.log(1000.0), features // 2)), False)
         self.noise = nn.Sequential(nn.Linear(features, width), nn.SiLU(), nn.Linear(width, width))
         self.code = nn.Linear(code_width, width) if code_width else None
+        self.level = None
+        if condition_level:
+            self.level = nn.Sequential(nn.Linear(features, width), nn.SiLU(), nn.Linear(width, width))
+            nn.init.zeros_(self.level[2].weight)
+            nn.init.zeros_(self.level[2].bias)
 
-    def forward(self, noise_B: Tensor, code_BNC: Tensor) -> Tensor:
-        """Maps c_noise (B,) and the code (B, N, C) to (B, width)."""
-        phase = noise_B[:, None] * self.frequencies
-        e: Tensor = self.noise(torch.cat([phase.cos(), phase.sin()], 1))
-        return e if self.code is None else e + self.code(code_BNC.mean(1))
+    def forward(self, noise_B: Tensor, code_BNC: Tensor, level_B: Tensor | None = None) -> Tensor:
+        """Maps c_noise (B,), the code (B, N, C) and the level of the condition's noise (B,) to (B, width)."""
+        e: Tensor = self.noise(self._features(noise_B))
+        e = e if self.code is None else e + self.code(code_BNC.mean(1))
+        return e if self.level is None or level_B is None else e + self.level(self._features(level_B))
+
+    def _features(self, level_B: Tensor) -> Tensor:
+        phase = level_B[:, None] * self.frequencies
+        return torch.cat([phase.cos(), phase.sin()], 1)
 
 
 class ResidualBlock(nn.Module):

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from texprior.flow.condition import split_level
 from texprior.flow.prior import Block, DenoiserNet, unguided
 from texprior.plugin import Denoiser, Options, hookimpl
 
@@ -30,6 +31,10 @@ CAUGHT_BY = {
     "batch_norm": ["denoiser.microbatch"],
     "not_padded": ["any.space-works"],
     "windows_off_the_grid": ["denoiser.grid"],
+    "told": [],
+    "deaf_to_level": ["denoiser.condition-level"],
+    "mean_level": ["denoiser.condition-level"],
+    "needs_level": ["denoiser.condition-level"],
 }
 WIDTH = 8
 
@@ -206,15 +211,58 @@ class WindowsOffTheGrid(Right):
         return h_BCHW - mean.repeat_interleave(5, -2).repeat_interleave(5, -1)[..., :height, :width]
 
 
+class Told(Right):
+    """Is told the level of the noise on its condition."""
+
+    def __init__(self, options, code_width, attention, condition_level=False):
+        super().__init__(options, code_width, attention)
+        self.given += (condition_level,)
+        self.level = nn.Linear(1, WIDTH) if condition_level else None
+
+    def forward(self, x_BCHW, noise_B, condition_BCHW, code_BNC, guide=unguided, skip=unguided):
+        picture, self.heard = self.split(condition_BCHW)
+        return super().forward(x_BCHW, noise_B, picture, code_BNC, guide, skip)
+
+    def embed(self, noise_B, code_BNC):
+        e, heard = super().embed(noise_B, code_BNC), self.heard
+        del self.heard
+        return e if self.level is None else e + self.level(heard[:, None])
+
+    def split(self, condition_BCHW):
+        return split_level(condition_BCHW)
+
+
+class DeafToLevel(Told):
+    def split(self, condition_BCHW):
+        picture, level = split_level(condition_BCHW)
+        return picture, 0 * level
+
+
+class MeanLevel(Told):
+    def split(self, condition_BCHW):
+        picture, level = split_level(condition_BCHW)
+        return picture, level.mean().expand(len(level))
+
+
+class NeedsLevel(Told):
+    def split(self, condition_BCHW):
+        picture, level = split_level(condition_BCHW)
+        return picture, level if condition_BCHW.shape[1] == 4 else level + 1
+
+
 @hookimpl
 def texprior_denoisers():
     classes = (
         *(Right, NeverVisited, VisitedTwice, Deaf, NotZero),
         *(BlindToCode, MultiplesOf4, MisdeclaredChannels, NeedsCode, WholePictureNorm),
         *(SilentSkip, NoSuchLayer, NotFresh, WithDropout, WithATiedWeight, OwnDropout, CountsItsCalls),
-        *(ForgetsItsState, BatchNorm, NotPadded, WindowsOffTheGrid),
+        *(ForgetsItsState, BatchNorm, NotPadded, WindowsOffTheGrid, Told, DeafToLevel, MeanLevel, NeedsLevel),
     )
-    return [
-        Denoiser(name, f"{__name__}:{c.__name__}", Options, "Two blocks.", api=2, local=True)
-        for name, c in zip(CAUGHT_BY, classes, strict=True)
-    ]
+
+    def record(name, c):
+        told = issubclass(c, Told)
+        return Denoiser(
+            name, f"{__name__}:{c.__name__}", Options, "Two blocks.", api=2, local=True, condition_level=told
+        )
+
+    return [record(name, c) for name, c in zip(CAUGHT_BY, classes, strict=True)]

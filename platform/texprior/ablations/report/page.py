@@ -146,7 +146,7 @@ def _front(results: Results, against: str) -> list[list[str]]:
 
 
 def _textures(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
-    """Returns a row for each arm: what it sets, its filter, R², texture and residual, and the adapter's parameters."""
+    """Returns a row for each arm: what it sets, its filter, R², explained share, texture, residual, adapter's size."""
     rows = []
     for arm in plan.arms:
         done = [o for cell, o in outcomes if cell.arm == arm.name and o.status == "finished"]
@@ -156,7 +156,10 @@ def _textures(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
         ratio = f"{np.mean(residual) / np.mean(texture):.2f}" if texture and residual else "-"
         parameters = f"{done[0].trainable_parameters:,}" if done and not arm.alone else "-"
         r2 = f"{np.mean(r2s):.2f}" if r2s else "-"
-        rows.append([arm.name, arm.sets, _filters(done), r2, _spread(texture), _spread(residual), ratio, parameters])
+        shares = [o.explained for o in done if o.explained is not None]
+        explained = f"{np.mean(shares):.2f}" if shares else "not measured"
+        spreads = _spread(texture), _spread(residual), ratio
+        rows.append([arm.name, arm.sets, _filters(done), r2, explained, *spreads, parameters])
     return rows
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from texprior.errors import ConfigError
+from texprior.flow.condition import with_level
 from texprior.flow.contract import require_tensor
 from texprior.flow.prior import Block, DenoiserNet, Guide, unguided
 from texprior.testing.catalogue import USABLE, check, declares
@@ -210,6 +211,31 @@ def no_code(subject: Subject) -> None:
     require(network.code_width == 0, f"its code_width is {network.code_width}, not 0")
     output = call(network, {**arguments(), "code": torch.zeros(2, 0, 0)})
     require(torch.isfinite(output).all(), "not all values of the output are finite")
+
+
+@check("denoiser.condition-level", "denoiser", when=declares("condition_level"))
+@torch.no_grad()
+def condition_level(subject: Subject) -> None:
+    """With ``condition_level=True``, the network can be built with ``condition_level=True``. The level in the fourth
+    channel of the condition then changes the output of its own sample, and without this channel it is 0. The output of
+    a new network is zero.
+
+    Fix: split the condition by ``flow.condition.split_level``, and embed the level as the noise level is embedded.
+    """
+    context = {**PROBES["denoiser"].context(subject), "condition_level": True}
+    new, inputs = subject.build(context=context), arguments()
+
+    def told(network: DenoiserNet, *levels: float) -> Tensor:
+        return call(network, {**inputs, "condition": with_level(inputs["condition"], torch.tensor(levels))})
+
+    largest = float(told(new, 0.0, 0.1).abs().max())
+    require(largest == 0, f"a new network's output is up to {largest:.2g}")
+    network = perturbed(new).eval()
+    plain, first, second = call(network, inputs), told(network, 0.1, 0.0), told(network, 0.2, 0.0)
+    require(gap(told(network, 0.0, 0.0), plain) <= _FELT, "without the channel, the output is not that of level 0")
+    moved_by = gap(first[:1], plain[:1]), gap(second[:1], first[:1])
+    require(min(moved_by) > _FELT, "the output does not depend on the level")
+    require(gap(second[1:], plain[1:]) <= _FELT, "the level of one sample changes the output of another")
 
 
 @check("denoiser.sizes", "denoiser")

@@ -292,6 +292,7 @@ def test_arms_matched_in_strength_have_textures_of_one_deviation(texprior, write
     from texprior.decompositions.comparison import compare_decompositions
     from texprior.plugin import Ref
     from texprior.registry import Registry
+    from texprior.training.held_out import explained_alone
 
     ablation = {"grid": {"decomposition": ["gaussian", "bilateral"]}, "seeds": [0], "metric": "psnr_rgb"}
     answer = texprior("ablate", write(ablation=ablation, match_texture_std=0.05), "--json")
@@ -302,7 +303,12 @@ def test_arms_matched_in_strength_have_textures_of_one_deviation(texprior, write
         ((row,), _) = compare_decompositions(Registry.discover(), [ref], files, ref)
         assert row.texture_std == pytest.approx(cell["texture_std"], rel=1e-3)
         assert row.r2 == pytest.approx(cell["texture_r2"], abs=1e-6)
-    assert ": sigma " in Path(answer.json["report"]).read_text(encoding="utf-8")
+    report = Path(answer.json["report"]).read_text(encoding="utf-8")
+    assert ": sigma " in report
+    assert "<th>R²</th><th>explained</th>" in report
+    for cell in answer.json["cells"]:
+        assert f'<td class="text">{cell["texture_r2"]:.2f}</td><td class="text">{cell["explained"]:.2f}</td>' in report
+        assert cell["explained"] in [explained_alone(prior) for prior in runs.rglob("prior-*")]
 
 
 def test_cells_that_are_found_bear_the_names_of_this_ablation_and_its_question(texprior, write, runs):

@@ -17,6 +17,7 @@ def test_the_folders_hold_what_a_resume_and_a_reader_need(study):
         "README.md",
         "checkpoint.safetensors",
         "config.yaml",
+        "held_out.json",
         "prior.safetensors",
     }
     assert {"adapter.safetensors", "predictor.safetensors", "config.yaml", "README.md"} <= {
