@@ -110,7 +110,7 @@ def of(run, prefix):
 
 def test_each_check_is_a_test_and_what_the_function_returns_are_options(run):
     dark = of(run, "test_dark[")
-    assert len(dark) == 17
+    assert len(dark) == 18
     assert dark.pop("any.entry-module") == "SKIPPED"
     assert set(dark.values()) == {"PASSED"}
 
@@ -137,7 +137,7 @@ def test_without_its_options_the_floor_fails_and_says_what_to_hand_in(run):
 
 def test_a_whole_distribution_by_component(run):
     both = of(run, "test_all[")
-    assert len(both) == 34
+    assert len(both) == 36
     assert both["degradation/dark-any.global-rng"] == "PASSED"
     assert both["degradation/loud-any.global-rng"] == "XFAIL"
 
@@ -154,7 +154,7 @@ def test_a_kind_of_a_distribution(tmp_path):
 
 
 def test_the_number_of_checks_is_printed(run):
-    assert "degradation acme-dark/dark: 16 checks run, 1 not run, floor 15" in run[1]
+    assert "degradation acme-dark/dark: 16 checks run, 2 not run, floor 15" in run[1]
     assert "degradation acme-dark/dark: 2 checks run, 15 not run, floor 15" in run[1]
 
 
