@@ -99,7 +99,7 @@ def test_a_sweep_on_a_disk_that_fills_goes_on_when_there_is_room(small_disk, tmp
     ballast = fill(small_disk)
     for _ in range(2):
         code, _, err = ended(start(*command))
-        assert code == 1
+        assert code == 1, err
         assert err.splitlines()[-1].startswith("error: ")
         assert "No space left on device" in err
         assert "run the same command again to continue" in err

@@ -19,6 +19,7 @@ from texprior.errors import ConfigError
 from texprior.evaluation.scores import pareto_front
 from texprior.plugin.added import DIGEST
 from texprior.runtime.identity import foreign_components
+from texprior.runtime.machine_faults import find_machine_fault
 from texprior.runtime.run_record import flatten_paths
 from texprior.runtime.session import Session
 from texprior.sweeps.records import Better, State, SweepResult, SweepSetup, TrialRecord
@@ -121,7 +122,7 @@ def open_study(setup: SweepSetup, say: Callable[[str], None] = lambda _message: 
             raise
         except Exception as error:  # SQLAlchemy's, its drivers' and Optuna's errors have no common base
             if pause_s is None or not _is_race(error):
-                raise ConfigError(unusable_storage(storage, error)) from None
+                raise find_machine_fault(error) or ConfigError(unusable_storage(storage, error)) from None
             time.sleep(pause_s)
 
     # The lock protects the new study: of two workers that start at once, one describes it.
@@ -155,7 +156,7 @@ def find_study(name: str, storage: str) -> optuna.Study:
             "--free starts it"
         ) from None
     except Exception as error:  # as in ``open_study``
-        raise ConfigError(unusable_storage(storage, error)) from None
+        raise find_machine_fault(error) or ConfigError(unusable_storage(storage, error)) from None
 
 
 def _report_changes(
