@@ -24,6 +24,7 @@ from texprior.models.build import Prior, count_parameters
 from texprior.models.folders import load_prior
 from texprior.models.sampling import noise_levels_of
 from texprior.registry import Registry
+from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
 from texprior.training.data import cut_patches, texture_pool
 from texprior.training.losses import LayerLoss
@@ -61,8 +62,9 @@ def speeds(prior: Prior, rounds: int) -> list[float]:
 def held_out(prior: Prior, pool: Pool, patches: int) -> float:
     """Returns Stage I's loss on patches of other photographs; patches and noise are equal for every prior."""
     experiment = prior.experiment
-    cut = cut_patches(experiment, pool, experiment.training.prior)
-    levels = noise_levels_of(Registry.discover(), experiment.diffusion)
+    registry = Registry.discover()
+    cut = cut_patches(Builder(experiment, registry), pool, experiment.training.prior)
+    levels = noise_levels_of(registry, experiment.diffusion)
     loss = LayerLoss(experiment, prior, Process(prior.scale), cut, False, levels).stage_one
     return float(torch.cat([loss(range(i, i + BATCH)) for i in range(0, patches, BATCH)]).mean())
 

@@ -105,7 +105,8 @@ def test_structures_from_disk_change_no_weight(session, tmp_path, monkeypatch):
         found.append(weights(prior, PRIOR) | weights(model, ADAPTER))
     assert equal(found[0], found[1])
     assert equal(found[0], found[2])
-    photographs = len(s.pictures("train")[1])
+    # those that are trained on, and those that the trainings are measured on at their end
+    photographs = len(s.pictures("train")[1]) + len(s.pictures("val")[1])
     # degraded versions, estimates, and the structures of the clean ones and of the estimates
     assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == 4 * photographs
 
