@@ -61,6 +61,10 @@ class Denoised(NamedTuple):
     """It has unit variance at every sigma, so that all noise levels have the same weight in a squared error of F."""
     estimate: Tensor
 
+    def error(self) -> Tensor:
+        """Returns the squared error of F, per image, (B,)."""
+        return (self.output - self.target).square().mean(dim=(1, 2, 3))
+
 
 def denoise_noised(
     network: Callable[[Tensor, Tensor], Tensor],
@@ -83,8 +87,7 @@ def denoise_noised(
 
 def loss(network: Callable[[Tensor, Tensor], Tensor], x0_BCHW: Tensor, noise_BCHW: Tensor, sigma_B: Tensor) -> Tensor:
     """Returns the squared error of F against its target, per image, (B,)."""
-    found = denoise_noised(network, x0_BCHW, noise_BCHW, sigma_B)
-    return (found.output - found.target).square().mean(dim=(1, 2, 3))
+    return denoise_noised(network, x0_BCHW, noise_BCHW, sigma_B).error()
 
 
 def _image(per_sample_B: Tensor) -> Tensor:

@@ -153,7 +153,7 @@ class LayerLoss:
             )
             if self.objective is None:
                 # Karras et al. 2022, eq. 8
-                return (found.output - found.target).square().mean(dim=(1, 2, 3))
+                return found.error()
             given = found.estimate, task.layer, task.base, scale, task.sigma, found.output, found.target
             # an objective gets the condition as a picture, without the channel of its noise level
             inputs = {**task.inputs, "condition": condition[:, :3]}
