@@ -24,7 +24,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import SemanticEncoder
 from texprior.models.build import Model, Prior, build_adapter, build_predictor, build_prior, require_grid
 from texprior.models.folders import folder_builder, load_prior
-from texprior.models.sampling import noise_levels_of, rehearsed_scale
+from texprior.models.sampling import noise_levels_of, rehearsed_scale, require_range
 from texprior.models.stage_one import describe_differences, stage_one_differences, with_stage_one_of
 from texprior.pipeline import restore
 from texprior.runtime.builder import Builder
@@ -48,9 +48,12 @@ _PICTURES = tuple(dict.fromkeys(name for names in _PICTURES_OF.values() for name
 def prior_at(folder: Path | None, builder: Builder) -> Prior:
     """Loads the prior in a folder, or builds one; it is frozen.
 
-    Without a folder, builds the experiment's own prior with initial weights.
+    Without a folder, builds the experiment's own prior with initial weights. Raises ConfigError if sampling starts
+    beyond the end of a trained prior's process, as far as its scale is that of Stage II.
     """
     prior = load_prior(folder, builder) if folder else build_prior(builder, 1.0, Path())
+    if folder and builder.experiment.process.residual_scale == "prior":
+        require_range(prior.process, builder.experiment.sampling, prior.scale)
     prior.network.requires_grad_(False).eval()
     return prior
 

@@ -18,6 +18,7 @@ from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.store import about_tensors
 from texprior.training.adapter import describe_residual, train_adapter
+from texprior.training.dry_run import measure_stage_two
 from texprior.training.losses import LayerLoss
 from texprior.training.patches import Patches, Pool
 from texprior.training.predictor import train_predictor
@@ -139,6 +140,17 @@ def test_settings_that_cannot_work_with_the_priors_process_are_refused(trained, 
     data = {**SMALL, "process": {"base": "estimate-structure"}}
     with pytest.raises(ConfigError, match="'estimate-structure' has no effect: the process 'residual-shift'"):
         on_prior(Session.start(config.resolve(data, registry), registry, said=config.said_in(data, registry)), prior)
+
+
+def test_a_range_beyond_a_trained_priors_process_is_refused_in_a_dry_run(trained, registry):
+    """Where Stage II is divided by the prior's scale; another one is not known before it is measured."""
+    session, prior, _, _ = trained
+    beyond = {"sampling.sigma_max": 1e6}
+    far = config.with_overrides(session.experiment, beyond, registry)
+    with pytest.raises(ConfigError, match=r"set sampling\.sigma_max to at most"):
+        measure_stage_two(session.with_(experiment=far), prior)
+    own = config.with_overrides(session.experiment, {**beyond, "process.residual_scale": "measured"}, registry)
+    assert measure_stage_two(session.with_(experiment=own), prior)
 
 
 def test_a_range_beyond_the_process_is_refused_before_the_prior_is_trained(registry, tmp_path):
