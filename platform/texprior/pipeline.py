@@ -19,16 +19,25 @@ from texprior.diffusion.keys import Draw, Key
 from texprior.diffusion.precondition import broadcast
 from texprior.flow.adapt import Features, Given, bytes_of, features_of, repeated, steered, strides_of
 from texprior.flow.code import place_of, tokens_at
+from texprior.flow.guide import FirstCall, guided_by, with_coarse_part
 from texprior.flow.precision import autocast
 from texprior.flow.prior import Network, checked_network, prior_denoise
 from texprior.flow.process import entrance
 from texprior.flow.recompose import Samples, recompose
-from texprior.flow.sample import Denoise, LayerSampler, network_calls, sample
+from texprior.flow.sample import Denoise, LayerSampler, sample
 from texprior.flow.tile import Part, Tile
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs, PartwiseInputs, given_of, inputs_of, noised_condition
 from texprior.models.not_finite import refuse_not_finite
-from texprior.models.sampling import require_condition_noise, require_range, require_start, sampler_of, sigmas_of
+from texprior.models.sampling import (
+    calls_per_picture,
+    require_condition_noise,
+    require_guidance,
+    require_range,
+    require_start,
+    sampler_of,
+    sigmas_of,
+)
 from texprior.models.sections import (
     Piece,
     SectionNoises,
@@ -119,6 +128,7 @@ def restore_sections(
     require_range(model.prior.process, settings, model.process.scale)
     require_start(model.prior.process, settings)
     require_condition_noise(model.experiment.diffusion, settings)
+    require_guidance(model.experiment.diffusion, settings)
     started, pieces = device_time(device), sections_of(model, settings, size)
     partwise = PartwiseInputs(lambda rows, columns: part(rows, columns).to(device), size, model)
     if inputs is None and not (len(pieces) > 1 and partwise.possible()):
@@ -129,7 +139,7 @@ def restore_sections(
 
     # built once: that saves and restores the state of every random generator
     noises, sampler = SectionNoises((1, 3, *size)), sampler_of(model, settings)
-    calls = network_calls(sampler, settings.steps) * settings.samples
+    calls = calls_per_picture(sampler, settings)
     called = _counter(tell, sum(len(tiles_of(s, settings)) for s in pieces) * calls)
     for section in pieces:
         given = partwise.of(section.seen, code) if inputs is None else cut_inputs(inputs, section)
@@ -155,14 +165,30 @@ def _restored(
     called: Callable[[int], None],
 ) -> Restored:
     """Samples a section, and returns its part without the margin; calls and time are not known here."""
-    level = settings.condition_noise
-    noised = noised_condition(given.condition, model.experiment, seed, key, level=level, draw=draw)
     pieces = pieces_of(model, section, settings, given.code)
-    given = given._replace(code=tokens_at(given.code, place_of(model.prior.encoder), *section.seen))
-    seen = given_of(degraded, given, noised, model.experiment.process)
-    given = given._replace(condition=noised)
+    clear = given._replace(code=tokens_at(given.code, place_of(model.prior.encoder), *section.seen))
+
+    def inputs_at(level: float) -> Inputs:
+        noised = noised_condition(clear.condition, model.experiment, seed, key, level=level, draw=draw)
+        return clear._replace(condition=noised)
+
+    def denoiser(given: Inputs, pieces: Sequence[Piece], adapted: bool) -> Denoise:
+        seen = given_of(degraded, clear._replace(code=given.code), given.condition, model.experiment.process)
+        return _denoiser(model, given, settings, seen if adapted else None, pieces, called)
+
+    given = inputs_at(settings.condition_noise)
     levels = sigmas_of(model.registry, settings, model.experiment.diffusion)
-    denoise = _denoiser(model, given, settings, seen if guided else None, pieces, called)
+    denoise = denoiser(given, pieces, guided)
+    if settings.guidance != 1:
+        lacking = settings.guidance_from
+        noisy = lacking == "condition"
+        weak = inputs_at(model.experiment.diffusion.condition_noise_max) if noisy else given
+        without = pieces
+        if lacking == "code":
+            weak = weak._replace(code=torch.zeros_like(weak.code))
+            without = [piece._replace(code=torch.zeros_like(piece.code)) for piece in pieces]
+        unguided = denoiser(weak, without, guided and lacking != "adapter")
+        denoise = guided_by(denoise, unguided, settings.guidance)
 
     # a few samples at once, so that memory does not grow with their number
     samples, per_call = Samples(), samples_per_call(section, settings)
@@ -175,11 +201,17 @@ def _restored(
             return torch.cat(drawn).to(given.base.device)
 
         start = model.process.warm_start(known, given.base, noise(-1), float(levels[0]))
-        for layer in sample(denoise, sampler, start, levels, noise).chunk(len(these)):
+        first_call = FirstCall(denoise)
+        layers = sample(first_call, sampler, start, levels, noise)
+        if settings.coarse_from != "sample":
+            of_estimate = model.process.layer(given.estimate, given.base)
+            coarse = of_estimate if settings.coarse_from == "estimate" else first_call.result(sampler)
+            layers = with_coarse_part(layers, coarse, settings.coarse_px)
+        for layer in layers.chunk(len(these)):
             samples.add(layer)
 
     if not samples.mean.isfinite().all():
-        alone = _denoiser(model, given, settings, None, pieces, called)
+        alone = denoiser(given, pieces, False)
         refuse_not_finite(model, degraded, given, alone, denoise, sampler, start, levels[0].to(start.device), key)
     found = recompose(model.process, given.base, samples, settings.texture_strength)
 

@@ -20,11 +20,10 @@ from texprior.flow.degrade import degraded_sample
 from texprior.flow.kinds import DEGRADATION, PROCESS
 from texprior.flow.measure import measure
 from texprior.flow.prior import encode
-from texprior.flow.sample import network_calls
 from texprior.models.build import Model, build_adapter, build_predictor, build_prior
 from texprior.models.folders import PREDICTOR, PRIOR
 from texprior.models.inputs import inputs_of
-from texprior.models.sampling import build_sampler, rehearsed_scale
+from texprior.models.sampling import build_sampler, calls_per_picture, rehearsed_scale
 from texprior.pipeline import restore
 from texprior.runtime.device_clock import device_time
 from texprior.runtime.progress import no_progress
@@ -145,7 +144,7 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
         settings = cell.experiment.sampling
         process = _of(plan, cell).build(PROCESS, "diffusion.process")
         sampler = build_sampler(plan.session.registry, settings, process)
-        calls = network_calls(sampler, settings.steps) * settings.samples
+        calls = calls_per_picture(sampler, settings)
         return (cell.arm,) if cell.model is None else (calls, settings.tile, settings.halo, settings.features_mb)
 
     for cells in _alike(pending, kind):
@@ -158,7 +157,8 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
         judged += split * len(cells)
         # the predictor alone derives nothing slow from a photograph, and its evaluation is all that is timed
         if cells[0].trains_adapter:
-            variants = experiment.data.variants if experiment.degradation else 1
+            # a photograph that is degraded anew at each visit is prepared as often as it is visited
+            variants = (experiment.data.variants or math.inf) if experiment.degradation else 1
             train = len(session.pictures("train")[1])
             structure_s, inputs_s, _ = _timed(session, "train")
             trainings = experiment.training

@@ -39,8 +39,10 @@ class Data(Section):
     """Data set of which the split ``val`` is used. Default: ``bundled``."""
     test: Annotated[Ref, Kind("dataset")] = Ref(name="bundled")
     """Data set of which the split ``test`` is used. Default: ``bundled``."""
-    variants: Annotated[int, Field(ge=1, le=1000)] = 2
-    """Number of degraded versions of each training photograph, if the degradation is synthesised. Default: 2."""
+    variants: Annotated[int, Field(ge=1, le=1000)] | None = 2
+    """Number of degraded versions of each training photograph, if the degradation is synthesised. None draws a new
+    version at each visit; nothing of it is kept then, so that ``patches_per_photograph`` should be above 1.
+    Default: 2."""
     degraded_bits: Annotated[Annotated[int, Field(ge=8, le=16)] | None, Before(None)] = 8
     """Bits to which each value of a synthesised degraded picture is rounded, as a file does. None keeps floating-point
     values, which say more than a file can. Degraded pictures from files are used as they are. Default: 8."""
@@ -234,6 +236,19 @@ class Sampling(Section):
     condition_noise: Annotated[float, Field(ge=0, le=1), Before(0.0)] = 0.0
     """Standard deviation of the noise on the condition that the denoiser is told, in units of the picture. At most the
     ``diffusion.condition_noise_max`` of the prior. Default: 0, no noise."""
+    guidance: Annotated[float, Field(ge=0, le=100), Before(1.0)] = 1.0
+    """Weight w of guidance: the denoiser becomes D_weak + w (D - D_weak), which takes a second call of the network.
+    Above 1, what D_weak lacks counts for more than it was trained to. Default: 1, no guidance and no second call."""
+    guidance_from: Annotated[Literal["code", "condition", "adapter"], Before("adapter")] = "adapter"
+    """What D_weak of the guidance lacks: the semantic ``code`` (needs ``diffusion.code_dropout``), most of the
+    ``condition``, which gets noise of ``diffusion.condition_noise_max``, or the ``adapter``. Default: ``adapter``."""
+    coarse_from: Annotated[Literal["sample", "mean", "estimate"], Before("sample")] = "sample"
+    """Where the coarse part of the layer comes from: from the ``sample`` itself; from D at the first noise level, which
+    is close to the ``mean`` of all samples; or from y_eps (``estimate``), whose coarse part the restored picture then
+    keeps. Default: ``sample``."""
+    coarse_px: Annotated[float, Field(gt=0, le=16), Before(4.0)] = 4.0
+    """Standard deviation of the Gaussian blur that separates the coarse part, px. It counts only if ``coarse_from`` is
+    not ``sample``. Default: 4."""
     texture_strength: Annotated[float, Field(ge=0, le=2)] = 1.0
     """Factor of the sampled layer in the restored picture: 0 returns the base alone, 1 adds the full layer.
     Default: 1."""

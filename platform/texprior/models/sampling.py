@@ -14,7 +14,7 @@ from texprior.diffusion import sigmas
 from texprior.errors import ConfigError
 from texprior.flow.kinds import NOISE_LEVELS, SAMPLER, SCHEDULE
 from texprior.flow.process import DiffusionProcess, base_of_task
-from texprior.flow.sample import LayerSampler
+from texprior.flow.sample import LayerSampler, network_calls
 from texprior.flow.schedule import NoiseLevels, Range, levels_of
 from texprior.models.build import Model
 from texprior.plugin import Sampler, Schedule
@@ -78,6 +78,25 @@ def require_condition_noise(training: Diffusion, settings: Sampling) -> None:
             f"sampling.condition_noise: {settings.condition_noise:g} cannot be used, because the prior {trained} "
             f"(diffusion.condition_noise_max); {remedy}, or train a prior with more"
         )
+
+
+def require_guidance(training: Diffusion, settings: Sampling) -> None:
+    """Raises ConfigError if the guidance needs a denoiser that the prior was not trained to be; see ``Diffusion``."""
+    needed = {"code": "code_dropout", "condition": "condition_noise_max"}.get(settings.guidance_from)
+    if settings.guidance != 1 and needed and not getattr(training, needed):
+        raise ConfigError(
+            f"sampling.guidance_from: '{settings.guidance_from}' needs a prior that was trained with "
+            f"diffusion.{needed} above 0; train one, or use sampling.guidance_from: adapter"
+        )
+
+
+def calls_per_picture(sampler: LayerSampler, settings: Sampling) -> int:
+    """Returns the number of network calls (NFE) for all samples of a picture; guidance takes two for one.
+
+    Raises ContractError if the sampler states no whole number.
+    """
+    guided = 1 if settings.guidance == 1 else 2
+    return network_calls(sampler, settings.steps) * settings.samples * guided
 
 
 def require_start(process: DiffusionProcess, settings: Sampling) -> None:

@@ -13,7 +13,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Prior, build_adapter, count_parameters, require_grid
 from texprior.models.folders import ADAPTER, PREDICTOR, load_predictor, load_prior, save_model
 from texprior.models.prior_search import record_prior, relative_path
-from texprior.models.sampling import noise_levels_of, require_condition_noise, require_range
+from texprior.models.sampling import noise_levels_of, require_condition_noise, require_guidance, require_range
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, sha256
@@ -57,6 +57,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path, 
 
         refuse_compiling("adapter", settings, session.device)
         require_condition_noise(experiment.diffusion, experiment.sampling)
+        require_guidance(experiment.diffusion, experiment.sampling)
         # what is learned: the residual of the estimate, in units of the prior's texture or of its own deviation
         adapter = build_adapter(session.builder, prior)
         predictor = load_predictor(predictor_folder, session.builder)

@@ -111,7 +111,7 @@ class Ahead:
     def _fill(self) -> None:
         while self._coming and len(self._pending) < _EACH * self.workers:
             key = self._coming.popleft()
-            if key not in self._pool.kept and key not in self._pending and key not in self._pool.broken:
+            if key not in self._pool.kept and key not in self._pending:
                 self._submit(key)
 
     def _submit(self, key: str) -> None:

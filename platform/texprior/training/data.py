@@ -83,12 +83,17 @@ def cached_texture_pool(session: Session, prior: Prior, split: str = "train") ->
 
 
 def pair_pool(session: Session, patch: int, split: str = "train") -> Pool:
-    """Prepares the predictor's pairs of clean and degraded pictures, synthesised ones in ``data.variants`` versions."""
+    """Prepares the predictor's pairs of clean and degraded pictures, synthesised ones in ``data.variants`` versions.
+
+    Without a number of versions, every epoch degrades the photographs anew.
+    """
     experiment, (dataset, keys) = session.experiment, session.pictures(split)
     bits = experiment.data.degraded_bits
     own = session.build(DEGRADATION) if experiment.degradation else None
-    degradation = kept_degradation(session, own) if own else None
-    variants = experiment.data.variants if degradation else 1
+    fresh = own is not None and experiment.data.variants is None
+    # what is used once is not kept on disk
+    degradation = own if own is None or fresh else kept_degradation(session, own)
+    variants = (experiment.data.variants or 1) if degradation else 1
 
     def prepare(versioned: str) -> Prepared:
         key, _, variant = versioned.rpartition("#")
@@ -99,7 +104,8 @@ def pair_pool(session: Session, patch: int, split: str = "train") -> Pool:
         drawn = drawn_for(own, experiment.seed, (key, int(variant)), size) if own else {}
         return {"clean": sample.clean, "degraded": degraded, **drawn}
 
-    return Pool([f"{key}#{v}" for key in keys for v in range(variants)], prepare, experiment.data.cache_mb)
+    versions = keys if fresh else [f"{key}#{v}" for key in keys for v in range(variants)]
+    return Pool(versions, prepare, experiment.data.cache_mb, fresh=fresh)
 
 
 def guided_pool(
@@ -115,7 +121,7 @@ def guided_pool(
         own = {name: tensor[0].cpu() for name, tensor in derived._asdict().items()}
         return {**known, **own, "code": _kept_code(derived.code[0])}
 
-    return Pool(pairs.keys, prepare, experiment.data.cache_mb, place_of(prior.encoder))
+    return Pool(pairs.keys, prepare, experiment.data.cache_mb, place_of(prior.encoder), pairs.fresh)
 
 
 def own_guided_pool(prior_folder: Path, predictor_folder: Path, with_degraded: bool, session: Session) -> Pool:
@@ -134,6 +140,8 @@ def cached_guided_pool(
 ) -> Pool:
     """Prepares the adapter's pictures of a session; see ``guided_pool``. What is derived is kept on disk."""
     experiment, pairs = session.experiment, pair_pool(session, session.experiment.training.adapter.patch, split)
+    if pairs.fresh:
+        return guided_pool(experiment, pairs, prior, predictor, with_degraded)
     kept = kept_prior(session, prior), kept_predictor(session, predictor)
     return guided_pool(experiment, pairs, *kept, with_degraded)
 

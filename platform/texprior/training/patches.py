@@ -31,12 +31,19 @@ class Pool:
     If the memory is full, a photograph is prepared and used, but not kept. The photographs that are kept then stay, so
     that every epoch finds as many of them as fit. A photograph that cannot be read is replaced by the next one. The log
     names it once, and ``broken`` lists it with the reason.
+
+    A ``fresh`` pool prepares a photograph anew for every epoch, under its key with ``#`` and the number of the epoch.
     """
 
     def __init__(
-        self, keys: Sequence[str], prepare: Callable[[str], Prepared], cache_mb: int, place: Place | None = None
+        self,
+        keys: Sequence[str],
+        prepare: Callable[[str], Prepared],
+        cache_mb: int,
+        place: Place | None = None,
+        fresh: bool = False,
     ) -> None:
-        self.keys, self.place = list(keys), place
+        self.keys, self.place, self.fresh = list(keys), place, fresh
         self.prepare = prepare
         self.room = cache_mb * 2**20
         self.kept: dict[str, Prepared] = {}
@@ -51,22 +58,32 @@ class Pool:
     def expect(self, indices: Iterable[int]) -> None:
         """Announces the photographs that are used next, so that they can be prepared in the meantime."""
         if self.announce is not None:
-            self.announce([self.keys[index] for index in indices])
+            self.announce([self._key(index) for index in indices if self._name(index) not in self.broken])
 
     def __len__(self) -> int:
+        """Returns the number of photographs of an epoch."""
         return len(self.keys)
 
     def __getitem__(self, index: int) -> Prepared:
-        for offset in range(len(self.keys)):
-            key = self.keys[(index + offset) % len(self.keys)]
-            if key in self.broken:
+        """Returns a photograph; indices from ``len`` on are those of later epochs."""
+        epoch, photograph = divmod(index, len(self))
+        for offset in range(len(self)):
+            other = epoch * len(self) + (photograph + offset) % len(self)
+            if self._name(other) in self.broken:
                 continue
             try:
-                return self._get(key)
+                return self._get(self._key(other))
             except ImageError as error:
-                self.broken[key] = str(error)
+                self.broken[self._name(other)] = str(error)
                 log.warning("left out of training: %s", error)
         raise TexpriorError("none of the training photographs can be read")
+
+    def _name(self, index: int) -> str:
+        return self.keys[index % len(self)]
+
+    def _key(self, index: int) -> str:
+        """Returns what a photograph is prepared and kept under."""
+        return f"{self._name(index)}#{index // len(self)}" if self.fresh else self._name(index)
 
     def _get(self, key: str) -> Prepared:
         known = self.kept.pop(key, None)
@@ -84,9 +101,13 @@ class Pool:
         this is often the next one.
         """
         # Of those that take turns the oldest goes if even they do not fit, but the newest stays: its memory is in use.
-        while self.bytes > self.room and len(self.kept) > min(1, self.taking_turns):
+        while self._too_many() and len(self.kept) > min(1, self.taking_turns):
             after = min(self.taking_turns, len(self.kept) - 1)
             self.bytes -= _bytes(self.kept.pop(next(islice(reversed(self.kept), after, None))))
+
+    def _too_many(self) -> bool:
+        """Returns whether a photograph must go: the memory is full, or no later epoch will use the oldest again."""
+        return self.bytes > self.room or (self.fresh and len(self.kept) > self.taking_turns)
 
 
 TOGETHER = 16
@@ -150,7 +171,10 @@ class Patches:
         return {**item, **found}
 
     def photograph(self, number: int) -> int:
-        """Returns the index, in the pool, of the photograph that a sample is cut from."""
+        """Returns the index, in the pool, of the photograph that a sample is cut from.
+
+        A fresh pool has indices for every epoch.
+        """
         # A block is TOGETHER visits. Inside it, consecutive samples go around the visits, ``per_visit`` times.
         block, within = divmod(number, TOGETHER * self.per_visit)
         epoch, position = divmod(block * TOGETHER + within % TOGETHER, len(self.pool))
@@ -159,7 +183,7 @@ class Patches:
             # orders are kept, because a permutation is too slow to be made for every sample.
             self._orders = {e: order for e, order in self._orders.items() if abs(e - epoch) <= TOGETHER}
             self._orders[epoch] = permutation(len(self.pool), self.seed, "order", epoch)
-        return int(self._orders[epoch][position])
+        return int(self._orders[epoch][position]) + (epoch * len(self.pool) if self.pool.fresh else 0)
 
 
 def require_size(image_CHW: Tensor, patch: int, key: str) -> None:

@@ -10,7 +10,7 @@ from texprior.errors import ConfigError
 from texprior.flow.process import base_of_prior
 from texprior.models.build import build_prior
 from texprior.models.folders import PRIOR, save_prior
-from texprior.models.sampling import noise_levels_of, require_condition_noise, require_range
+from texprior.models.sampling import noise_levels_of, require_condition_noise, require_guidance, require_range
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
@@ -48,6 +48,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         experiment = session.experiment
         refuse_compiling("prior", settings, session.device)
         require_condition_noise(experiment.diffusion, experiment.sampling)
+        require_guidance(experiment.diffusion, experiment.sampling)
         prior = build_prior(session.builder, 1.0, place.folder)
         require_memory(
             "prior",

@@ -139,3 +139,20 @@ def test_the_settings_of_the_training_bound_the_disk_and_not_those_of_its_prior(
     of_prior = session(registry, tmp_path, 100).experiment
     prior = replace(build_prior(chosen.builder, 1.0, Path()), experiment=of_prior)
     assert kept_prior(chosen, prior) is prior
+
+
+def test_what_is_drawn_at_each_visit_is_not_kept(registry, tmp_path, monkeypatch):
+    """``data.variants: null``: every epoch has a version of its own, which depends on the seed and its number alone."""
+    monkeypatch.delenv("TEXPRIOR_CACHE", raising=False)
+    data = {"train": {"bundled": {"max_side": 96}}, "disk_cache_mb": 100, "variants": None}
+    fresh = session(registry, tmp_path, data=data, degradation={"defocus": {"noise": 5}})
+    pool, again = (pair_pool(fresh, 32) for _ in range(2))
+    prior, predictor = build_prior(fresh.builder, 0.05, Path()), build_predictor(fresh.builder)
+    guided = cached_guided_pool(fresh, prior, predictor)
+    indices = [epoch * len(pool) for epoch in range(3)]
+    versions = [pool[i]["degraded"] for i in indices]
+    assert len({version.numpy().tobytes() for version in versions}) == 3
+    assert all(torch.equal(again[i]["degraded"], version) for i, version in zip(indices, versions, strict=True))
+    expected = predict(versions[2][None], predictor)[0]
+    assert torch.equal(guided[indices[2]]["estimate"], expected)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -123,3 +123,45 @@ def test_several_patches_a_visit_take_turns_and_share_what_a_photograph_costs(n,
     assert torch.equal(patches.sample(7)["picture"], Patches(pool(n=n), 16, 3, per_visit).sample(7)["picture"])
     crops = [patches.sample(i)["picture"] for i in range(0, block, TOGETHER)]
     assert all(not torch.equal(a, b) for a, b in itertools.pairwise(crops))
+
+
+def versioned(key: str):
+    name, _, epoch = key.partition("#")
+    item = prepare(name)
+    return {**item, "code": torch.full((4, 2), float(epoch))}
+
+
+@pytest.mark.parametrize("per_visit", [1, 4])
+def test_a_fresh_pool_prepares_a_photograph_anew_for_every_epoch(per_visit):
+    """Every epoch has its own version of each photograph, and no more is kept than takes turns."""
+    asked = []
+
+    def prepared(key):
+        asked.append(key)
+        return versioned(key)
+
+    fresh = Pool([str(i) for i in range(48)], prepared, 1000, fresh=True)
+    patches = Patches(fresh, 16, seed=3, per_visit=per_visit)
+    batch = patches.batch(range(48 * per_visit * 3))
+    assert sorted(asked) == sorted(f"{n}#{epoch}" for n in range(48) for epoch in range(3))
+    assert len(fresh.kept) <= max(1, fresh.taking_turns)
+    same = Patches(Pool([str(i) for i in range(48)], prepare, 1000), 16, seed=3, per_visit=per_visit)
+    assert torch.equal(batch["picture"], same.batch(range(48 * per_visit * 3))["picture"])
+
+
+def test_a_fresh_pool_replaces_a_photograph_that_cannot_be_read_in_every_epoch(caplog):
+    """It is tried once, and named once."""
+    tried = []
+
+    def prepared(key):
+        tried.append(key)
+        if key.startswith("2#"):
+            raise ImageError("2: cannot be read")
+        return versioned(key)
+
+    fresh = Pool([str(i) for i in range(5)], prepared, 1000, fresh=True)
+    codes = Patches(fresh, 16, seed=3).batch(range(15))["code"][:, 0, 0]
+    assert codes.tolist() == [0.0] * 5 + [1.0] * 5 + [2.0] * 5
+    assert [key for key in tried if key.startswith("2#")] == ["2#0"]
+    assert list(fresh.broken) == ["2"]
+    assert caplog.text.count("left out of training") == 1
