@@ -331,8 +331,8 @@ class Experiment(Section):
     degradation: Annotated[Ref | None, Kind("degradation")] = Ref(name="defocus")
     """The degradation that is synthesised on clean pictures. None if the data set has its own degraded pictures.
     Default: ``defocus``."""
-    predictor: Annotated[Ref, Kind("predictor")] = Ref(name="unet")
-    """The network that estimates the clean picture, y_eps, from the degraded one, y_d. Default: ``unet``."""
+    predictor: Annotated[Ref, Kind("predictor")] = Ref(name="nafnet")
+    """The network that estimates the clean picture, y_eps, from the degraded one, y_d. Default: ``nafnet``."""
     adapter: Annotated[Ref, Kind("adapter")] = Ref(name="cga")
     """The part that steers the frozen prior for the task. Default: ``cga``."""
     process: ProcessChoice = ProcessChoice()

@@ -23,7 +23,7 @@ NAMES = {
     "decomposition": ["guided", "l0"],
     "encoder": ["mobilenet_v2"],
     "denoiser": ["unet"],
-    "predictor": ["unet"],
+    "predictor": ["unet", "nafnet"],
     "adapter": ["cga", "sft"],
     "process": ["texture"],
     "sampler": ["ddim", "heun"],
