@@ -161,7 +161,7 @@ def _restored(
     given = given._replace(code=tokens_at(given.code, place_of(model.prior.encoder), *section.seen))
     seen = given_of(degraded, given, noised, model.experiment.process)
     given = given._replace(condition=noised)
-    levels = sigmas_of(model.registry, settings, model.experiment.diffusion)
+    levels = sigmas_of(model.registry, settings, model.experiment.diffusion, model.prior.process, model.process.scale)
     denoise = _denoiser(model, given, settings, seen if guided else None, pieces, called)
 
     # a few samples at once, so that memory does not grow with their number

@@ -13,7 +13,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Prior, build_adapter, count_parameters, require_grid
 from texprior.models.folders import ADAPTER, PREDICTOR, load_predictor, load_prior, save_model
 from texprior.models.prior_search import record_prior, relative_path
-from texprior.models.sampling import noise_levels_of, require_condition_noise, require_range
+from texprior.models.sampling import first_level, noise_levels_of, require_condition_noise, require_range
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, sha256
@@ -85,7 +85,8 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path, 
 
         # how it is learned, and what is left at the end
         patches = cut_patches(session.builder, pool, settings)
-        recipe, levels = recipe_of(session, settings), noise_levels_of(session.registry, experiment.diffusion)
+        recipe = recipe_of(session, settings)
+        levels = noise_levels_of(session.registry, experiment.diffusion, prior.process, scale)
         loss_on = partial(LayerLoss, experiment, prior, Process(scale), amp=settings.amp, levels=levels)
         loss = loss_on(patches, objective=recipe.objective, compiles=settings.compile)
         trainee = Trainee(adapter, settings, recipe)
@@ -106,7 +107,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path, 
                 measure_layer,
                 partial(loss_on, objective=recipe.objective),
                 lambda loss, numbers: loss.residual(adapter, numbers),
-                experiment.sampling.sigma_max,
+                first_level(prior.process, experiment.sampling, scale),
             )
             held_out_pool = partial(cached_guided_pool, session, prior, predictor, with_degraded)
             given = place.folder, pool, held_out_pool, measure

@@ -154,7 +154,8 @@ def rehearse_sampling(session: Session, model: Model) -> None:
 def layer_loss(session: Session, prior: Prior, settings: Training, compiles: bool = False) -> LayerLoss:
     """Builds the layer loss of a training of the prior or the adapter on random pictures."""
     experiment, patches = session.experiment, random_patches(prior.encoder, settings)
-    learned = noise_levels_of(session.registry, experiment.diffusion), recipe_of(session, settings).objective
+    levels = noise_levels_of(session.registry, experiment.diffusion, prior.process, prior.scale)
+    learned = levels, recipe_of(session, settings).objective
     return LayerLoss(experiment, prior, Process(prior.scale), patches, settings.amp, *learned, compiles)
 
 
