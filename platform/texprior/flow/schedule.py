@@ -40,7 +40,11 @@ class Range(NamedTuple):
 
 
 class LevelSchedule(Protocol):
-    """The contract of a schedule, which is built as ``Impl(options)``; with ``of_process=True`` as ``NoiseLevels`` are."""
+    """The contract of a schedule, which is built as ``Impl(options)``.
+
+    If the record says ``of_process=True``, it is built as ``Impl(options, process=..., scale=...)``, see
+    ``NoiseLevels``.
+    """
 
     def __call__(self, u: Tensor, within: Range) -> Tensor:
         """Returns the noise level at each u, decreasing, (steps,), float64.

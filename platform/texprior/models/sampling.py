@@ -121,7 +121,7 @@ def sigmas_of(
 ) -> Tensor:
     """Returns the noise levels that the sampling visits, decreasing to 0, (steps + 1,), in units of the layer.
 
-    ``training`` describes the noise that the denoiser was trained with, and ``scale`` is the layer's standard deviation.
+    ``training`` describes the noise that the denoiser was trained with; ``scale`` is the layer's standard deviation.
     Raises ConfigError if the range is empty, beyond the schedule, or so narrow that steps coincide in float32.
     """
     record = cast("Schedule", registry.find("schedule", settings.schedule.name).component)

@@ -25,7 +25,7 @@ from texprior.registry.discovery import Plugin, canonical, installed_plugins, pl
 __all__ = ["Entry", "Plugin", "Registry", "canonical", "load_implementation"]
 
 OF_PROCESS = ("process", "scale")
-"""What a component is built with only if its record asks for it (``told_process``): a process, and the layer's scale."""
+"""What a component is built with only if its record asks (``told_process``): a process, and the layer's scale."""
 IN_USE: dict[str, tuple[Entry, Any]] = {}
 """What this process has imported: "kind distribution/name" -> its entry and implementation."""
 

@@ -37,11 +37,13 @@ FAR = 2.0
 """A residual is far from the prior's texture if it is more than twice, or less than half, as strong."""
 
 
-def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path, held_out: bool = True) -> Trained:
+def train_adapter(
+    session: Session, prior_folder: Path, predictor_folder: Path, held_out: bool = True, tell_found: bool = True
+) -> Trained:
     """Trains the adapter on a prior and a predictor; returns the model's folder.
 
-    If it is trained already, returns that folder. ``held_out`` is whether the result is measured on held-out
-    photographs.
+    If it is trained already, returns that folder, and says so if ``tell_found``. ``held_out`` is whether the result is
+    measured on held-out photographs.
     """
     prior = load_prior(prior_folder, session.builder)
     session = session.with_(experiment=prior.describe(session.experiment))
@@ -50,7 +52,8 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path, 
     place = training_place(session, "model", ADAPTER_PARTS, settings, parents)
     with hold_folder(session, place.folder), Ahead() as ahead:
         if is_trained(session, place.folder / ADAPTER, settings):
-            session.say(f"model: {place.folder} is trained already")
+            if tell_found:
+                session.say(f"model: {place.folder} is trained already")
             if session.team.leads:
                 record_prior(place.folder, about_tensors(place.folder / ADAPTER), prior.folder)
             return Trained(place.folder, {})

@@ -115,7 +115,7 @@ def texprior_schedules():
         *(WithZero, ByNumber, TooLarge, RightList, ForgetsScale, ChangesU),
     )
     special = {"right_list": {"fixed": True}, "too_large": {"largest": 200.0}}
-    special |= dict.fromkeys(("right_course", "forgets_scale"), {"of_process": True})
+    special |= {name: {"of_process": True} for name in ("right_course", "forgets_scale")}
     return [
         Schedule(name, f"{__name__}:{c.__name__}", summary="Descends.", api=2, **special.get(name, {}))
         for name, c in zip(CAUGHT_BY, classes, strict=True)

@@ -85,7 +85,7 @@ def follows_mean(subject: Subject) -> None:
 
 @check("noise_levels.scale", "noise_levels", when=declares("of_process"))
 def scale_used(subject: Subject) -> None:
-    """With ``of_process=True``, levels are in units of the layer: they stay if the levels of the process, and the layer,
+    """With ``of_process=True``, levels are in units of the layer: they stay if the levels of the process and the layer
     are 4 times as large.
 
     Fix: divide what the process says of its levels by ``scale``; ask the process, and not an option, for its numbers.

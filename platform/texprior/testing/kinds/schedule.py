@@ -106,7 +106,7 @@ def points(subject: Subject) -> None:
 
 @check("schedule.scale", "schedule", when=declares("of_process"))
 def scale_used(subject: Subject) -> None:
-    """With ``of_process=True``, levels are in units of the layer: they stay if the levels of the process, and the layer,
+    """With ``of_process=True``, levels are in units of the layer: they stay if the levels of the process and the layer
     are 4 times as large.
 
     Fix: multiply ``sigma_min`` and ``sigma_max`` by ``scale`` before the process is asked, and divide the levels by it;
