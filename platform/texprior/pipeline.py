@@ -177,7 +177,7 @@ def _restored(
         return _denoiser(model, given, settings, seen if adapted else None, pieces, called)
 
     given = inputs_at(settings.condition_noise)
-    levels = sigmas_of(model.registry, settings, model.experiment.diffusion)
+    levels = sigmas_of(model.registry, settings, model.experiment.diffusion, model.prior.process, model.process.scale)
     denoise = denoiser(given, pieces, guided)
     if settings.guidance != 1:
         lacking = settings.guidance_from

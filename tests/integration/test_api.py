@@ -14,6 +14,8 @@ import texprior
 from texprior import api
 from texprior.errors import ConfigError, ImageError, PluginError
 from texprior.flow.kinds import DEGRADATION
+from texprior.models.folders import folder_builder
+from texprior.registry import Registry
 
 PLUGIN = '''
 from typing import Annotated, Literal
@@ -91,6 +93,10 @@ def test_a_plugin_file_is_part_of_what_is_trained(bench, model):
     card = (model / "README.md").read_text()
     assert f"`adapter`: shift-idea/shift {plugin.version}, the single file shift_idea.py" in card
     assert "Commands that use these weights need `--plugin shift_idea.py`." in card
+    with pytest.raises(
+        ConfigError, match=r"there is no adapter 'shift'.* the single file shift_idea\.py: add --plugin"
+    ):
+        folder_builder(model, Registry.discover())
     assert "@misc{shift}" in card
     with bench._session() as session:
         info = session.run_info("x", "x", "adapter")

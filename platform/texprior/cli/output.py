@@ -82,7 +82,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = ""
         shown.add_column(name, no_wrap=name not in wrap, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
-    _console().print(shown)
+    console = _console()
+    with console.capture() as text:
+        console.print(shown)
+    # rich fills each line with blanks, which a file or a pipe has no use for
+    lines = (line if console.is_terminal else line.rstrip() for line in text.get().split("\n"))
+    sys.stdout.write("\n".join(lines))
 
 
 def _console() -> Console:

@@ -76,7 +76,7 @@ def _objective_faults(
 def _schedule_faults(experiment: Experiment, registry: Registry) -> Iterator[Complaint]:
     sampling = experiment.sampling
     record = cast("Schedule", registry.find("schedule", sampling.schedule.name).component)
-    if sampling.sigma_max > record.largest:
+    if sampling.sigma_max != "largest" and sampling.sigma_max > record.largest:
         reason = f"{sampling.sigma_max} is beyond the schedule '{record.name}', which ends at {record.largest}"
         yield Complaint("sampling.sigma_max", reason, also=("sampling.schedule",))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +28,10 @@ from texprior.errors import PluginError
 from texprior.plugin.added import all_before_values
 from texprior.plugin.references import Ref, kind_of, kinds_of
 from texprior.registry import Registry
+from texprior.registry.origins import origin_of
 
+TRAINED = "config.yaml"
+"""The name of the experiment in the folder of a prior or a model."""
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -92,7 +96,7 @@ def resolve(
 
     complaints: list[Complaint] = []
     resolved = _resolve_refs(experiment, registry, "", complaints, stored)
-    raise_complaints(complaints, source, where)
+    raise_complaints([_with_origin(complaint, Path(source)) for complaint in complaints], source, where)
 
     resolved = resolved.model_copy(update={"sweep": write_out_space(resolved, registry, complaints)})
     _check_requirements(resolved, registry, complaints)
@@ -103,6 +107,12 @@ def resolve(
         _check_start(resolved, registry, complaints)
     raise_complaints(complaints, source, where)
     return resolved
+
+
+def _with_origin(complaint: Complaint, source: Path) -> Complaint:
+    """Returns a complaint about a component with what it came from, if the file is that of a prior or a model."""
+    found = origin_of(complaint.path, source.parent) if source.name == TRAINED else ""
+    return replace(complaint, message=f"{complaint.message}; {found}") if found else complaint
 
 
 class ComponentPaths(Container[str]):

@@ -11,7 +11,7 @@ from collections.abc import Set
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema_studies import MOST_SEED, Ablation, Evaluation, Section, Sweep
@@ -224,8 +224,14 @@ class Sampling(Section):
     Default: None, the schedule's own: ``linspace`` for ``karras`` and ``exponential``, else ``trailing``."""
     sigma_min: Annotated[float, Field(gt=0, le=1e6)] = 0.02
     """Smallest noise level of the schedule. Must be smaller than ``sigma_max``. Default: 0.02."""
-    sigma_max: Annotated[float, Field(gt=0, le=1e6)] = 20.0
-    """Noise level of the first step. A schedule may have a largest level. Default: 20."""
+    # the tags name the branch of the union in pydantic's errors; ``validation`` removes them from the reported path
+    sigma_max: Annotated[
+        Annotated[float, Field(gt=0, le=1e6), Tag("level[number]")]
+        | Annotated[Literal["largest"], Tag("level[largest]")],
+        Discriminator(lambda value: "level[largest]" if value == "largest" else "level[number]"),
+    ] = 20.0
+    """Noise level of the first step; ``largest`` is that at which the process ends, for a process with an end. A
+    schedule may have a largest level. Default: 20."""
     rho: Annotated[float, Field(gt=0, le=1000)] = 7.0
     """Exponent of the schedule ``karras``, which the others ignore. 1 spaces sigma evenly; a large value spaces
     ln sigma evenly. Default: 7."""
@@ -268,7 +274,8 @@ class Sampling(Section):
 
     @model_validator(mode="after")
     def _sigmas_in_order(self) -> Sampling:
-        if self.sigma_min >= self.sigma_max:
+        # where a process ends is known with the layer's deviation
+        if self.sigma_max != "largest" and self.sigma_min >= self.sigma_max:
             raise ValueError(f"sigma_min {self.sigma_min} must be smaller than sigma_max {self.sigma_max}")
         return self
 

@@ -58,7 +58,8 @@ class DiffusionProcess(ABC):
         """Returns what the network is given, (B, 3, H, W), of about unit variance; by default c_in x.
 
         ``x`` is the noisy layer at ``sigma``, both in units of the layer; ``scale`` is the layer's standard deviation
-        in units of the picture. The result must be affine in x and determine it.
+        in units of the picture. The result must be affine in x and determine it. Up to a factor, it depends on
+        ``scale`` x, ``scale`` sigma and the base alone.
         """
         return scaled(x_BCHW, sigma_B)
 

@@ -16,6 +16,8 @@ class NoiseLevels(Protocol):
     """The contract of a distribution of noise levels, built as ``Impl(options, mean=..., std=...)``.
 
     ``mean`` and ``std`` are ``diffusion.noise_mean`` and ``diffusion.noise_std``, the location and scale of ln sigma.
+    If the record says ``of_process=True``, it is also given the ``process``, which counts in units of the picture, and
+    the ``scale`` of the layer: sigma times ``scale`` is a level in these units.
     """
 
     def __call__(self, normal: Tensor) -> Tensor:
@@ -38,7 +40,11 @@ class Range(NamedTuple):
 
 
 class LevelSchedule(Protocol):
-    """The contract of a schedule, which is built as ``Impl(options)``."""
+    """The contract of a schedule, which is built as ``Impl(options)``.
+
+    If the record says ``of_process=True``, it is built as ``Impl(options, process=..., scale=...)``, see
+    ``NoiseLevels``.
+    """
 
     def __call__(self, u: Tensor, within: Range) -> Tensor:
         """Returns the noise level at each u, decreasing, (steps,), float64.

@@ -10,6 +10,7 @@ import yaml
 from torch import Tensor, nn
 
 from texprior.config import resolve
+from texprior.config.resolver import TRAINED
 from texprior.config.schema import Experiment
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
@@ -18,10 +19,11 @@ from texprior.models.build import Model, Prior, build_adapter, build_predictor, 
 from texprior.models.prior_search import PRIOR as PRIOR
 from texprior.models.prior_search import find_prior
 from texprior.registry import Registry
+from texprior.registry.origins import CARD as CARD
 from texprior.runtime.builder import Builder
 from texprior.store import about_tensors, load_tensors, require_folder, save_tensors, sha256, write_atomically
 
-CONFIG, PREDICTOR, ADAPTER, CARD = "config.yaml", "predictor.safetensors", "adapter.safetensors", "README.md"
+CONFIG, PREDICTOR, ADAPTER = TRAINED, "predictor.safetensors", "adapter.safetensors"
 
 
 def save_prior(

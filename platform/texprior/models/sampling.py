@@ -39,9 +39,7 @@ def build_sampler(
     Raises ConfigError if the sampler follows the reverse chain of the process, and the process states none.
     """
     record = cast("Sampler", registry.find("sampler", settings.sampler.name).component)
-    if not record.posterior:
-        return registry.build(SAMPLER, settings.sampler)
-    if process.kept(1.0, 0.5) is None:
+    if record.posterior and process.kept(1.0, 0.5) is None:
         raise ConfigError(
             f"sampling.sampler: '{settings.sampler.name}' follows the reverse chain of the process, but "
             f"{name_of(process)} states none; use sampling.sampler: ddpm"
@@ -54,18 +52,34 @@ def require_range(process: DiffusionProcess, settings: Sampling, scale: float) -
 
     ``scale`` is the layer's standard deviation, in units of the picture.
     """
+    first = first_level(process, settings, scale)
     # a scale that is not finite is found, and named, where the training starts
-    if not settings.sigma_max * scale > process.largest * (1 + _ROUNDING):
+    if not first * scale > process.largest * (1 + _ROUNDING):
         return
     most = process.largest / scale
     # rounded down, so that the number that the sentence names is accepted
     digits = 3 - math.floor(math.log10(most))
     shown = math.floor(most * 10.0**digits) / 10.0**digits
     raise ConfigError(
-        f"sampling.sigma_max: {settings.sigma_max:g} times the layer's standard deviation, {scale:.4g}, is beyond "
-        f"{name_of(process)}, which ends at {process.largest:.4g} in units of the picture; set sampling.sigma_max to "
-        f"at most {shown:g}"
+        f"sampling.sigma_max: {first:g} times the layer's standard deviation, {scale:.4g}, is beyond "
+        f"{name_of(process)}, which ends at {process.largest:.4g} in units of the picture (sampling.sigma_max: largest "
+        f"starts there); set sampling.sigma_max to at most {shown:g}"
     )
+
+
+def first_level(process: DiffusionProcess, settings: Sampling, scale: float) -> float:
+    """Returns the noise level at which sampling starts, in units of the layer; ``largest`` is the end of the process.
+
+    ``scale`` is the layer's standard deviation, in units of the picture. Raises ConfigError if the process has no end.
+    """
+    if settings.sigma_max != "largest":
+        return settings.sigma_max
+    if math.isinf(process.largest):
+        raise ConfigError(
+            f"sampling.sigma_max: 'largest' is where the process ends, but {name_of(process)} has no end; write a "
+            "number, such as 20"
+        )
+    return process.largest / scale
 
 
 def require_condition_noise(training: Diffusion, settings: Sampling) -> None:
@@ -112,21 +126,30 @@ def require_start(process: DiffusionProcess, settings: Sampling) -> None:
 
 def rehearsed_scale(process: DiffusionProcess, settings: Sampling) -> float:
     """Returns a standard deviation for a layer that is not measured yet, within the range of the process."""
-    return min(1.0, process.largest / settings.sigma_max)
+    return 1.0 if settings.sigma_max == "largest" else min(1.0, process.largest / settings.sigma_max)
 
 
-def noise_levels_of(registry: Registry, training: Diffusion) -> NoiseLevels:
-    """Builds the distribution of the noise levels of training."""
-    return registry.build(NOISE_LEVELS, training.noise_levels, mean=training.noise_mean, std=training.noise_std)
+def noise_levels_of(registry: Registry, training: Diffusion, process: DiffusionProcess, scale: float) -> NoiseLevels:
+    """Builds the distribution of the noise levels of training, for a layer of this standard deviation."""
+    given = {"mean": training.noise_mean, "std": training.noise_std, "process": process, "scale": scale}
+    return registry.build(NOISE_LEVELS, training.noise_levels, **given)
 
 
-def sigmas_of(registry: Registry, settings: Sampling, training: Diffusion) -> Tensor:
-    """Returns the noise levels that the sampling visits, decreasing to 0, (steps + 1,).
+def sigmas_of(
+    registry: Registry, settings: Sampling, training: Diffusion, process: DiffusionProcess, scale: float
+) -> Tensor:
+    """Returns the noise levels that the sampling visits, decreasing to 0, (steps + 1,), in units of the layer.
 
-    ``training`` describes the noise that the denoiser was trained with. Raises ConfigError if the range is so narrow
-    that steps coincide in float32.
+    ``training`` describes the noise that the denoiser was trained with; ``scale`` is the layer's standard deviation.
+    Raises ConfigError if the range is empty, beyond the schedule, or so narrow that steps coincide in float32.
     """
     record = cast("Schedule", registry.find("schedule", settings.schedule.name).component)
+    first = first_level(process, settings, scale)
+    if not settings.sigma_min < first <= record.largest:
+        raise ConfigError(
+            f"sampling.sigma_max: the process ends at {first:.4g} in units of the layer, but schedule '{record.name}' "
+            f"goes from at most {record.largest:g} to sampling.sigma_min {settings.sigma_min:g}; write a number"
+        )
     u = _SPACINGS[settings.spacing or record.spacing](settings.steps)
-    within = Range(settings.sigma_min, settings.sigma_max, settings.rho, noise_levels_of(registry, training))
-    return levels_of(registry.build(SCHEDULE, settings.schedule), u, within)
+    within = Range(settings.sigma_min, first, settings.rho, noise_levels_of(registry, training, process, scale))
+    return levels_of(registry.build(SCHEDULE, settings.schedule, process=process, scale=scale), u, within)

@@ -97,6 +97,11 @@ class Component:
     requires: tuple[str, ...] = ()
     """Packages that the component imports and that texprior does not install, such as ``timm``."""
 
+    @property
+    def told_process(self) -> bool:
+        """Whether it is built with ``process=`` and ``scale=``, the layer's standard deviation, as its record asks."""
+        return False
+
     def __new__(cls, *positional: object, **named: object) -> Self:
         """Makes an empty record, after a check of the arguments that ``__init__`` would refuse with a TypeError."""
         if fault := _argument_fault(cls, positional, named):
@@ -211,6 +216,10 @@ class Sampler(Component):
     posterior: bool = False
     """Follows the reverse chain of the process, and is built as ``Impl(options, process=..., scale=...)``."""
 
+    @property
+    def told_process(self) -> bool:
+        return self.posterior
+
 
 @dataclass(frozen=True, kw_only=True)
 class Objective(Component):
@@ -241,6 +250,12 @@ class NoiseLevels(Component):
     """Distributes the noise levels of training. Contract: ``texprior.flow.schedule.NoiseLevels``."""
 
     kind: ClassVar[str] = "noise_levels"
+    of_process: bool = False
+    """Depends on the process, and is built as ``Impl(options, mean=..., std=..., process=..., scale=...)``."""
+
+    @property
+    def told_process(self) -> bool:
+        return self.of_process
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,6 +269,12 @@ class Schedule(Component):
     """The largest noise level of the schedule, which ``sampling.sigma_max`` may not exceed."""
     fixed: bool = False
     """Its levels are written in its options: it need not start at ``sampling.sigma_max``."""
+    of_process: bool = False
+    """Depends on the process, and is built as ``Impl(options, process=..., scale=...)``."""
+
+    @property
+    def told_process(self) -> bool:
+        return self.of_process
 
 
 @dataclass(frozen=True, kw_only=True)

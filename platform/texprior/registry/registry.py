@@ -24,6 +24,8 @@ from texprior.registry.discovery import Plugin, canonical, installed_plugins, pl
 
 __all__ = ["Entry", "Plugin", "Registry", "canonical", "load_implementation"]
 
+OF_PROCESS = ("process", "scale")
+"""What a component is built with only if its record asks (``told_process``): a process, and the layer's scale."""
 IN_USE: dict[str, tuple[Entry, Any]] = {}
 """What this process has imported: "kind distribution/name" -> its entry and implementation."""
 
@@ -112,6 +114,7 @@ class Registry:
     def build(self, kind: ComponentKind[Any] | str, ref: Ref, *, seed: int = 0, **context: object) -> Any:
         """Imports the implementation and builds ``Impl(options, **context)``, after the components in its options.
 
+        ``process`` and ``scale`` reach only those components whose records ask for them, also in options.
         The global random state is forked and seeded by (seed, kind), so that initial weights are a function of keys.
         For a kind's name the result has the type ``Any``; for a ``ComponentKind`` it has the type of the contract.
         """
@@ -126,7 +129,7 @@ class Registry:
         options = entry.component.options.model_validate(ref.options)
         parts: dict[str, object] = {}
         for name, of in kinds_of(type(options)).items():
-            named, given = getattr(options, name), context if of == kind else {}
+            named, given = getattr(options, name), context if of == kind else _of_process(context)
             if isinstance(named, list):
                 parts[name] = [self._build(of, child, (*key, name, i, of), given) for i, child in enumerate(named)]
             else:
@@ -134,7 +137,7 @@ class Registry:
         with _forked_random_state(*key):  # a module may draw numbers when it is imported
             implementation = load_implementation(entry)
         with _forked_random_state(*key):
-            built = implementation(options, **{**context, **parts})
+            built = implementation(options, **{**_asked(entry, context), **parts})
         remember_origin(built, Origin(kind, entry.qualified, entry.plugin.version))
         return built
 
@@ -169,6 +172,21 @@ class Registry:
     def _not_loaded(self) -> str:
         bad = [p for p in self.plugins if p.status != "loaded"]
         return "".join(f"; note that plugin {p.distribution} is {p.status}: {p.reason}" for p in bad)
+
+
+def _of_process(context: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in context.items() if name in OF_PROCESS}
+
+
+def _asked(entry: Entry, context: dict[str, object]) -> dict[str, object]:
+    """Returns the arguments of a component. Raises PluginError if one is missing that its record asks for."""
+    if not entry.component.told_process:
+        return {name: value for name, value in context.items() if name not in OF_PROCESS}
+    if missing := [f"{name}=" for name in OF_PROCESS if name not in context]:
+        raise PluginError(
+            f"{entry.component.kind} '{entry.qualified}' is built with {' and '.join(missing)}; pass them"
+        )
+    return context
 
 
 def load_implementation(entry: Entry) -> Any:

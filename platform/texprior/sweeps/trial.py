@@ -164,7 +164,7 @@ class Trials:
         experiment = self.experiment_of(trial)
         inner, folder = self.session.with_(experiment=experiment, fresh=False), self.folder(trial.number)
         stored = folder / "config.yaml"  # another storage numbers its trials from 0 too
-        model = self._trained(inner)
+        model = self._trained(inner, tell_found=False)
         if stored.is_file() and stored_identity(stored, self.session.registry) == experiment_identity(experiment):
             return model.folder, read_scores(folder / "scores.csv")
         return model.folder, evaluate(_judged_on_val(inner), model).scores
@@ -211,9 +211,9 @@ class Trials:
         first = {name: values[name] for name in (sweep.metric, *sweep.also) if name in values}
         return evaluated, {**first, **values}
 
-    def _trained(self, session: Session) -> Model:
+    def _trained(self, session: Session, tell_found: bool = True) -> Model:
         # a trial may be shorter than what measuring it on held-out photographs takes; it is scored on val anyway
-        trained = train_adapter(session, self.prior, self.predictor, held_out=False)
+        trained = train_adapter(session, self.prior, self.predictor, held_out=False, tell_found=tell_found)
         self.broken |= trained.broken
         return load_model(trained.folder, session.builder, self.prior)
 

@@ -13,7 +13,13 @@ from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Prior, build_adapter, count_parameters, require_grid
 from texprior.models.folders import ADAPTER, PREDICTOR, load_predictor, load_prior, save_model
 from texprior.models.prior_search import record_prior, relative_path
-from texprior.models.sampling import noise_levels_of, require_condition_noise, require_guidance, require_range
+from texprior.models.sampling import (
+    first_level,
+    noise_levels_of,
+    require_condition_noise,
+    require_guidance,
+    require_range,
+)
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, sha256
@@ -37,11 +43,13 @@ FAR = 2.0
 """A residual is far from the prior's texture if it is more than twice, or less than half, as strong."""
 
 
-def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path, held_out: bool = True) -> Trained:
+def train_adapter(
+    session: Session, prior_folder: Path, predictor_folder: Path, held_out: bool = True, tell_found: bool = True
+) -> Trained:
     """Trains the adapter on a prior and a predictor; returns the model's folder.
 
-    If it is trained already, returns that folder. ``held_out`` is whether the result is measured on held-out
-    photographs.
+    If it is trained already, returns that folder, and says so if ``tell_found``. ``held_out`` is whether the result is
+    measured on held-out photographs.
     """
     prior = load_prior(prior_folder, session.builder)
     session = session.with_(experiment=prior.describe(session.experiment))
@@ -50,7 +58,8 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path, 
     place = training_place(session, "model", ADAPTER_PARTS, settings, parents)
     with hold_folder(session, place.folder), Ahead() as ahead:
         if is_trained(session, place.folder / ADAPTER, settings):
-            session.say(f"model: {place.folder} is trained already")
+            if tell_found:
+                session.say(f"model: {place.folder} is trained already")
             if session.team.leads:
                 record_prior(place.folder, about_tensors(place.folder / ADAPTER), prior.folder)
             return Trained(place.folder, {})
@@ -86,7 +95,8 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path, 
 
         # how it is learned, and what is left at the end
         patches = cut_patches(session.builder, pool, settings)
-        recipe, levels = recipe_of(session, settings), noise_levels_of(session.registry, experiment.diffusion)
+        recipe = recipe_of(session, settings)
+        levels = noise_levels_of(session.registry, experiment.diffusion, prior.process, scale)
         loss_on = partial(LayerLoss, experiment, prior, Process(scale), amp=settings.amp, levels=levels)
         loss = loss_on(patches, objective=recipe.objective, compiles=settings.compile)
         trainee = Trainee(adapter, settings, recipe)
@@ -107,7 +117,7 @@ def train_adapter(session: Session, prior_folder: Path, predictor_folder: Path, 
                 measure_layer,
                 partial(loss_on, objective=recipe.objective),
                 lambda loss, numbers: loss.residual(adapter, numbers),
-                experiment.sampling.sigma_max,
+                first_level(prior.process, experiment.sampling, scale),
             )
             held_out_pool = partial(cached_guided_pool, session, prior, predictor, with_degraded)
             given = place.folder, pool, held_out_pool, measure

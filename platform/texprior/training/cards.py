@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from texprior.models.build import count_parameters
+from texprior.registry.origins import origin_line
 from texprior.runtime.run_record import citations_of
 from texprior.runtime.session import Session
 from texprior.training.held_out import PATCHES
@@ -115,8 +116,7 @@ def _components(session: Session) -> list[str]:
     lines = []
     for path, kind, ref in session.registry.components_of(session.experiment):
         entry = session.registry.find(kind, ref.name)
-        file = f", the single file {Path(entry.plugin.file).name}" if entry.plugin.file else ""
-        lines.append(f"`{path}`: {entry.qualified} {entry.plugin.version}{file}")
+        lines.append(origin_line(path, entry))
     # a single file is not installed, so the reader of the card must pass it to every command
     files = sorted({Path(file).name for file in session.registry.files if _uses(session, file)})
     if files:

@@ -16,6 +16,7 @@ from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.augment import augmented
+from texprior.flow.code import place_of
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import Degrader, drawn_for
 from texprior.flow.kinds import DEGRADATION
@@ -104,7 +105,6 @@ def rehearse_training(session: Session) -> None:
 
     # A component may draw from the global generator; the trainings that follow must not depend on that.
     with torch.random.fork_rng():
-        _rehearse_augmentations(builder, side)
         decompose(patch.to(session.device), prior.decomposition)
         _backward(layer_loss(session, prior, trainings.prior).stage_one([0]))
         if predictor.needs_training:
@@ -112,18 +112,33 @@ def rehearse_training(session: Session) -> None:
             _backward(random_prediction_loss(session, predictor, objective, trainings.predictor)([0]))
         prior.network.requires_grad_(False)
         adapter = build_adapter(builder, prior)
+        with_degraded = adapter.sees_given or trainings.adapter.objective is not None
+        _rehearse_augmentations(session, prior, with_degraded)
         _backward(layer_loss(session, prior, trainings.adapter).stage_two(adapter, [0]))
         scale = rehearsed_scale(prior.process, experiment.sampling)
         model = Model(experiment, prior, predictor, adapter, Process(scale), Path(), session.registry)
         restore(model, patch, "rehearsal")
 
 
-def _rehearse_augmentations(builder: Builder, side: int) -> None:
-    """Augments random patches with the pictures that each training sees."""
-    augmentations = build_augmentations(builder)
+def _rehearse_augmentations(session: Session, prior: Prior, with_degraded: bool) -> None:
+    """Augments random patches with all that each training sees: pictures, maps that are told, and the grid of a code.
+
+    ``with_degraded`` says whether the adapter's training sees what the predictor's does.
+    """
+    augmentations, side = build_augmentations(session.builder), session.experiment.training.adapter.patch
+    degradation = session.build(DEGRADATION) if session.experiment.degradation else None
+    told = drawn_for(degradation, 0, ("rehearsal",), (side, side)) if degradation else {}
+    maps, place = {name: value for name, value in told.items() if value.ndim == 3}, place_of(prior.encoder)
     for stage, names in _PICTURES_OF.items():
         rng = generator(0, "rehearsal", stage)
-        augmented({name: torch.rand(3, side, side, generator=rng) for name in names}, augmentations, rng)
+        patch = {name: torch.rand(3, side, side, generator=rng) for name in names}
+        if stage == "adapter" and with_degraded:
+            patch |= {"degraded": torch.rand(3, side, side, generator=rng)}
+        if "degraded" in patch:
+            patch |= maps
+        if place is not None and stage != "predictor":
+            patch |= {"code": torch.rand(prior.encoder.width, place.side, place.side, generator=rng)}
+        augmented(patch, augmentations, rng)
 
 
 def rehearse_sampling(session: Session, model: Model) -> None:
@@ -139,7 +154,8 @@ def rehearse_sampling(session: Session, model: Model) -> None:
 def layer_loss(session: Session, prior: Prior, settings: Training, compiles: bool = False) -> LayerLoss:
     """Builds the layer loss of a training of the prior or the adapter on random pictures."""
     experiment, patches = session.experiment, random_patches(prior.encoder, settings)
-    learned = noise_levels_of(session.registry, experiment.diffusion), recipe_of(session, settings).objective
+    levels = noise_levels_of(session.registry, experiment.diffusion, prior.process, prior.scale)
+    learned = levels, recipe_of(session, settings).objective
     return LayerLoss(experiment, prior, Process(prior.scale), patches, settings.amp, *learned, compiles)
 
 

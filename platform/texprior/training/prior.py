@@ -10,7 +10,13 @@ from texprior.errors import ConfigError
 from texprior.flow.process import base_of_prior
 from texprior.models.build import build_prior
 from texprior.models.folders import PRIOR, save_prior
-from texprior.models.sampling import noise_levels_of, require_condition_noise, require_guidance, require_range
+from texprior.models.sampling import (
+    first_level,
+    noise_levels_of,
+    require_condition_noise,
+    require_guidance,
+    require_range,
+)
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
 from texprior.track import Run
@@ -68,7 +74,8 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
 
         # how it is learned, and what is left at the end
         patches = cut_patches(session.builder, pool, settings)
-        recipe, levels = recipe_of(session, settings), noise_levels_of(session.registry, experiment.diffusion)
+        recipe = recipe_of(session, settings)
+        levels = noise_levels_of(session.registry, experiment.diffusion, prior.process, scale)
         loss_on = partial(LayerLoss, experiment, prior, Process(scale), amp=settings.amp, levels=levels)
         loss = loss_on(patches, objective=recipe.objective, compiles=settings.compile)
         trainee = Trainee(prior.network, settings, recipe)
@@ -86,7 +93,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
                 measure_layer,
                 partial(loss_on, objective=recipe.objective),
                 LayerLoss.texture,
-                experiment.sampling.sigma_max,
+                first_level(prior.process, experiment.sampling, scale),
             )
             held_out_pool = partial(cached_texture_pool, session, prior)
             found = measure_held_out(session, "prior", trainee, place.folder, pool, held_out_pool, measure)

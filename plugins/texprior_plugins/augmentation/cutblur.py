@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from texprior.flow.augment import is_picture
 from texprior_plugins.augmentation import CutBlurOptions
 
 
@@ -24,7 +25,7 @@ class CutBlur:
 
     def __call__(self, patch: Mapping[str, Tensor], rng: torch.Generator) -> dict[str, Tensor]:
         """Returns the pictures; only ``degraded`` is changed."""
-        pictures = {name for name in patch if not name.startswith("drawn/")}
+        pictures = {name for name in patch if is_picture(name)}
         if pictures != {"clean", "degraded"} or torch.rand((), generator=rng) >= self.options.probability:
             return dict(patch)
         inside, outside = patch["clean"], patch["degraded"]

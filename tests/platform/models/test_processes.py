@@ -118,6 +118,8 @@ def test_a_level_beyond_the_end_is_refused_and_the_number_that_is_named_is_accep
     most = float(str(error.value).rpartition(" ")[2])
     assert most == pytest.approx(largest / SCALE, rel=1e-3)
     assert restored(model, degraded, sigma_max=most).picture.isfinite().all()
+    end = restored(model, degraded, sigma_max=largest / SCALE).picture
+    assert torch.equal(restored(model, degraded, sigma_max="largest").picture, end)
     # a layer that is not measured yet is rehearsed within the range
     scale = rehearsed_scale(model.prior.process, model.experiment.sampling)
     require_range(model.prior.process, model.experiment.sampling, scale)

@@ -6,11 +6,16 @@ import torch
 from texprior.config.schema import Diffusion, Sampling
 from texprior.diffusion import sigmas
 from texprior.diffusion.sigmas import steps_of, trailing
-from texprior.errors import ConfigError
-from texprior.models.sampling import noise_levels_of, sigmas_of
-from texprior.plugin import Ref
+from texprior.errors import ConfigError, PluginError
+from texprior.models.sampling import noise_levels_of, rehearsed_scale, require_range, sigmas_of
+from texprior.plugin import Options, Ref
 from texprior.registry import Registry
+from texprior_plugins.process import MeanRevertingOptions, ResidualShiftOptions
+from texprior_plugins.process.mean_reverting import MeanReverting
+from texprior_plugins.process.residual_shift import ResidualShift
+from texprior_plugins.process.texture import Texture
 
+TEXTURE = Texture(Options())
 TRAINING = Diffusion(noise_mean=-1.0, noise_std=0.8)
 SCHEDULES = ["karras", "exponential", "ddpm-linear", "cosine", "training-quantiles"]
 
@@ -22,7 +27,7 @@ def registry():
 
 @pytest.fixture
 def levels(registry):
-    return lambda **settings: sigmas_of(registry, Sampling(**settings), TRAINING)
+    return lambda **settings: sigmas_of(registry, Sampling(**settings), TRAINING, TEXTURE, 0.05)
 
 
 @pytest.mark.parametrize(
@@ -46,13 +51,13 @@ def test_quantiles_are_those_of_the_settings_noise(registry, levels):
     assert levels(**settings)[1].item() == pytest.approx(0.36788, abs=1e-4)
     assert torch.equal(levels(**settings, rho=3.0), levels(**settings))
     uniform = Diffusion(noise_levels=Ref(name="log-uniform"), noise_mean=-1.0, noise_std=0.8)
-    found = sigmas_of(registry, Sampling(**settings | {"steps": 4}), uniform)[1].log().item()
+    found = sigmas_of(registry, Sampling(**settings | {"steps": 4}), uniform, TEXTURE, 0.05)[1].log().item()
     assert found == pytest.approx(-1 + 0.8 * 3**0.5 / 2, abs=1e-6)
 
 
 def test_the_settings_reach_the_distribution_of_the_noise(registry):
     z = torch.tensor([-1.0, 0.0, 2.0])
-    assert torch.equal(noise_levels_of(registry, TRAINING)(z), sigmas.log_normal(z, -1.0, 0.8))
+    assert torch.equal(noise_levels_of(registry, TRAINING, TEXTURE, 0.05)(z), sigmas.log_normal(z, -1.0, 0.8))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -74,3 +79,76 @@ def test_steps_that_coincide_are_an_error_before_any_call(levels, schedule):
         ConfigError, match=r"1000 steps of .* between sigma_min 1.0 and sigma_max 1.00001 do not all differ"
     ):
         levels(schedule=schedule, steps=1000, sigma_min=1.0, sigma_max=1.00001)
+
+
+OF_PROCESS = """
+import torch
+from texprior.plugin import NoiseLevels, Schedule, hookimpl
+
+class Told:
+    def __init__(self, options, process, scale, mean=None, std=None):
+        self.end = process.largest / scale
+
+    def __call__(self, of, within=None):
+        return self.end * (0.5 ** (of + 1) if within is None else 0.5 ** (10 * of))
+
+@hookimpl
+def texprior_noise_levels():
+    return [NoiseLevels("told", f"{__name__}:Told", api=2, of_process=True)]
+
+@hookimpl
+def texprior_schedules():
+    return [Schedule("told", f"{__name__}:Told", api=2, of_process=True)]
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    file = tmp_path_factory.mktemp("told") / "told_idea.py"
+    file.write_text(OF_PROCESS, encoding="utf-8")
+    return Registry.discover([file])
+
+
+def test_what_asks_for_the_process_is_built_with_it_and_the_scale(told):
+    """The end of residual shifting is kappa / 2 sqrt(.999) / .001 = 999.5 in units of the picture, and of a layer of
+    deviation 1/4 four times that."""
+    shift, end = ResidualShift(ResidualShiftOptions()), 4 * 1000 * 0.999**0.5
+    asked = Diffusion(noise_levels=Ref(name="told"))
+    levels = noise_levels_of(told, asked, shift, 0.25)(torch.tensor([0.0, 1.0]))
+    assert levels.tolist() == pytest.approx([end / 2, end / 4])
+    found = sigmas_of(told, Sampling(schedule=Ref(name="told"), steps=2), asked, shift, 0.25)
+    assert found.tolist() == pytest.approx([end, end / 2**5, 0])
+    # also where it is an option of a component that does not ask
+    within = Diffusion(noise_levels=Ref(name="sampled", options={"schedule": "told", "steps": 2, "sigma_max": 1e5}))
+    drawn = noise_levels_of(told, within, shift, 0.25)(torch.tensor([-1.0, 1.0]))
+    assert drawn.tolist() == pytest.approx([end / 2**10, end])
+
+
+@pytest.mark.parametrize("kind", ["noise_levels", "schedule"])
+def test_without_a_process_the_sentence_says_what_to_pass(told, kind):
+    with pytest.raises(PluginError, match=rf"{kind} 'told-idea/told' is built with process= and scale=; pass them"):
+        told.build(kind, Ref(name="told"), **({"mean": 0.0, "std": 1.0} if kind == "noise_levels" else {}))
+
+
+@pytest.mark.parametrize("schedule", ["karras", "exponential", "training-quantiles"])
+def test_sampling_starts_where_the_process_ends(registry, schedule):
+    reverting = MeanReverting(MeanRevertingOptions())
+    settings = Sampling(schedule=Ref(name=schedule), sigma_max="largest")
+    for scale in (0.02, 0.1):
+        end = 10 / 255 * (1 / 0.005**2 - 1) ** 0.5 / scale
+        assert float(sigmas_of(registry, settings, TRAINING, reverting, scale)[0]) == pytest.approx(end)
+        require_range(reverting, settings, scale)
+    assert rehearsed_scale(reverting, settings) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("process", "settings", "said"),
+    [
+        (TEXTURE, {}, r"sampling\.sigma_max: 'largest' is where the process ends, but .*Texture.* has no end"),
+        (MeanReverting(MeanRevertingOptions()), {"sigma_min": 500}, "ends at 392.2 in units of the layer, but .* 500"),
+        (ResidualShift(ResidualShiftOptions()), {"schedule": "ddpm-linear"}, "'ddpm-linear' goes from at most 157.4"),
+    ],
+)
+def test_an_end_that_cannot_be_used_is_refused(registry, process, settings, said):
+    with pytest.raises(ConfigError, match=said):
+        sigmas_of(registry, Sampling(sigma_max="largest", **settings), TRAINING, process, 0.02)

@@ -1,5 +1,6 @@
 """The trainings under each process: the layer that is learned, what the network is given, and the scale."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,14 @@ def test_a_range_beyond_the_process_is_refused_before_the_prior_is_trained(regis
     with pytest.raises(ConfigError, match=r"set sampling\.sigma_max to at most"):
         train_prior(session)
     assert not list(tmp_path.rglob("prior.safetensors"))
+
+
+def test_a_prior_is_trained_and_measured_up_to_the_end_of_the_process(registry, tmp_path):
+    session = session_of(registry, {"mean-reverting": {"end": 0.4}}, tmp_path, "sampling.sigma_max=largest")
+    folder = train_prior(session).folder
+    end = 10 / 255 * (1 / 0.4**2 - 1) ** 0.5 / about_tensors(folder / "prior.safetensors")["scale"]
+    measured = re.search(r"\| (\S+), noise alone", (folder / "README.md").read_text(encoding="utf-8"))
+    assert float(measured[1]) == pytest.approx(end, rel=1e-4)
 
 
 def test_a_range_beyond_the_process_is_refused_before_the_adapter_is_trained(registry, tmp_path):

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from texprior.config.schema import Diffusion, Sampling
 from texprior.errors import ConfigError
 from texprior.models.sampling import sigmas_of
-from texprior.plugin import Ref
+from texprior.plugin import Options, Ref
 from texprior.registry import Registry
+from texprior_plugins.process.texture import Texture
 
 LEVELS = [20.0, 1.4, 0.6, 0.27]
 
@@ -23,7 +24,8 @@ def registry():
 def visited(registry):
     def levels(listed, **settings):
         schedule = registry.options_of("schedule", Ref(name="listed", options={"levels": listed}))
-        return sigmas_of(registry, Sampling(schedule=Ref.resolved("listed", schedule), **settings), Diffusion())
+        settings = Sampling(schedule=Ref.resolved("listed", schedule), **settings)
+        return sigmas_of(registry, settings, Diffusion(), Texture(Options()), 0.05)
 
     return levels
 

@@ -7,6 +7,8 @@ from texprior.plugin import NoiseLevels, hookimpl
 CAUGHT_BY = {
     "right": [],
     "two_levels": [],
+    "of_its_end": [],
+    "even_in_time": [],
     "falls": ["noise_levels.increases"],
     "bounces": ["noise_levels.increases"],
     "not_positive": ["noise_levels.positive"],
@@ -14,6 +16,8 @@ CAUGHT_BY = {
     "wrong_sign": ["noise_levels.mean"],
     "of_the_batch": ["any.batch"],
     "own_numbers": ["any.global-rng", "any.batch", "noise_levels.increases", "noise_levels.mean"],
+    "forgets_scale": ["noise_levels.scale"],
+    "beyond_the_end": ["noise_levels.largest"],
     "doubles": ["any.space-works"],
     "one_for_all": ["any.space-works"],
 }
@@ -33,6 +37,44 @@ class Right:
 class TwoLevels(Right):
     def ln(self, normal):
         return torch.where(normal < 0, self.mean - 1, self.mean + 1).to(normal)
+
+
+class OfItsEnd(Right):
+    """Noise as in EDM, up to the end of the process."""
+
+    def __init__(self, options, mean, std, process, scale):
+        super().__init__(options, mean, std)
+        self.process, self.scale = process, scale
+
+    def __call__(self, normal):
+        return super().__call__(normal).clamp(max=self.process.largest / self.scale)
+
+
+class EvenInTime(OfItsEnd):
+    """a of the process is uniform, from 1 at no noise to its end; found by bisection of sigma."""
+
+    def __call__(self, normal):
+        low, high = (torch.full_like(normal.double(), end) for end in (0.0, self.process.largest))
+        last = self.process.law(high).a
+        wanted = 1 - (1 - last) * torch.special.ndtr(normal.double()).clamp(1e-6, 1)
+        for _ in range(80):
+            middle = (low + high) / 2
+            less = self.process.law(middle).a > wanted
+            low, high = torch.where(less, middle, low), torch.where(less, high, middle)
+        return self.in_layer(high).to(normal)
+
+    def in_layer(self, sigma):
+        return sigma / self.scale
+
+
+class ForgetsScale(EvenInTime):
+    def in_layer(self, sigma):
+        return sigma
+
+
+class BeyondTheEnd(OfItsEnd):
+    def __call__(self, normal):
+        return Right.__call__(self, normal)
 
 
 class Falls(Right):
@@ -85,10 +127,10 @@ class OneForAll(Right):
 @hookimpl
 def texprior_noise_levels():
     classes = (
-        *(Right, TwoLevels, Falls, Bounces, NotPositive, Overflows),
-        *(WrongSign, OfTheBatch, OwnNumbers, Doubles, OneForAll),
+        *(Right, TwoLevels, OfItsEnd, EvenInTime, Falls, Bounces, NotPositive, Overflows),
+        *(WrongSign, OfTheBatch, OwnNumbers, ForgetsScale, BeyondTheEnd, Doubles, OneForAll),
     )
     return [
-        NoiseLevels(name, f"{__name__}:{c.__name__}", summary="Draws.", api=2)
+        NoiseLevels(name, f"{__name__}:{c.__name__}", summary="Draws.", api=2, of_process=issubclass(c, OfItsEnd))
         for name, c in zip(CAUGHT_BY, classes, strict=True)
     ]

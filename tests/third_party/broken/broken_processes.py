@@ -1,4 +1,4 @@
-"""Processes: two that are right, and what goes wrong with them."""
+"""Processes: three that are right, and what goes wrong with them."""
 
 import torch
 
@@ -8,6 +8,7 @@ from texprior.plugin import Options, Process, hookimpl
 CAUGHT_BY = {
     "right": [],
     "towards": [],
+    "given_x_t": [],
     "without_posterior": ["process.kept"],
     "says_nothing": ["process.kept"],
     "keeps_too_much": ["process.kept"],
@@ -21,6 +22,10 @@ CAUGHT_BY = {
     "clipped": ["process.input"],
     "blind_at_the_end": ["process.input", "process.variance"],
     "raw": ["process.variance"],
+    "forgets_scale_of_x": ["process.scale"],
+    "forgets_scale_of_sigma": ["process.variance"],
+    "forgets_both_scales": ["process.scale"],
+    "forgets_scale_beside_grey": ["process.scale"],
     "ends_at_none": ["process.largest"],
     "one_channel": ["any.space-works"],
     "no_contract": ["any.contract"],
@@ -108,6 +113,45 @@ class Raw(Right):
         return x_BCHW.clone()
 
 
+class GivenXt(Towards):
+    """x_t itself, in [-1, 1], divided by its deviation."""
+
+    def x_t(self, x_BCHW, sigma_B, base_BCHW, scale):
+        a = 1 / (1 + scale * sigma_B.view(-1, 1, 1, 1))
+        return a, base_BCHW + a * scale * x_BCHW
+
+    def enter(self, x_BCHW, sigma_B, base_BCHW, scale):
+        a, x_t = self.x_t(x_BCHW, sigma_B, base_BCHW, scale)
+        return (2 * x_t - 1) / (1 + 16 * (1 - a) ** 2).sqrt()
+
+
+class ForgetsScaleOfX(GivenXt):
+    def x_t(self, x_BCHW, sigma_B, base_BCHW, scale):
+        a = 1 / (1 + scale * sigma_B.view(-1, 1, 1, 1))
+        return a, base_BCHW + a * x_BCHW
+
+
+class ForgetsScaleOfSigma(GivenXt):
+    def x_t(self, x_BCHW, sigma_B, base_BCHW, scale):
+        a = 1 / (1 + sigma_B.view(-1, 1, 1, 1))
+        return a, base_BCHW + a * scale * x_BCHW
+
+
+class ForgetsBothScales(GivenXt):
+    def x_t(self, x_BCHW, sigma_B, base_BCHW, scale):
+        return super().x_t(x_BCHW, sigma_B, base_BCHW, 1.0)
+
+
+class ForgetsScaleBesideGrey(Right):
+    """As SR3 has it, 2 a s x, but without s; the layer is large, so that its deviation stays near 1."""
+
+    def base_one(self, picture_BCHW, structure_BCHW):
+        return torch.full_like(picture_BCHW, 0.5)
+
+    def enter(self, x_BCHW, sigma_B, base_BCHW, scale):
+        return 2 * x_BCHW / (1 + 4 * (scale * sigma_B) ** 2).sqrt().view(-1, 1, 1, 1)
+
+
 class EndsAtNone(Right):
     largest = 0.0
 
@@ -142,11 +186,15 @@ class NoContract:
 @hookimpl
 def texprior_processes():
     classes = (
-        *(Right, Towards, Towards, SaysNothing, KeepsTooMuch, Towards, Right, MeanOfThePicture, MeanOfTheBatch),
-        *(HalfTheNoise, LosesBrightness, Grows, Clipped, BlindAtTheEnd, Raw, EndsAtNone, OneChannel, NoContract),
+        *(Right, Towards, GivenXt, Towards, SaysNothing, KeepsTooMuch, Towards, Right, MeanOfThePicture),
+        *(MeanOfTheBatch, HalfTheNoise, LosesBrightness, Grows, Clipped, BlindAtTheEnd, Raw, ForgetsScaleOfX),
+        *(ForgetsScaleOfSigma, ForgetsBothScales, ForgetsScaleBesideGrey, EndsAtNone, OneChannel),
+        *(NoContract,),
     )
-    own_base = {"towards", "without_posterior", "says_nothing", "keeps_too_much", "base_of_its_own"}
-    posterior = {"towards", "says_nothing", "keeps_too_much", "forgets_its_base"}
+    own_base = {"towards", "without_posterior", "says_nothing", "keeps_too_much", "base_of_its_own", "given_x_t"}
+    own_base |= {"forgets_scale_of_x", "forgets_scale_of_sigma", "forgets_both_scales"}
+    posterior = {"towards", "says_nothing", "keeps_too_much", "forgets_its_base", "given_x_t"}
+    posterior |= {"forgets_scale_of_x", "forgets_scale_of_sigma", "forgets_both_scales"}
     return [
         Process(
             name,

@@ -10,6 +10,7 @@ from texprior.plugin import Schedule, hookimpl
 CAUGHT_BY = {
     "right": [],
     "right_list": [],
+    "right_course": [],
     "rises": ["schedule.levels", "schedule.ends"],
     "starts_twice": ["schedule.levels", "schedule.ends", "schedule.points"],
     "starts_below": ["schedule.ends"],
@@ -18,6 +19,7 @@ CAUGHT_BY = {
     "by_number": ["schedule.points"],
     "too_large": ["schedule.ends"],
     "undeclared_list": ["schedule.levels", "schedule.ends"],
+    "forgets_scale": ["schedule.scale"],
     "changes_u": ["any.inputs"],
 }
 
@@ -37,6 +39,27 @@ class RightList(Right):
         if within.sigma_max < 6:
             raise ConfigError("the levels are outside of the range")
         return 5 * 0.5**u
+
+
+class RightCourse(Right):
+    """sigma / (1 + sigma) in units of a process with a = 1 / (1 + sigma / w) is even, where w is asked for."""
+
+    def __init__(self, options, process, scale):
+        a = float(process.law(torch.tensor(1.0, dtype=torch.float64)).a)
+        self.unit = self.in_layer(a / (1 - a), scale)
+
+    def in_layer(self, sigma, scale):
+        return sigma / scale
+
+    def __call__(self, u, within):
+        first, last = (end / (self.unit + end) for end in (within.sigma_max, within.sigma_min))
+        share = first + u * (last - first)
+        return self.unit * share / (1 - share)
+
+
+class ForgetsScale(RightCourse):
+    def in_layer(self, sigma, scale):
+        return sigma
 
 
 class Rises(Right):
@@ -88,10 +111,11 @@ class ChangesU(Right):
 @hookimpl
 def texprior_schedules():
     classes = (
-        *(Right, RightList, Rises, StartsTwice, StartsBelow, OwnRange),
-        *(WithZero, ByNumber, TooLarge, RightList, ChangesU),
+        *(Right, RightList, RightCourse, Rises, StartsTwice, StartsBelow, OwnRange),
+        *(WithZero, ByNumber, TooLarge, RightList, ForgetsScale, ChangesU),
     )
     special = {"right_list": {"fixed": True}, "too_large": {"largest": 200.0}}
+    special |= {name: {"of_process": True} for name in ("right_course", "forgets_scale")}
     return [
         Schedule(name, f"{__name__}:{c.__name__}", summary="Descends.", api=2, **special.get(name, {}))
         for name, c in zip(CAUGHT_BY, classes, strict=True)

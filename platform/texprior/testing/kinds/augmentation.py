@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,20 +10,38 @@ from torch import Tensor
 from texprior.diffusion.keys import generator
 from texprior.flow.augment import PatchAugmentation, augmented
 from texprior.plugin import Augmentation
-from texprior.testing.catalogue import When, check
-from texprior.testing.material import photographs
+from texprior.testing.catalogue import USABLE, When, check
+from texprior.testing.material import gap, photographs
 from texprior.testing.outcomes import require
 from texprior.testing.probe import PROBES, Inputs, Probe
 from texprior.testing.subject import Subject
 
-STAGES = (("picture", "structure"), ("clean", "degraded"), ("clean", "estimate", "base", "condition"))
-"""The pictures that the trainings of prior, predictor and adapter see."""
+PREDICTOR = ("clean", "degraded")
+"""The pictures that the training of the predictor sees; nothing is derived from them."""
+DERIVED = (
+    ("picture", "structure"),
+    ("picture", "structure", "blurred picture", "blurred structure"),
+    ("clean", "estimate", "base", "condition"),
+    ("clean", "degraded", "estimate", "base", "condition"),
+)
+"""The pictures that the trainings of prior and adapter see, in the two forms of each."""
+STAGES = (*DERIVED, PREDICTOR)
 DRAWS = 32
 """Patches of each check: a change with probability 1/2 is missed once in four billion times."""
 SIDE = 32
 """Side of a patch, px."""
 ALIKE = 0.8
 """Correlation of two pictures that were changed together, where they were equal before."""
+SAME = 1e-4
+"""How far equal pictures may be apart after the same change: a fortieth of a step of 8 bits."""
+MOVED = 0.5
+"""Correlation, in size, of a map with a picture that it was moved with; without it, at most 0.43 if they are turned."""
+TOGETHER = (*USABLE, "augmentation.pictures", "augmentation.together")
+"""Checks after which the pictures of a patch are known to be changed together."""
+TOKENS = 4
+"""Side of the grid of tokens."""
+_LEVELS = torch.linspace(-2, 3, 5)[:, None, None]
+"""A value for each channel of a code, some of them outside the range of pictures."""
 
 
 def _inputs() -> Inputs:
@@ -73,8 +91,62 @@ def together(subject: Subject) -> None:
     for names in STAGES:
         for found in _drawn(subject, dict.fromkeys(names, picture)):
             first, *others = found.values()
-            worst = min(float(torch.corrcoef(torch.stack([first.flatten(), p.flatten()]))[0, 1]) for p in others)
+            worst = min(_correlation(first, p) for p in others)
             require(worst >= ALIKE, f"two pictures of {', '.join(names)} were equal, and then correlate by {worst:.2f}")
+
+
+@check("augmentation.derived", "augmentation", after=TOGETHER)
+def derived(subject: Subject) -> None:
+    """A picture is changed alone only if nothing was derived from it. In the trainings of prior and adapter, pictures
+    that are equal stay equal, whatever one other picture shows. In that of the predictor, ``clean`` is not changed
+    without ``degraded``.
+
+    Fix: change all pictures in the same way; change ``degraded`` alone only in a patch without ``estimate``.
+    """
+    first, second = photographs(2, SIDE, SIDE)
+    for names in DERIVED:
+        for other in ("", *names):
+            shown = {name: second if name == other else first for name in names}
+            for found in _drawn(subject, shown):
+                off, one, two = _farthest({name: found[name] for name in names if name != other})
+                require(off <= SAME, f"of {', '.join(names)}, '{one}' and '{two}' were equal, and differ by {off:.2g}")
+    for found in _drawn(subject, {"clean": first, "degraded": second}):
+        alone = gap(found["clean"], first) > SAME and gap(found["degraded"], second) <= SAME
+        require(not alone, "'clean' is changed, but 'degraded' stays as it is")
+
+
+@check("augmentation.maps", "augmentation", after=TOGETHER)
+def maps(subject: Subject) -> None:
+    """A map of one channel that a degradation tells, ``drawn/NAME``, and the grid of tokens ``code`` are moved with the
+    pictures, and keep their values.
+
+    Fix: turn and mirror every tensor of the patch; change light and colours only where ``is_picture(name)`` of
+    ``texprior.flow.augment`` is true.
+    """
+    for names in STAGES:
+        _keeps_values(subject, names)
+        _moves_maps(subject, names)
+
+
+def _keeps_values(subject: Subject, names: Sequence[str]) -> None:
+    pictures = dict.fromkeys(names, photographs(1, SIDE, SIDE)[0])
+    flat = {"drawn/level": torch.full((1, SIDE, SIDE), 3.0), "code": _LEVELS.expand(-1, TOKENS, TOKENS)}
+    for found in _drawn(subject, {**pictures, **flat}):
+        for name, value in flat.items():
+            off = gap(found[name], value)
+            require(off <= SAME, f"'{name}' is the same everywhere, and is changed by up to {off:.3g}")
+
+
+def _moves_maps(subject: Subject, names: Sequence[str]) -> None:
+    mark = torch.zeros(SIDE, SIDE)
+    mark[: SIDE // 2, SIDE // 2 : 3 * SIDE // 4] = 1
+    pictures = dict.fromkeys(names, (0.25 + mark / 2).expand(3, SIDE, SIDE))
+    for found in _drawn(subject, {**pictures, "drawn/level": mark[None], "code": _tokens(mark) + _LEVELS}):
+        picture = found[names[0]].mean(0)
+        for name, own in (("drawn/level", picture), ("code", _tokens(picture))):
+            # in size, as a change of light may exchange bright and dark
+            alike = abs(_correlation(found[name][0], own))
+            require(alike >= MOVED, f"'{name}' is not moved with '{names[0]}': they correlate by {alike:.2f}")
 
 
 @check("augmentation.directions", "augmentation", when=DIRECTED)
@@ -100,3 +172,19 @@ def _slope(picture_CHW: Tensor, axis: int) -> float:
     """Returns how much brighter the second half of a picture is than the first one."""
     first, second = picture_CHW.chunk(2, dim=axis)
     return float(second.mean() - first.mean())
+
+
+def _farthest(pictures: Mapping[str, Tensor]) -> tuple[float, str, str]:
+    """Returns the largest difference of the first picture from another one, and the names of the two."""
+    first = next(iter(pictures))
+    return max((gap(pictures[first], picture), first, name) for name, picture in pictures.items())
+
+
+def _correlation(one: Tensor, two: Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([one.flatten(), two.flatten()]))[0, 1])
+
+
+def _tokens(picture_HW: Tensor) -> Tensor:
+    """Returns the mean of a picture over the place of each token, (t, t)."""
+    side = SIDE // TOKENS
+    return picture_HW.unflatten(0, (TOKENS, side)).unflatten(2, (TOKENS, side)).mean((1, 3))

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from texprior.flow.contract import require_tensor
 from texprior.flow.schedule import NoiseLevels
-from texprior.testing.catalogue import check
+from texprior.testing.catalogue import check, declares
+from texprior.testing.kinds.reverse_chain import told
 from texprior.testing.material import gaussian
 from texprior.testing.outcomes import require
 from texprior.testing.probe import PROBES, Inputs, Probe, unmoved
@@ -15,6 +16,10 @@ from texprior.testing.subject import Subject
 
 MEAN, STD = -0.5, 1.2
 """The defaults of ``diffusion.noise_mean`` and ``diffusion.noise_std``."""
+WIDTHS = (1.0, 4.0)
+"""Factors of process and layer, which change the units of the picture alone."""
+SLACK = 1e-5
+"""The largest relative difference of two levels that should be equal: rounding of float32."""
 FAR = 6.0
 """Standard normal numbers beyond this are drawn once in 500 million samples."""
 
@@ -31,15 +36,16 @@ def _work(levels: NoiseLevels, inputs: Inputs) -> tuple[Tensor, ...]:
 PROBES["noise_levels"] = Probe(
     _inputs,
     _work,
-    context=lambda _subject: {"mean": MEAN, "std": STD},
+    context=lambda _subject: {"mean": MEAN, "std": STD, **told()},
     dtypes=(torch.float32, torch.float64),
     move=unmoved,
 )
 
 
-def _levels(subject: Subject, mean: float = MEAN) -> Tensor:
+def _levels(subject: Subject, mean: float = MEAN, width: float = 1.0) -> Tensor:
     """Returns the levels of increasing standard normal numbers."""
-    levels: Tensor = subject.build(context={"mean": mean, "std": STD})(torch.linspace(-FAR, FAR, 401))
+    context = {"mean": mean, "std": STD, **told(width)}
+    levels: Tensor = subject.build(context=context)(torch.linspace(-FAR, FAR, 401))
     return levels
 
 
@@ -75,3 +81,26 @@ def follows_mean(subject: Subject) -> None:
     lower, higher = _levels(subject, MEAN), _levels(subject, MEAN + 1)
     smaller = int((higher < lower * (1 - 1e-6)).sum())
     require(not smaller, f"with a mean that is larger by 1, {smaller} of {len(lower)} levels are smaller")
+
+
+@check("noise_levels.scale", "noise_levels", when=declares("of_process"))
+def scale_used(subject: Subject) -> None:
+    """With ``of_process=True``, levels are in units of the layer: they stay if the levels of the process and the layer
+    are 4 times as large.
+
+    Fix: divide what the process says of its levels by ``scale``; ask the process, and not an option, for its numbers.
+    """
+    one, two = (_levels(subject, width=width) for width in WIDTHS)
+    off = float((two / one - 1).abs().max())
+    require(off <= SLACK, f"in wider units, levels of the layer differ by a factor of up to {1 + off:.3g}")
+
+
+@check("noise_levels.largest", "noise_levels", when=declares("of_process"))
+def inside_the_process(subject: Subject) -> None:
+    """With ``of_process=True``, no level is beyond the end of the process, ``process.largest / scale``.
+
+    Fix: take the smaller of the level and ``process.largest / scale``.
+    """
+    given, found = told(), float(_levels(subject, mean=MEAN + 5).max())
+    end = given["process"].largest / given["scale"]
+    require(found <= end * (1 + SLACK), f"a level is {found:g}, but the process ends at {end:g}")

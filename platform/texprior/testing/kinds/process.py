@@ -11,7 +11,7 @@ from torch import Tensor
 
 from texprior.flow.process import DiffusionProcess, base_of_prior, base_of_task, entrance
 from texprior.plugin import Process
-from texprior.testing.catalogue import check
+from texprior.testing.catalogue import USABLE, check
 from texprior.testing.material import gap, gaussian, photographs
 from texprior.testing.outcomes import require
 from texprior.testing.probe import PROBES, Inputs, Probe, cast, having, unmoved
@@ -25,6 +25,12 @@ TOLERANCE = 1e-6
 """The largest relative error of a law in float64."""
 UNIT = (0.1, 10.0)
 """The deviation of what a network is given: about 1, within a factor of 10."""
+SCALES = (0.05, 0.2)
+"""Two common deviations of a layer, in units of the picture: a texture, and a whole picture."""
+NOISIER = (100.0, 200.0)
+"""Noise levels of two layers in units of each, so far above the layer that its share of the variance is below 1e-4."""
+SCALED = 1e-3
+"""The largest difference of the factors with which a network is given the same noise on these two layers."""
 _PLACE = (slice(3, 20), slice(5, 26))
 """A part of a picture, rows and columns."""
 
@@ -140,6 +146,25 @@ def variance(subject: Subject) -> None:
         require(UNIT[0] <= found <= UNIT[1], f"at sigma {float(level):g} its standard deviation is {found:.3g}")
 
 
+@check("process.scale", "process", after=(*USABLE, "process.input", "process.variance"))
+def scale_used(subject: Subject) -> None:
+    """What the network is given depends on ``scale`` x, ``scale`` sigma and the base alone, up to a factor: layers of
+    two scales that are the same x_t give the same, times a number. If the noise is far above the layer, the number is 1
+    within 1e-3.
+
+    Fix: multiply x and sigma by ``scale`` before they meet the base, or the factors of ``law``.
+    """
+    process = subject.build()
+    for level in _levels(process).tolist():
+        for scales, slack in ((SCALES, math.inf), ([level / sigma for sigma in NOISIER], SCALED)):
+            one, two = (_given(process, level, scale) for scale in scales)
+            factor = float((one * two).sum() / two.square().sum())
+            off = gap(one, factor * two) / float(one.abs().max())
+            where = f"at sigma {level:g} of the picture, x_t of scales {scales[0]:.2g} and {scales[1]:.2g}"
+            require(off <= TOLERANCE, f"{where} differs by more than a factor, by {off:.2g} of its size")
+            require(abs(factor - 1) <= slack, f"{where}, which is nearly noise alone, differs by a factor {factor:.3g}")
+
+
 @check("process.largest", "process")
 def largest(subject: Subject) -> None:
     """``largest`` is a positive number, the noise level at which the process ends; infinity if it has no end.
@@ -194,6 +219,14 @@ def _entered(subject: Subject) -> tuple[Callable[[Tensor, Tensor], Tensor], floa
     scale = float((inputs["picture"][:1] - taken_off).std()) or SCALE
     enter = entrance(process, taken_off, scale)
     return (lambda x, level: enter(x, level[None] / scale)), scale
+
+
+def _given(process: DiffusionProcess, level: float, scale: float) -> Tensor:
+    """Returns what the network is given of noise of a level, in units of the picture, if the layer has this scale."""
+    inputs = cast(_inputs(), torch.float64)
+    sigma = level / scale
+    enter = entrance(process, _bases(process, inputs)[0], scale)
+    return enter(sigma * inputs["x"], torch.full((2,), sigma, dtype=torch.float64))
 
 
 def _shown(values: Tensor) -> str:

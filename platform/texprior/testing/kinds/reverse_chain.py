@@ -37,6 +37,23 @@ class Noise(DiffusionProcess):
         return (following / sigma) ** 2
 
 
+class Ending(Noise):
+    """Shifts to its base and ends, both by noise levels that are ``width`` times as high as with a width of 1."""
+
+    def __init__(self, width: float = 1.0) -> None:
+        self.width, self.largest = width, 20.0 * width
+
+    def law(self, sigma: Tensor) -> Law:
+        """Returns a = 1 / (1 + sigma / width)."""
+        a = 1 / (1 + sigma / self.width)
+        return Law(a, 1 - a, sigma * a)
+
+
+def told(width: float = 1.0) -> dict[str, Any]:
+    """Returns what a record with ``of_process=True`` asks for: process and layer are ``width`` times as wide."""
+    return {"process": Ending(width), "scale": SCALE * width}
+
+
 class Uneven(Noise):
     """Keeps more noise at low levels, so that the units of a level matter."""
 

@@ -13,7 +13,9 @@ from texprior.errors import ConfigError
 from texprior.flow.contract import require_tensor
 from texprior.flow.schedule import LevelSchedule, Range
 from texprior.plugin import Schedule
-from texprior.testing.catalogue import When, check
+from texprior.testing.catalogue import When, check, declares
+from texprior.testing.kinds.noise_levels import WIDTHS
+from texprior.testing.kinds.reverse_chain import told
 from texprior.testing.outcomes import NotRun, require
 from texprior.testing.probe import PROBES, Inputs, Probe
 from texprior.testing.subject import Subject
@@ -38,7 +40,7 @@ def _work(schedule: LevelSchedule, inputs: Inputs) -> tuple[Tensor, ...]:
     return (require_tensor(schedule, schedule(u, _within(*RANGES[0])), u.shape, u, "the noise levels"),)
 
 
-PROBES["schedule"] = Probe(_inputs, _work, dtypes=(torch.float64,))
+PROBES["schedule"] = Probe(_inputs, _work, context=lambda _subject: told(), dtypes=(torch.float64,))
 
 
 def _ranges(subject: Subject) -> Iterator[Range]:
@@ -100,6 +102,19 @@ def points(subject: Subject) -> None:
         every, some = schedule(u.clone(), within)[::2], schedule(u[::2].clone(), within)
         worst = float((some / every - 1).abs().max())
         require(worst <= 1e-9, f"with 9 and with 5 steps, the levels at the same u differ by {worst:.2g}")
+
+
+@check("schedule.scale", "schedule", when=declares("of_process"))
+def scale_used(subject: Subject) -> None:
+    """With ``of_process=True``, levels are in units of the layer: they stay if the levels of the process and the layer
+    are 4 times as large.
+
+    Fix: multiply ``sigma_min`` and ``sigma_max`` by ``scale`` before the process is asked, and divide the levels by it;
+    ask the process, and not an option, for its numbers.
+    """
+    one, two = (subject.build(context=told(width))(trailing(5), _within(*RANGES[0])) for width in WIDTHS)
+    off = float((two / one - 1).abs().max())
+    require(off <= 1e-9, f"in wider units, levels of the layer differ by a factor of up to {1 + off:.3g}")
 
 
 def _shown(levels: Tensor) -> str:

@@ -115,6 +115,13 @@ def test_a_wrong_tune_mark_is_shown_in_its_place_and_hides_nothing(texprior, haz
     assert yaml.safe_load(shown["snippet"]) == {"decomposition": {"nested": {"air": {"thick": 0.5}, "step": 1}}}
 
 
+def test_a_piped_table_has_no_blanks_at_the_ends_of_its_lines(texprior):
+    lines = texprior("plugins", "list").out.splitlines()
+    assert len(lines) > 100
+    assert not [line for line in lines if line != line.rstrip()]
+    assert any("residual-shift" in line for line in lines)
+
+
 def test_one_kind_alone(texprior):
     kinds = {c["kind"] for c in texprior("plugins", "list", "--kind", "adapter", "--json").json}
     assert kinds == {"adapter"}

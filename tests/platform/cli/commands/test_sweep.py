@@ -25,6 +25,8 @@ def test_a_sweep_shares_the_prior_and_the_predictor_and_names_the_best(texprior,
     answer = texprior("sweep", in_study.file, "--set", "sweep.confirm.top=0", "--trials", "2", "--json")
     assert answer.code == 0, answer.err
     found = answer.json
+    # nothing is said of the best trial's model, which this very sweep has trained
+    assert "is trained already" not in answer.err.rpartition(": finished")[2]
     assert answer.err.count("warning: training.adapter: the warm-up") == 1  # once, not for each trial
     assert found["prior"] == in_study.prior.json["prior"]
     assert found["predictor"] == in_study.adapt.json["predictor"]
