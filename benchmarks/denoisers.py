@@ -64,7 +64,7 @@ def held_out(prior: Prior, pool: Pool, patches: int) -> float:
     experiment = prior.experiment
     registry = Registry.discover()
     cut = cut_patches(Builder(experiment, registry), pool, experiment.training.prior)
-    levels = noise_levels_of(registry, experiment.diffusion)
+    levels = noise_levels_of(registry, experiment.diffusion, prior.process, prior.scale)
     loss = LayerLoss(experiment, prior, Process(prior.scale), cut, False, levels).stage_one
     return float(torch.cat([loss(range(i, i + BATCH)) for i in range(0, patches, BATCH)]).mean())
 

@@ -103,7 +103,8 @@ def _stage_one(at: Session, prior: Prior, amp: bool = False) -> Case:
     settings, (dataset, keys) = at.experiment.training.prior, at.pictures("train")
     pool = texture_pool(dataset, keys, prior, settings.patch, at.experiment.data.cache_mb)
     scale = layer_scale(pool, "picture", "structure", 0)
-    loss = LayerLoss(at.experiment, prior, Process(scale), cut_patches(at.builder, pool, settings), amp, _levels(at))
+    levels = _levels(at, prior, scale)
+    loss = LayerLoss(at.experiment, prior, Process(scale), cut_patches(at.builder, pool, settings), amp, levels)
     network, (batch, noise, sigma) = copy.deepcopy(prior.network), loss.noised(range(settings.batch))
     layer, condition, code = loss.process.layer(batch["picture"], batch["structure"]), batch["structure"], batch["code"]
 
@@ -118,7 +119,8 @@ def _stage_one(at: Session, prior: Prior, amp: bool = False) -> Case:
 def _stage_two(at: Session, prior: Prior, pool: Pool, amp: bool = False) -> Case:
     settings, adapter = at.experiment.training.adapter, build_adapter(at.builder, prior)
     process = Process(layer_scale(pool, "clean", "base", 0))
-    loss = LayerLoss(at.experiment, prior, process, cut_patches(at.builder, pool, settings), amp, _levels(at))
+    levels = _levels(at, prior, process.scale)
+    loss = LayerLoss(at.experiment, prior, process, cut_patches(at.builder, pool, settings), amp, levels)
     copied, (batch, noise, sigma) = copy.deepcopy(adapter), loss.noised(range(settings.batch))
     layer = process.layer(batch["clean"], batch["base"])
 
@@ -136,8 +138,8 @@ def _stage_two(at: Session, prior: Prior, pool: Pool, amp: bool = False) -> Case
     )
 
 
-def _levels(at: Session) -> NoiseLevels:
-    return noise_levels_of(at.registry, at.experiment.diffusion)
+def _levels(at: Session, prior: Prior, scale: float) -> NoiseLevels:
+    return noise_levels_of(at.registry, at.experiment.diffusion, prior.process, scale)
 
 
 def _filled(pool: Pool) -> Pool:
@@ -182,7 +184,7 @@ def _stage_one_loss_of(at: Session, prior: Prior) -> Callable[[], Loss]:
     def make() -> Loss:
         pool = texture_pool(dataset, keys, prior, settings.patch, at.experiment.data.cache_mb)
         patches = cut_patches(at.builder, pool, settings)
-        return LayerLoss(at.experiment, prior, Process(0.1), patches, False, _levels(at)).stage_one
+        return LayerLoss(at.experiment, prior, Process(0.1), patches, False, _levels(at, prior, 0.1)).stage_one
 
     return make
 

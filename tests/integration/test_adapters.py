@@ -197,7 +197,7 @@ def loss_of_stage_one(s: Session, tmp_path, numbers):
     prior = build_prior(s.builder, 0.1, tmp_path)
     dataset, keys = s.pictures("train")
     pool = texture_pool(dataset, keys, prior, 32, 64)
-    levels = noise_levels_of(s.registry, s.experiment.diffusion)
+    levels = noise_levels_of(s.registry, s.experiment.diffusion, prior.process, 0.1)
     loss = LayerLoss(s.experiment, prior, Process(0.1), Patches(pool, 32, s.experiment.seed), False, levels)
     seen = []
     prior.network.register_forward_pre_hook(lambda _module, args: seen.append(args))

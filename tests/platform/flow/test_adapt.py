@@ -140,7 +140,8 @@ def test_in_training_it_sees_the_patch_and_the_pool_holds_what_it_sees(model, ad
     pairs, prior = pair_pool(session, 32), made.prior
     pool = guided_pool(made.experiment, pairs, prior, made.predictor, with_degraded=made.adapter.sees_given)
     assert ("degraded" in pool[0]) is (adapter == "witness")
-    levels, patches = noise_levels_of(session.registry, made.experiment.diffusion), Patches(pool, 32, seed=0)
+    levels = noise_levels_of(session.registry, made.experiment.diffusion, prior.process, 0.1)
+    patches = Patches(pool, 32, seed=0)
     loss, batch = LayerLoss(made.experiment, prior, Process(0.1), patches, False, levels), patches.batch([3, 4])
     seen.clear()
     found = loss.stage_two(made.adapter, [3, 4])

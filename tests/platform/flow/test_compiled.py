@@ -66,7 +66,7 @@ def weights_after(network, loss, path):
 
 
 def layer_loss(at, prior, patches, amp, compiles):
-    levels = noise_levels_of(at.registry, at.experiment.diffusion)
+    levels = noise_levels_of(at.registry, at.experiment.diffusion, prior.process, 1.0)
     return LayerLoss(at.experiment, prior, Process(1.0), patches, amp, levels, compiles=compiles)
 
 

@@ -88,7 +88,8 @@ def loss_of(registry, experiment, root, seed=0):
         return {name: torch.full((3, 16, 16), 0.5) for name in ("picture", "structure")} | {"code": torch.zeros(0, 0)}
 
     patches = Patches(Pool(["0", "1"], pictures, 16), 16, seed)
-    return LayerLoss(experiment, prior, Process(1.0), patches, False, noise_levels_of(registry, experiment.diffusion))
+    levels = noise_levels_of(registry, experiment.diffusion, prior.process, 1.0)
+    return LayerLoss(experiment, prior, Process(1.0), patches, False, levels)
 
 
 def test_the_level_is_a_channel_of_the_condition():

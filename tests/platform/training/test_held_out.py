@@ -92,7 +92,7 @@ def measured(registry, network=None, condition=None):
             return condition(self, numbers) if condition else structure
 
     def loss_on(patches):
-        levels = noise_levels_of(registry, s.diffusion)
+        levels = noise_levels_of(registry, s.diffusion, built.process, SCALE)
         return Given(s, built, Process(SCALE), patches, False, levels)
 
     held, own = (

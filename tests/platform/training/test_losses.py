@@ -36,7 +36,7 @@ def layer_loss(registry, share, seed=0, encoder="mobilenet_v2"):
     session = Session.start(config.resolve(data, registry), registry)
     prior = build_prior(session.builder, 1.0, Path())
     patches = Patches(Pool(["a", "b"], pictures, cache_mb=16), 16, seed)
-    levels = noise_levels_of(registry, session.experiment.diffusion)
+    levels = noise_levels_of(registry, session.experiment.diffusion, prior.process, 1.0)
     return LayerLoss(session.experiment, prior, Process(1.0), patches, False, levels)
 
 
