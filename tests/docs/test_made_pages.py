@@ -32,7 +32,7 @@ OTHER = {
     "data.train": SMALL, "data.val": SMALL, "data.test": SMALL, "data.degraded_bits": 12, "data.workers": 2,
     "data.augmentations": ["mirror"], "diffusion.noise_levels": "cosmap",
     "decomposition": "gaussian", "encoder": "none", "denoiser": {"unet": {"width": 16}}, "attention": "reference",
-    "degradation": "rain", "predictor": "nafnet", "adapter": "sft", "metrics": ["psnr", "lpips_alex"], "events": [],
+    "degradation": "rain", "predictor": "unet", "adapter": "sft", "metrics": ["psnr", "lpips_alex"], "events": [],
     "diffusion.process": "picture",
     "sampling.sampler": "heun", "sampling.schedule": "exponential",
     "evaluation.limit": 3, "evaluation.steps": [8], "evaluation.choose_by": "psnr_rgb",

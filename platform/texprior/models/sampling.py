@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -131,8 +131,8 @@ def rehearsed_scale(process: DiffusionProcess, settings: Sampling) -> float:
 
 def noise_levels_of(registry: Registry, training: Diffusion, process: DiffusionProcess, scale: float) -> NoiseLevels:
     """Builds the distribution of the noise levels of training, for a layer of this standard deviation."""
-    given = {"mean": training.noise_mean, "std": training.noise_std, "process": process, "scale": scale}
-    return registry.build(NOISE_LEVELS, training.noise_levels, **given)
+    given: dict[str, Any] = {"mean": training.noise_mean, "std": training.noise_std}
+    return registry.build(NOISE_LEVELS, training.noise_levels, process=process, scale=scale, **given)
 
 
 def sigmas_of(

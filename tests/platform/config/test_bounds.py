@@ -81,4 +81,6 @@ OF_EXPERIMENT = sorted({path for where, path, _, _ in NUMBERS if where == "exper
 def test_no_number_of_an_experiment_may_be_anything(path, value):
     with pytest.raises(ValidationError) as caught:
         Experiment(name="x", **nested(path, [value] if path in LISTS else value))
-    assert {".".join(str(part) for part in error["loc"] if part != 0) for error in caught.value.errors()} >= {path}
+    # without the number in a list, and the tag of a union's branch
+    said = [[str(part) for part in error["loc"] if part != 0] for error in caught.value.errors()]
+    assert {".".join(part for part in parts if "[" not in part) for parts in said} >= {path}

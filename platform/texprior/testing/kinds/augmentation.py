@@ -187,4 +187,4 @@ def _correlation(one: Tensor, two: Tensor) -> float:
 def _tokens(picture_HW: Tensor) -> Tensor:
     """Returns the mean of a picture over the place of each token, (t, t)."""
     side = SIDE // TOKENS
-    return picture_HW.unflatten(0, (TOKENS, side)).unflatten(2, (TOKENS, side)).mean((1, 3))
+    return picture_HW.reshape(TOKENS, side, TOKENS, side).mean((1, 3))
