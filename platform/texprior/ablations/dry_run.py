@@ -157,15 +157,16 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
         judged += split * len(cells)
         # the predictor alone derives nothing slow from a photograph, and its evaluation is all that is timed
         if cells[0].trains_adapter:
-            # a photograph that is degraded anew at each visit is prepared as often as it is visited
-            variants = (experiment.data.variants or math.inf) if experiment.degradation else 1
+            variants = experiment.data.variants if experiment.degradation else 1
             train = len(session.pictures("train")[1])
             structure_s, inputs_s, _ = _timed(session, "train")
             trainings = experiment.training
             each = experiment.data.patches_per_photograph
             priors = len({c.prior for c in cells if _needs_prior(c)})
             first = min(train, math.ceil(trainings.prior.budget.images / each)) * priors
-            second = min(train * variants, math.ceil(trainings.adapter.budget.images / each)) * len(cells)
+            visits = math.ceil(trainings.adapter.budget.images / each)
+            # a photograph that is degraded anew at each visit is prepared as often as it is visited
+            second = (visits if variants is None else min(visits, train * variants)) * len(cells)
             prepared, prepare_s = prepared + first + second, prepare_s + first * structure_s + second * inputs_s
     photographs = Measured("photographs", 0, 0, prepared / prepare_s, prepared, prepare_s, None) if prepared else None
     return [*filter(None, [photographs]), Measured("evaluations", 0, 0, judged / judge_s, judged, judge_s, None)]
