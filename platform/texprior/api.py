@@ -13,6 +13,7 @@ Heavy packages are imported when they are used: ``load`` is as quick as ``--help
 from __future__ import annotations
 
 import copy
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -114,19 +115,19 @@ class Workbench:
     def adapt(self, prior: str | Path | None = None, fresh: bool = False) -> Path:
         """Trains predictor and adapter (Stage II) on a prior; returns the model's folder.
 
-        The prior is by default this experiment's own. Raises ConfigError if it is not trained yet.
+        The prior is by default that of the experiment's key ``prior``, else its own. Raises ConfigError if it is not
+        trained yet.
         """
-        from texprior.models.folders import CONFIG, PRIOR
         from texprior.runtime.split_check import require_splits
-        from texprior.store import require_folder
         from texprior.training.adapter import train_adapter
+        from texprior.training.given_prior import given_prior
         from texprior.training.predictor import train_predictor
         from texprior.training.preflight import require_adapters
         from texprior.training.prior import own_prior
 
-        with self._session(fresh=fresh) as session:
-            folder = Path(prior) if prior else own_prior(session, "train it with prior(), or name one with prior=...")
-            require_folder(folder, "prior", CONFIG, PRIOR)
+        remedy = "train it with prior(), or name one with prior=..."
+        with self._on(prior)._session(fresh=fresh) as session:
+            folder = given_prior(session.experiment) or own_prior(session, remedy)
             require_splits(session, "train")
             require_adapters(session, folder)
             return _folder(train_adapter(session, folder, _folder(train_predictor(session))))
@@ -163,9 +164,9 @@ class Workbench:
         """
         from texprior.sweeps.run import run_study
 
-        with self._session() as session:
+        with self._on(prior)._session() as session:
             crew = _workers(session, workers, launcher)
-            done = run_study(session, Path(prior) if prior else None, trials, storage, workers=crew)
+            done = run_study(session, None, trials, storage, workers=crew)
             _warn(done.broken)
             return done
 
@@ -189,6 +190,10 @@ class Workbench:
             done = run_ablation(session, crew, retry_failed, "texprior.load(...).ablate()")
             _warn(done.broken)
             return done
+
+    def _on(self, prior: str | Path | None) -> Workbench:
+        """Returns the workbench on a trained prior, if one is given."""
+        return self if prior is None else self.with_(f"prior={json.dumps(str(prior))}")
 
     @contextmanager
     def _session(self, fresh: bool = False) -> Iterator[Session]:

@@ -28,7 +28,7 @@ SETTINGS = [
 STAGES = ("prior", "predictor", "adapter")
 SMALL = {"bundled": {"max_side": 64}}
 OTHER = {
-    "name": "other", "device": "cpu", "threads": 1, "requires_plugins": ["texprior>=0"], "match_texture_std": 0.05,
+    "name": "other", "device": "cpu", "threads": 1, "requires_plugins": ["texprior>=0"], "prior": "folder", "match_texture_std": 0.05,
     "data.train": SMALL, "data.val": SMALL, "data.test": SMALL, "data.degraded_bits": 12, "data.workers": 2,
     "data.augmentations": ["mirror"], "diffusion.noise_levels": "cosmap",
     "decomposition": "gaussian", "encoder": "none", "denoiser": {"unet": {"width": 16}}, "attention": "reference",

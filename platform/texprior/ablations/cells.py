@@ -28,6 +28,7 @@ from texprior.registry import Registry
 from texprior.runtime.identity import cell_digest, data_digest, experiment_identity, stored_identity
 from texprior.runtime.session import Session
 from texprior.training.folders import Place
+from texprior.training.given_prior import given_place
 from texprior.training.predictor import predictor_place
 from texprior.training.prior import prior_place
 
@@ -120,13 +121,15 @@ def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
     experiment = inner.experiment
     trained_on = data_digest(experiment.data, inner.pictures("train").keys)
     judged_on = inner.pictures(experiment.evaluation.split).keys
-    what = "alone" if arm.alone else "cell"
+    what, given = "alone" if arm.alone else "cell", given_place(experiment)
+    # a given prior counts by its content, and the predictor alone has none
+    content = [trained_on, given.digest] if given and not arm.alone else trained_on
     return Cell(
         arm=arm.name,
         seed=seed,
         experiment=experiment,
-        folder=session.folder / f"{what}-{cell_digest(inner, judged_on, trained_on)}",
-        prior=None if arm.alone else prior_place(inner),
+        folder=session.folder / f"{what}-{cell_digest(inner, judged_on, content)}",
+        prior=None if arm.alone else given or prior_place(inner),
         predictor=predictor_place(inner),
         pictures=ablation.pictures,
         registry=session.registry,
@@ -137,6 +140,9 @@ def _sampled_cell(session: Session, arm: Arm, seed: int, model: Path) -> Cell:
     """Returns a cell that samples the ablation's model; its seed is that of the degradation and of the noise."""
     ablation = session.experiment.ablation
     trained, prior, weights = identify_model(model, session.builder)
+    given = given_place(session.experiment)
+    if given is not None and given.digest != weights[-1]:
+        raise ConfigError(f"prior: ablation.model {model} was trained on another prior than {given.folder}")
     own = judged_experiment(_own_experiment(session, arm), trained)
     judged = own.evaluation.model_copy(update={"seed": seed})
     inner = session.with_(experiment=own.model_copy(update={"evaluation": judged}))

@@ -13,7 +13,7 @@ from texprior.ablations.arms import Arm, arms_of, baseline_of
 from texprior.ablations.budgets import compute_unit, with_equal_compute
 from texprior.ablations.cells import Cell, Outcome, cell_of, outcome_of, scores_of
 from texprior.ablations.comparison import Results, results_of, training_scores
-from texprior.config.dotted_paths import get_path
+from texprior.config.dotted_paths import get_path, leaf_paths, nest_value
 from texprior.digests import digest
 from texprior.errors import ConfigError, TexpriorError, error_text, suggest_name
 from texprior.evaluation.metrics import build_metrics
@@ -23,6 +23,7 @@ from texprior.runtime.run_record import flatten_paths
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
 from texprior.track import RunInfo
+from texprior.training.given_prior import on_given_prior
 from texprior.training.loop import warmup_notes
 from texprior.training.preflight import on_prior, rehearse_sampling, rehearse_training
 from texprior.training.prior import at_strength
@@ -83,7 +84,7 @@ def plan_of(session: Session) -> Plan:
     Raises ConfigError that names every arm that cannot work.
     """
     experiment = session.experiment
-    written = arms_of(experiment, session.registry)
+    written = _on_given_priors(session, arms_of(experiment, session.registry))
     baseline = baseline_of(experiment, written)
     arms = with_equal_compute(session, written, baseline)
     better = build_metrics(session).better
@@ -113,6 +114,25 @@ def plan_of(session: Session) -> Plan:
 
     content = [baseline.name, metric, [[cell.arm, cell.folder.name] for cell in cells]]
     return Plan(session, arms, baseline, cells, metric, better, digest(content))
+
+
+def _on_given_priors(session: Session, arms: Sequence[Arm]) -> list[Arm]:
+    """Returns the arms with Stage I of the priors that they name.
+
+    Raises ConfigError that names each arm that states other settings than its prior's.
+    """
+    if session.experiment.ablation.model is not None:
+        return list(arms)
+    found, complaints = [], []
+    for arm in arms:
+        stated = [leaf for path, value in arm.values.items() for leaf in leaf_paths(nest_value(path, value))]
+        inner = session.with_(experiment=arm.experiment, said=session.said.with_(stated))
+        try:
+            found.append(replace(arm, experiment=on_given_prior(inner).experiment))
+        except ConfigError as error:
+            complaints.append(f"arm '{arm.name}': {error}")
+    _refuse(complaints)
+    return found
 
 
 def check_arms(plan: Plan, match: bool = True) -> None:

@@ -33,9 +33,11 @@ from texprior.store import about_tensors, write_atomically
 from texprior.track import Run, RunInfo
 from texprior.training.adapter import train_adapter
 from texprior.training.compute import flops_per_image
+from texprior.training.given_prior import given_prior
 from texprior.training.held_out import explained_alone
 from texprior.training.predictor import train_predictor
 from texprior.training.prior import train_prior
+from texprior.training.run import Trained
 
 _PHOTOGRAPHS = 12
 """Training photographs for the R² of the texture from the structure: half are fitted on, half are judged."""
@@ -164,7 +166,8 @@ def _model_of(session: Session, cell: Cell) -> tuple[Model, dict[str, str]]:
     """The cell's model, trained if none is given, and the photographs that could not be read."""
     if cell.model is not None:
         return load_model(cell.model, session.builder, cell.prior and cell.prior.folder), {}
-    prior = train_prior(session, cell.prior)
+    given = given_prior(session.experiment)
+    prior = Trained(given, {}) if given else train_prior(session, cell.prior)
     predictor = train_predictor(session, cell.predictor)
     trained = train_adapter(session, prior.folder, predictor.folder)
     model = load_model(trained.folder, session.builder, prior.folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import shlex
 from collections.abc import Callable, Sequence
@@ -50,6 +51,11 @@ launcher_option = click.option(
     show_default=True,
     help="Who starts the workers: local (processes on this machine), ray, or a plugin's launcher, by its name or with "
     "its options, such as '{ray: {address: auto}}'.",
+)
+prior_option = click.option(
+    "--prior",
+    metavar="PRIOR",
+    help="The folder of a trained prior, or of a model whose prior is used; the experiment's 'prior' if not given.",
 )
 set_option = click.option(
     "--set",
@@ -193,6 +199,11 @@ def parse_workers(
             raise ConfigError(f"--ray-address {address}: launcher '{ref.name}' has no option 'address'")
         ref = Ref(name=ref.name, options={**ref.options, "address": address})
     return Workers(number, ref, gpus)
+
+
+def prior_setting(prior: str | None) -> list[str]:
+    """Returns the override that ``prior_option`` stands for."""
+    return [] if prior is None else [f"prior={json.dumps(prior)}"]
 
 
 def can_be_written(path: Path) -> bool:

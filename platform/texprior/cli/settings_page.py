@@ -42,6 +42,7 @@ READ_BY: Mapping[str, str] = {
     "data.workers": "prior predictor adapter",
     "data.patches_per_photograph": "prior predictor adapter",
     "data.augmentations": "prior predictor adapter",
+    "prior": "adapter sweep ablate",
     "decomposition": _NETWORKS,
     "match_texture_std": "prior",
     "encoder": _NETWORKS,
@@ -172,8 +173,10 @@ def identity_of(path: str) -> list[str]:
 
 def _decides_scores(path: str) -> bool:
     # A setting at the value that earlier versions worked with is left out of a digest, but decides nevertheless.
-    # Studies decide no scores: each of their cells and trials has an experiment of its own.
-    before = {name: value for name, value in all_before_values(Experiment).items() if name not in ("sweep", "ablation")}
+    # Studies decide no scores: each of their cells and trials has an experiment of its own. A given prior decides them
+    # by its content, not by the setting.
+    free = {"sweep", "ablation", "prior"}
+    before = {name: value for name, value in all_before_values(Experiment).items() if name not in free}
     known = experiment_identity(Experiment(name="x")), before, all_before_values(Training)
     places = path, path, path.removeprefix("training.prior.")
     return any(get_path(each, place, _ABSENT) is not _ABSENT for each, place in zip(known, places, strict=True))

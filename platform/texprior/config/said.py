@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from texprior.config.dotted_paths import leaf_paths
@@ -20,6 +20,10 @@ class Said(Container[str]):
     def __contains__(self, path: object) -> bool:
         """Whether the experiment gives a value at the path, or at a path below it."""
         return self.paths is None or any(said == path or said.startswith(f"{path}.") for said in self.paths)
+
+    def with_(self, paths: Iterable[str]) -> Said:
+        """Returns what is stated if values at these paths are stated too."""
+        return self if self.paths is None else Said(self.paths | frozenset(paths))
 
     @classmethod
     def of(cls, data: object) -> Said:

@@ -322,6 +322,9 @@ class Experiment(Section):
     Default: none."""
     data: Data = Data()
     """Data sets of the splits train, val and test."""
+    prior: Annotated[Annotated[str, Field(min_length=1)] | None, Before(None)] = None
+    """Folder of a trained prior, or of a model whose prior is used; Stage I is not trained then. It counts by its
+    content: with the same prior at another place, stored work is found. Default: None, the experiment's own prior."""
     decomposition: Annotated[Ref, Kind("decomposition")] = Ref(name="guided")
     """The filter that splits a picture into structure and texture. Default: ``guided``."""
     match_texture_std: Annotated[float, Field(gt=0, lt=1)] | None = None

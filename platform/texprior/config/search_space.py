@@ -41,7 +41,7 @@ _FIXED = frozenset(
 )
 """Top-level keys that no sweep may search: how the work is named, seeded, placed, observed and judged."""
 _SHARED = (
-    *("decomposition", "match_texture_std", "encoder", "denoiser", "predictor", "degradation", "data"),
+    *("prior", "decomposition", "match_texture_std", "encoder", "denoiser", "predictor", "degradation", "data"),
     *("training.prior", "training.predictor"),
     *("diffusion.condition_noise", "diffusion.condition_noise_max", "diffusion.condition_blur", "diffusion.alpha_max"),
     "diffusion.process",

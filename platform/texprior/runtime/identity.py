@@ -125,7 +125,8 @@ def pictures_digest(session: Session) -> str:
 
 def experiment_identity(experiment: Experiment) -> dict[str, Any]:
     """Returns all of an experiment that can change its scores, in JSON's types."""
-    free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation"}
+    # a given prior is in digests by its content, wherever it lies
+    free = {"name", "device", "threads", "requires_plugins", "events", "sweep", "ablation", "prior"}
     data = experiment.decisive_settings(exclude=free)
     del data["data"]["cache_mb"], data["data"]["disk_cache_mb"], data["data"]["workers"]
     del data["evaluation"]["pictures"], data["sampling"]["features_mb"]

@@ -67,7 +67,7 @@ class Session:
     caches: SharedCaches = field(default_factory=SharedCaches)
     """Caches that the sessions of one process share, such as prepared photographs."""
     said: Said = ALL_SAID
-    """Which settings the experiment states itself. A worker's experiment states all."""
+    """Which settings the experiment states itself."""
     team: Team = ALONE
     """The processes that train together; only the first one writes files and reports."""
 

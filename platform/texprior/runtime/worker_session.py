@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from texprior.config import Experiment, resolve
+from texprior.config import ALL_SAID, Experiment, Said, resolve
 from texprior.errors import ConfigError
 from texprior.registry import Registry
 from texprior.runtime.session import Session
@@ -84,6 +84,8 @@ class WorkerStart:
     """The GPUs of this worker, which become the only ones that it sees, unless the experiment names a device by its
     number; None leaves all visible."""
     parent_run: str = ""
+    said: Said = ALL_SAID
+    """Which settings the experiment states itself, as the command read it."""
 
     @classmethod
     def of(
@@ -104,6 +106,7 @@ class WorkerStart:
             cache_mb=cache_mb,
             gpu=gpu,
             parent_run=session.parent_run,
+            said=session.said,
         )
 
     @property
@@ -119,7 +122,8 @@ class WorkerStart:
         """Starts the session in this process."""
         os.environ["TEXPRIOR_RUNS"] = self.root
         experiment, registry = self._resolved()
-        return Session.start(experiment, registry, root=Path(self.root), say=self.say, parent_run=self.parent_run)
+        root, parent = Path(self.root), self.parent_run
+        return Session.start(experiment, registry, root=root, say=self.say, parent_run=parent, said=self.said)
 
     def bare_session(self) -> Session:
         """Returns the session without observers and outside of a team, for work that reports nothing."""

@@ -30,6 +30,7 @@ from texprior.sweeps.trial import Trials
 from texprior.sweeps.workers import SweepJob, run_workers
 from texprior.sweeps.write_up import write_up_once
 from texprior.track import Run
+from texprior.training.given_prior import given_prior
 from texprior.training.loop import warmup_notes
 from texprior.training.predictor import train_predictor
 from texprior.training.preflight import require_adapters
@@ -58,6 +59,7 @@ def run_study(
 ) -> StudyDone:
     """Searches the experiment's sweep space until the study holds ``trials`` trials (``sweep.trials`` if None).
 
+    ``prior`` is a trained one; by default that of the experiment's key ``prior``, if it has one, else its own.
     Each trial is a child of ``run``, or of a run of the study's own. ``retry_failed`` runs failed trials again first.
     Any number of processes may run this on one study: each returns the same, when no trial is running any more, and one
     of them writes it up. Raises ConfigError for a metric that the experiment does not measure or if there are too few
@@ -74,6 +76,7 @@ def run_study(
         trials=trials or session.experiment.sweep.trials,
         programs=programs,
     )
+    prior = prior or given_prior(session.experiment)
     name = study_name(session.experiment, programs)
     require_splits(session, "train", "val")
     require_adapters(session, prior)

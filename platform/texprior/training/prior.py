@@ -41,6 +41,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
 
     ``place`` is that of ``prior_place``, if the caller has it already.
     """
+    require_own_prior(session)
     settings = session.experiment.training.prior
     place = place or prior_place(session)
     with hold_folder(session, place.folder), Ahead() as ahead:
@@ -129,12 +130,23 @@ def own_prior(session: Session, remedy: str) -> Path:
     )
 
 
+def require_own_prior(session: Session) -> None:
+    """Raises ConfigError if the experiment names a trained prior, so that there is none to train."""
+    named = session.experiment.prior
+    if named is not None:
+        raise ConfigError(
+            f"prior: the experiment names the trained prior {named}, so there is none to train; "
+            "set 'prior: null' to train its own"
+        )
+
+
 def at_strength(session: Session) -> Session:
     """Returns the session at the strength that its prior is trained at.
 
     Searches for the strength if it is not known. Raises ConfigError if no strength reaches the target.
     """
-    if session.experiment.match_texture_std is None:
+    # a given prior is at its strength
+    if session.experiment.match_texture_std is None or session.experiment.prior is not None:
         return session
     place = prior_place(session)
     with hold_folder(session, place.folder):

@@ -40,13 +40,15 @@ def test_a_worker_has_the_experiment_the_plugins_the_runs_and_its_share(tmp_path
     file.write_text(PLUGIN)
     registry = Registry.discover([file])
     experiment = config.resolve({"name": "x", "events": [], "degradation": "half", "seed": 3}, registry)
-    parent = Session(experiment, registry, root=tmp_path / "runs", parent_run="above")
+    said = config.Said(frozenset({"seed"}))
+    parent = Session(experiment, registry, root=tmp_path / "runs", parent_run="above", said=said)
     start = pickle.loads(pickle.dumps(WorkerStart.of(parent, "worker 2", threads=1, cache_mb=32)))
     session = start.session()
     assert (session.experiment.seed, session.experiment.degradation.name) == (3, "half")
     assert (session.experiment.threads, torch.get_num_threads(), session.experiment.data.cache_mb) == (1, 1, 32)
     assert (session.root, session.parent_run) == (tmp_path / "runs", "above")
     assert [Path(name) for name in session.registry.files] == [file]
+    assert session.said == said
     session.say("hello")
     assert capsys.readouterr().err == "worker 2: hello\n"
 

@@ -11,7 +11,16 @@ import click
 
 from texprior.cli.dry_run import ablation_notes, dry_run_option, show_dry_run, training_notes
 from texprior.cli.output import emit, name_broken, say, table
-from texprior.cli.request import Request, gpus_option, launcher_option, parse_workers, require_runs, takes_experiment
+from texprior.cli.request import (
+    Request,
+    gpus_option,
+    launcher_option,
+    parse_workers,
+    prior_option,
+    prior_setting,
+    require_runs,
+    takes_experiment,
+)
 from texprior.cli.ui_address import ui_address
 
 if TYPE_CHECKING:
@@ -32,6 +41,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Number of cells at the same time.",
 )
+@prior_option
 @gpus_option
 @launcher_option
 @click.option("--retry-failed", is_flag=True, help="Run failed cells again; without it they stay failed.")
@@ -43,6 +53,7 @@ def ablate(
     request: Request,
     split: str | None,
     workers: int,
+    prior: str | None,
     gpus_per_worker: float | None,
     launcher: str,
     retry_failed: bool,
@@ -57,7 +68,7 @@ def ablate(
     several times, on one machine or on several that share the folder of the runs. The report says which arms are
     separated from the baseline.
     """
-    session = request.session(*([f"ablation.split={split}"] if split else []))
+    session = request.session(*prior_setting(prior), *([f"ablation.split={split}"] if split else []))
     from texprior.ablations.finish import finish_ablation
     from texprior.ablations.plan import check_arms, plan_of
     from texprior.ablations.run import run_ablation

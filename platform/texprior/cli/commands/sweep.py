@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -13,10 +12,21 @@ import click
 
 from texprior.cli.dry_run import dry_run_option, show_dry_run, sweep_notes, training_notes
 from texprior.cli.output import emit, name_broken, say, table
-from texprior.cli.request import Request, gpus_option, launcher_option, parse_workers, require_runs, takes_experiment
+from texprior.cli.request import (
+    Request,
+    gpus_option,
+    launcher_option,
+    parse_workers,
+    prior_option,
+    prior_setting,
+    require_runs,
+    takes_experiment,
+)
 from texprior.cli.ui_address import ui_address
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from texprior.runtime.session import Session
     from texprior.sweeps.records import StudyDone
 
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Number of trials of the whole study; sweep.trials if not given.",
 )
-@click.option("--prior", metavar="PRIOR", help="The folder of a trained prior; found or trained if not given.")
+@prior_option
 @click.option(
     "--storage",
     metavar="URL",
@@ -74,16 +84,15 @@ def sweep(
     trials among several processes, run it several times with the same --storage, on one machine or on several that
     share the folder of the runs.
     """
-    session = request.session()
+    session = request.session(*prior_setting(prior))
     if status or free:
         _show_status(session, storage, free, request.as_json)
         return
-    from texprior.models.folders import CONFIG, PRIOR
-    from texprior.store import require_folder
     from texprior.sweeps.run import run_study
+    from texprior.training.given_prior import given_prior
 
     crew = parse_workers(session.registry, workers, launcher, gpus_per_worker, ray_address)
-    folder = require_folder(Path(prior), "prior", CONFIG, PRIOR) if prior else None
+    folder = given_prior(session.experiment)
     if dry_run:
         measure_trials(session, folder, trials or session.experiment.sweep.trials, request.as_json)
         return

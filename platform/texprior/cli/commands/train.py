@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from texprior.cli.dry_run import dry_run_option, show_dry_run, training_notes
 from texprior.cli.output import emit, name_broken, say
-from texprior.cli.request import Request, fresh_option, require_runs, takes_experiment
+from texprior.cli.request import Request, fresh_option, prior_option, prior_setting, require_runs, takes_experiment
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from texprior.runtime.session import Session
 
 
@@ -25,7 +26,9 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
     if dry_run:
         from texprior.training.dry_run import measure_prior
         from texprior.training.planned import planned_prior
+        from texprior.training.prior import require_own_prior
 
+        require_own_prior(session)
         planned, measured = [planned_prior(session)], measure_prior(session)
         notes = training_notes([session.experiment], session.registry, measured, planned)
         show_dry_run(session.experiment, session.device, measured, request.as_json, planned, notes)
@@ -46,21 +49,22 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
 
 @click.command()
 @takes_experiment
-@click.option("--prior", metavar="PRIOR", help="The folder of a trained prior; this experiment's own if not given.")
+@prior_option
 @dry_run_option
 @fresh_option
 def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> None:
     """Stage II: train the predictor and the adapter of EXPERIMENT on a prior.
 
-    Without --prior, it uses the prior that 'texprior prior' trained for the same experiment.
+    The prior is that of --prior, else that of the experiment's key 'prior', else the one that 'texprior prior' trained
+    for the same experiment.
     """
-    session = request.session(fresh=fresh, parallel=True)
+    session = request.session(*prior_setting(prior), fresh=fresh, parallel=True)
+    from texprior.training.given_prior import given_prior
+
     if dry_run:
-        _measure(session, Path(prior) if prior else None, request.as_json)
+        _measure(session, given_prior(session.experiment), request.as_json)
         return
-    from texprior.models.folders import CONFIG, PRIOR
     from texprior.runtime.split_check import require_splits
-    from texprior.store import require_folder
     from texprior.training.adapter import train_adapter
     from texprior.training.predictor import train_predictor
     from texprior.training.preflight import require_adapters
@@ -70,8 +74,7 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
     require_runs()
     require_splits(session, "train")
     remedy = f"train it with `{request.command('prior')}`, or name one with --prior"
-    folder = Path(prior) if prior else own_prior(session, remedy)
-    require_folder(folder, "prior", CONFIG, PRIOR)
+    folder = given_prior(session.experiment) or own_prior(session, remedy)
     if not prior:
         say(f"prior: {folder}")
     require_adapters(session, folder)
