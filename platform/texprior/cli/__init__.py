@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "demo": "demo:demo",
+    "init": "init:init",
     "prior": "train:prior",
     "adapt": "train:adapt",
     "restore": "restore:restore",

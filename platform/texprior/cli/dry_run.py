@@ -39,7 +39,6 @@ def show_dry_run(
 
     ``notes`` say what cannot be concluded from the command's results.
     """
-    from texprior.runtime.progress import clock_time
     from texprior.training.dry_run import compile_note, held_out_note
 
     if as_json:
@@ -49,6 +48,21 @@ def show_dry_run(
         return
 
     click.echo(experiment.to_yaml())
+    training_table(measured)
+    for line, count in Counter(map(str, planned)).items():
+        click.echo(line + f" ({count} of these)" * (count > 1))
+    for note in [*filter(None, (*map(compile_note, measured), *map(held_out_note, measured))), *notes]:
+        click.echo(f"note: {note}")
+    say(
+        f"measured on {device} with random pictures; prepared photographs need up to "
+        f"{experiment.data.cache_mb:,} MB more (data.cache_mb); nothing was trained"
+    )
+
+
+def training_table(measured: Sequence[Measured]) -> None:
+    """Prints a row for each training: size, memory, speed and time."""
+    from texprior.runtime.progress import clock_time
+
     numbers = ["times", "parameters", "trainable", "peak memory", "images/s", "budget, images", "expected time"]
     rows = [
         [
@@ -64,14 +78,6 @@ def show_dry_run(
         for m in measured
     ]
     table(["stage", *numbers], rows)
-    for line, count in Counter(map(str, planned)).items():
-        click.echo(line + f" ({count} of these)" * (count > 1))
-    for note in [*filter(None, (*map(compile_note, measured), *map(held_out_note, measured))), *notes]:
-        click.echo(f"note: {note}")
-    say(
-        f"measured on {device} with random pictures; prepared photographs need up to "
-        f"{experiment.data.cache_mb:,} MB more (data.cache_mb); nothing was trained"
-    )
 
 
 def training_notes(

@@ -50,38 +50,45 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
 @click.command()
 @takes_experiment
 @prior_option
+@click.option("--train-prior", is_flag=True, help="Train the experiment's own prior first, if it is not trained.")
 @dry_run_option
 @fresh_option
-def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> None:
+def adapt(request: Request, prior: str | None, train_prior: bool, dry_run: bool, fresh: bool) -> None:
     """Stage II: train the predictor and the adapter of EXPERIMENT on a prior.
 
     The prior is that of --prior, else that of the experiment's key 'prior', else the one that 'texprior prior' trained
-    for the same experiment.
+    for the same experiment; --train-prior trains that one if it is missing.
     """
     session = request.session(*prior_setting(prior), fresh=fresh, parallel=True)
     from texprior.training.given_prior import given_prior
 
     if dry_run:
-        _measure(session, given_prior(session.experiment), request.as_json)
+        _measure(session, given_prior(session.experiment), train_prior, request.as_json)
         return
     from texprior.runtime.split_check import require_splits
     from texprior.training.adapter import train_adapter
     from texprior.training.predictor import train_predictor
     from texprior.training.preflight import require_adapters
     from texprior.training.prior import own_prior
+    from texprior.training.prior import train_prior as stage_one
 
     # What cannot work is found before the predictor is trained, not after it.
     require_runs()
     require_splits(session, "train")
-    remedy = f"train it with `{request.command('prior')}`, or name one with --prior"
-    folder = given_prior(session.experiment) or own_prior(session, remedy)
+    remedy = f"train it with `{request.command('prior')}`, add --train-prior, or name one with --prior"
+    folder, broken = given_prior(session.experiment), dict[str, str]()
+    if folder is None and train_prior:
+        require_adapters(session, None)
+        trained = stage_one(session)
+        folder, broken = trained.folder, dict(trained.broken)
+    folder = folder or own_prior(session, remedy)
     if not prior:
         say(f"prior: {folder}")
     require_adapters(session, folder)
     predictor = train_predictor(session)
     model = train_adapter(session, folder, predictor.folder)
 
-    broken = predictor.broken | model.broken
+    broken = broken | predictor.broken | model.broken
     if not session.team.leads:
         return
     if request.as_json:
@@ -91,15 +98,19 @@ def adapt(request: Request, prior: str | None, dry_run: bool, fresh: bool) -> No
     name_broken(broken, "used for training")
 
 
-def _measure(session: Session, given: Path | None, as_json: bool) -> None:
-    """Prints what Stage II would train, on the given prior, this experiment's own, or one with initial weights."""
-    from texprior.training.dry_run import measure_stage_two
+def _measure(session: Session, given: Path | None, trains: bool, as_json: bool) -> None:
+    """Prints what Stage II would train, on the given prior, this experiment's own, or one with initial weights.
+
+    ``trains`` is whether a missing prior is trained.
+    """
+    from texprior.training.dry_run import measure_prior, measure_stage_two
     from texprior.training.planned import planned_prior, planned_stage_two
     from texprior.training.preflight import on_prior
 
-    prior = planned_prior(session, given, trains=False)
+    prior = planned_prior(session, given, trains=trains)
     folder = prior.folder if prior.state == "reused" else None
     on = on_prior(session, folder)
-    measured, planned = measure_stage_two(on, folder), [prior, *planned_stage_two(on, prior)]
+    stage_one = measure_prior(session) if prior.state == "trained here" else []
+    measured, planned = [*stage_one, *measure_stage_two(on, folder)], [prior, *planned_stage_two(on, prior)]
     notes = training_notes([on.experiment], on.registry, measured, planned)
     show_dry_run(on.experiment, on.device, measured, as_json, planned, notes)
