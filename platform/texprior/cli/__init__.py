@@ -46,6 +46,7 @@ COMMANDS = {
     "adapt": "train:adapt",
     "restore": "restore:restore",
     "evaluate": "evaluate:evaluate",
+    "score": "score:score",
     "sweep": "sweep:sweep",
     "ablate": "ablate:ablate",
     "decompose": "decompose:decompose",

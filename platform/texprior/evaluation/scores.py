@@ -135,10 +135,11 @@ class Scores:
         difference = mean_of([a[p] - b[p] for p in pictures])
         return Paired(difference, sum(gain > 0 for gain in gains), sum(gain == 0 for gain in gains))
 
-    def against(self, baseline: str) -> dict[str, dict[str, Paired]]:
-        """Returns method -> metric -> paired difference from a baseline, for every restored version."""
-        restored = [m for m in self.methods() if m.startswith("restored")] if baseline in self.methods() else []
-        return {m: {metric: self.paired(m, baseline, metric) for metric in self.better} for m in restored}
+    def against(self, baseline: str, methods: Sequence[str] | None = None) -> dict[str, dict[str, Paired]]:
+        """Returns method -> metric -> paired difference from a baseline, by default for every restored version."""
+        chosen = [m for m in self.methods() if m.startswith("restored")] if methods is None else methods
+        compared = chosen if baseline in self.methods() else []
+        return {m: {metric: self.paired(m, baseline, metric) for metric in self.better} for m in compared}
 
     def restored_method(self) -> str:
         """Returns the name of the restored pictures' row.
