@@ -39,7 +39,7 @@ OTHER = {
     "evaluation.texture_strengths": [0.5], "sweep.space": {"adapter": ["sft"]}, "sweep.metric": "psnr_rgb",
     "sweep.also": ["calls"], "sweep.sampler": "RandomSampler", "sweep.pruner": "NopPruner", "sweep.rungs": [0.5],
     "ablation.question": "why?", "ablation.model": "folder", "ablation.grid": {"seed": [1, 2]},
-    "ablation.arms": {"plain": {}}, "ablation.baseline": "plain", "ablation.seeds": [4],
+    "ablation.arms": {"plain": {}}, "ablation.foreign": {"theirs": "folder"}, "ablation.baseline": "plain", "ablation.seeds": [4],
     "ablation.metric": "psnr_rgb", "ablation.against": "psnr_rgb",
     **{f"training.{stage}.decay": "cosine" for stage in STAGES},
     **{f"training.{stage}.objective": "l1" for stage in STAGES},

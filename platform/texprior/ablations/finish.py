@@ -89,6 +89,8 @@ def _digest(plan: Plan) -> str:
     for path in (cell.folder / name for cell in plan.cells for name in (OUTCOME, SCORES)):
         if path.is_file():
             digest.update(b"\0" + path.read_bytes())
+    for scores in plan.foreign().values():
+        digest.update(b"\0" + repr(scores.scores).encode())
     return digest.hexdigest()
 
 
@@ -107,7 +109,8 @@ def _close(plan: Plan, found: Results, outcomes: list[Outcome], report: Report, 
         _close_arm(plan, found, arm.name, report.crops)
 
     # the id holds the outcomes' digest: a report of other outcomes, whose winner may differ, is another run
-    best = found.ranking()[0] if found.ranking() else plan.baseline.name
+    # the best of the arms: what another program restored has no experiment
+    best = next((name for name in found.ranking() if plan.of(name)), plan.baseline.name)
     session = plan.session.with_(experiment=plan.of(best)[0].experiment)
     name = f"ablation: {plan.session.experiment.name}"
     info = session.run_info(f"ablation-{plan.digest}-{digest[:10]}", name, "ablation", True, **plan.tags())

@@ -13,10 +13,13 @@ from texprior.ablations.arms import Arm, arms_of, baseline_of
 from texprior.ablations.budgets import compute_unit, with_equal_compute
 from texprior.ablations.cells import Cell, Outcome, cell_of, outcome_of, scores_of
 from texprior.ablations.comparison import Results, results_of, training_scores
+from texprior.ablations.foreign import foreign_scores
 from texprior.config.dotted_paths import get_path, leaf_paths, nest_value
+from texprior.config.schema import Experiment
 from texprior.digests import digest
 from texprior.errors import ConfigError, TexpriorError, error_text, suggest_name
 from texprior.evaluation.metrics import build_metrics
+from texprior.evaluation.scores import Scores
 from texprior.models.build import Model, require_grid
 from texprior.models.folders import load_model
 from texprior.runtime.run_record import flatten_paths
@@ -54,6 +57,15 @@ class Plan:
         """The name of the arm of the predictor alone; empty if there is none."""
         return next((arm.name for arm in self.arms if arm.alone), "")
 
+    def foreign(self, keep: bool = True) -> dict[str, Scores]:
+        """Scores what other programs restored, as the baseline is judged; name -> scores.
+
+        ``keep`` stores the scores, which a dry run does not. Raises ConfigError if a folder cannot be used.
+        """
+        cell, ablation = self.of(self.baseline.name)[0], self.session.experiment.ablation
+        judged = cell.experiment.model_copy(update={"ablation": ablation})
+        return foreign_scores(self.session.with_(experiment=judged), self.folder if keep else None)
+
     def of(self, arm: str) -> list[Cell]:
         """Returns an arm's cells."""
         return [cell for cell in self.cells if cell.arm == arm]
@@ -87,6 +99,7 @@ def plan_of(session: Session) -> Plan:
     written = _on_given_priors(session, arms_of(experiment, session.registry))
     baseline = baseline_of(experiment, written)
     arms = with_equal_compute(session, written, baseline)
+    _refuse_twins(experiment, arms)
     better = build_metrics(session).better
     metric = experiment.ablation.metric or experiment.sweep.metric
     for path, name in (("metric", metric), ("against", experiment.ablation.against or metric)):
@@ -112,8 +125,15 @@ def plan_of(session: Session) -> Plan:
     ]
     _refuse(complaints)
 
-    content = [baseline.name, metric, [[cell.arm, cell.folder.name] for cell in cells]]
+    content: list[object] = [baseline.name, metric, [[cell.arm, cell.folder.name] for cell in cells]]
+    content += [dict(experiment.ablation.foreign)] if experiment.ablation.foreign else []
     return Plan(session, arms, baseline, cells, metric, better, digest(content))
+
+
+def _refuse_twins(experiment: Experiment, arms: Sequence[Arm]) -> None:
+    """Raises ConfigError if a foreign folder has the name of an arm."""
+    twins = [arm.name for arm in arms if arm.name in experiment.ablation.foreign]
+    _refuse([f"there are two arms '{name}'; rename the one in ablation.foreign" for name in twins])
 
 
 def _on_given_priors(session: Session, arms: Sequence[Arm]) -> list[Arm]:
@@ -139,8 +159,9 @@ def check_arms(plan: Plan, match: bool = True) -> None:
     """Builds and tries every arm that is still to be done.
 
     Raises ConfigError that names each arm that does not work. ``match`` finds the strength of arms that are matched in
-    strength, and stores it for their first training.
+    strength, and stores it and other programs' scores; a dry run does not.
     """
+    plan.foreign(keep=match)
     # arms that sample a model have its prior; what the experiment states of Stage I must be that of the prior
     given = plan.cells[0].prior
     if plan.cells[0].model is not None and given is not None:
@@ -180,8 +201,9 @@ def finished_results(plan: Plan) -> Results:
         arm.name: [training_scores(scores_of(cell)) for cell in plan.of(arm.name) if is_finished(outcome_of(cell))]
         for arm in plan.arms
     }
+    scores |= {name: [training_scores(found)] for name, found in plan.foreign().items()}
     sampled = plan.session.experiment.ablation.model is not None
-    names = [arm.name for arm in plan.arms]
+    names = list(scores)
     found = results_of(scores, names, plan.baseline.name, plan.metric, plan.better, sampled)
     return replace(found, rival=plan.rival, unit=compute_unit(plan.session.experiment))
 

@@ -134,6 +134,9 @@ class Sweep(Section):
         return self
 
 
+_ArmName = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=80)]
+
+
 class Ablation(Section):
     """What ``texprior ablate`` compares.
 
@@ -149,9 +152,12 @@ class Ablation(Section):
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     """Path -> values. Every combination of values is an arm, which is named by the values that differ. If a path is
     below a component that another path chooses, it applies only to the arms with that component. Default: empty."""
-    arms: dict[Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=80)], dict[str, Any]] = {}
+    arms: dict[_ArmName, dict[str, Any]] = {}
     """Name -> path -> value, for arms that do not form a grid. An empty mapping is the experiment as it is.
     Default: empty."""
+    foreign: Annotated[dict[_ArmName, Annotated[str, Field(min_length=1)]], Before({})] = {}
+    """Name -> folder of pictures that another program restored, for a comparison with the arms. They are named as the
+    pictures of the split are, up to the suffix, and all of them must be there. Default: empty."""
     baseline: str | None = None
     """Name of the arm with which the others are compared. Default: None, the first arm."""
     equal: Annotated[Literal["images", "flops"] | None, Before(None)] = None

@@ -60,6 +60,11 @@ def caveats_of(plan: Plan, results: Results) -> list[str]:
     """Lists what a reader must know before using the answer, about trainings, pictures and compute."""
     ablation, arms = plan.session.experiment.ablation, [arm for arm in plan.arms if not arm.alone]
     found = list_caveats(results, [arm.experiment for arm in arms], ablation.split, ablation.model is not None)
+    if ablation.foreign:
+        found.append(
+            f"{', '.join(ablation.foreign)}: pictures from files, whose values are rounded. The luck of their "
+            "training is not known, nor what they were trained on."
+        )
     flops = flops_by_arm(plan)
     found += [f"{note[0].upper()}{note[1:]}." for note in [missing_rival(plan.session, plan.arms)] if note]
     found += _unequal([sum(flops[arm.name].values()) for arm in arms if arm.name in flops], ablation.equal)

@@ -81,6 +81,7 @@ def _figures(plan: Plan, results: Results) -> dict[str, Figure]:
         drawn["compute"] = figures.draw_compute(results, totals)
     if ablation.against is not None and results.of(results.baseline, ablation.against) is not None:
         series = [[arm.name for arm in arms] for arms in series_of(plan.arms, ablation.grid)]
+        series += [[name] for name in ablation.foreign]
         drawn["plane"] = figures.draw_plane(results, ablation.against, series)
     return drawn
 
