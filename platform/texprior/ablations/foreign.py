@@ -17,8 +17,8 @@ from texprior.store import sha256
 def foreign_scores(session: Session, into: Path | None) -> dict[str, Scores]:
     """Returns name -> scores of each folder of ``ablation.foreign``, judged as the session's experiment says.
 
-    Scores are kept below ``into``, if it is given, and used again until a picture changes. Raises ConfigError if a picture of the split
-    is missing in a folder, cannot be read, or has another size.
+    Scores are kept below ``into``, if it is given, and used again until a picture changes. Raises ConfigError if a
+    picture of the split is missing in a folder, cannot be read, or has another size.
     """
     folders: Mapping[str, str] = session.experiment.ablation.foreign
     return {name: _scores(session, name, Path(folder), into) for name, folder in folders.items()}
