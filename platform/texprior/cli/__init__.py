@@ -47,6 +47,7 @@ COMMANDS = {
     "restore": "restore:restore",
     "evaluate": "evaluate:evaluate",
     "score": "score:score",
+    "figure": "figure:figure",
     "sweep": "sweep:sweep",
     "ablate": "ablate:ablate",
     "decompose": "decompose:decompose",

@@ -72,7 +72,7 @@ def score(
     have. Without --reference only metrics that need none are used, as for real photographs. Differences from the
     baseline are taken picture by picture.
     """
-    registry, methods = discover_plugins(plugins), _methods(folders)
+    registry, methods = discover_plugins(plugins), methods_of(folders)
     first = baseline or next(iter(methods))
     if first not in methods:
         raise ConfigError(f"--baseline {first}: there is no such folder here; they are {', '.join(methods)}")
@@ -93,7 +93,7 @@ def score(
     name_broken(found.broken, "scored")
 
 
-def _methods(folders: Sequence[str]) -> dict[str, Path]:
+def methods_of(folders: Sequence[str]) -> dict[str, Path]:
     """Returns the name of each folder -> the folder. Raises ConfigError if two have one name."""
     found: dict[str, Path] = {}
     for text in folders:
