@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from texprior.addresses import redact
 from texprior.runtime.session import Session
+from texprior.runtime.study_progress import StudyProgress
 from texprior.sweeps.heartbeats import last_sign, worker_name
 from texprior.sweeps.records import TrialRecord
 from texprior.sweeps.retries import free_trial, retried_trials
@@ -41,6 +42,16 @@ class StudyStatus:
     queued: int
     """Configurations that wait to be run again."""
     trials: list[TrialStatus]
+
+    def progress(self, wanted: int) -> StudyProgress:
+        """Returns how far the study is on its way to a number of trials, over all of its workers."""
+        counting = [one.trial for one in self.trials if not one.repeated]
+        running = sum(trial.state == "running" for trial in counting)
+        failed = sum(trial.state == "failed" for trial in counting)
+        ended = [trial for trial in counting if trial.state in ("finished", "pruned")]
+        # a configuration in the queue is run again in place of one that does not count
+        waiting = max(0, wanted - self.counted, self.queued)
+        return StudyProgress("trials", len(ended), failed, running, waiting, [trial.seconds for trial in ended])
 
 
 def study_status(session: Session, storage: str | None = None) -> StudyStatus:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 @click.option(
     "--report", "report_only", is_flag=True, help="Train nothing; report on the cells that have ended so far."
 )
+@click.option("--status", is_flag=True, help="Train nothing; show the cells, and the time left over all workers.")
 @dry_run_option
 def ablate(
     request: Request,
@@ -58,6 +59,7 @@ def ablate(
     launcher: str,
     retry_failed: bool,
     report_only: bool,
+    status: bool,
     dry_run: bool,
 ) -> None:
     """Compare the arms of EXPERIMENT's ablation.
@@ -73,6 +75,9 @@ def ablate(
     from texprior.ablations.plan import check_arms, plan_of
     from texprior.ablations.run import run_ablation
 
+    if status:
+        _show_status(plan_of(session), request.as_json)
+        return
     crew = parse_workers(session.registry, workers, launcher, gpus_per_worker)
     # The report shows the command that made it.
     command = shlex.join(["texprior", *sys.argv[1:]])
@@ -100,6 +105,23 @@ def ablate(
             say(f"{outcome.arm}, seed {outcome.seed} failed: {outcome.reason}")
         say("the other cells are done; --retry-failed runs these again")
         click.get_current_context().exit(1)
+
+
+def _show_status(plan: Plan, as_json: bool) -> None:
+    """Prints the state of each cell, and a line for all of them."""
+    from texprior.ablations.status import ablation_status
+    from texprior.runtime.progress import clock_time
+
+    progress, cells = ablation_status(plan)
+    if as_json:
+        emit({"ablation": plan.digest, "progress": progress, "left_s": progress.left_s, "cells": cells})
+        return
+    rows = [
+        [cell.arm, str(cell.seed), cell.state, clock_time(cell.seconds) if cell.seconds else "", cell.reason]
+        for cell in cells
+    ]
+    table(["arm", "seed", "state", "took", "reason"], rows, wrap=["arm", "reason"])
+    click.echo(progress)
 
 
 def _show_plan(plan: Plan, as_json: bool) -> None:

@@ -86,7 +86,7 @@ def sweep(
     """
     session = request.session(*prior_setting(prior))
     if status or free:
-        _show_status(session, storage, free, request.as_json)
+        _show_status(session, storage, free, trials, request.as_json)
         return
     from texprior.sweeps.run import run_study
     from texprior.training.given_prior import given_prior
@@ -106,7 +106,7 @@ def sweep(
     name_broken(done.broken, "read")
 
 
-def _show_status(session: Session, storage: str | None, free: Sequence[int], as_json: bool) -> None:
+def _show_status(session: Session, storage: str | None, free: Sequence[int], wanted: int | None, as_json: bool) -> None:
     """Prints the study's trials, after it has freed some of them."""
     from texprior.sweeps.report import short_configuration
     from texprior.sweeps.status import free_trials, study_status
@@ -114,8 +114,10 @@ def _show_status(session: Session, storage: str | None, free: Sequence[int], as_
     for line in free_trials(session, free, storage):
         say(line)
     found = study_status(session, storage)
+    progress = found.progress(wanted or session.experiment.sweep.trials)
     if as_json:
-        emit({field.name: getattr(found, field.name) for field in fields(found)})
+        shown = {field.name: getattr(found, field.name) for field in fields(found)}
+        emit({**shown, "progress": progress, "left_s": progress.left_s})
         return
     rows = [
         [
@@ -129,6 +131,7 @@ def _show_status(session: Session, storage: str | None, free: Sequence[int], as_
     ]
     table(["trial", "state", "configuration", "worker", "reason"], rows, wrap=["configuration", "worker", "reason"])
     click.echo(f"{found.counted} of {session.experiment.sweep.trials} trials, {found.queued} waiting in the queue")
+    click.echo(progress)
     click.echo(f"study: {found.study} in {found.storage}")
 
 

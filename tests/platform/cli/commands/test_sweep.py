@@ -99,6 +99,7 @@ def test_the_status_shows_who_runs_what_and_a_lost_trial_is_freed(texprior, in_s
     shown = texprior(*command, "--status").out
     assert "process 4711 on node3" in " ".join(shown.split())
     assert "2 of 2 trials, 0 waiting in the queue" in shown
+    assert "1 of 2 trials done (1 finished, 1 running); about " in shown
     status = texprior(*command, "--status", "--json").json
     assert [(t["trial"]["state"], t["holder"]) for t in status["trials"]] == [
         ("finished", ""),
@@ -106,10 +107,13 @@ def test_the_status_shows_who_runs_what_and_a_lost_trial_is_freed(texprior, in_s
     ]
     assert status["trials"][1]["sign"].startswith("last sign of life ")
     assert status["counted"] == 2
+    took = status["trials"][0]["trial"]["seconds"]
+    assert status["left_s"] == pytest.approx(took / 2)  # the running trial is half done
 
     freed = texprior(*command, "--free", "1")
     assert (freed.code, freed.err) == (0, "trial 1 is taken from process 4711 on node3, and queued again\n")
     assert "1 of 2 trials, 1 waiting in the queue" in freed.out
+    assert "1 of 2 trials done (1 finished, 1 waiting); no worker is running" in freed.out
     again = texprior(*command, "--free", "1")
     assert (again.code, again.err.startswith("error: --free 1: it is fail, not running")) == (2, True)
 
