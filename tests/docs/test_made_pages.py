@@ -28,7 +28,8 @@ SETTINGS = [
 STAGES = ("prior", "predictor", "adapter")
 SMALL = {"bundled": {"max_side": 64}}
 OTHER = {
-    "name": "other", "device": "cpu", "threads": 1, "requires_plugins": ["texprior>=0"], "prior": "folder", "match_texture_std": 0.05,
+    "name": "other", "device": "cpu", "threads": 1, "requires_plugins": ["texprior>=0"], "prior": "folder",
+    "match_texture_std": 0.05,
     "data.train": SMALL, "data.val": SMALL, "data.test": SMALL, "data.degraded_bits": 12, "data.workers": 2,
     "data.augmentations": ["mirror"], "diffusion.noise_levels": "cosmap",
     "decomposition": "gaussian", "encoder": "none", "denoiser": {"unet": {"width": 16}}, "attention": "reference",
@@ -39,7 +40,8 @@ OTHER = {
     "evaluation.texture_strengths": [0.5], "sweep.space": {"adapter": ["sft"]}, "sweep.metric": "psnr_rgb",
     "sweep.also": ["calls"], "sweep.sampler": "RandomSampler", "sweep.pruner": "NopPruner", "sweep.rungs": [0.5],
     "ablation.question": "why?", "ablation.model": "folder", "ablation.grid": {"seed": [1, 2]},
-    "ablation.arms": {"plain": {}}, "ablation.foreign": {"theirs": "folder"}, "ablation.baseline": "plain", "ablation.seeds": [4],
+    "ablation.arms": {"plain": {}}, "ablation.foreign": {"theirs": "folder"},
+    "ablation.baseline": "plain", "ablation.seeds": [4],
     "ablation.metric": "psnr_rgb", "ablation.against": "psnr_rgb",
     **{f"training.{stage}.decay": "cosine" for stage in STAGES},
     **{f"training.{stage}.objective": "l1" for stage in STAGES},

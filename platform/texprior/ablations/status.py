@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,12 @@ def cell_status(arm: str, seed: int, outcome: Outcome | None, locked: bool) -> C
 
 def progress_of(cells: Sequence[CellStatus]) -> StudyProgress:
     """Counts the states of cells, over all workers."""
-    states = [cell.state for cell in cells]
-    seconds = [cell.seconds for cell in cells if cell.state == "finished"]
-    return StudyProgress("cells", *(states.count(s) for s in ("finished", "failed", "running", "waiting")), seconds)
+    count = Counter(cell.state for cell in cells)
+    return StudyProgress(
+        what="cells",
+        finished=count["finished"],
+        failed=count["failed"],
+        running=count["running"],
+        waiting=count["waiting"],
+        seconds=[cell.seconds for cell in cells if cell.state == "finished"],
+    )
