@@ -25,7 +25,7 @@ def run(code, *arguments):
         ["prior", "--help"],
         ["plugins", "list"],
         ["plugins", "show", "adapter/cga"],
-        ["models", "list"],
+        ["models", "path", "defocus"],
         ["runs", "list", "--help"],
     ],
 )
