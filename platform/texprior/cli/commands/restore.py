@@ -186,7 +186,8 @@ def _session(model_path: Path, registry: Registry, overrides: list[str], device:
             )
     folder = require_folder(model_path, "model", CONFIG, PREDICTOR, ADAPTER)
     placed = [f"device={device}"] if device else []
-    experiment = config.load(folder / CONFIG, registry, [*overrides, *placed])
+    # a setting that the file lacks is younger than the model, and gets the value that the model was made with
+    experiment = config.load(folder / CONFIG, registry, [*overrides, *placed], stored=True)
     # Restoring pictures is not a run: without observers nothing is tracked.
     return session_of(experiment.model_copy(update={"events": []}), registry)
 
