@@ -47,14 +47,17 @@ def export_models(
     """
     tasks, output = _tasks(models, registry), output.resolve()
     require_free(output, replace)
-    # written beside its place, so that the folder is a complete export at all times
-    new = output.with_name(f".{output.name}.new")
+    # written beside its place: an earlier export goes only after the new one is complete and there
+    new, old = (output.with_name(f".{output.name}.{age}") for age in ("new", "old"))
     shutil.rmtree(new, ignore_errors=True)
     try:
         for model, task in zip(models, tasks, strict=True):
             _export_model(model, task, new, registry, terms)
-        shutil.rmtree(output, ignore_errors=True)
+        if output.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            output.rename(old)
         new.rename(output)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise TexpriorError(f"{output}: cannot be written ({error})") from None
     finally:

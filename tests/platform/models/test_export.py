@@ -150,6 +150,7 @@ def test_an_earlier_export_is_replaced_only_if_asked_and_nothing_else_ever(save,
         export(rain)
     export(rain, replace=True)
     assert not (tmp_path / "out" / "snow").exists()
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == ["out"]
     (tmp_path / "out" / "prior" / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match=re.escape("prior/mine.txt is no part of an export")):
         export(rain, replace=True)
