@@ -6,13 +6,13 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.t
 
 .PHONY: demo demo-quick test test-extras lint bench reference docs clean
 
-# Train, sweep, restore and measure on the bundled photographs: minutes on two cores.
+# Train on the shipped prior, sweep, restore and measure on the bundled photographs: minutes on two cores.
 demo: $(VENV)/installed
 	$(BIN)/texprior demo
 
-# The same line with tiny budgets, within 90 seconds: shows that everything works, not how well.
+# The whole line, the prior included, with tiny budgets, within 90 seconds: shows that everything works, not how well.
 demo-quick: $(VENV)/installed
-	$(BIN)/texprior demo --quick
+	$(BIN)/texprior demo --quick --from-scratch
 
 # All tests, on every core; arguments of pytest in ARGS, such as make test ARGS="-k sampler". Tests that need Ray or
 # PostgreSQL's driver run with EXTRAS=,ray,postgres, and are skipped without them.

@@ -1,7 +1,7 @@
 """texprior: a plugin-based experimentation platform for diffusion texture priors in image restoration.
 
-``load``, ``register``, ``load_model`` and ``restore`` are what the commands do, for scripts and notebooks; see
-``texprior.api``, which is imported when one of them is used.
+``load``, ``register``, ``load_model``, ``shipped_models`` and ``restore`` are what the commands do, for scripts and
+notebooks; see ``texprior.api``, which is imported when one of them is used.
 """
 
 from importlib import import_module
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from texprior._version import __version__
 
 if TYPE_CHECKING:
-    from texprior.api import Workbench, load, load_model, register, restore
+    from texprior.api import Workbench, load, load_model, register, restore, shipped_models
 
-__all__ = ["Workbench", "__version__", "load", "load_model", "register", "restore"]
+__all__ = ["Workbench", "__version__", "load", "load_model", "register", "restore", "shipped_models"]
 
 
 def __getattr__(name: str) -> Any:

@@ -211,18 +211,29 @@ class Workbench:
             )
 
 
-def load_model(folder: str | Path, prior: str | Path | None = None, device: str = "auto") -> Model:
-    """Loads a trained model, for several calls of ``restore``.
+def shipped_models() -> dict[str, Path]:
+    """Returns task -> folder of each model that texprior ships."""
+    from texprior.models.shipped import shipped_models as found
+
+    return found()
+
+
+def load_model(
+    folder: str | Path | None = None, prior: str | Path | None = None, device: str = "auto", task: str | None = None
+) -> Model:
+    """Loads a trained model, or the shipped model of a task, for several calls of ``restore``.
 
     ``prior`` is its prior's folder, if that was moved. Raises ConfigError if the folder holds no model, its prior is
-    missing, or a plugin of it is not registered.
+    missing, or a plugin of it is not registered; and if there is no such task.
     """
     from texprior.models.folders import ADAPTER, CONFIG, PREDICTOR
     from texprior.models.folders import load_model as load_folder
+    from texprior.models.shipped import chosen_model
     from texprior.runtime.session import Session
     from texprior.store import require_folder
 
-    path = require_folder(Path(folder), "model", CONFIG, PREDICTOR, ADAPTER)
+    chosen = chosen_model(folder, task, "load_model(FOLDER) and load_model(task=NAME)")
+    path = require_folder(chosen, "model", CONFIG, PREDICTOR, ADAPTER)
     experiment = load_experiment(path / CONFIG, registry(), [f"device={device}"], stored=True)
     session = Session.start(experiment.model_copy(update={"events": []}), registry())  # sets the threads; no observer
     return load_folder(path, session.builder, Path(prior) if prior else None)

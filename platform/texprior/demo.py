@@ -1,6 +1,7 @@
 """Runs the demo on bundled photographs.
 
-The demo is Stage I, Stage II with a small sweep of adapters, and an evaluation.
+The demo is Stage II with a small sweep of adapters, on the prior that texprior ships, and an evaluation. From scratch,
+Stage I comes first.
 """
 
 from __future__ import annotations
@@ -8,24 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from texprior import config
+from texprior.digests import digest
 from texprior.evaluation.run import run_evaluation
 from texprior.evaluation.scores import Scores
 from texprior.evaluation.tables import scores_markdown
 from texprior.flow.image import load_image
-from texprior.models.folders import load_model
+from texprior.models.folders import PRIOR, load_model
+from texprior.models.shipped import model_of_task, prior_of
 from texprior.registry import Registry
 from texprior.runtime.progress import Progress, no_progress
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
+from texprior.store import sha256
 from texprior.sweeps.run import run_study
-from texprior.training.preflight import require_adapters
+from texprior.training.preflight import on_prior, require_adapters
 from texprior.training.prior import train_prior
 
+TASK = "defocus"
+"""The shipped model whose prior the demo starts from."""
+STAGE_ONE = ("decomposition", "encoder", "denoiser", "training.prior")
+"""What the demo states of Stage I; a prior that is there decides it instead."""
 QUICK = (
     "name=demo-quick",
     "data.variants=1",
@@ -64,10 +73,33 @@ class Demo:
         return {**data, "metrics": self.scores.means(), "better": dict(self.scores.better)}
 
 
-def experiment(registry: Registry, quick: bool = False, overrides: tuple[str, ...] = ()) -> config.Experiment:
+def experiment(
+    registry: Registry, quick: bool = False, overrides: tuple[str, ...] = (), from_scratch: bool = True
+) -> config.Experiment:
     """Resolves the demo's experiment; the user's overrides come after those of ``--quick``, and win."""
+    data, every = _written(quick, overrides, from_scratch)
+    return config.resolve(data, registry, every, source="demo.yaml")
+
+
+def said(registry: Registry, quick: bool, overrides: tuple[str, ...], from_scratch: bool) -> config.Said:
+    """Returns which settings the demo and the user's overrides state."""
+    data, every = _written(quick, overrides, from_scratch)
+    return config.said_in(data, registry, every)
+
+
+def _written(quick: bool, overrides: tuple[str, ...], from_scratch: bool) -> tuple[dict[str, Any], list[str]]:
+    """Returns the demo's file and all overrides, without what only a training of the prior needs if there is none."""
     data = yaml.safe_load(files("texprior").joinpath("demo.yaml").read_text(encoding="utf-8"))
-    return config.resolve(data, registry, [*(QUICK if quick else ()), *overrides], source="demo.yaml")
+    own = list(QUICK if quick else ())
+    if not from_scratch:
+        data = {name: value for name, value in data.items() if name not in STAGE_ONE}
+        own = [override for override in own if not override.startswith(tuple(f"{path}." for path in STAGE_ONE))]
+    return data, [*own, *overrides]
+
+
+def shipped_prior() -> Path:
+    """Returns the folder of the prior that the demo starts from. Raises ConfigError if it is not shipped."""
+    return prior_of(model_of_task(TASK))
 
 
 def run_demo(
@@ -76,18 +108,29 @@ def run_demo(
     overrides: tuple[str, ...] = (),
     say: Callable[[str], None] = lambda _message: None,
     progress: Progress = no_progress,
+    from_scratch: bool = False,
 ) -> Demo:
-    """Trains, sweeps and evaluates under one parent run, and returns where everything is."""
+    """Trains, sweeps and evaluates under one parent run, and returns where everything is.
+
+    ``from_scratch`` also trains the prior, instead of starting from the shipped one.
+    """
     # what cannot work is refused before a run is opened
-    session = Session.start(experiment(registry, quick, overrides), registry, say=say, progress=progress)
+    how: dict[str, Any] = {"said": said(registry, quick, overrides, from_scratch), "say": say, "progress": progress}
+    session = Session.start(experiment(registry, quick, overrides, from_scratch), registry, **how)
+    given = None if from_scratch else shipped_prior()
+    session = on_prior(session, given)
     require_splits(session, "train", "val", "test")
-    require_adapters(session, None)
-    info = session.run_info(f"demo-{session.experiment.hash()}", "demo", "demo", resume=True)
+    require_adapters(session, given)
+    name = session.experiment.hash() if given is None else digest([session.experiment.hash(), sha256(given / PRIOR)])
+    info = session.run_info(f"demo-{name}", "demo", "demo", resume=True)
     with session.tracker.run(info) as run:
         inner = session.with_(parent_run=info.id)
 
-        say("Stage I: trains the texture prior on the texture layers of clean photographs")
-        prior = train_prior(inner).folder
+        if given is None:
+            say("Stage I: trains the texture prior on the texture layers of clean photographs")
+        else:
+            say(f"Stage I: done already, by the prior of the shipped model '{TASK}'; --from-scratch trains one")
+        prior = given or train_prior(inner).folder
 
         say("Stage II: trains one predictor, then sweeps adapters on the frozen prior")
         study = run_study(inner, prior, run=run)

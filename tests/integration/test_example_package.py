@@ -43,6 +43,8 @@ def python(wheels, tmp_path_factory):
     subprocess.run([sys.executable, "-m", "pip", "--python", str(interpreter), *install], check=True)
     inside = next(folder.glob("lib/python*/site-packages"))
     behind = [sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"], *site.getsitepackages()]
+    # an environment may itself stand on another one's packages
+    behind += [path for path in sys.path if Path(path).name == "site-packages"]
     (inside / "dependencies.pth").write_text("\n".join(dict.fromkeys(behind)) + "\n", encoding="utf-8")
     return interpreter
 
@@ -55,6 +57,18 @@ def run(python, *arguments, **how):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_a_wheel_restores_by_task(python, repository, tmp_path):
+    from PIL import Image
+
+    listed = json.loads(run(python, "-m", "texprior", "models", "list", "--json", cwd=tmp_path))
+    here = repository / "platform" / "texprior" / "shipped"
+    assert [m["task"] for m in listed] == sorted(path.parent.name for path in here.glob("*/adapter.safetensors"))
+    assert all(Path(m["folder"]).is_relative_to(python.parents[1]) for m in listed)
+    Image.linear_gradient("L").resize((40, 32)).convert("RGB").save(tmp_path / "photo.png")
+    run(python, "-m", "texprior", "restore", "photo.png", "--task", listed[0]["task"], cwd=tmp_path)
+    assert Image.open(tmp_path / "restored" / "photo.png").size == (40, 32)
 
 
 def test_the_wheels_are_what_is_imported_and_listed(python, tmp_path):

@@ -54,6 +54,7 @@ COMMANDS = {
     "degrade": "degrade:degrade",
     "alpha-curve": "alpha_curve:alpha_curve",
     "plugins": "plugins:plugins",
+    "models": "models:models",
     "weights": "weights:weights",
     "runs": "runs:runs",
     "ui": "ui:ui",

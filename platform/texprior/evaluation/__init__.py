@@ -9,6 +9,7 @@
 - ``scores``: one score per method, picture and metric, and their CSV file
 - ``intervals``: bootstrap intervals that hold their level with few pictures
 - ``tables``: summaries as tables for the terminal, model cards and JSON
+- ``card_figures``: the figures of an exported model's card, from stored scores
 - ``contact_sheet``: the same crops of several methods side by side
 - ``alpha_curve``: no-reference quality over the share of texture
 """

@@ -19,6 +19,7 @@ from texprior.evaluation.sharing import share_of
 from texprior.evaluation.tables import scores_markdown
 from texprior.flow.image import load_image
 from texprior.models.build import Model
+from texprior.models.checksums import read_checksums
 from texprior.models.folders import CARD, put_section
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
@@ -49,14 +50,18 @@ def run_evaluation(session: Session, model: Model, folder: Path | None = None, w
     Of a team, only the leader gets scores and writes files.
 
     By default the files go to ``MODEL/evaluation-SPLIT``. If data, degradation, sampling, seed or limit are not the
-    model's own, a digest of what differs ends the folder's name, and the card gets a section of its own.
+    model's own, a digest of what differs ends the folder's name, and the card gets a section of its own. Nothing is
+    written to an exported model: the files go below the folder of the experiment's runs.
     """
     # the experiment's file may have changed since the training: what the model is made of comes from the model
     session = session.with_(experiment=judged_experiment(session.experiment, model.experiment))
     split = session.experiment.evaluation.split
     require_splits(session, split)
     about = about_evaluation(session.experiment, model.experiment, session.device)
-    folder = folder or model.folder / about.folder
+    # an exported model stays as it is: its folder may be that of an installed package, and its card has a digest
+    exported = bool(read_checksums(model.folder))
+    home = session.folder / model.folder.name if exported else model.folder
+    folder = folder or home / about.folder
 
     share = share_of(session, model, workers)
 
@@ -80,7 +85,7 @@ def run_evaluation(session: Session, model: Model, folder: Path | None = None, w
         run.artifact(folder)
 
         # an evaluation without any score does not replace an earlier table in the card by an empty one
-        if evaluated.scores.scores:
+        if evaluated.scores.scores and not exported:
             put_section(model.folder / CARD, about.title, table)
         where = run.where()
     return EvaluationRun(evaluated, folder, where, about)

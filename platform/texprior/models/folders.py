@@ -16,6 +16,7 @@ from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Model, Prior, build_adapter, build_predictor, build_prior, require_grid
+from texprior.models.checksums import require_intact
 from texprior.models.prior_search import PRIOR as PRIOR
 from texprior.models.prior_search import find_prior
 from texprior.registry import Registry
@@ -40,9 +41,11 @@ def save_prior(
 def load_prior(folder: Path, here: Builder) -> Prior:
     """Loads a trained prior, frozen. Raises ConfigError if the folder holds no prior.
 
-    ``here`` gives the registry, and the device and attention backend in use; the rest is the folder's own.
+    ``here`` gives the registry, and the device and attention backend in use; the rest is the folder's own. Raises
+    TexpriorError if a file of an exported folder has another digest than the folder lists.
     """
     require_folder(folder, "prior", CONFIG, PRIOR)
+    require_intact(folder, CARD)
     weights, about = load_tensors(folder / PRIOR)
     prior = build_prior(folder_builder(folder, here.registry, here), float(about["scale"]), folder)
     _load_weights(prior.network, weights, folder)
@@ -80,10 +83,12 @@ def load_model(folder: Path, here: Builder, prior: Path | None = None) -> Model:
 
     ``here`` gives the registry, the device and attention backend in use, and the tiles that will be sampled. ``prior``
     is the folder of its prior, which is searched if it is not given. Raises ConfigError if the prior is missing or is
-    another one.
+    another one, and TexpriorError if a file of an exported folder has another digest than the folder lists.
     """
     # the prior, by content
     require_folder(folder, "model", CONFIG, PREDICTOR, ADAPTER)
+    # the card may be edited, as hubs and evaluations do
+    require_intact(folder, CARD)
     weights, about = load_tensors(folder / ADAPTER)
     loaded = load_prior(prior or find_prior(folder, about), here)
     if loaded.sha256 != about["prior_sha256"]:

@@ -25,6 +25,7 @@ def run(code, *arguments):
         ["prior", "--help"],
         ["plugins", "list"],
         ["plugins", "show", "adapter/cga"],
+        ["models", "path", "defocus"],
         ["runs", "list", "--help"],
     ],
 )
@@ -47,6 +48,7 @@ def test_every_command_has_help(texprior):
 def texprior_commands():
     families = {
         "plugins": ["list", "show"],
+        "models": ["list", "show", "path", "export"],
         "weights": ["list", "import", "fetch"],
         "runs": ["list", "show", "compare", "diff", "export", "tag", "note", "delete", "unsent", "resend"],
     }
@@ -62,7 +64,8 @@ def texprior_commands():
         (["prior"], "Missing argument 'EXPERIMENT'"),
         (["prior", "x.yaml", "--nonsense"], "No such option"),
         (["sweep", "x.yaml", "--trials", "0"], "not in the range"),
-        (["restore", "a.png", "--model", "m"], "Missing option '-o'"),
+        (["restore", "--model", "m"], "Missing argument 'IMAGE...'"),
+        (["models", "export", "m"], "Missing option '-o'"),
     ],
 )
 def test_wrong_usage_is_2(texprior, arguments, fragment):

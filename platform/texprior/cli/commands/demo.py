@@ -15,17 +15,25 @@ from texprior.cli.request import discover_plugins, json_option, plugin_option, s
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Take at most 90 s: shows that everything works, not how well.")
+@click.option("--from-scratch", is_flag=True, help="Also train the prior, instead of starting from the shipped one.")
 @click.option("--runs", metavar="DIR", help="Folder for all results; TEXPRIOR_RUNS or texprior-runs if not given.")
 @set_option
 @plugin_option
 @json_option
 @dry_run_option
 def demo(
-    quick: bool, runs: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...], as_json: bool, dry_run: bool
+    quick: bool,
+    from_scratch: bool,
+    runs: str | None,
+    overrides: tuple[str, ...],
+    plugins: tuple[str, ...],
+    as_json: bool,
+    dry_run: bool,
 ) -> None:
     """Run the whole pipeline on bundled photographs.
 
-    It trains two stages, runs a sweep, restores pictures and scores them. It takes minutes on two cores.
+    It starts from a prior that texprior ships, trains a predictor, runs a sweep of adapters, restores pictures and
+    scores them. It takes minutes on two cores.
     """
     import os
 
@@ -36,7 +44,7 @@ def demo(
     if runs:
         os.environ["TEXPRIOR_RUNS"] = str(output_folder(runs, "--runs").resolve())
     if dry_run:
-        _measure(quick, overrides, plugins, as_json)
+        _measure(quick, from_scratch, overrides, plugins, as_json)
         return
 
     require_runs()
@@ -44,7 +52,7 @@ def demo(
     registry = discover_plugins(plugins)
     from texprior.demo import run_demo
 
-    done = run_demo(registry, quick, overrides, reporter.say, reporter)
+    done = run_demo(registry, quick, overrides, reporter.say, reporter, from_scratch)
 
     if as_json:
         emit(done.as_json())
@@ -60,12 +68,16 @@ def demo(
     say(f"see the runs with: {f'TEXPRIOR_RUNS={shlex.quote(runs)} ' if runs else ''}{shlex.quote(command)} ui")
 
 
-def _measure(quick: bool, overrides: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
+def _measure(
+    quick: bool, from_scratch: bool, overrides: tuple[str, ...], plugins: tuple[str, ...], as_json: bool
+) -> None:
     registry = discover_plugins(plugins)
     from texprior.cli.commands.sweep import measure_trials
-    from texprior.demo import experiment
+    from texprior.demo import experiment, said, shipped_prior
     from texprior.runtime.split_check import require_splits
 
-    session = session_of(experiment(registry, quick, overrides), registry)
+    stated = said(registry, quick, overrides, from_scratch)
+    session = session_of(experiment(registry, quick, overrides, from_scratch), registry, said=stated)
     require_splits(session, "train", "val", "test")
-    measure_trials(session, None, session.experiment.sweep.trials, as_json)
+    prior = None if from_scratch else shipped_prior()
+    measure_trials(session, prior, session.experiment.sweep.trials, as_json)

@@ -31,12 +31,14 @@ SAMPLING = ("steps", "texture_strength", "samples", "tile")
 
 @click.command()
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("--model", "model_path", metavar="MODEL", required=True, help="The folder of a trained model.")
+@click.option("--model", "model_path", metavar="MODEL", help="The folder of a trained or exported model.")
+@click.option("--task", metavar="NAME", help="A model that texprior ships, by its task; see 'texprior models list'.")
 @click.option(
     "-o",
     "--output",
     metavar="DIR",
-    required=True,
+    default="restored",
+    show_default=True,
     help="Folder for NAME.png and, with several samples, NAME-spread.png.",
 )
 @click.option("--prior", metavar="PRIOR", help="The folder of the model's prior, if it was moved.")
@@ -59,7 +61,8 @@ SAMPLING = ("steps", "texture_strength", "samples", "tile")
 @json_option
 def restore(
     images: tuple[str, ...],
-    model_path: str,
+    model_path: str | None,
+    task: str | None,
     output: str,
     prior: str | None,
     seed: int | None,
@@ -71,7 +74,7 @@ def restore(
     as_json: bool,
     **sampling: str | None,
 ) -> None:
-    """Restore pictures with a trained model.
+    """Restore pictures with a trained model, or with one that texprior ships.
 
     An IMAGE is a file, or a folder with its subfolders. What lies below DIR is no input. A result is PNG in sRGB: grey
     if the picture is grey, with its alpha if it has one, and with 16 bits a value if the picture has more than 8.
@@ -80,10 +83,13 @@ def restore(
 
     --set accepts paths below 'sampling', such as sampling.schedule=karras, and threads.
     """
+    from texprior.models.shipped import chosen_model
+
+    chosen = chosen_model(model_path, task, "--model FOLDER and --task NAME")
     found = find_sources(images, output, full_names)
     given = [f"sampling.{name}={sampling[name]}" for name in SAMPLING if sampling[name] is not None]
-    session = _session(model_path, discover_plugins(plugins), [*overrides, *given], device)
-    model = _model(model_path, session, prior)
+    session = _session(chosen, discover_plugins(plugins), [*overrides, *given], device)
+    model = _model(chosen, session, prior)
     folder = output_folder(output)
     # All targets are checked before the first picture is restored, which takes long.
     targets = {source: target_path(folder, source.name, found) for source in found}
@@ -163,7 +169,7 @@ def _spreads(targets: dict[Source, Path], folder: Path, found: list[Source]) -> 
     return spreads
 
 
-def _session(model_path: str, registry: Registry, overrides: list[str], device: str | None) -> Session:
+def _session(model_path: Path, registry: Registry, overrides: list[str], device: str | None) -> Session:
     """Starts a session on the model's own experiment, with overrides of its sampling.
 
     Raises ConfigError if an override changes anything but ``sampling`` and ``threads``.
@@ -178,16 +184,17 @@ def _session(model_path: str, registry: Registry, overrides: list[str], device: 
             raise ConfigError(
                 f"--set {override}: a trained model cannot be changed; only sampling.* and threads can be set"
             )
-    folder = require_folder(Path(model_path), "model", CONFIG, PREDICTOR, ADAPTER)
+    folder = require_folder(model_path, "model", CONFIG, PREDICTOR, ADAPTER)
     placed = [f"device={device}"] if device else []
-    experiment = config.load(folder / CONFIG, registry, [*overrides, *placed])
+    # a setting that the file lacks is younger than the model, and gets the value that the model was made with
+    experiment = config.load(folder / CONFIG, registry, [*overrides, *placed], stored=True)
     # Restoring pictures is not a run: without observers nothing is tracked.
     return session_of(experiment.model_copy(update={"events": []}), registry)
 
 
-def _model(model_path: str, session: Session, prior: str | None) -> Model:
+def _model(model_path: Path, session: Session, prior: str | None) -> Model:
     from texprior.models.folders import load_model
 
-    model = load_model(Path(model_path), session.builder, Path(prior) if prior else None)
+    model = load_model(model_path, session.builder, Path(prior) if prior else None)
     # The predictor takes its tiles from the model's experiment, and they must be those of the sampling.
     return replace(model, experiment=session.experiment)

@@ -1,11 +1,14 @@
 """Pictures of every kind through ``texprior restore``."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+import texprior as texprior_api
 
 
 def read(path):
@@ -315,3 +318,19 @@ def test_a_value_that_is_not_finite_is_named_and_the_rest_is_done(restore, crop,
     assert [Path(p["picture"]).name for p in answer.json["pictures"]] == ["b.png"]
     assert "a.tif: 1 of 12,000 values is NaN or infinite, the first in column 6, row 5" in answer.err
     assert not (tmp_path / "restored" / "a.png").exists()
+
+
+def test_a_setting_that_is_younger_than_the_model_has_its_earlier_value(texprior, in_study, crop, tmp_path):
+    """As ``texprior.restore`` does it: a model of before mixed precision is sampled in float32."""
+    old = tmp_path / "old"
+    shutil.copytree(in_study.model, old)
+    text = (old / "config.yaml").read_text()
+    assert text.count("  amp: true\n") == 4  # of three trainings, and of sampling, which comes last
+    head, _, tail = text.rpartition("  amp: true\n")
+    (old / "config.yaml").write_text(head + tail)
+    crop.crop((0, 0, 8, 8)).save(tmp_path / "a.png")
+    prior = in_study.prior.json["prior"]
+    answer = texprior("restore", tmp_path / "a.png", "--model", old, "--prior", prior, "-o", tmp_path / "r", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["sampling"]["amp"] is False
+    assert texprior_api.load_model(old, prior).experiment.sampling.amp is False

@@ -16,9 +16,10 @@ def test_a_dry_run_of_a_sweep_counts_its_trials(texprior, in_study):
         3,
     )
     assert adapter["expected_s"] == pytest.approx(3 * 32 / adapter["images_per_s"])
-    (*stage_one, _, trials) = texprior("demo", "--quick", "--dry-run", "--json").json["stages"]
-    assert [s["stage"] for s in stage_one] == ["prior"]
-    assert trials["times"] == 4
+    for scratch, first in ((["--from-scratch"], ["prior"]), ([], [])):
+        (*stage_one, _, trials) = texprior("demo", "--quick", *scratch, "--dry-run", "--json").json["stages"]
+        assert [s["stage"] for s in stage_one] == first
+        assert trials["times"] == 4
 
 
 def test_a_sweep_shares_the_prior_and_the_predictor_and_names_the_best(texprior, in_study):

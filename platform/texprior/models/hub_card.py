@@ -1,0 +1,114 @@
+"""Writes and reads the card of an exported model: Markdown below the YAML header that model hubs read.
+
+The fields of the header are those of Hugging Face's model cards, https://huggingface.co/docs/hub/model-cards.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from texprior.config.schema import Experiment
+from texprior.registry import Registry
+
+OTHER = "other"
+"""The licence of hubs for terms that have no name of their own."""
+EVALUATED = ("Scores on ", "Evaluation ")
+"""How the sections start that evaluations add to a card: an export states its figures itself."""
+_RESTORING = ("decomposition", "encoder", "denoiser", "attention", "diffusion", "predictor", "adapter", "sampling")
+"""Sections of an experiment whose components are built to restore a picture."""
+_TERMS = "terms-of-the-training-photographs"
+_HEADER = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means of an evaluation, for a card."""
+
+    data: str
+    """What was scored, in words."""
+    row: str
+    """The row of the restored pictures, such as ``restored 4 calls``."""
+    pictures: int
+    means: Mapping[str, float]
+    """Metric -> mean of that row."""
+    table: str
+    """Markdown."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a card says that no file of a model knows."""
+
+    licence: str = OTHER
+    datasets: Sequence[str] = ()
+    """Names of the training photographs; those of the experiment's component if there are none."""
+
+
+def header_of(experiment: Experiment, name: str, terms: Terms, figures: Figures | None, restores: bool) -> str:
+    """Returns the YAML header of a card; ``restores`` says whether it is a model, or a prior alone."""
+    degradation = [experiment.degradation.name] if restores and experiment.degradation else []
+    fields: dict[str, Any] = {
+        "license": terms.licence,
+        **({"license_name": _TERMS} if terms.licence == OTHER else {}),
+        "library_name": "texprior",
+        **({"pipeline_tag": "image-to-image"} if restores else {}),
+        "tags": ["image-restoration", "diffusion", "texture-prior", *degradation],
+        "datasets": list(terms.datasets) or [experiment.data.train.name],
+        **(_results(name, figures) if figures else {}),
+    }
+    return f"---\n{yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=math.inf)}---\n"
+
+
+def _results(name: str, figures: Figures) -> dict[str, Any]:
+    """Returns the metrics with their values, as hubs show them in a table."""
+    values = [
+        {"type": metric, "name": f"{metric}, {figures.row}", "value": float(f"{mean:.5g}")}
+        for metric, mean in figures.means.items()
+        # YAML has no NaN that hubs read
+        if math.isfinite(mean)
+    ]
+    data = {"type": "image-folder", "name": f"{figures.data}, {figures.pictures} pictures"}
+    result = {"task": {"type": "image-to-image", "name": "Image restoration"}, "dataset": data, "metrics": values}
+    return {
+        "metrics": [value["type"] for value in values],
+        "model-index": [{"name": name, "results": [result]}],
+    }
+
+
+def read_header(card: Path) -> dict[str, Any]:
+    """Returns the fields of a card's header; empty if it has none that can be read."""
+    try:
+        found = _HEADER.match(card.read_text(encoding="utf-8"))
+        fields = yaml.safe_load(found.group(1)) if found else {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def training_part(card: str) -> str:
+    """Returns a card without its header and without the sections of evaluations, its headings one level lower."""
+    first, *sections = _HEADER.sub("", card, count=1).split("\n## ")
+    kept = [first, *(section for section in sections if not section.startswith(EVALUATED))]
+    return "#" + "\n\n### ".join(section.strip() for section in kept) + "\n"
+
+
+def missing_parts(experiment: Experiment, registry: Registry) -> list[str]:
+    """Lists what restoring needs that is in no exported folder: plugins of others, and parameters to import."""
+    lines = []
+    for path, kind, ref in registry.components_of(experiment):
+        entry = registry.find(kind, ref.name)
+        # an experiment is read only if all that it names is there, also its metrics
+        if entry.plugin.distribution != "texprior":
+            lines.append(f"`{kind}/{entry.component.name}` of `{entry.plugin.distribution}` {entry.plugin.version}")
+        weights = entry.component.weights
+        # a component that ships some takes others for options of its own, and says so if they are missing
+        if path.partition(".")[0] in _RESTORING and not any(w.packaged for w in weights):
+            lines += [f"parameters `{w.name}`, from {w.origin}" for w in weights]
+    return list(dict.fromkeys(lines))

@@ -1,0 +1,54 @@
+"""Finds the models that texprior ships, by the names of their tasks. Imports no torch.
+
+``texprior models export`` makes their folders.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from texprior.errors import ConfigError
+from texprior.models.checksums import read_checksums
+from texprior.models.prior_search import find_prior
+from texprior.store import about_tensors
+
+_ADAPTER = "adapter.safetensors"
+
+
+def shipped_root() -> Path:
+    """Returns the folder of the shipped models."""
+    return Path(str(files("texprior"))) / "shipped"
+
+
+def shipped_models() -> dict[str, Path]:
+    """Returns task -> folder of each shipped model, sorted by task."""
+    root = shipped_root()
+    folders = sorted(root.iterdir()) if root.is_dir() else []
+    # beside the models there are the priors
+    return {folder.name: folder for folder in folders if _ADAPTER in read_checksums(folder)}
+
+
+def model_of_task(task: str) -> Path:
+    """Returns the folder of the shipped model for a task. Raises ConfigError if there is none."""
+    found = shipped_models()
+    if task not in found:
+        raise ConfigError(f"texprior ships no model for the task '{task}'; the tasks are: {', '.join(found) or 'none'}")
+    return found[task]
+
+
+def chosen_model(folder: str | Path | None, task: str | None, ways: str) -> Path:
+    """Returns the folder that is named by its path or its task. Raises ConfigError if none is, or both.
+
+    ``ways`` says how each is named, for the message.
+    """
+    if folder is not None and task is None:
+        return Path(folder)
+    if task is not None and folder is None:
+        return model_of_task(task)
+    raise ConfigError(f"name the model by one of {ways}; the tasks are: {', '.join(shipped_models()) or 'none'}")
+
+
+def prior_of(model: Path) -> Path:
+    """Returns the folder of a model's prior. Raises ConfigError if it is missing."""
+    return find_prior(model, about_tensors(model / _ADAPTER))

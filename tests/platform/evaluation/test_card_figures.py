@@ -1,0 +1,84 @@
+"""The figures of a card are those of the model's own steps and strength, whatever else was scored."""
+
+import pytest
+import yaml
+
+from texprior import config
+from texprior.errors import ConfigError
+from texprior.evaluation.card_figures import figures_of, stored_scores
+from texprior.evaluation.scores import Score, Scores
+from texprior.registry import Registry
+
+ROWS = {
+    "degraded": (0, 0.0, 20.0),
+    "predictor": (0, 0.0, 25.0),
+    "restored 2 calls w 1": (2, 1.0, 26.0),
+    "restored 4 calls w 0.5": (4, 0.5, 27.0),
+    "control: adapter off 4 calls": (4, 1.0, 21.0),
+    "restored 4 calls w 1": (4, 1.0, 28.0),
+    "restored 4 calls w chosen": (4, 1.0, 29.0),
+}
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return Registry.discover()
+
+
+@pytest.fixture
+def model(tmp_path, registry):
+    experiment = config.resolve({"name": "x", "sampling": {"steps": 4, "sampler": "ddim"}}, registry)
+    (tmp_path / "config.yaml").write_text(experiment.to_yaml())
+    return tmp_path
+
+
+def write(path, rows):
+    scores = [
+        Score(method, picture, "psnr_rgb", value + (picture == "b"), calls, w)
+        for method, (calls, w, value) in rows.items()
+        for picture in "ab"
+    ]
+    Scores(tuple(scores), {"psnr_rgb": "higher"}).write(path)
+    return path
+
+
+def test_the_row_is_the_model_s_own(model, registry, tmp_path):
+    figures = figures_of(write(tmp_path / "evaluation-val" / "scores.csv", ROWS), model, registry)
+    assert (figures.data, figures.row, figures.pictures) == ("evaluation-val", "restored 4 calls w 1", 2)
+    assert figures.means == {"psnr_rgb": 28.5}
+    assert "| predictor | 25.5" in figures.table
+    assert "w 0.5" not in figures.table
+    assert "control" not in figures.table
+
+
+def test_a_single_row_has_no_strength_in_its_name(model, registry, tmp_path):
+    rows = {"degraded": (0, 0.0, 20.0), "restored 4 calls": (4, 1.0, 28.0)}
+    figures = figures_of(write(tmp_path / "s.csv", rows), model, registry, "set14")
+    assert (figures.data, figures.row) == ("set14", "restored 4 calls")
+
+
+def test_calls_are_those_of_the_sampler_of_guidance_and_of_all_samples(model, registry, tmp_path):
+    data = yaml.safe_load((model / "config.yaml").read_text())
+    data["sampling"] |= {"steps": 3, "samples": 2, "guidance": 1.5, "sampler": {"heun": {}}}
+    (model / "config.yaml").write_text(yaml.safe_dump(data))
+    calls = 2 * 2 * (2 * 3 - 1)  # Heun calls twice a step, but for the last one; guidance takes two calls for one
+    rows = {"degraded": (0, 0.0, 20.0), f"restored {calls} calls": (calls, 1.0, 28.0)}
+    assert figures_of(write(tmp_path / "s.csv", rows), model, registry).row == "restored 20 calls"
+
+
+def test_the_own_evaluation_on_test_comes_first(tmp_path):
+    assert stored_scores(tmp_path) is None
+    for split in ("val", "test"):
+        write(tmp_path / f"evaluation-{split}" / "scores.csv", {"degraded": (0, 0.0, 20.0)})
+        assert stored_scores(tmp_path) == tmp_path / f"evaluation-{split}" / "scores.csv"
+
+
+def test_what_cannot_be_figures_is_said(model, registry, tmp_path):
+    with pytest.raises(ConfigError, match="there is no such file"):
+        figures_of(tmp_path / "none.csv", model, registry)
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ConfigError, match="these are no scores of an evaluation"):
+        figures_of(tmp_path / "other.csv", model, registry)
+    rows = {"degraded": (0, 0.0, 20.0), "restored 2 calls w 1": (2, 1.0, 28.0)}
+    with pytest.raises(ConfigError, match="its rows are degraded, restored 2 calls w 1; evaluate the model again"):
+        figures_of(write(tmp_path / "s.csv", rows), model, registry)

@@ -1,0 +1,80 @@
+"""The card of an exported model: its header is what hubs read, and its figures are those that it was given."""
+
+import math
+import sys
+
+import pytest
+import yaml
+
+from texprior import config
+from texprior.evaluation.about import About
+from texprior.models.hub_card import EVALUATED, Figures, Terms, header_of, missing_parts, read_header, training_part
+from texprior.registry import Registry
+
+FIGURES = Figures("BSDS500", "restored 4 calls", 24, {"psnr_rgb": 30.59123456, "niqe": math.nan}, "| a |")
+ADAPTER = """
+from texprior.plugin import Adapter, Encoder, Weights, hookimpl
+
+@hookimpl
+def texprior_encoders():
+    return [Encoder("seen", "far:Seen", weights=(Weights("far_net", "0" * 64, "MIT", "far.example"),))]
+"""
+
+
+@pytest.fixture
+def experiment():
+    return config.resolve({"name": "x", "degradation": "rain"}, Registry.discover())
+
+
+def test_the_header_has_the_fields_of_model_hubs(experiment, tmp_path):
+    header = header_of(experiment, "rain", Terms("cc-by-4.0", ["BSDS500"]), FIGURES, restores=True)
+    first, text, rest = header.split("---\n")
+    assert (first, rest) == ("", "")
+    fields = yaml.safe_load(text)
+    assert fields["license"] == "cc-by-4.0"
+    assert fields["library_name"] == "texprior"
+    assert fields["pipeline_tag"] == "image-to-image"
+    assert "rain" in fields["tags"]
+    assert fields["datasets"] == ["BSDS500"]
+    assert fields["metrics"] == ["psnr_rgb"]  # a mean that is not finite is no value
+    (entry,) = fields["model-index"]
+    (result,) = entry["results"]
+    assert result["dataset"]["name"] == "BSDS500, 24 pictures"
+    (metric,) = result["metrics"]
+    assert metric == {"type": "psnr_rgb", "name": "psnr_rgb, restored 4 calls", "value": 30.591}
+    (tmp_path / "README.md").write_text(f"{header}\n# rain\n")
+    assert read_header(tmp_path / "README.md") == fields
+
+
+def test_a_prior_has_no_task_and_other_terms_have_a_name(experiment):
+    fields = yaml.safe_load(header_of(experiment, "x", Terms(), None, restores=False).strip("-\n"))
+    assert "pipeline_tag" not in fields
+    assert "model-index" not in fields
+    assert (fields["license"], fields["license_name"]) == ("other", "terms-of-the-training-photographs")
+    assert fields["datasets"] == ["bundled"]
+
+
+@pytest.mark.parametrize("text", ["# No header\n", "---\n- a list\n---\n", "---\na: [\n---\n", "---\nno end\n"])
+def test_a_card_without_a_header_has_no_fields(tmp_path, text):
+    (tmp_path / "README.md").write_text(text)
+    assert read_header(tmp_path / "README.md") == {}
+
+
+def test_the_training_part_has_lower_headings_and_no_scores():
+    facts = {"split": "val", "data": {}, "seed": 0, "date": "", "commit": "", "version": "", "precision": ""}
+    titles = [About(overrides=overrides, **facts).title for overrides in ({}, {"sampling.steps": (4, 8)})]
+    assert all(title.startswith(EVALUATED) for title in titles)
+    card = f"---\na: 1\n---\n# Model\n\nfacts\n\n## {titles[0]}\n\n1\n\n## Citations\n\nbook\n\n## {titles[1]}\n\n2\n"
+    assert training_part(card) == "## Model\n\nfacts\n\n### Citations\n\nbook\n"
+
+
+def test_what_is_in_no_folder_is_listed(tmp_path):
+    assert missing_parts(config.resolve({"name": "x"}, Registry.discover()), Registry.discover()) == []
+    (tmp_path / "far.py").write_text(ADAPTER)
+    registry = Registry.discover([tmp_path / "far.py"])
+    try:
+        plugin, parameters = missing_parts(config.resolve({"name": "x", "encoder": "seen"}, registry), registry)
+        assert plugin.startswith("`encoder/seen` of `far` sha256-")
+        assert parameters == "parameters `far_net`, from far.example"
+    finally:
+        sys.modules.pop("far", None)
