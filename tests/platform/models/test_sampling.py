@@ -144,7 +144,7 @@ def test_sampling_starts_where_the_process_ends(registry, schedule):
 @pytest.mark.parametrize(
     ("process", "settings", "said"),
     [
-        (TEXTURE, {}, r"sampling\.sigma_max: 'largest' is where the process ends, but .*Texture.* has no end"),
+        (TEXTURE, {}, r"sampling\.sigma_max: 'largest' is where the process ends, but .*[Tt]exture.* has no end"),
         (MeanReverting(MeanRevertingOptions()), {"sigma_min": 500}, "ends at 392.2 in units of the layer, but .* 500"),
         (ResidualShift(ResidualShiftOptions()), {"schedule": "ddpm-linear"}, "'ddpm-linear' goes from at most 157.4"),
     ],
