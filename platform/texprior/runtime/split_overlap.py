@@ -17,15 +17,17 @@ Keyed = tuple[PictureSet, Sequence[str]]
 """A data set and the keys of one of its splits."""
 
 
-def find_overlap(here: Keyed, there: Keyed) -> list[str]:
+def find_overlap(here: Keyed, there: Keyed, copies: bool = True) -> list[str]:
     """Returns the keys of one data set whose picture is also in another one, sorted.
 
     Data sets are compared by the sources of their pictures (``source(key)``) and by content. Files of equal length are
-    read and hashed, to find a copy under another name. A data set without ``source`` is not compared.
+    read and hashed, to find a copy under another name, if ``copies``. A data set without ``source`` is not compared.
     """
     ours, theirs = _sources(here), _sources(there)
     known = set(theirs.values())
     shared = {key for key, source in ours.items() if source in known}
+    if not copies:
+        return sorted(shared)
 
     # Hashing reads a whole file, so only files of equal length are hashed, and each of them once.
     by_size: dict[int, list[Path]] = defaultdict(list)

@@ -40,9 +40,9 @@ def counted(monkeypatch):
         calls["built"] += getattr(kind, "name", kind) == "dataset"
         return build(self, kind, *rest, **more)
 
-    def finding(*arguments):
+    def finding(*arguments, **more):
         calls["compared"] += 1
-        return find(*arguments)
+        return find(*arguments, **more)
 
     monkeypatch.setattr(Registry, "build", building)
     monkeypatch.setattr(module, "find_overlap", finding)
@@ -80,3 +80,57 @@ def test_the_cache_folder_is_named_or_beside_the_runs(registry, data, tmp_path, 
     assert one.cache_folder == tmp_path / "cache"
     monkeypatch.setenv("TEXPRIOR_CACHE", str(tmp_path / "elsewhere"))
     assert one.cache_folder == tmp_path / "elsewhere"
+
+
+REGIONS = """
+from PIL import Image
+from texprior.flow.image import Sample, load_image
+from texprior.plugin import Dataset, Options, hookimpl
+
+
+class SlideOptions(Options):
+    folder: str
+    shared: bool = False
+
+
+class Slides:
+    def __init__(self, options):
+        self.folder, self.shared = options.folder, options.shared
+
+    def keys(self, split):
+        slides = {"train": ["a"], "val": ["a" if self.shared else "b"]}.get(split, [])
+        # of another place in each split, so that no key is in two of them
+        return [f"{slide}@{left},{0 if split == 'train' else 32}" for slide in slides for left in (0, 32)]
+
+    def load(self, key):
+        slide, _, place = key.partition("@")
+        left, top = map(int, place.split(","))
+        return Sample(key, load_image(self.source(key))[:, top : top + 32, left : left + 32])
+
+    def source(self, key):
+        return f"{self.folder}/{key.partition('@')[0]}.png"
+
+
+@hookimpl
+def texprior_datasets():
+    return [Dataset("slides", "slides:Slides", SlideOptions, "Regions of slides.", api=2, licence="CC0-1.0")]
+"""
+
+
+def test_regions_of_one_file_are_samples_of_one_split(tmp_path):
+    """Regions in two splits are refused if they are of one file, although their keys differ."""
+    (tmp_path / "slides.py").write_text(REGIONS, encoding="utf-8")
+    for name in "ab":
+        Image.effect_noise((64, 64), 60 + ord(name)).convert("RGB").save(tmp_path / f"{name}.png")
+    registry = Registry.discover()
+    registry.register(tmp_path / "slides.py")
+    for shared in (False, True):
+        slides = {"slides": {"folder": str(tmp_path), "shared": shared}}
+        opened = session(registry, {"train": slides, "val": slides})
+        assert opened.pictures("train").keys == ["a@0,0", "a@32,0"]
+        if shared:
+            with pytest.raises(ConfigError, match=r"data\.val: shares 2 pictures with data\.train, such as a@0,32"):
+                opened.pictures("val")
+        else:
+            dataset, keys = opened.pictures("val")
+            assert dataset.load(keys[1]).clean.shape == (3, 32, 32)
