@@ -33,22 +33,24 @@ from texprior.training.prior import train_prior
 
 TASK = "defocus"
 """The shipped model whose prior the demo starts from."""
-STAGE_ONE = ("decomposition", "encoder", "denoiser", "training.prior")
-"""What the demo states of Stage I; a prior that is there decides it instead."""
 QUICK = (
     "name=demo-quick",
     "data.variants=1",
-    "denoiser.unet.width=16",
-    "predictor.unet.width=16",
-    "training.prior.budget.images=640",
     "training.predictor.budget.images=640",
     "training.adapter.budget.images=160",
-    "training.prior.log_every_images=80",
     "training.predictor.log_every_images=80",
     "training.adapter.log_every_images=80",
     "sweep.trials=4",
 )
-"""Overrides of ``--quick``: small networks and few images, which show that everything works, but not how well."""
+"""Overrides of ``--quick``: few images, which show that everything works, but not how well."""
+QUICK_TASK = ("predictor.nafnet.width=16",)
+QUICK_FROM_SCRATCH = (
+    "denoiser.unet.width=16",
+    "predictor.unet.width=16",
+    "training.prior.budget.images=640",
+    "training.prior.log_every_images=80",
+)
+"""The same for the demo's own file on the shipped prior, and for the one that trains a prior: small networks."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def experiment(
 ) -> config.Experiment:
     """Resolves the demo's experiment; the user's overrides come after those of ``--quick``, and win."""
     data, every = _written(quick, overrides, from_scratch)
-    return config.resolve(data, registry, every, source="demo.yaml")
+    return config.resolve(data, registry, every, source="demo.yaml" if from_scratch else "demo_task.yaml")
 
 
 def said(registry: Registry, quick: bool, overrides: tuple[str, ...], from_scratch: bool) -> config.Said:
@@ -88,12 +90,10 @@ def said(registry: Registry, quick: bool, overrides: tuple[str, ...], from_scrat
 
 
 def _written(quick: bool, overrides: tuple[str, ...], from_scratch: bool) -> tuple[dict[str, Any], list[str]]:
-    """Returns the demo's file and all overrides, without what only a training of the prior needs if there is none."""
-    data = yaml.safe_load(files("texprior").joinpath("demo.yaml").read_text(encoding="utf-8"))
-    own = list(QUICK if quick else ())
-    if not from_scratch:
-        data = {name: value for name, value in data.items() if name not in STAGE_ONE}
-        own = [override for override in own if not override.startswith(tuple(f"{path}." for path in STAGE_ONE))]
+    """Returns the demo's file, which states nothing of Stage I if there is a prior, and all overrides."""
+    name = "demo.yaml" if from_scratch else "demo_task.yaml"
+    data = yaml.safe_load(files("texprior").joinpath(name).read_text(encoding="utf-8"))
+    own = (*QUICK, *(QUICK_FROM_SCRATCH if from_scratch else QUICK_TASK)) if quick else ()
     return data, [*own, *overrides]
 
 
