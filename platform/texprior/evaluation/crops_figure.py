@@ -83,7 +83,7 @@ def _row(files: Mapping[str, Mapping[str, Path]], picture: str, boxes: Sequence[
     if len(set(sizes.values())) > 1:
         said = ", ".join(f"{name} {size}" for name, size in sizes.items())
         raise ConfigError(f"--picture {picture}: its versions must have one size: {said}")
-    row = Row(picture, versions, boxes or [_most_varied(list(versions.values()), side)])
+    row = Row(picture, versions, boxes or [_most_varied(picture, list(versions.values()), side)])
     width, height = row.size
     for box in row.boxes:
         if min(box.width, box.height) < 1 or min(box.left, box.top) < 0 or (
@@ -93,9 +93,17 @@ def _row(files: Mapping[str, Mapping[str, Path]], picture: str, boxes: Sequence[
     return row
 
 
-def _most_varied(versions: Sequence[Picture], side: int) -> Box:
-    """Returns the square in which the versions vary most; as much of it as the picture has."""
+def _most_varied(picture: str, versions: Sequence[Picture], side: int) -> Box:
+    """Returns the square in which the versions vary most; as much of it as the picture has.
+
+    Raises ConfigError if all versions are equal.
+    """
     variance = np.stack(versions).astype(np.float64).var(0).sum(2)
+    if not variance.any():
+        raise ConfigError(
+            f"--picture {picture}: the folders do not differ in it, so no box can be chosen; write "
+            f"{picture}@LEFT,TOP,WIDTH,HEIGHT"
+        )
     side = min(side, *variance.shape)
     top, left = largest_square(variance, side)
     return Box(left, top, side, side)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -35,16 +35,18 @@ def score_folders(
     files = {name: named_pictures(folder) for name, folder in folders.items()}
     if reference is not None:
         references = named_pictures(reference)
-    everywhere = {**files, **({str(reference): references} if reference is not None else {})}
+    # pairs: a folder may have the name of the reference
+    everywhere = [*files.items(), *([(str(reference), references)] if reference is not None else [])]
     lacking: dict[str, list[str]] = {}
-    for name, found in everywhere.items():
-        for key in dict.fromkeys(key for other in everywhere.values() for key in other):
+    for name, found in everywhere:
+        for key in dict.fromkeys(key for _, other in everywhere for key in other):
             if key not in found:
                 lacking.setdefault(key, []).append(name)
     common = [key for key in next(iter(files.values())) if key not in lacking]
     if not common:
         raise ConfigError(
-            f"no picture is in all of {', '.join(map(str, everywhere))}: names must be equal, except for their suffix"
+            f"no picture is in all of {', '.join(name for name, _ in everywhere)}: names must be equal, except for "
+            "their suffix"
         )
 
     def load(key: str) -> Versions:
@@ -118,6 +120,14 @@ def _require_one_size(key: str, pictures: Mapping[str, Tensor]) -> None:
     if len(set(sizes.values())) > 1:
         said = ", ".join(f"{name} {size} px" for name, size in sizes.items())
         raise ImageError(f"{key}: the pictures must have one size: {said}")
+
+
+def refuse_overwriting(target: Path, folders: Iterable[Path]) -> None:
+    """Raises ConfigError if a file that is to be written is a folder, or one of the pictures of these folders."""
+    if target.is_dir():
+        raise ConfigError(f"-o {target}: this is a folder; name a file")
+    if target.exists() and any(target.samefile(file) for each in folders for file in named_pictures(each).values()):
+        raise ConfigError(f"-o {target}: this is one of the pictures that are read; name another file")
 
 
 def named_pictures(folder: Path) -> dict[str, Path]:

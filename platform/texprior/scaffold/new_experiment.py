@@ -24,7 +24,7 @@ ANY_PHOTOGRAPH = "defocus"
 UNKNOWN = "real_esrgan"
 """The degradation if only degraded pictures are there and no task is named: a mixture, as nothing is known of them."""
 _LONG = 16000
-"""Budget, in images, from which the adapter's usual warm-up (``training.adapter.warmup_images``) is a tenth or less."""
+"""Budget, in images, from which the usual warm-up of a training (``warmup_images``) is a tenth or less."""
 PATCH = 64
 """Side of a training patch, px; a smaller picture cannot be trained on."""
 
@@ -186,10 +186,9 @@ def _text(
         task, why = _task(folders)
         lines.append(f"degradation: {_flow(task)}  # {why}")
     lines += ["training:  # images: training patches that are seen; more of them make better models"]
-    lines += [f"  {stage}: {{budget: {{images: {images}}}}}" for stage in ("prior", "predictor")]
     # the usual warm-up would last longer than a small budget
     warmup = f", warmup_images: {images // 10}" if images < _LONG else ""
-    lines += [f"  adapter: {{budget: {{images: {images}}}{warmup}}}"]
+    lines += [f"  {stage}: {{budget: {{images: {images}}}{warmup}}}" for stage in ("prior", "predictor", "adapter")]
     return "\n".join(lines) + "\n"
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SHOWN = 3
 """Pictures if none is named."""
 _SUFFIXES = (".pdf", ".png")
+_OTHERS = (".jpg", ".jpeg", ".svg", ".eps", ".ps", ".tif", ".tiff", ".gif", ".bmp", ".webp")
+"""Suffixes by which a user asks for what is not written."""
 
 
 @click.command()
@@ -53,8 +55,11 @@ def figure(
     without a box gets the square in which the folders differ most; without --picture, the first three are drawn.
     """
     from texprior.evaluation.crops_figure import common_pictures, draw_rows, rows_of
+    from texprior.evaluation.foreign import refuse_overwriting
 
     methods, files = methods_of(folders), _files(output)
+    for file in files:
+        refuse_overwriting(file, methods.values())
     chosen = _chosen(pictures) or {name: [] for name in common_pictures(methods)[:_SHOWN]}
     rows = rows_of(methods, chosen, side)
     drawn = draw_rows(rows)
@@ -79,6 +84,8 @@ def _files(output: str) -> Sequence[Path]:
     path = Path(output)
     if path.suffix.lower() in _SUFFIXES:
         return [path]
+    if path.suffix.lower() in _OTHERS:
+        raise ConfigError(f"-o {output}: a figure is a PDF or a PNG; write .pdf, .png, or no suffix for both")
     if path.is_dir():
         raise ConfigError(f"-o {output}: this is a folder; name a file, without suffix for both PDF and PNG")
     return [path.with_name(path.name + suffix) for suffix in _SUFFIXES]

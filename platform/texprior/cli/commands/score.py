@@ -76,20 +76,24 @@ def score(
     first = baseline or next(iter(methods))
     if first not in methods:
         raise ConfigError(f"--baseline {first}: there is no such folder here; they are {', '.join(methods)}")
+    from texprior.evaluation.foreign import refuse_overwriting, score_folders
+
+    if output is not None:
+        refuse_overwriting(Path(output), [*methods.values(), *([Path(reference)] if reference else [])])
     session = _session(registry, _metrics(registry, named, reference is not None), device)
-    from texprior.evaluation.foreign import score_folders
 
     found, lacking = score_folders(session, methods, Path(reference) if reference else None)
     others = [name for name in methods if name != first]
     for key, names in lacking.items():
         say(f"left out: {key} is missing in {', '.join(names)}")
-    if output is not None and found.scores.scores:
-        found.scores.write(Path(output))
     if as_json:
         about = {"folders": methods, "reference": reference, "baseline": first, "left_out": lacking}
         emit({**about, **_document(found.scores, first, others), "broken": found.broken})
     elif found.scores.scores:
         _show(found.scores, first, others, form, uncertainty)
+    # after they were shown: a disk that is full loses no score
+    if output is not None and found.scores.scores:
+        found.scores.write(Path(output))
     name_broken(found.broken, "scored")
 
 
@@ -100,6 +104,8 @@ def methods_of(folders: Sequence[str]) -> dict[str, Path]:
         name, equals, path = text.partition("=")
         folder = Path(path if equals and not Path(text).exists() else text).expanduser()
         shown = name if equals and not Path(text).exists() else folder.resolve().name
+        if not shown:
+            raise ConfigError(f"{text}: a folder needs a name before '='; write NAME={folder}, or the folder alone")
         if shown in found:
             raise ConfigError(f"{text}: two folders are named '{shown}'; give one a name: NAME={folder}")
         found[shown] = folder
@@ -191,15 +197,15 @@ def _print_tables(scores: Scores, baseline: str, others: Sequence[str]) -> None:
 
 def _table(scores: Scores, baseline: str, others: Sequence[str]) -> ResultTable:
     """Returns the means, and for each metric the differences from the baseline in a column of their own."""
-    from texprior.cli.commands.runs.result_tables import ResultTable, Value
+    from texprior.cli.commands.runs.result_tables import ResultTable, Value, titled, value_of
 
     better: dict[str, str] = {}
     for metric, way in scores.better.items():
         better |= {metric: way, **({f"{metric} - {baseline}": ""} if others else {})}
-    against, rows = scores.against(baseline, others), []
+    against, rows, left_out = scores.against(baseline, others), [], scores.incomplete()
     for method, row in scores.summary().items():
-        values = {m: Value(v.mean, v.standard_error, v.low, v.high) for m, v in row.items()}
+        values = {m: value_of(v, m in left_out) for m, v in row.items()}
         differences = {f"{m} - {baseline}": pair.difference for m, pair in against.get(method, {}).items()}
         values |= {m: Value(v.mean, v.standard_error, v.low, v.high) for m, v in differences.items()}
         rows.append(([method, str(len(scores.pictures()))], values))
-    return ResultTable("Scores", ["method", "pictures"], better, rows)
+    return ResultTable(titled("Scores", left_out), ["method", "pictures"], better, rows)

@@ -101,3 +101,49 @@ def test_names_that_differ_in_their_suffixes_only_are_refused(texprior, folders)
     answer = texprior("score", near, "--metric", "niqe")
     assert answer.code == 2
     assert "differ in their suffixes only" in answer.err
+
+
+def test_no_picture_and_no_folder_is_overwritten_and_nothing_is_scored_first(texprior, folders):
+    gt, near, _ = folders
+    picture, reference = near / "sub" / "0.bmp", gt / "sub" / "0.png"
+    for target, said in (
+        (picture, "one of the pictures"),
+        (reference, "one of the pictures"),
+        (gt, "this is a folder"),
+    ):
+        before = target.read_bytes() if target.is_file() else b""
+        answer = texprior("score", near, "--reference", gt, "--metric", "psnr", "-o", target)
+        assert answer.code == 2
+        assert said in answer.err
+        assert "scored" not in answer.err
+        assert (target.read_bytes() if target.is_file() else b"") == before
+
+
+def test_a_folder_with_the_name_of_the_reference_is_compared_as_itself(texprior, folders, monkeypatch):
+    """A picture that it lacks is left out, as for any other folder."""
+    gt, near, far = folders
+    monkeypatch.chdir(gt.parent)
+    answer = texprior("score", near, f"gt={far.resolve()}/.", "--reference", "gt", "--metric", "psnr", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["left_out"] == {"sub/7": ["gt"]}
+
+
+def test_a_folder_without_a_name_is_refused(texprior, folders):
+    _, near, _ = folders
+    answer = texprior("score", f"={near}")
+    assert answer.code == 2
+    assert "a folder needs a name before '='" in answer.err
+
+
+def test_every_form_says_how_many_pictures_a_metric_leaves_out(texprior, folders):
+    """MS-SSIM needs 161 px: one of three pictures is too small for it, and its mean is over two."""
+    noise = folders[0].parent / "noise"
+    Image.fromarray(np.full((64, 64, 3), 9, dtype=np.uint8)).save(noise / "small.png")
+    call = ["score", noise, "--reference", noise, "--metric", "psnr", "--metric", "ms_ssim", "--format"]
+    for form in ("markdown", "latex"):
+        answer = texprior(*call, form)
+        assert answer.code == 0, answer.err
+        assert "leaves out 1 of the pictures" in answer.out
+    row = next(csv.DictReader(io.StringIO(texprior(*call, "csv").out)))
+    assert row["pictures"] == "3"
+    assert [value for name, value in row.items() if name.startswith("ms_ssim") and name.endswith(" pictures")] == ["2"]

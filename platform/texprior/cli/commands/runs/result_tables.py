@@ -7,11 +7,15 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from texprior.cli.commands.runs.recorded import PARENT, SHORT, STAGE, Recorded
 from texprior.cli.commands.runs.sides import scores_in
 from texprior.cli.commands.runs.store import Store
 from texprior.errors import ConfigError
+
+if TYPE_CHECKING:
+    from texprior.evaluation.scores import Mean
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,19 @@ class Value:
     error: float = math.nan
     low: float = math.nan
     high: float = math.nan
+    pictures: float = math.nan
+    """How many pictures it is the mean of, if these are not all of its row."""
+
+
+def value_of(mean: Mean, incomplete: bool) -> Value:
+    """Returns a mean as a value; ``incomplete`` says whether its metric leaves pictures of the row out."""
+    pictures = mean.pictures if incomplete else math.nan
+    return Value(mean.mean, mean.standard_error, mean.low, mean.high, pictures)
+
+
+def titled(title: str, left_out: Mapping[str, int]) -> str:
+    """Returns a title that says how many pictures each metric leaves out, for a table that counts all of a row."""
+    return "; ".join([title, *(f"{metric} leaves out {count} of the pictures" for metric, count in left_out.items())])
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,7 @@ def tables_of(store: Store, runs: Sequence[Recorded]) -> list[ResultTable]:
 def _evaluations(store: Store, runs: Sequence[Recorded]) -> ResultTable:
     """Returns the means of every method of every run, each over the pictures of its run that are complete."""
     counts, rows, better = Counter(run.name for run in runs), [], dict[str, str]()
+    left_out: dict[str, int] = {}
     for run in runs:
         folder = store.folder_of(run)
         assert folder is not None
@@ -72,9 +90,10 @@ def _evaluations(store: Store, runs: Sequence[Recorded]) -> ResultTable:
         better |= scores.better
         name = run.name if counts[run.name] == 1 else f"{run.name} ({run.id[:SHORT]})"
         for method, row in scores.summary().items():
-            values = {m: Value(v.mean, v.standard_error, v.low, v.high) for m, v in row.items()}
+            values = {m: value_of(v, m in scores.incomplete()) for m, v in row.items()}
             rows.append(([name, method, str(len(scores.pictures()))], values))
-    return ResultTable("Evaluations", ["run", "method", "pictures"], better, rows)
+        left_out |= {f"{metric} of {name}": count for metric, count in scores.incomplete().items()}
+    return ResultTable(titled("Evaluations", left_out), ["run", "method", "pictures"], better, rows)
 
 
 def _trials(store: Store, run: Recorded) -> ResultTable | None:

@@ -30,15 +30,17 @@ _ESCAPED = {
 def as_csv(table: ResultTable) -> str:
     """Returns a table as CSV: for each value also its standard error and interval, in columns of their own.
 
+    A metric that leaves pictures out also has their number.
+
     A column that would be empty is left out.
     """
     parts = [
         (column, part)
         for column in table.better
-        for part in ("value", "error", "low", "high")
+        for part in ("value", "error", "low", "high", "pictures")
         if part == "value" or any(math.isfinite(getattr(row[column], part)) for _, row in table.rows if column in row)
     ]
-    endings = {"value": "", "error": " standard_error", "low": " low", "high": " high"}
+    endings = {"value": "", "error": " standard_error", "low": " low", "high": " high", "pictures": " pictures"}
     head = [*table.labels, *(f"{column}{endings[part]}" for column, part in parts)]
     rows = [[*labels, *(_plain(row, column, part) for column, part in parts)] for labels, row in table.rows]
     return csv_text([head, *rows]).decode()
