@@ -70,7 +70,7 @@ def test_what_can_be_declared_is_false_unless_it_is_said():
     found = {kind: flags_of(record) for kind, (_, record) in HOOK_OF_KIND.items()}
     assert found["sampler"] == ["deterministic", "stochastic", "posterior"]
     assert found["degradation"] == ["deterministic", "directional"]
-    assert found["schedule"] == ["fixed"]
+    assert found["schedule"] == ["fixed", "of_process"]
     assert found["metric"] == []
     assert all(getattr(record("x", "m:X"), f) is False for _, record in HOOK_OF_KIND.values() for f in flags_of(record))
 
