@@ -179,7 +179,7 @@ class Session:
         """Raises ConfigError if a picture of this split is also in an earlier one, of the same data set or another."""
         data = self.experiment.data
         if getattr(data, split) == getattr(data, earlier):
-            there = Split(here.dataset, here.dataset.keys(earlier))
+            there = Split(here.dataset, list(here.dataset.keys(earlier)))
             # two keys of one source are regions of one large picture, which belong to one split
             same = set(find_overlap(here, there, copies=False))
             shared = sorted(same | (set(here.keys) & set(there.keys)))
