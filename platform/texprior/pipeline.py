@@ -24,7 +24,7 @@ from texprior.flow.precision import autocast
 from texprior.flow.prior import Network, checked_network, prior_denoise
 from texprior.flow.process import entrance
 from texprior.flow.recompose import Samples, recompose
-from texprior.flow.sample import Denoise, LayerSampler, sample
+from texprior.flow.sample import Denoise, LayerSampler, Noise, sample
 from texprior.flow.tile import Part, Tile
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs, PartwiseInputs, given_of, inputs_of, noised_condition
@@ -201,13 +201,7 @@ def _restored(
             return torch.cat(drawn).to(given.base.device)
 
         start = model.process.warm_start(known, given.base, noise(-1), float(levels[0]))
-        first_call = FirstCall(denoise)
-        layers = sample(first_call, sampler, start, levels, noise)
-        if settings.coarse_from != "sample":
-            of_estimate = model.process.layer(given.estimate, given.base)
-            coarse = of_estimate if settings.coarse_from == "estimate" else first_call.result(sampler)
-            layers = with_coarse_part(layers, coarse, settings.coarse_px)
-        for layer in layers.chunk(len(these)):
+        for layer in _layers(model, given, settings, denoise, sampler, start, levels, noise).chunk(len(these)):
             samples.add(layer)
 
     if not samples.mean.isfinite().all():
@@ -223,6 +217,26 @@ def _restored(
         calls=0,
         elapsed_s=0.0,
     )
+
+
+def _layers(
+    model: Model,
+    given: Inputs,
+    settings: Sampling,
+    denoise: Denoise,
+    sampler: LayerSampler,
+    start: Tensor,
+    levels: Tensor,
+    noise: Noise,
+) -> Tensor:
+    """Samples layers, and gives them the coarse part that ``sampling.coarse_from`` names."""
+    if settings.coarse_from == "sample":
+        return sample(denoise, sampler, start, levels, noise)
+    first_call = FirstCall(denoise)
+    layers = sample(first_call, sampler, start, levels, noise)
+    of_estimate = settings.coarse_from == "estimate"
+    coarse = model.process.layer(given.estimate, given.base) if of_estimate else first_call.result(sampler)
+    return with_coarse_part(layers, coarse, settings.coarse_px)
 
 
 def _device(model: Model) -> torch.device:

@@ -57,6 +57,13 @@ prior_option = click.option(
     metavar="PRIOR",
     help="The folder of a trained prior, or of a model whose prior is used; the experiment's 'prior' if not given.",
 )
+uncertainty_option = click.option(
+    "--uncertainty",
+    type=click.Choice(("pm", "interval", "none")),
+    default="pm",
+    show_default=True,
+    help="Of Markdown and LaTeX: ± standard error, the 95 % interval in brackets, or none. CSV has both.",
+)
 set_option = click.option(
     "--set",
     "overrides",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from torch import Tensor
 
@@ -57,8 +58,8 @@ def look_at(pictures: PictureSet, keys: Sequence[str]) -> LookedAt:
         pictures=len(keys),
         decoded=len(sizes),
         sizes=(ordered[0], ordered[-1]),
-        noise=_median(noise),
-        psnr=(min(psnr), _median(psnr), max(psnr)) if psnr else (),
+        noise=median(noise),
+        psnr=(min(psnr), median(psnr), max(psnr)) if psnr else (),
         broken=broken,
     )
 
@@ -78,8 +79,3 @@ def noise_level(picture_CHW: Tensor) -> float:
 def _psnr(picture: Tensor, reference: Tensor) -> float:
     error = float((picture - reference).square().mean())
     return 100.0 if error <= 1e-10 else -10 * math.log10(error)
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2]

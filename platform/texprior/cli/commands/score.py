@@ -16,6 +16,7 @@ from texprior.cli.request import (
     parse_component,
     plugin_option,
     session_of,
+    uncertainty_option,
 )
 from texprior.errors import ConfigError, TexpriorError
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from texprior.runtime.session import Session
 
 _FORMATS = ("table", "markdown", "csv", "latex")
-_UNCERTAINTIES = ("pm", "interval", "none")
 
 
 @click.command()
@@ -43,13 +43,7 @@ _UNCERTAINTIES = ("pm", "interval", "none")
     "--baseline", metavar="NAME", help="The folder that the others are compared with; the first if not given."
 )
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
-@click.option(
-    "--uncertainty",
-    type=click.Choice(_UNCERTAINTIES),
-    default="pm",
-    show_default=True,
-    help="Of Markdown and LaTeX: ± standard error, the 95 % interval in brackets, or none. CSV has both.",
-)
+@uncertainty_option
 @click.option("-o", "--output", metavar="FILE", help="Also write the score of every picture to this file, as CSV.")
 @device_option
 @plugin_option
@@ -102,8 +96,10 @@ def methods_of(folders: Sequence[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for text in folders:
         name, equals, path = text.partition("=")
-        folder = Path(path if equals and not Path(text).exists() else text).expanduser()
-        shown = name if equals and not Path(text).exists() else folder.resolve().name
+        # a folder may have = in its own name
+        named = bool(equals) and not Path(text).exists()
+        folder = Path(path if named else text).expanduser()
+        shown = name if named else folder.resolve().name
         if not shown:
             raise ConfigError(f"{text}: a folder needs a name before '='; write NAME={folder}, or the folder alone")
         if shown in found:

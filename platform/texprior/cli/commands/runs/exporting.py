@@ -11,25 +11,19 @@ from texprior.cli.commands.runs.finding import find_runs
 from texprior.cli.commands.runs.recorded import SHORT, STAGE, Recorded
 from texprior.cli.commands.runs.store import Store, open_store, store_option
 from texprior.cli.output import emit, say
-from texprior.cli.request import json_option
+from texprior.cli.request import json_option, uncertainty_option
 from texprior.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from texprior.cli.commands.runs.result_tables import ResultTable
 
-_FORMATS, _UNCERTAINTIES = ("csv", "markdown", "latex"), ("pm", "interval", "none")
+_FORMATS = ("csv", "markdown", "latex")
 
 
 @click.command()
 @click.argument("runs", metavar="[RUN]...", nargs=-1)
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="markdown", show_default=True)
-@click.option(
-    "--uncertainty",
-    type=click.Choice(_UNCERTAINTIES),
-    default="pm",
-    show_default=True,
-    help="Of Markdown and LaTeX: ± standard error, the 95 % interval in brackets, or none. CSV has both.",
-)
+@uncertainty_option
 @click.option("--experiment", metavar="NAME", help="Without RUN: only evaluations of this experiment.")
 @click.option("-o", "--output", metavar="FILE", help="Write to a file instead of stdout.")
 @store_option
