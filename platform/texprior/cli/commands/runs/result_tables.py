@@ -89,10 +89,11 @@ def _evaluations(store: Store, runs: Sequence[Recorded]) -> ResultTable:
         scores = scores_in(folder)
         better |= scores.better
         name = run.name if counts[run.name] == 1 else f"{run.name} ({run.id[:SHORT]})"
+        incomplete = scores.incomplete()
         for method, row in scores.summary().items():
-            values = {m: value_of(v, m in scores.incomplete()) for m, v in row.items()}
+            values = {m: value_of(v, m in incomplete) for m, v in row.items()}
             rows.append(([name, method, str(len(scores.pictures()))], values))
-        left_out |= {f"{metric} of {name}": count for metric, count in scores.incomplete().items()}
+        left_out |= {f"{metric} of {name}": count for metric, count in incomplete.items()}
     return ResultTable(titled("Evaluations", left_out), ["run", "method", "pictures"], better, rows)
 
 
