@@ -9,9 +9,10 @@ from types import NoneType
 from typing import Any, Literal
 
 import annotated_types
+from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from texprior.config import Experiment, Range, refs_of
+from texprior.config import Experiment, Range
 from texprior.config.dotted_paths import merge, nest_value
 from texprior.config.search_dimension import Dimension, nested_options, tuned_dimensions, unwrap_annotation
 from texprior.plugin import Component, Options, Ref
@@ -82,11 +83,24 @@ def experiment_snippet(component: Component) -> str:
     for option in option_rows(component.options):
         values = merge(values, nest_value(option.name, "REQUIRED" if option.required else option.default), ())
     # Some kinds, such as datasets, have several places in an experiment: the first is enough as an example.
-    places = [path for path, kind, _ in refs_of(Experiment(name="x")) if kind == component.kind]
-    path, in_list = places[0].removesuffix(".0"), places[0].endswith(".0")
+    path, in_list = next(_places(Experiment, component.kind))
     named: Any = {component.name: values} if values else component.name
     text: str = yaml.safe_dump(nest_value(path, [named] if in_list else named), sort_keys=False, allow_unicode=True)
     return text
+
+
+def _places(section: type[BaseModel], kind: str, prefix: str = "") -> Iterator[tuple[str, bool]]:
+    """Yields the paths of an experiment that name a component of a kind, also those that are empty by default.
+
+    Each comes with whether it is a list.
+    """
+    for name, info in section.model_fields.items():
+        types, _ = unwrap_annotation(info.annotation, info.metadata)
+        if kind_of(info) == kind:
+            yield f"{prefix}{name}", any(typing.get_origin(t) is list for t in types)
+        for inner in types:
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from _places(inner, kind, f"{prefix}{name}.")
 
 
 def declared_text(values: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from texprior.config.combinations import base_is_own
-from texprior.config.schema import ProcessChoice
+from texprior.config.schema import ProcessChoice, Training
 from texprior.diffusion.process import Process
 from texprior.flow.predict import InitialPredictor
 from texprior.models.build import Prior, build_adapter, count_parameters, require_grid
@@ -30,13 +30,14 @@ from texprior.training.data import cached_guided_pool, cut_patches, layer_scale,
 from texprior.training.differences import program_record
 from texprior.training.folders import ADAPTER_PARTS, TILING, hold_folder, is_trained, training_place
 from texprior.training.held_out import measure_held_out, measure_layer
-from texprior.training.loop import Finished
+from texprior.training.loop import Finished, Loss
 from texprior.training.losses import LayerLoss
 from texprior.training.memory import require_memory
 from texprior.training.patches import Pool
 from texprior.training.preflight import layer_loss
 from texprior.training.recipe import recipe_of
 from texprior.training.run import Trained, refuse_compiling, run_training, stop_record, training_record
+from texprior.training.threads import choose_threads, own_threads
 from texprior.training.trainee import Trainee
 
 FAR = 2.0
@@ -56,7 +57,7 @@ def train_adapter(
     experiment, settings = session.experiment, session.experiment.training.adapter
     parents = adapter_parents(session, prior.sha256, predictor_folder)
     place = training_place(session, "model", ADAPTER_PARTS, settings, parents)
-    with hold_folder(session, place.folder), Ahead() as ahead:
+    with hold_folder(session, place.folder), own_threads(), Ahead() as ahead:
         if is_trained(session, place.folder / ADAPTER, settings):
             if tell_found:
                 session.say(f"model: {place.folder} is trained already")
@@ -71,13 +72,13 @@ def train_adapter(
         adapter = build_adapter(session.builder, prior)
         predictor = load_predictor(predictor_folder, session.builder)
         require_grid(experiment.sampling, prior.network, predictor)
-        require_memory(
-            "adapter",
-            settings,
-            lambda chosen: partial(layer_loss(session, prior, chosen).stage_two, adapter),
-            *(adapter, prior.network, prior.encoder, predictor),
-            processes=session.team.size,
-        )
+
+        def loss_of(chosen: Training) -> Loss:
+            return partial(layer_loss(session, prior, chosen).stage_two, adapter)
+
+        networks = (adapter, prior.network, prior.encoder, predictor)
+        require_memory("adapter", settings, loss_of, *networks, processes=session.team.size)
+        choose_threads(session, "adapter", settings, loss_of, *networks)
         # an objective of its own may use the degraded picture, too
         with_degraded = adapter.sees_given or settings.objective is not None
         make = partial(own_guided_pool, prior_folder.resolve(), predictor_folder.resolve(), with_degraded)

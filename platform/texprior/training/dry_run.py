@@ -27,6 +27,7 @@ from texprior.training.memory import LossOf, require_memory
 from texprior.training.preflight import layer_loss, prior_at, random_prediction_loss, require_adapters
 from texprior.training.recipe import recipe_of
 from texprior.training.run import refuse_compiling
+from texprior.training.threads import choose_threads, own_threads
 from texprior.training.trainee import Trainee
 
 _WARM_UP, _TIMED = 1, 2
@@ -137,7 +138,8 @@ def _measured(session: Session, stage: str, settings: Training, networks: list[n
     require_memory(stage, settings, lambda chosen: loss_of(chosen.model_copy(update={"compile": False})), *networks)
     refuse_compiling(stage, settings, session.device)
     # The generator state is forked, so that a dry run does not change random numbers that come after it.
-    with _peak_memory(session.device) as peak_mb, torch.random.fork_rng():
+    with own_threads(), _peak_memory(session.device) as peak_mb, torch.random.fork_rng():
+        choose_threads(session, stage, eager, loss_of, *networks)
         rate, first_s = _speed(session, trained, settings, loss_of(settings))
         memory = peak_mb()
         plain = _speed(session, trained, eager, loss_of(eager))[0] if settings.compile and rate else None

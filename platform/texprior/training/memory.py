@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -69,13 +70,22 @@ def kept_bytes(loss: Loss, *networks: nn.Module) -> int:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    # A normalisation may keep a running mean and a component may draw from the global generator: both are put back.
-    buffers = [(buffer, buffer.clone()) for network in networks for buffer in network.buffers()]
-    with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    # a component may draw from the global generator, too
+    keeping = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with put_back(*networks), torch.random.fork_rng(), keeping:
         result = loss([0])
-    with torch.no_grad():
-        for buffer, before in buffers:
-            buffer.copy_(before)
     # until here the loss keeps its tensors, so that no two of them had the same place
     del result
     return sum(kept.values())
+
+
+@contextmanager
+def put_back(*networks: nn.Module) -> Iterator[None]:
+    """Restores the buffers of networks when the block ends, such as a normalisation's running mean."""
+    buffers = [(buffer, buffer.clone()) for network in networks for buffer in network.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)

@@ -22,6 +22,7 @@ from texprior.training.patches import Patches
 from texprior.training.preflight import random_prediction_loss
 from texprior.training.recipe import recipe_of
 from texprior.training.run import Trained, refuse_compiling, run_training, stop_record, training_record, version_record
+from texprior.training.threads import choose_threads, own_threads
 from texprior.training.trainee import Trainee
 
 _PROGRAMS = (*PREDICTOR_PARTS, "training.predictor")
@@ -35,7 +36,7 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
     """
     experiment, settings = session.experiment, session.experiment.training.predictor
     place = place or predictor_place(session)
-    with hold_folder(session, place.folder), Ahead() as ahead:
+    with hold_folder(session, place.folder), own_threads(), Ahead() as ahead:
         if is_trained(session, place.folder / PREDICTOR, settings):
             session.say(f"predictor: {place.folder} is trained already")
             return Trained(place.folder, {})
@@ -46,6 +47,7 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
         recipe = recipe_of(session, settings)
         loss_of = partial(random_prediction_loss, session, predictor, recipe.objective)
         require_memory("predictor", settings, loss_of, predictor, processes=session.team.size)
+        choose_threads(session, "predictor", settings, loss_of, predictor)
         pool = ahead.serve(pair_pool(session, settings.patch), partial(pair_pool, patch=settings.patch), session)
         trainee = Trainee(predictor, settings, recipe)
 

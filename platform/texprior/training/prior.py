@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from texprior.config.schema import Training
 from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
 from texprior.flow.process import base_of_prior
@@ -26,13 +27,14 @@ from texprior.training.data import cached_texture_pool, cut_patches, layer_scale
 from texprior.training.differences import explain_difference, program_record
 from texprior.training.folders import PRIOR_PARTS, Place, hold_folder, is_trained, training_place
 from texprior.training.held_out import measure_held_out, measure_layer
-from texprior.training.loop import Finished
+from texprior.training.loop import Finished, Loss
 from texprior.training.losses import LayerLoss
 from texprior.training.match_strength import match_prior_strength, without_strength
 from texprior.training.memory import require_memory
 from texprior.training.preflight import layer_loss
 from texprior.training.recipe import recipe_of
 from texprior.training.run import Trained, refuse_compiling, run_training, stop_record, training_record
+from texprior.training.threads import choose_threads, own_threads
 from texprior.training.trainee import Trainee
 
 
@@ -44,7 +46,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
     require_own_prior(session)
     settings = session.experiment.training.prior
     place = place or prior_place(session)
-    with hold_folder(session, place.folder), Ahead() as ahead:
+    with hold_folder(session, place.folder), own_threads(), Ahead() as ahead:
         if is_trained(session, place.folder / PRIOR, settings):
             session.say(f"prior: {place.folder} is trained already")
             return Trained(place.folder, {})
@@ -57,13 +59,13 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
         require_condition_noise(experiment.diffusion, experiment.sampling)
         require_guidance(experiment.diffusion, experiment.sampling)
         prior = build_prior(session.builder, 1.0, place.folder)
-        require_memory(
-            "prior",
-            settings,
-            lambda chosen: layer_loss(session, prior, chosen).stage_one,
-            *(prior.network, prior.encoder),
-            processes=session.team.size,
-        )
+
+        def loss_of(chosen: Training) -> Loss:
+            return layer_loss(session, prior, chosen).stage_one
+
+        networks = (prior.network, prior.encoder)
+        require_memory("prior", settings, loss_of, *networks, processes=session.team.size)
+        choose_threads(session, "prior", settings, loss_of, *networks)
         pool = ahead.serve(cached_texture_pool(session, prior), own_texture_pool, session)
         scale = require_layer(
             layer_scale(pool, "picture", "structure", experiment.seed, base_of=partial(base_of_prior, prior.process)),

@@ -159,7 +159,7 @@ def test_naming_a_component_of_a_failed_plugin_gives_its_reason(texprior, site):
 
 
 @pytest.mark.parametrize(
-    "component", ["adapter/cga", "metric/ssim", "sampler/ddim", "dataset/bundled", "events/mlflow"]
+    "component", ["adapter/cga", "metric/ssim", "sampler/ddim", "dataset/bundled", "events/mlflow", "objective/huber"]
 )
 def test_a_snippet_can_be_pasted_into_an_experiment(texprior, tmp_path, component):
     answer = texprior("plugins", "show", component, "--json")
@@ -176,6 +176,16 @@ def test_a_snippet_can_be_pasted_into_an_experiment(texprior, tmp_path, componen
     expected = {o["name"]: o["default"] for o in answer.json["options"]}
     assert options == expected
     assert answer.json["snippet"] in texprior("plugins", "show", component).out
+
+
+def test_a_component_of_every_kind_is_shown(texprior):
+    from texprior.registry import Registry
+
+    first = {entry.component.kind: entry.qualified for entry in reversed(Registry.discover().entries())}
+    assert len(first) >= 19
+    for kind, name in first.items():
+        answer = texprior("plugins", "show", f"{kind}/{name}")
+        assert answer.code == 0, f"{kind}/{name}: {answer.err}"
 
 
 def test_options_that_name_components_say_of_which_kind(texprior):
