@@ -49,6 +49,7 @@ from texprior.models.sections import (
     tiles_of,
 )
 from texprior.runtime.device_clock import device_time
+from texprior.runtime.notebook import html_pictures
 
 Tell = Callable[[int, int], None]
 """Gets the number of finished calls of the network on a tile of one sample, and their number in all."""
@@ -73,6 +74,12 @@ class Restored:
     def __repr__(self) -> str:
         height, width = self.picture.shape[-2:]
         return f"Restored({width} x {height} px, {self.calls} calls, {self.elapsed_s:.3g} s)"
+
+    def _repr_html_(self) -> str:
+        """Shows estimate, restored picture and sampled layer side by side in a notebook."""
+        strongest = float(self.layer.abs().max()) or 1.0
+        shown = {"estimate": self.estimate, "restored": self.picture, "texture": 0.5 + self.layer / (2 * strongest)}
+        return html_pictures(repr(self), {name: picture[0] for name, picture in shown.items()})
 
 
 def restore(

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 from torch import Tensor
@@ -26,8 +27,12 @@ from texprior.ablations.report.page import REPORT, Report, write_report
 from texprior.flow.image import from_pil, load_image
 from texprior.locks import hold_lock
 from texprior.plugin.added import DIGEST
+from texprior.runtime.notebook import data_frame, html_table
 from texprior.store import write_atomically
 from texprior.track import Run
+
+if TYPE_CHECKING:
+    import pandas
 
 _RECORD = "report.json"
 """The file next to the report that says which outcomes the report is made of, and where its run is shown."""
@@ -48,6 +53,23 @@ class AblationDone:
 
     def __repr__(self) -> str:
         return f"AblationDone({len(self.outcomes)} cells, {len(self.failed)} failed, report {self.page})"
+
+    def _repr_html_(self) -> str:
+        """Shows the answer and the arms in a notebook, the best first."""
+        heads, rows = text.ranking_heads(self.results), text.ranking_rows(self.results)
+        return html_table(text.answer_sentence(self.results), heads, rows)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Returns a data frame with a row for each arm, metric, training (from 0 on) and picture, and its value."""
+        values, pictures = self.results.values, self.results.pictures
+        rows = (
+            (arm, metric, training, picture, float(value))
+            for metric, arms in values.items()
+            for arm, scores_SN in arms.items()
+            for training, row in enumerate(scores_SN)
+            for picture, value in zip(pictures[metric], row, strict=True)
+        )
+        return data_frame(["arm", "metric", "training", "picture", "value"], rows)
 
     @property
     def failed(self) -> list[Outcome]:

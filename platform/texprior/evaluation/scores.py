@@ -9,15 +9,19 @@ import csv
 import functools
 import math
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from texprior.evaluation.intervals import mean_interval
+from texprior.runtime.notebook import data_frame, html_table
 from texprior.runtime.text_tables import csv_text
 from texprior.store import write_atomically
+
+if TYPE_CHECKING:
+    import pandas
 
 K = TypeVar("K")
 
@@ -69,6 +73,19 @@ class Scores:
 
     def __repr__(self) -> str:
         return f"Scores({', '.join(self.methods())}: {', '.join(self.better)} of {len(self.pictures())} pictures)"
+
+    def _repr_html_(self) -> str:
+        """Shows the means and their standard errors in a notebook."""
+        rows = [
+            [method, *(f"{row[metric].mean:.4g} ± {row[metric].standard_error:.2g}" for metric in self.better)]
+            for method, row in self.summary().items()
+        ]
+        headings = [f"{metric} ({'to 1' if way == 'one' else way})" for metric, way in self.better.items()]
+        return html_table(repr(self), ["method", *headings], rows)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Returns a data frame with a row for each score, and the fields of ``Score`` as columns."""
+        return data_frame([f.name for f in fields(Score)], (astuple(score) for score in self.scores))
 
     # An evaluation has many scores, and a summary asks for each pair of method and metric several times, so they are
     # sorted into pairs once.

@@ -5,15 +5,20 @@ They are what is searched, trials and their outcomes, and the finished study.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from texprior.config.schema import Experiment
 from texprior.errors import TexpriorError
 from texprior.evaluation.scores import Scores
 from texprior.registry import Registry
+from texprior.runtime.notebook import data_frame, html_table
+
+if TYPE_CHECKING:
+    import pandas
 
 Better = Literal["higher", "lower", "one"]
 State = Literal["finished", "failed", "pruned", "interrupted", "duplicate", "running"]
@@ -138,6 +143,23 @@ class StudyDone:
 
     def __repr__(self) -> str:
         return f"StudyDone({self.study}: {len(self.trials)} trials, model {self.model})"
+
+    def _repr_html_(self) -> str:
+        """Shows the trials in a notebook, with their parameters and objectives."""
+        columns = ["number", "state", *self._params(), *self.objectives]
+        return html_table(repr(self), columns, self.to_pandas()[columns].itertuples(index=False))
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Returns a data frame with a row for each trial: number, state, seconds, its parameters, all its metrics."""
+        params, metrics = self._params(), list(dict.fromkeys(name for t in self.trials for name in t.values))
+        rows = [
+            [t.number, t.state, t.seconds, *map(t.params.get, params), *(t.values.get(m, math.nan) for m in metrics)]
+            for t in self.trials
+        ]
+        return data_frame(["number", "state", "seconds", *params, *metrics], rows)
+
+    def _params(self) -> list[str]:
+        return list(dict.fromkeys(path for trial in self.trials for path in trial.params))
 
     @property
     def values(self) -> Mapping[str, float]:

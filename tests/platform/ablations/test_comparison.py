@@ -1,10 +1,13 @@
 """What an ablation's scores say: complete cases, directions, references, and the front."""
 
 import math
+from html import unescape
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from texprior.ablations.finish import AblationDone
 from texprior.ablations.report import text
 
 PICTURES = [f"p{n:02}" for n in range(12)]
@@ -69,3 +72,16 @@ def test_where_one_is_best_the_front_goes_by_the_distance_from_it(training, foun
     values = {"low": (0.8, 0.1), "high": (1.1, 0.2), "far": (1.5, 0.2)}
     results = found(**{arm: [training({"ratio": ratio, "lpips": lpips})] for arm, (ratio, lpips) in values.items()})
     assert results.front("ratio") == ["high", "low"]
+
+
+def test_an_ablation_is_a_table_and_a_frame_in_a_notebook(training, found):
+    arms = {"base": [training({"lpips": 0.2})] * 2, "other": [training({"lpips": 0.15})] * 2}
+    done = AblationDone(plan=None, results=found(**arms), outcomes=[], page=Path("report.html"), run={})
+    html = done._repr_html_()
+    assert text.answer_sentence(done.results) in unescape(html)
+    assert html.index("<td>other</td>") < html.index("<td>base</td>")
+    frame = done.to_pandas()
+    assert frame.groupby(["arm", "training"])["value"].mean().round(6).to_dict() == {
+        ("base", 0): 0.2, ("base", 1): 0.2, ("other", 0): 0.15, ("other", 1): 0.15
+    }  # fmt: skip
+    assert sorted(set(frame["picture"])) == PICTURES

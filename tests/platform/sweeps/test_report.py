@@ -1,5 +1,6 @@
 """A sweep in words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,17 @@ def test_a_winner_that_is_worse_than_its_predictor_gets_a_sentence(done, better,
     if worse:
         assert f"worse than its own predictor: m {confirmed:.4g} against {predictor:.4g}" in text
         assert text in sweep_note(found)
+
+
+def test_a_study_is_a_table_and_a_frame_in_a_notebook(done):
+    study = done("lower", 0.5, 0.4)
+    pruned = TrialRecord(5, {"adapter": "sft", "adapter.sft.width": 16}, {}, "pruned", seconds=2.0)
+    study = replace(study, trials=[study.best, pruned])
+    frame = study.to_pandas()
+    assert list(frame.columns) == ["number", "state", "seconds", "adapter", "adapter.sft.width", "m", "calls"]
+    assert frame["number"].tolist() == [4, 5]
+    assert frame["m"].isna().tolist() == [False, True]
+    html = study._repr_html_()
+    assert "<td>pruned</td>" in html
+    assert "<th>m</th>" in html
+    assert "calls" not in html

@@ -198,18 +198,17 @@ def metric_texts(results: Results, arm: str, metric: str) -> dict[str, str]:
 
 def report_markdown(results: Results, split: str, sampled: bool = False) -> str:
     """Returns answer and table as Markdown, for a tracker's note."""
-    heads = [
-        "arm",
-        f"{results.metric} {ARROWS[results.better[results.metric]]}",
-        "seed sd",
-        "difference",
-        "95 % interval",
-    ]
-    heads += ["p (Holm)", "won", "verdict"]
+    heads = ranking_heads(results)
     lines = [heads, ["---"] * len(heads), *ranking_rows(results)]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     answer, evidence = answer_sentence(results), evidence_sentence(results, split, sampled)
     return f"**{answer}**\n\n{evidence}\n\n{text}\n\n{explain_method(sampled)}"
+
+
+def ranking_heads(results: Results) -> list[str]:
+    """Returns the headings of ``ranking_rows``."""
+    metric = f"{results.metric} {ARROWS[results.better[results.metric]]}"
+    return ["arm", metric, "seed sd", "difference", "95 % interval", "p (Holm)", "won", "verdict"]
 
 
 def ranking_rows(results: Results) -> list[list[str]]:

@@ -1,0 +1,55 @@
+"""Shows results in a notebook: tables and pictures as HTML, and rows as a data frame of pandas."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from texprior.flow.image import to_uint8
+
+if TYPE_CHECKING:
+    import pandas
+    from torch import Tensor
+
+_LARGEST = 640
+"""Longer side of a picture that is shown, px: a notebook keeps every picture that it shows."""
+
+
+def html_table(caption: str, columns: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """Returns an HTML table with a caption. All texts are escaped."""
+    lines = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    head = "".join(f"<th>{escape(str(column))}</th>" for column in columns)
+    return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>{lines}</table>"
+
+
+def html_pictures(caption: str, pictures: Mapping[str, Tensor]) -> str:
+    """Returns pictures side by side as HTML, with their names. Each is (3, H, W) in [0, 1].
+
+    A picture with a side above 640 px is shown smaller.
+    """
+    shown = "".join(
+        f'<figure style="display:inline-block;margin:4px"><img alt="{escape(name)}" src="{_png(picture)}">'
+        f"<figcaption>{escape(name)}</figcaption></figure>"
+        for name, picture in pictures.items()
+    )
+    return f"<div>{shown}<br>{escape(caption)}</div>"
+
+
+def data_frame(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pandas.DataFrame:
+    """Returns rows as a data frame."""
+    import pandas
+
+    return pandas.DataFrame(list(rows), columns=list(columns))
+
+
+def _png(picture_CHW: Tensor) -> str:
+    """Returns a picture as an address that holds its PNG."""
+    from PIL import Image
+
+    image, file = Image.fromarray(to_uint8(picture_CHW)), io.BytesIO()
+    image.thumbnail((_LARGEST, _LARGEST), Image.Resampling.LANCZOS)
+    image.save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
