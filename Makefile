@@ -40,6 +40,7 @@ bench: $(VENV)/installed-dev
 reference: $(VENV)/installed-dev
 	$(BIN)/python -m texprior.cli.settings_page >docs/reference/settings.md
 	$(BIN)/python -m texprior.cli.components_page >docs/reference/components.md
+	$(BIN)/python -m texprior.cli.component_pictures docs/images/components
 
 # The documentation as a site in site/; a broken link is an error.
 docs: $(VENV)/installed-dev

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from texprior.cli.component_help import TYPED, Option, declared, declared_text, option_rows, yaml_text
+from texprior.cli.component_pictures import AMPLIFIED, picture_name
 from texprior.config.schema import Experiment
 from texprior.plugin import KINDS, Component
 from texprior.plugin.references import refs_of
@@ -19,12 +20,19 @@ Made from the components by `make reference`; do not edit this page. It lists th
 `texprior plugins list` also lists those of other plugins, and `texprior plugins show KIND/NAME` prints one of them
 with its citation. `search space` is what a sweep tries if it searches the component. [All settings](settings.md)
 has the settings that name these components.
+
+Degradations are shown on this photograph (NASA, public domain, from scikit-image), with their default options.
+Decompositions are shown by their structure and, on its right, their texture, amplified {factor} times around grey.
+
+![the photograph](../images/components/photograph.jpg)
 """
 
 
 def components_page(registry: Registry) -> str:
     """Returns the page in Markdown: for each component what it declares, and a table of its options."""
-    return "\n".join([_HEAD, *(line for kind in KINDS for line in _kind(registry, kind))])
+    return "\n".join(
+        [_HEAD.replace("FACTOR", str(AMPLIFIED)), *(line for kind in KINDS for line in _kind(registry, kind))]
+    )
 
 
 def _kind(registry: Registry, kind: str) -> Iterator[str]:
@@ -42,6 +50,8 @@ def _component(component: Component) -> str:
     options = option_rows(component.options)
     lines = [f"### {component.kind} {component.name}", "", component.summary, ""]
     lines += [f"Declares {facts}.", ""] * bool(facts)
+    if name := picture_name(component):
+        lines += [f"![{component.kind} {component.name}](../images/components/{name})", ""]
     return "\n".join([*lines, *(_table(options) if options else ["No options."]), ""])
 
 
