@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from texprior.config.schema import Experiment
+from texprior.config import resolve
+from texprior.config.schema import Experiment, Sampling
 from texprior.digests import DIGITS
 from texprior.errors import ConfigError, TexpriorError
 from texprior.models.checksums import LIST, read_checksums, write_checksums
@@ -35,6 +36,8 @@ class Chosen:
     task: str = ""
     """The name of its folder; empty: the name of its experiment if there are several models, else no folder."""
     figures: Figures | None = None
+    sampling: Sampling | None = None
+    """How the exported model samples; None: as the trained one does."""
 
 
 def export_models(
@@ -63,6 +66,18 @@ def export_models(
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return [output / task for task in tasks]
+
+
+def sampling_with(folder: Path, overrides: Sequence[str], registry: Registry) -> Sampling:
+    """Returns the sampling of a trained model with overrides such as ``sampling.texture_strength=0.5``.
+
+    Raises ConfigError for an override of anything else, or a value that is not valid.
+    """
+    for override in overrides:
+        if not override.startswith("sampling."):
+            raise ConfigError(f"--set {override}: a trained model cannot be changed; only sampling.* can be set")
+    data = folder_builder(require_folder(folder, "model", CONFIG), registry).experiment.model_dump(mode="json")
+    return resolve(data, registry, overrides, source=str(folder / CONFIG)).sampling
 
 
 def require_free(output: Path, replace: bool) -> None:
@@ -95,7 +110,8 @@ def _tasks(models: Sequence[Chosen], registry: Registry) -> list[str]:
 
 
 def _export_model(model: Chosen, task: str, root: Path, registry: Registry, terms: Terms) -> None:
-    experiment, about = folder_builder(model.folder, registry).experiment, about_tensors(model.folder / ADAPTER)
+    trained, about = folder_builder(model.folder, registry).experiment, about_tensors(model.folder / ADAPTER)
+    experiment = trained.model_copy(update={"sampling": model.sampling or trained.sampling})
     source, target = find_prior(model.folder, about), root / task
     prior = root / (f"prior-{about['prior_sha256'][:DIGITS]}" if task else "prior")
     if not prior.exists():

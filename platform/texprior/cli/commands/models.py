@@ -100,6 +100,13 @@ def path(task: str, prior: bool) -> None:
     help="Name of the training photographs for the card; repeatable.",
 )
 @click.option("--licence", default="other", show_default=True, metavar="NAME", help="Licence of the weights.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="How every MODEL samples from now on, such as sampling.texture_strength=0.5; repeatable.",
+)
 @click.option("--replace", is_flag=True, help="Replace an earlier export in FOLDER.")
 @plugin_option
 @json_option
@@ -111,6 +118,7 @@ def export(
     scored_on: str,
     datasets: tuple[str, ...],
     licence: str,
+    overrides: tuple[str, ...],
     replace: bool,
     plugins: tuple[str, ...],
     as_json: bool,
@@ -123,7 +131,7 @@ def export(
     from texprior.models.hub_card import Terms
 
     registry = discover_plugins(plugins)
-    chosen = _chosen(folders, tasks, scores, scored_on, registry)
+    chosen = _chosen(folders, tasks, scores, scored_on, overrides, registry)
     made = export_models(chosen, Path(output), registry, Terms(licence, datasets), replace)
     if as_json:
         emit([_described(folder.name, folder) for folder in made])
@@ -133,11 +141,16 @@ def export(
 
 
 def _chosen(
-    folders: tuple[str, ...], tasks: tuple[str, ...], scores: tuple[str, ...], scored_on: str, registry: Registry
+    folders: tuple[str, ...],
+    tasks: tuple[str, ...],
+    scores: tuple[str, ...],
+    scored_on: str,
+    overrides: tuple[str, ...],
+    registry: Registry,
 ) -> list[Chosen]:
     from texprior.errors import ConfigError
     from texprior.evaluation.card_figures import figures_of, stored_scores
-    from texprior.models.export import Chosen
+    from texprior.models.export import Chosen, sampling_with
 
     for option, given in (("--task", tasks), ("--scores", scores)):
         if given and len(given) != len(folders):
@@ -146,8 +159,9 @@ def _chosen(
     for number, name in enumerate(folders):
         folder = Path(name)
         file = Path(scores[number]) if scores else stored_scores(folder)
-        figures = figures_of(file, folder, registry, scored_on) if file else None
-        found.append(Chosen(folder, tasks[number] if tasks else "", figures))
+        sampling = sampling_with(folder, overrides, registry) if overrides else None
+        figures = figures_of(file, folder, registry, scored_on, sampling) if file else None
+        found.append(Chosen(folder, tasks[number] if tasks else "", figures, sampling))
     return found
 
 

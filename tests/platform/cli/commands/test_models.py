@@ -1,10 +1,12 @@
 """``texprior models``: a trained model is exported, shown, restored with and evaluated; shipped ones by task."""
 
+import csv
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from texprior.models import shipped
@@ -61,6 +63,33 @@ def test_it_restores_on_a_machine_with_nothing_else(texprior, exported, in_study
     assert np.mean(before != after) < 0.02
 
 
+def test_an_export_can_sample_otherwise_than_the_trained_model(texprior, made, tmp_path):
+    model = made[0].parent / "model"
+    answer = texprior("models", "export", model, "-o", tmp_path / "out", "--set", "sampling.texture_strength=0.5")
+    assert (answer.code, answer.out) == (2, "")
+    assert "no row has the model's steps and texture strength" in answer.err  # its evaluation has w 1 alone
+    with (model / "evaluation-val" / "scores.csv").open(newline="") as stored:
+        header, *rows = list(csv.reader(stored))
+    method, strength = header.index("method"), header.index("texture_strength")
+    for row in rows:
+        row[strength] = "0.5" if row[method].startswith("restored") else row[strength]
+    with (tmp_path / "half.csv").open("w", newline="") as half:
+        csv.writer(half).writerows([header, *rows])
+    chosen = [
+        "--scores",
+        tmp_path / "half.csv",
+        "--set",
+        "sampling.texture_strength=0.5",
+        "--set",
+        "sampling.samples=2",
+    ]
+    answer = texprior("models", "export", model, "-o", tmp_path / "out", *chosen)
+    assert answer.code == 0, answer.err
+    trained, exported = (yaml.safe_load((f / "config.yaml").read_text()) for f in (model, tmp_path / "out"))
+    assert exported["sampling"] == trained["sampling"] | {"texture_strength": 0.5, "samples": 2}
+    assert "restored 2 calls" in (tmp_path / "out" / "README.md").read_text()
+
+
 def test_show_prints_the_card_and_checks_the_files(texprior, exported):
     answer = texprior("models", "show", exported)
     assert answer.code == 0, answer.err
@@ -106,6 +135,7 @@ def test_a_task_is_found_by_its_name(texprior, exported, shipped_root, pictures,
         (["models", "show", "."], "this is no exported model; 'texprior models export' makes one"),
         (["models", "export", "none", "-o", "x"], "model none: there is no such folder"),
         (["models", "export", "a", "b", "--task", "x", "-o", "x"], "--task was given 1 times for 2 models"),
+        (["models", "export", "a", "--set", "adapter=sft", "-o", "x"], "--set adapter=sft: a trained model cannot be"),
         (["models", "export", "a", "--scores", "x", "--scores", "y", "-o", "x"], "--scores was given 2 times for 1"),
     ],
 )
