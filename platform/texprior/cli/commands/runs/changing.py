@@ -91,7 +91,7 @@ def delete(runs: tuple[str, ...], yes: bool, store: str | None, as_json: bool) -
     """Delete runs from the list of runs; their files stay.
 
     MLflow marks them as deleted: 'mlflow runs restore --run-id ID' brings one back. Folders of priors, predictors and
-    models are never deleted, and neither are runs below these. The --json has deleted, a list of ids.
+    models stay until 'runs clean', and runs below these stay. The --json has deleted, a list of ids.
     """
     opened = open_store(store)
     found = find_runs(opened, runs)
