@@ -97,7 +97,9 @@ def test_a_checkpoint_from_which_another_training_starts_stays(train, tmp_path):
     # of a training that is not finished only the settings are known
     train("b/prior-0e-16")
     (tmp_path / "b" / "cell-1").mkdir()
-    (tmp_path / "b" / "cell-1" / "config.yaml").write_text("training: {prior: {}}\n    start_from: runs/b/prior-0e-16\n")
+    (tmp_path / "b" / "cell-1" / "config.yaml").write_text(
+        "training: {prior: {}}\n    start_from: runs/b/prior-0e-16\n"
+    )
     assert "start_from" in reasons(tmp_path)[f"b/prior-0e-16/{CHECKPOINT}"]
     train("c/prior-0f-16")
     assert f"c/prior-0f-16/{CHECKPOINT}" not in removable(tmp_path, starts={"prior-0f-16"})

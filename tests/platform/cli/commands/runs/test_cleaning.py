@@ -20,7 +20,9 @@ def test_a_training_without_its_checkpoint_is_found_again(texprior, write, runs)
     before, size = sha_of(weights), checkpoint.stat().st_size
     assert "it was changed lately" in texprior("runs", "clean").out
     shown = texprior("runs", "clean", "--older-than", "0")
-    assert "would be removed" in shown.out and "the training is finished" in shown.out and checkpoint.is_file()
+    assert "would be removed" in shown.out
+    assert "the training is finished" in shown.out
+    assert checkpoint.is_file()
     assert "no folder is removed, because no store" in shown.err
     done = texprior("runs", "clean", "--older-than", "0", "--yes", "--json").json
     assert (done["removed"], done["bytes"], checkpoint.exists()) == ([str(checkpoint)], size, False)
