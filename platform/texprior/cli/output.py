@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -20,7 +21,11 @@ from texprior.errors import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+SCHEMA_VERSION = 1
+"""The version of the form of all answers, see ``cli.answers``. A new key leaves it; a lost or changed key raises it."""
 _STDOUT = "texprior.stdout"
+_written: list[bool] = []
+"""Not empty if this command has written its document."""
 
 
 def say(message: str) -> None:
@@ -40,16 +45,34 @@ def keep_stdout_for_json(ctx: click.Context, _option: click.Parameter, wanted: b
 
 
 def emit(document: object) -> None:
-    """Writes the command's one JSON document to stdout.
+    """Writes the command's one JSON document to stdout; an object gets ``schema_version``.
 
     NaN and infinity become null. It is in ASCII if stdout is not in UTF-8.
     """
+    found = plain(document)
+    versioned = {"schema_version": SCHEMA_VERSION, **found} if isinstance(found, dict) else found
+    _written.append(True)
     # ``sys.stdout`` may be redirected by ``keep_stdout_for_json``: the original is in click's context.
     ctx = click.get_current_context(silent=True)
     stdout: IO[Any] = (ctx.meta.get(_STDOUT) if ctx else None) or sys.stdout
     in_ascii = codecs.lookup(getattr(stdout, "encoding", None) or "utf-8").name != "utf-8"
-    stdout.write(json.dumps(plain(document), indent=2, ensure_ascii=in_ascii, allow_nan=False) + "\n")
+    stdout.write(json.dumps(versioned, indent=2, ensure_ascii=in_ascii, allow_nan=False) + "\n")
     stdout.flush()
+
+
+def begin_answers() -> None:
+    """Forgets what an earlier command of this process has written."""
+    _written.clear()
+
+
+def emit_error(kind: str, message: str, exit_code: int) -> None:
+    """Writes the document of a command that failed, unless it has written another one, or another process does.
+
+    ``kind`` is one of those of ``cli.answers.base.Fault``.
+    """
+    # of the processes that torchrun started, the first one answers
+    if not _written and os.environ.get("RANK", "0") == "0":
+        emit({"error": {"kind": kind, "message": message, "exit_code": exit_code}})
 
 
 def plain(value: object) -> Any:
