@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import shutil
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -14,12 +12,10 @@ import click
 from texprior.cli.commands.runs.filters import FORMS, JUDGED, STATUSES, Where, base_query, parse_where, restored_forms
 from texprior.cli.commands.runs.recorded import SHORT, STAGE, Recorded
 from texprior.cli.commands.runs.store import Store, open_store, store_option
-from texprior.cli.output import emit, say, table
+from texprior.cli.output import emit, is_narrow, say, table
 from texprior.cli.request import discover_plugins, json_option
 from texprior.errors import printable
 
-_WIDE = 100
-"""Columns of a terminal from which the table has separate columns for kind, experiment and values."""
 _SHOWN = 3
 """Values in a row of the table."""
 _COSTS = ("calls", "latency_s", "trainable_parameters", "elapsed_s", "images_seen")
@@ -138,7 +134,7 @@ def _fits(run: Recorded, wheres: Sequence[Where]) -> bool:
 
 def _show(found: Sequence[Recorded], first: Sequence[str]) -> None:
     """Prints the table, in the width of the terminal."""
-    if sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE:
+    if is_narrow():
         rows = [[r.id[:SHORT], r.started[5:16].replace("T", " "), r.status, f"{r.kind}: {r.name}"] for r in found]
         table(["run", "started", "status", "what"], _printable(rows), wrap=["what"])
         return
