@@ -8,7 +8,6 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -47,7 +46,6 @@ class _Schema(GenerateJsonSchema):
         return {**found, "required": list(found.get("properties", {})), "additionalProperties": False}
 
 
-@cache
 def _docs(cls: type) -> Mapping[str, str]:
     """Returns field -> the docstring below it in the source of a dataclass."""
     body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]

@@ -221,6 +221,7 @@ class Session:
                 **provenance_tags(self.experiment),
                 **component_tags(self.experiment, self.registry),
                 **tags,
+                **self.labels,
             },
             resume=resume,
             citations=citations_of(self.experiment, self.registry),

@@ -140,4 +140,6 @@ def test_every_run_has_the_users_tags_and_the_topmost_one_the_note(registry, dat
     labelled = session(registry, data).with_(labels={"paper": "1"}, note="mine")
     above, below = (labelled.with_(parent_run=parent).run_info("i", "n", "prior") for parent in ("", "sweep"))
     assert (above.labels, above.note) == ({"paper": "1"}, "mine")
+    # a tracker that knows tags alone has them too
+    assert above.tags["paper"] == "1"
     assert (below.labels, below.note) == ({"paper": "1"}, "")
