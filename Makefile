@@ -41,6 +41,8 @@ reference: $(VENV)/installed-dev
 	$(BIN)/python -m texprior.cli.settings_page >docs/reference/settings.md
 	$(BIN)/python -m texprior.cli.components_page >docs/reference/components.md
 	$(BIN)/python -m texprior.cli.component_pictures docs/images/components
+	$(BIN)/python -m texprior.cli.json_page >docs/reference/json.md
+	$(BIN)/python -m texprior.cli.json_page schema >docs/reference/json-schema.json
 
 # The documentation as a site in site/; a broken link is an error.
 docs: $(VENV)/installed-dev

@@ -18,7 +18,7 @@ from texprior.config.dotted_paths import get_path, leaf_paths, nest_value
 from texprior.config.schema import Experiment
 from texprior.digests import digest
 from texprior.errors import ConfigError, TexpriorError, error_text, suggest_name
-from texprior.evaluation.metrics import build_metrics
+from texprior.evaluation.metrics import build_metrics, with_metric_keys
 from texprior.evaluation.scores import Scores
 from texprior.models.build import Model, require_grid
 from texprior.models.folders import load_model
@@ -95,6 +95,7 @@ def plan_of(session: Session) -> Plan:
 
     Raises ConfigError that names every arm that cannot work.
     """
+    session = with_metric_keys(session)
     experiment = session.experiment
     written = _on_given_priors(session, arms_of(experiment, session.registry))
     baseline = baseline_of(experiment, written)

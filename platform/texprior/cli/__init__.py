@@ -5,6 +5,8 @@ A command's module is imported when the command is used, and torch when the comm
 - ``commands``: one file for each command
 - ``request``: the options, registry, experiment and session that commands share
 - ``output``: writes JSON or tables to stdout and everything else to stderr
+- ``answers``: what the commands answer with --json; ``json_page``: the page and the schema of them
+- ``labels``: the user's own tags and note of the runs of a command
 - ``pictures``: finds input pictures and names results; ``recipes``: stores the random values of degraded pictures
 - ``restored_files``: writes restored pictures section by section, and holds which ones are finished
 - ``score_table``: shows scores as a table; ``component_help``: describes a component's options
@@ -32,6 +34,7 @@ import click
 
 from texprior._version import __version__
 from texprior.addresses import redact
+from texprior.cli.output import begin_answers, emit_error
 from texprior.errors import TexpriorError, error_text
 from texprior.processes import let_threads_sleep
 from texprior.streams import ReaderGone, safe_streams
@@ -160,33 +163,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    begin_answers()
     try:
         Path.cwd()
     except OSError:
-        _say("error: the current folder is not there any more; go to another one")
-        return 2
+        return _end("configuration", "the current folder is not there any more; go to another one", 2, arguments)
     # ``standalone_mode=False`` keeps click from ending the process, so that every error gets its exit code below.
     try:
-        code = cli.main(arguments, prog_name="texprior", standalone_mode=False)
+        # click closes no context whose options it could not parse, and stdout would stay redirected after --json
+        with contextlib.redirect_stdout(sys.stdout):
+            code = cli.main(arguments, prog_name="texprior", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        return _end("usage", error.format_message(), error.exit_code, arguments, said=True)
     except TexpriorError as error:
         if error.__cause__ and os.environ.get("TEXPRIOR_DEBUG"):
             _say(traceback.format_exc())
-        _say(f"error: {error}" if error.exit_code != 130 else str(error))
-        return error.exit_code
+        return _end(_KINDS.get(error.exit_code, "failure"), str(error), error.exit_code, arguments)
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted; run the same command again to continue from what was saved")
-        return 130
+        said = "interrupted; run the same command again to continue from what was saved"
+        return _end("interrupted", said, 130, arguments)
     except ReaderGone:
         raise
     except _BrokenPipe as error:
-        return _unexpected(error.__cause__ or error)
+        return _end(*_unexpected(error.__cause__ or error), 1, arguments)
     # A plugin may raise anything, also what is no Exception.
     except BaseException as error:
-        return _unexpected(error)
+        return _end(*_unexpected(error), 1, arguments)
+
+
+_KINDS = {2: "configuration", 130: "interrupted"}
+"""Exit code of an error that somebody foresaw -> its kind in the document; all others are failures."""
+
+
+def _end(kind: str, message: str, code: int, arguments: Sequence[str], said: bool = False) -> int:
+    """Says why a command ended, on stderr unless it was ``said``, and with --json on stdout; returns its exit code."""
+    if not said:
+        _say(message if kind in ("interrupted", "internal") else f"error: {message}")
+    if "--json" in arguments and not _is_of_plugin(arguments):
+        emit_error(kind, message, code)
+    return code
+
+
+def _is_of_plugin(arguments: Sequence[str]) -> bool:
+    """Returns whether the command is a plugin's, which answers as it likes."""
+    name = next((argument for argument in arguments if not argument.startswith("-")), "")
+    return bool(name) and name not in COMMANDS and _plugin_commands().find(name) is not None
 
 
 _REFUSED = frozenset(
@@ -197,8 +220,11 @@ _REFUSED = frozenset(
 """Numbers of errors that say that a disk is full, a file may not be written, too many are open, and the like."""
 
 
-def _unexpected(error: BaseException) -> int:
-    """Reports an error that nobody foresaw: a bug of a plugin if the traceback leads into one, else of texprior."""
+def _unexpected(error: BaseException) -> tuple[str, str]:
+    """Returns kind and sentence of an error that nobody foresaw.
+
+    It is a bug of a plugin if the traceback leads into one, else of texprior.
+    """
     if os.environ.get("TEXPRIOR_DEBUG"):
         _say("".join(traceback.format_exception(error)))
     from texprior.registry.error_source import find_source
@@ -206,15 +232,13 @@ def _unexpected(error: BaseException) -> int:
     found = find_source(error)
     # what the machine refuses is no fault of any code
     if isinstance(error, OSError) and error.errno in _REFUSED:
-        _say(f"error: {error_text(error)}; TEXPRIOR_DEBUG=1 shows the traceback")
-    elif found:
-        _say(f"error: {found.sentence(error)}; TEXPRIOR_DEBUG=1 shows the traceback")
-    else:
-        _say(
-            f"internal error: {error_text(error)}; please report it, with the output of the same command "
-            "with TEXPRIOR_DEBUG=1, which shows the traceback"
-        )
-    return 1
+        return "failure", f"{error_text(error)}; TEXPRIOR_DEBUG=1 shows the traceback"
+    if found:
+        return "plugin", f"{found.sentence(error)}; TEXPRIOR_DEBUG=1 shows the traceback"
+    return "internal", (
+        f"internal error: {error_text(error)}; please report it, with the output of the same command "
+        "with TEXPRIOR_DEBUG=1, which shows the traceback"
+    )
 
 
 def _end_as_ctrl_c_does(_number: int, _frame: FrameType | None) -> None:

@@ -6,8 +6,8 @@ import functools
 import json
 import os
 import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,9 @@ class Request:
     plugins: tuple[str, ...]
     device: str | None
     as_json: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The user's own tags of the runs, see ``labels``."""
+    note: str = ""
 
     @functools.cached_property
     def registry(self) -> Registry:
@@ -108,7 +111,10 @@ class Request:
         for sentence in self.registry.warnings_of(experiment):
             say(f"warning: {sentence}")
         said = config.load_said(self.path, self.registry, self._every_override(more))
-        return session_of(experiment, self.registry, said=said, **how)
+        session = session_of(experiment, self.registry, said=said, labels=self.labels, note=self.note, **how)
+        if (self.labels or self.note) and session.team.leads and not session.tracker.unsent:
+            say("warning: --tag and --note are stored nowhere, because the experiment's events have no tracker")
+        return session
 
     def command(self, name: str) -> str:
         """Returns the line to type for another command on the same experiment.

@@ -130,7 +130,7 @@ def evaluate(
     # what is scored, and by what
     choice, judge = session.experiment.evaluation, Judge(session, model)
     better = judge.metrics.better
-    by = choice.choose_by or session.experiment.sweep.metric
+    by = judge.metrics.key_of(choice.choose_by or session.experiment.sweep.metric, "evaluation.choose_by")
     if len(choice.texture_strengths) > 1 and by not in better:
         raise ConfigError(f"evaluation.choose_by: '{by}' is not measured; the experiment measures {', '.join(better)}")
 

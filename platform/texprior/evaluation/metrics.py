@@ -29,6 +29,18 @@ class Metrics(NamedTuple):
     images: dict[str, ImageMetric]
     sets: dict[str, SetMetric]
     better: dict[str, str]
+    named: dict[str, list[str]]
+    """Component, as the experiment names it -> the keys of its variants."""
+
+    def key_of(self, name: str, path: str) -> str:
+        """Returns the key that a setting means: its text, or the one key of the component with this name.
+
+        A name that is neither is returned as it is. Raises ConfigError if it stands for several keys.
+        """
+        keys = [name] if name in self.better else self.named.get(name, [name])
+        if len(keys) > 1:
+            raise ConfigError(f"{path}: '{name}' stands for {' and for '.join(keys)} here; name one of them")
+        return keys[0]
 
 
 def build_metrics(session: Session) -> Metrics:
@@ -36,7 +48,7 @@ def build_metrics(session: Session) -> Metrics:
 
     Raises ConfigError if two have one key: their scores would be mixed up.
     """
-    metrics = Metrics({}, {}, {})
+    metrics = Metrics({}, {}, {}, {})
     for number, ref in enumerate(session.experiment.metrics):
         record = session.registry.find("metric", ref.name).component
         assert isinstance(record, Metric)
@@ -46,7 +58,32 @@ def build_metrics(session: Session) -> Metrics:
         among = metrics.sets if record.scope == "set" else metrics.images
         among[metric.key] = metric  # type: ignore[assignment]
         metrics.better[metric.key] = direction(metric, record)
+        for name in {ref.name, ref.name.rpartition("/")[2]}:
+            metrics.named.setdefault(name, []).append(metric.key)
     return metrics
+
+
+def with_metric_keys(session: Session) -> Session:
+    """Returns the session with keys where its sweep and its ablation name a metric by its component.
+
+    So both forms are one study and one ablation. Raises ConfigError if a name stands for several keys, or if two
+    objectives of the sweep are one.
+    """
+    experiment, measured = session.experiment, build_metrics(session)
+    sweep, ablation = experiment.sweep, experiment.ablation
+    also = [measured.key_of(name, "sweep.also") for name in sweep.also]
+    metric = measured.key_of(sweep.metric, "sweep.metric")
+    if metric in also or len(set(also)) < len(also):
+        raise ConfigError(f"sweep: metric and also name an objective twice, as {', '.join([metric, *also])}")
+    judged = {
+        name: value and measured.key_of(value, f"ablation.{name}")
+        for name, value in (("metric", ablation.metric), ("against", ablation.against))
+    }
+    keyed = {
+        "sweep": sweep.model_copy(update={"metric": metric, "also": also}),
+        "ablation": ablation.model_copy(update=judged),
+    }
+    return session.with_(experiment=experiment.model_copy(update=keyed))
 
 
 def scored_as_sets(

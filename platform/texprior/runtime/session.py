@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -43,6 +43,8 @@ class SessionOptions(TypedDict, total=False):
     fresh: bool
     caches: SharedCaches
     said: Said
+    labels: Mapping[str, str]
+    note: str
 
 
 class SessionChanges(SessionOptions, total=False):
@@ -70,6 +72,10 @@ class Session:
     """Which settings the experiment states itself."""
     team: Team = ALONE
     """The processes that train together; only the first one writes files and reports."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The user's own tags of every run that this session starts or continues."""
+    note: str = ""
+    """The user's own text, which the description of each run without a run above it begins with."""
 
     @classmethod
     def start(
@@ -215,10 +221,14 @@ class Session:
                 **provenance_tags(self.experiment),
                 **component_tags(self.experiment, self.registry),
                 **tags,
+                **self.labels,
             },
             resume=resume,
             citations=citations_of(self.experiment, self.registry),
             data=self._data_of(stage),
+            labels=self.labels,
+            # hundreds of trials or cells would only repeat it
+            note="" if self.parent_run else self.note,
         )
 
 

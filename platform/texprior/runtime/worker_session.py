@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -86,6 +86,8 @@ class WorkerStart:
     parent_run: str = ""
     said: Said = ALL_SAID
     """Which settings the experiment states itself, as the command read it."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The user's own tags of the runs."""
 
     @classmethod
     def of(
@@ -107,6 +109,7 @@ class WorkerStart:
             gpu=gpu,
             parent_run=session.parent_run,
             said=session.said,
+            labels=dict(session.labels),
         )
 
     @property
@@ -122,8 +125,15 @@ class WorkerStart:
         """Starts the session in this process."""
         os.environ["TEXPRIOR_RUNS"] = self.root
         experiment, registry = self._resolved()
-        root, parent = Path(self.root), self.parent_run
-        return Session.start(experiment, registry, root=root, say=self.say, parent_run=parent, said=self.said)
+        return Session.start(
+            experiment,
+            registry,
+            root=Path(self.root),
+            say=self.say,
+            parent_run=self.parent_run,
+            said=self.said,
+            labels=self.labels,
+        )
 
     def bare_session(self) -> Session:
         """Returns the session without observers and outside of a team, for work that reports nothing."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from texprior.errors import ConfigError, TexpriorError, suggest_name
-from texprior.evaluation.metrics import build_metrics
+from texprior.evaluation.metrics import build_metrics, with_metric_keys
 from texprior.locks import hold_lock
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
@@ -67,6 +67,7 @@ def run_study(
     """
     workers = workers or Workers()
     workers.require(session)
+    session = with_metric_keys(session)
     objectives, programs = objectives_of(session), programs_of(session)
     setup = SweepSetup(
         experiment=session.experiment,

@@ -9,6 +9,7 @@ import optuna
 from optuna.trial import TrialState
 
 from texprior.addresses import redact
+from texprior.evaluation.metrics import with_metric_keys
 from texprior.runtime.session import Session
 from texprior.runtime.study_progress import StudyProgress
 from texprior.sweeps.heartbeats import last_sign, worker_name
@@ -59,7 +60,7 @@ def study_status(session: Session, storage: str | None = None) -> StudyStatus:
 
     Raises ConfigError if the storage cannot be used, or does not hold the study.
     """
-    address = storage or default_storage()
+    address, session = storage or default_storage(), with_metric_keys(session)
     with name_storage_errors(address):
         trials = _study(session, address).get_trials(deepcopy=False)
     again = retried_trials(trials)
@@ -78,7 +79,7 @@ def free_trials(session: Session, numbers: Sequence[int], storage: str | None = 
 
     Raises ConfigError for a trial that is not running, or whose worker is a process that runs on this host.
     """
-    address = storage or default_storage()
+    address, session = storage or default_storage(), with_metric_keys(session)
     with name_storage_errors(address):
         study = _study(session, address)
         return [f"trial {n} is taken from {worker_name(free_trial(study, n))}, and queued again" for n in numbers]

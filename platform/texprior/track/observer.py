@@ -38,7 +38,8 @@ class RunInfo:
     ``id`` is unique in its experiment; ``parent`` is the id of the run above it, or empty. If ``resume`` is true, a run
     with this id may already exist, and the observer continues it unless it is finished. If ``reopen`` is true, it
     continues a finished one too. ``citations`` is the BibTeX of the components in use, and ``data`` the pictures that
-    the run uses.
+    the run uses. ``labels`` are the user's own tags, which are among ``tags`` too, and ``note`` is the user's text: a
+    run that is continued gets both, and its description begins with the note.
     """
 
     id: str
@@ -52,6 +53,8 @@ class RunInfo:
     reopen: bool = False
     citations: str = ""
     data: tuple[DataInput, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
 
 class Observer(Protocol):

@@ -99,7 +99,7 @@ class Tracker:
 
         An exception sets its status.
         """
-        run = Run(self, info)
+        run = Run(self, info, notes=[info.note] if info.note else [])
         self._open[info.id] = info
         self.tell("run_started", info)
         try:

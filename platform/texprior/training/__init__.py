@@ -11,6 +11,7 @@
 - ``data``: the photographs that each training sees; ``patches``: patches cut from them;
   ``ahead``: prepares the next ones in worker processes; ``kept``: what is derived from them, on disk
 - ``folders``: folders named by what decides their content, and the checkpoints in them
+- ``leftovers``: what finished trainings left behind and nothing needs
 - ``differences``: why a training is not one that is stored
 - ``match_strength``: finds the decomposition's strength before Stage I is trained
 - ``held_out``: what a training learned, on photographs that it did not see; ``cards``: model cards

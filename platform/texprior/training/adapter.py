@@ -29,6 +29,7 @@ from texprior.training.cards import model_card
 from texprior.training.data import cached_guided_pool, cut_patches, layer_scale, own_guided_pool, require_layer
 from texprior.training.differences import program_record
 from texprior.training.folders import ADAPTER_PARTS, TILING, hold_folder, is_trained, training_place
+from texprior.training.folders import tell_found as report_found
 from texprior.training.held_out import measure_held_out, measure_layer
 from texprior.training.loop import Finished, Loss
 from texprior.training.losses import LayerLoss
@@ -60,7 +61,7 @@ def train_adapter(
     with hold_folder(session, place.folder), own_threads(), Ahead() as ahead:
         if is_trained(session, place.folder / ADAPTER, settings):
             if tell_found:
-                session.say(f"model: {place.folder} is trained already")
+                report_found(session, "model", place.folder)
             if session.team.leads:
                 record_prior(place.folder, about_tensors(place.folder / ADAPTER), prior.folder)
             return Trained(place.folder, {})

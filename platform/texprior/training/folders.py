@@ -74,6 +74,13 @@ def _is_trained(session: Session, weights: Path, settings: Training) -> bool:
     return limit is not None and float(about.get("stopped_after_s", 0)) >= limit
 
 
+def tell_found(session: Session, what: str, folder: Path) -> None:
+    """Says that a training is stored already, and that its run gets no tags of this command."""
+    asked = [name for name, given in (("tags", session.labels), ("note", session.note)) if given]
+    own = f"; its run keeps its {' and '.join(asked)}, see 'texprior runs tag'" if asked else ""
+    session.say(f"{what}: {folder} is trained already{own}")
+
+
 @contextmanager
 def hold_folder(session: Session, folder: Path) -> Iterator[None]:
     """Holds a training's folder, so that only one worker trains into it.

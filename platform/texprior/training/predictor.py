@@ -13,7 +13,7 @@ from texprior.track import Run
 from texprior.training.ahead import Ahead
 from texprior.training.data import cut_patches, pair_pool
 from texprior.training.differences import program_record
-from texprior.training.folders import PREDICTOR_PARTS, Place, hold_folder, is_trained, training_place
+from texprior.training.folders import PREDICTOR_PARTS, Place, hold_folder, is_trained, tell_found, training_place
 from texprior.training.held_out import measure_held_out, measure_pictures
 from texprior.training.loop import Finished, Loss
 from texprior.training.losses import prediction_loss_of, prediction_outputs
@@ -38,7 +38,7 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
     place = place or predictor_place(session)
     with hold_folder(session, place.folder), own_threads(), Ahead() as ahead:
         if is_trained(session, place.folder / PREDICTOR, settings):
-            session.say(f"predictor: {place.folder} is trained already")
+            tell_found(session, "predictor", place.folder)
             return Trained(place.folder, {})
         predictor = build_predictor(session.builder)
         if not predictor.needs_training:

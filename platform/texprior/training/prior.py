@@ -25,7 +25,7 @@ from texprior.training.ahead import Ahead
 from texprior.training.cards import prior_card
 from texprior.training.data import cached_texture_pool, cut_patches, layer_scale, own_texture_pool, require_layer
 from texprior.training.differences import explain_difference, program_record
-from texprior.training.folders import PRIOR_PARTS, Place, hold_folder, is_trained, training_place
+from texprior.training.folders import PRIOR_PARTS, Place, hold_folder, is_trained, tell_found, training_place
 from texprior.training.held_out import measure_held_out, measure_layer
 from texprior.training.loop import Finished, Loss
 from texprior.training.losses import LayerLoss
@@ -48,7 +48,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
     place = place or prior_place(session)
     with hold_folder(session, place.folder), own_threads(), Ahead() as ahead:
         if is_trained(session, place.folder / PRIOR, settings):
-            session.say(f"prior: {place.folder} is trained already")
+            tell_found(session, "prior", place.folder)
             return Trained(place.folder, {})
 
         # what is learned: the layer that the decomposition separates, at its strength, in units of its deviation

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from texprior_plugins.events import MlflowOptions
 
 CONFIG, CHECKPOINT = "config.yaml", "checkpoint.safetensors"
-RUN_ID, STAGE, STATUS = "texprior.run_id", "texprior.stage", "texprior.status"
+RUN_ID, STAGE, STATUS, OWN_NOTE = "texprior.run_id", "texprior.stage", "texprior.status", "texprior.note"
 NOTE, PARENT = "mlflow.note.content", "mlflow.parentRunId"
 _ENDED: dict[Status, str] = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 # Limits of MLflow's REST interface: metrics and parameters in one log_batch, and characters in a value.
@@ -56,6 +56,8 @@ class _Open:
     run_id: str
     experiment: str
     experiment_id: str
+    note: str = ""
+    """The user's note of an earlier start, which the description keeps if this start has none."""
     images_seen: int = 0
     pending: list[Metric] = field(default_factory=list)
     written: float = field(default_factory=time.monotonic)
@@ -82,7 +84,8 @@ class MlflowEvents:
 
         # A finished run stays closed unless ``run.reopen`` is set.
         if found is not None and (run.reopen or found.info.status != "FINISHED"):
-            self._runs[run.id] = _Open(found.info.run_id, run.experiment, experiment_id)
+            note = "" if run.note else found.data.tags.get(OWN_NOTE, "")
+            self._runs[run.id] = _Open(found.info.run_id, run.experiment, experiment_id, note)
             self._client.update_run(found.info.run_id, status="RUNNING")
             self._client.set_tag(found.info.run_id, STATUS, "running")
             # A trial that continues the training of a dead trial takes over its run, under its own parent.
@@ -90,7 +93,9 @@ class MlflowEvents:
                 self._client.set_tag(found.info.run_id, PARENT, self._above(run, experiment_id))
             # The note describes how the run ended before; it will end again, perhaps in another way.
             if found.data.tags.get(NOTE):
-                self._client.set_tag(found.info.run_id, NOTE, "")
+                self._client.set_tag(found.info.run_id, NOTE, note)
+            for key, value in _own_tags(run).items():
+                self._client.set_tag(found.info.run_id, key, value)
             return
 
         made = self._client.create_run(experiment_id, run_name=run.name, tags=self._tags(run, experiment_id))
@@ -133,6 +138,7 @@ class MlflowEvents:
         self._flush(run)
         self._write(run.run_id, metrics_of(run.images_seen, summary))
         self._client.set_tag(run.run_id, STATUS, status)
+        note = "\n\n".join(part for part in (run.note, note) if part)
         if note:
             self._client.set_tag(run.run_id, NOTE, cut(note, _TAG_LENGTH))
         # A tag holds a limited number of characters; the complete note is kept as a file of the run.
@@ -244,7 +250,7 @@ class MlflowEvents:
 
     def _tags(self, run: RunInfo, experiment_id: str) -> dict[str, str]:
         tags = {key: cut(str(value), _TAG_LENGTH) for key, value in run.tags.items()}
-        tags |= {RUN_ID: run.id, STAGE: run.stage, STATUS: "running"}
+        tags |= {**_own_tags(run), RUN_ID: run.id, STAGE: run.stage, STATUS: "running"}
         # MLflow shows these tags in its own columns. Its commit must not have the mark of uncommitted changes.
         if "texprior.commit" in run.tags:
             tags["mlflow.source.git.commit"] = run.tags["texprior.commit"].rstrip("+")
@@ -310,6 +316,12 @@ def _reach(uri: str) -> None:
             f"MLflow's server at {place} cannot be reached ({error}); "
             "start it, or correct tracking_uri or MLFLOW_TRACKING_URI"
         ) from None
+
+
+def _own_tags(run: RunInfo) -> dict[str, str]:
+    """Returns the user's own tags, and the note, which is there from the start: a killed run has no end."""
+    note = {NOTE: run.note, OWN_NOTE: run.note} if run.note else {}
+    return {key: cut(value, _TAG_LENGTH) for key, value in {**run.labels, **note}.items()}
 
 
 def _user() -> str:

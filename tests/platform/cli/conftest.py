@@ -1,6 +1,7 @@
 """A tiny study, trained once through the command line: crops of photographs, networks of 8 channels, 64 images."""
 
 import contextlib
+import functools
 import io
 import json
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from PIL import Image
 
-from texprior.cli import main
+from texprior.cli import COMMANDS, main
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,32 @@ class Answer:
         return json.loads(self.out)
 
 
+@functools.cache
+def schemas():
+    """The documented schema of each command's answer."""
+    from texprior.cli.json_page import json_schema
+
+    whole = json_schema()
+    return {name: Draft202012Validator({**found, "$defs": whole["$defs"]}) for name, found in whole["answers"].items()}
+
+
+def require_schema(arguments, answer):
+    """Holds an answer in JSON against its documented schema; commands of plugins answer as they like."""
+    family, below = [*arguments, ""][:2]
+    name = f"{family} {below}" if f"{family} {below}" in schemas() else family
+    if isinstance(document := answer.json, dict) and "error" in document:
+        name = "any command that failed"
+        assert document["error"]["exit_code"] == answer.code
+    elif family not in COMMANDS:
+        return
+    else:
+        forms = [option for option in arguments if f"{name} {option}" in schemas()]
+        # layers are written, whether their strength was found or not
+        forms = [form for form in forms if not (form == "--match-std" and "-o" in arguments)]
+        name = " ".join([name, *forms[-1:]])
+    schemas()[name].validate(document)
+
+
 @pytest.fixture(scope="session")
 def texprior():
     """Runs a command in this process."""
@@ -36,6 +64,8 @@ def texprior():
             code = main([str(argument) for argument in arguments])
         answer = Answer(code, out.getvalue(), err.getvalue())
         assert "Traceback" not in answer.out + answer.err
+        if "--json" in arguments and "--help" not in arguments:
+            require_schema([str(argument) for argument in arguments], answer)
         return answer
 
     return call

@@ -50,7 +50,7 @@ def texprior_commands():
         "plugins": ["list", "show"],
         "models": ["list", "show", "path", "export"],
         "weights": ["list", "import", "fetch"],
-        "runs": ["list", "show", "compare", "diff", "export", "tag", "note", "delete", "unsent", "resend"],
+        "runs": ["list", "show", "compare", "diff", "export", "tag", "note", "delete", "clean", "unsent", "resend"],
     }
     for name in texprior.cli.COMMANDS:
         yield [name]

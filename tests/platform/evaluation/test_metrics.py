@@ -47,6 +47,14 @@ def test_the_same_metric_twice_is_a_configuration_error():
         build_metrics(session("psnr", "ssim", {"psnr": {"space": "rgb", "crop": 0}}))
 
 
+def test_a_metric_is_meant_by_its_key_or_by_its_component():
+    metrics = build_metrics(session("psnr", {"texprior/ssim": {"space": "y"}}, {"ssim": {"space": "rgb"}}))
+    named = {name: metrics.key_of(name, "path") for name in ("psnr", "psnr_rgb", "texprior/ssim", "calls")}
+    assert named == {"psnr": "psnr_rgb", "psnr_rgb": "psnr_rgb", "texprior/ssim": "ssim_y_gauss11", "calls": "calls"}
+    with pytest.raises(ConfigError, match="path: 'ssim' stands for ssim_y_gauss11 and for ssim_rgb_gauss11 here"):
+        metrics.key_of("ssim", "path")
+
+
 class Spread:
     """Each picture's distance from the mean of its set."""
 

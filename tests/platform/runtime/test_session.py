@@ -134,3 +134,12 @@ def test_regions_of_one_file_are_samples_of_one_split(tmp_path):
         else:
             dataset, keys = opened.pictures("val")
             assert dataset.load(keys[1]).clean.shape == (3, 32, 32)
+
+
+def test_every_run_has_the_users_tags_and_the_topmost_one_the_note(registry, data):
+    labelled = session(registry, data).with_(labels={"paper": "1"}, note="mine")
+    above, below = (labelled.with_(parent_run=parent).run_info("i", "n", "prior") for parent in ("", "sweep"))
+    assert (above.labels, above.note) == ({"paper": "1"}, "mine")
+    # a tracker that knows tags alone has them too
+    assert above.tags["paper"] == "1"
+    assert (below.labels, below.note) == ({"paper": "1"}, "")

@@ -41,12 +41,12 @@ def test_a_worker_has_the_experiment_the_plugins_the_runs_and_its_share(tmp_path
     registry = Registry.discover([file])
     experiment = config.resolve({"name": "x", "events": [], "degradation": "half", "seed": 3}, registry)
     said = config.Said(frozenset({"seed"}))
-    parent = Session(experiment, registry, root=tmp_path / "runs", parent_run="above", said=said)
+    parent = Session(experiment, registry, root=tmp_path / "runs", parent_run="above", said=said, labels={"paper": "1"})
     start = pickle.loads(pickle.dumps(WorkerStart.of(parent, "worker 2", threads=1, cache_mb=32)))
     session = start.session()
     assert (session.experiment.seed, session.experiment.degradation.name) == (3, "half")
     assert (session.experiment.threads, torch.get_num_threads(), session.experiment.data.cache_mb) == (1, 1, 32)
-    assert (session.root, session.parent_run) == (tmp_path / "runs", "above")
+    assert (session.root, session.parent_run, session.labels) == (tmp_path / "runs", "above", {"paper": "1"})
     assert [Path(name) for name in session.registry.files] == [file]
     assert session.said == said
     session.say("hello")

@@ -187,6 +187,27 @@ def test_a_long_note_is_cut_and_kept_whole_beside(observer, client, tmp_path):
     assert Path(client.download_artifacts(mlflow_id, "note.md", str(tmp_path))).read_text() == "n" * 9000
 
 
+def test_the_users_own_note_and_tags_are_there_from_the_start_and_stay(registry, store, client):
+    """A killed run has no end; a start without a note keeps that of the one before, and one with a note replaces it."""
+
+    def go_on(**more):
+        fresh = registry.build("events", Ref(name="mlflow", options={"tracking_uri": store}))
+        mlflow_id = start(fresh, "labelled", resume=True, **more)
+        return fresh, lambda: client.get_run(mlflow_id).data.tags
+
+    _, tags = go_on(labels={"paper": "1", "a": "b"}, note="mine")
+    assert (tags()["paper"], tags()["mlflow.note.content"]) == ("1", "mine")
+    second, tags = go_on(labels={"paper": "2"})
+    assert (tags()["paper"], tags()["a"], tags()["mlflow.note.content"]) == ("2", "b", "mine")
+    second.run_finished("labelled", "interrupted", {}, "Ctrl-C")
+    assert tags()["mlflow.note.content"] == "mine\n\nCtrl-C"
+    third, tags = go_on(note="other")
+    assert tags()["mlflow.note.content"] == "other"
+    # the platform begins the description with the note
+    third.run_finished("labelled", "finished", {}, "other\n\ndone")
+    assert tags()["mlflow.note.content"] == "other\n\ndone"
+
+
 def test_an_interrupted_run_is_continued_and_a_finished_one_is_not(registry, store, client):
     def again(resume):
         fresh = registry.build("events", Ref(name="mlflow", options={"tracking_uri": store}))

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from texprior.cli.dry_run import ablation_notes, dry_run_option, show_dry_run, training_notes
+from texprior.cli.labels import takes_labels
 from texprior.cli.output import emit, name_broken, say, table
 from texprior.cli.request import (
     Request,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @takes_experiment
+@takes_labels
 @click.option(
     "--split", type=click.Choice(["val", "test"]), help="The split to judge the arms on; ablation.split if not given."
 )

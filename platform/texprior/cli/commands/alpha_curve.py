@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from texprior.cli.metric_names import parse_metric
 from texprior.cli.output import emit, name_broken, table
 from texprior.cli.pictures import find_sources, full_names_option, target_path
 from texprior.cli.request import (
@@ -129,7 +130,7 @@ def _metrics(registry: Registry, text: str) -> list[Ref]:
             f"--metrics {shorten_text(text)}: expected metrics with commas between them, such as niqe,brisque"
         )
     texts = [item if isinstance(item, str) else json.dumps(item) for item in items]
-    return [parse_component(registry, "metric", item, "--metrics") for item in texts]
+    return [parse_metric(registry, item, "--metrics") for item in texts]
 
 
 def _session(registry: Registry, metrics: list[Ref], overrides: tuple[str, ...], device: str | None) -> Session:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from texprior.cli.labels import takes_labels
 from texprior.cli.output import emit, name_broken
 from texprior.cli.request import Request, output_folder, takes_experiment
 from texprior.errors import ConfigError
@@ -13,6 +14,7 @@ from texprior.errors import ConfigError
 
 @click.command()
 @takes_experiment
+@takes_labels
 @click.option("--model", "model_path", metavar="MODEL", required=True, help="The folder of a trained model.")
 @click.option("--prior", metavar="PRIOR", help="The folder of the model's prior, if it was moved.")
 @click.option("--split", type=click.Choice(["val", "test"]), help="The split to score; evaluation.split if not given.")

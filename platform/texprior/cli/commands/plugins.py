@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from texprior.cli.commands.plugins_check import check
-from texprior.cli.output import emit, say, table
+from texprior.cli.output import emit, is_narrow, say, table
 from texprior.cli.request import discover_plugins, json_option, plugin_option
 from texprior.errors import PluginError, suggest_name
 from texprior.plugin import KINDS
@@ -64,16 +64,24 @@ def list_(kind: str | None, tags: tuple[str, ...], plugins: tuple[str, ...], as_
         [e.component.kind, e.component.name, e.plugin.distribution, e.plugin.version, e.component.summary]
         for e in entries
     ]
-    columns = ["kind", "name", "distribution", "version", "summary"]
-    table(
-        columns,
-        [*rows, *(["-", "-", p.distribution, p.version, f"{p.status}: {p.reason}"] for p in bad)],
-        wrap=["summary"],
-    )
+    rows += [["-", "-", p.distribution, p.version, f"{p.status}: {p.reason}"] for p in bad]
+    if is_narrow():
+        several = len({row[2] for row in rows}) > 1
+        table(["component", "summary"], [_short(row, several) for row in rows], wrap=["summary"])
+    else:
+        table(["kind", "name", "distribution", "version", "summary"], rows, wrap=["summary"])
     for note in (f"plugin {p.distribution} {note}" for p in registry.plugins for note in p.notes):
         say(f"warning: {note}")
     for sentence in warnings_of(entries):
         say(f"warning: {sentence}")
+
+
+def _short(row: Sequence[str], several: bool) -> list[str]:
+    """Returns a row of two cells; it names the plugin if there are ``several``, or if it did not load."""
+    kind, name, distribution, version, summary = row
+    loaded = name != "-"
+    about = f"{summary} ({distribution} {version})" if several else summary
+    return [f"{kind}/{name}", about] if loaded else [f"{distribution} {version}", summary]
 
 
 def _tagged(entries: list[Entry], tags: tuple[str, ...]) -> list[Entry]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from texprior.cli.metric_names import parse_metric
 from texprior.cli.output import emit, name_broken, say, table
 from texprior.cli.request import (
     device_option,
     discover_plugins,
     json_option,
-    parse_component,
     plugin_option,
     session_of,
     uncertainty_option,
@@ -118,7 +118,7 @@ def _metrics(registry: Registry, named: Sequence[str], referenced: bool) -> list
     from texprior.flow.measure import needs_reference
     from texprior.plugin import Metric, Ref
 
-    refs = [parse_component(registry, "metric", text, "--metric", "'{psnr: {space: y}}'") for text in named]
+    refs = [parse_metric(registry, text, "--metric") for text in named]
     usable = []
     for ref in refs or [Ref(name=entry.qualified) for entry in registry.entries("metric")]:
         record = registry.find("metric", ref.name).component

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from texprior.cli.dry_run import dry_run_option, show_dry_run, sweep_notes, training_notes
+from texprior.cli.labels import takes_labels
 from texprior.cli.output import emit, name_broken, say, table
 from texprior.cli.request import (
     Request,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @takes_experiment
+@takes_labels
 @click.option(
     "--trials",
     type=click.IntRange(min=1),

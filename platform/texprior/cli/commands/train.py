@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from texprior.cli.dry_run import dry_run_option, show_dry_run, training_notes
+from texprior.cli.labels import takes_labels
 from texprior.cli.output import emit, name_broken, say
 from texprior.cli.request import Request, fresh_option, prior_option, prior_setting, require_runs, takes_experiment
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @takes_experiment
+@takes_labels
 @dry_run_option
 @fresh_option
 def prior(request: Request, dry_run: bool, fresh: bool) -> None:
@@ -49,6 +51,7 @@ def prior(request: Request, dry_run: bool, fresh: bool) -> None:
 
 @click.command()
 @takes_experiment
+@takes_labels
 @prior_option
 @click.option("--train-prior", is_flag=True, help="Train the experiment's own prior first, if it is not trained.")
 @dry_run_option

@@ -105,7 +105,7 @@ def test_one_stem_in_several_folders_is_named_apart_on_request(restore, crop, tm
         path.parent.mkdir(exist_ok=True)
         crop.save(path)
     answer = restore("a", "b")
-    assert (answer.code, answer.out) == (2, "")
+    assert (answer.code, answer.json["error"]["exit_code"]) == (2, 2)
     assert "a/x.png, b/x.jpg: their results would have the same name; --full-names tells them apart" in answer.err
     answer = restore("a", "b", "--full-names")
     assert answer.code == 0, answer.err
@@ -136,7 +136,7 @@ def test_results_never_overwrite_each_other(restore, crop, tmp_path, names, reme
     if len([f for f in (tmp_path / "in").rglob("*") if f.is_file()]) < 2:
         pytest.skip("this file system ignores case")
     answer = restore(tmp_path / "in")
-    assert (answer.code, answer.out) == (2, "")
+    assert (answer.code, answer.json["error"]["exit_code"]) == (2, 2)
     assert remedy in answer.err
     assert not (tmp_path / "restored").exists()
 
@@ -254,7 +254,7 @@ def test_a_spread_never_overwrites_a_result(restore, crop, tmp_path):
         crop.save(tmp_path / name)
     pictures = tmp_path / "x.png", tmp_path / "x-Spread.png"
     answer = restore(*pictures, "--steps", "1", "--samples", "2")
-    assert (answer.code, answer.out) == (2, "")
+    assert (answer.code, answer.json["error"]["exit_code"]) == (2, 2)
     assert "the spread of the first and the result of the second would both be" in answer.err
     answer = restore(*pictures, "--steps", "1")
     assert answer.code == 0, answer.err

@@ -79,13 +79,14 @@ def reached(port):
 def test_the_address_of_a_server_is_shown_without_its_password(texprior, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:S3cret@127.0.0.1:9")
     found = texprior("ui", "--check")
-    assert found.json == {"url": "http://127.0.0.1:9", "store": "http://me:***@127.0.0.1:9"}
+    assert found.json == {"schema_version": 1, "url": "http://127.0.0.1:9", "store": "http://me:***@127.0.0.1:9"}
     assert "S3cret" not in found.err
 
 
 def test_checking_the_ui_of_a_server_names_its_address(texprior, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    assert texprior("ui", "--check").json == {"url": "http://127.0.0.1:9", "store": "http://127.0.0.1:9"}
+    address = "http://127.0.0.1:9"
+    assert texprior("ui", "--check").json == {"schema_version": 1, "url": address, "store": address}
 
 
 def test_a_store_beside_the_command_is_served(study, texprior, monkeypatch):

@@ -2,7 +2,7 @@
 
 - ``listing``: ``list``; ``filters``: its filters, in MLflow's language
 - ``showing``: ``show``; ``comparing``: ``compare`` and ``diff``; ``exporting``: ``export``
-- ``changing``: ``tag``, ``note`` and ``delete``
+- ``changing``: ``tag``, ``note`` and ``delete``; ``cleaning``: ``clean``
 - ``sending``: ``unsent`` and ``resend``
 - ``store``: opens an MLflow store and reads its runs page by page; ``recorded``: one run as it is recorded
 - ``finding``: finds the run that a word means; ``sides``: a run or a folder as something to compare
@@ -25,6 +25,7 @@ _COMMANDS = {
     "tag": "changing:tag",
     "note": "changing:note",
     "delete": "changing:delete",
+    "clean": "cleaning:clean",
     "unsent": "sending:unsent",
     "resend": "sending:resend",
 }
@@ -47,7 +48,7 @@ class _Family(click.Group):
 
 @click.group(cls=_Family)
 def runs() -> None:
-    """List, show, compare, export, tag and delete recorded runs; send what a tracker could not record.
+    """List, show, compare, export, tag and delete recorded runs; clean up; send what a tracker could not record.
 
     RUN is the beginning of MLflow's id of a run, the name of its folder, or its name. The store is the one in use, or
     that of --store. Docs: docs/tracking.md.

@@ -9,14 +9,10 @@ import click
 from texprior.cli.commands.runs.finding import find_run, find_runs, run_argument
 from texprior.cli.commands.runs.recorded import NOTE, SHORT, Recorded
 from texprior.cli.commands.runs.store import MANY, Store, open_store, store_option
+from texprior.cli.labels import LONGEST, parse_tag
 from texprior.cli.output import emit, say
 from texprior.cli.request import json_option
 from texprior.errors import ConfigError, printable
-
-_NOTE_LENGTH = 8000
-"""MLflow's limit for a tag, in characters; a note is one."""
-_VALUE_LENGTH, _KEY_LENGTH = 8000, 250
-_PROGRAMS = ("texprior.", "mlflow.")
 
 
 @click.command()
@@ -29,7 +25,7 @@ def tag(run: str, tags: tuple[str, ...], store: str | None, as_json: bool) -> No
 
     'list --tag KEY=VALUE' finds the run again. The --json has id and tags (all that are not texprior's or MLflow's).
     """
-    parsed = dict(map(_parse_tag, tags))
+    parsed = dict(parse_tag(text, text) for text in tags)
     opened = open_store(store)
     found = find_run(opened, run)
     for key, value in parsed.items():
@@ -42,21 +38,6 @@ def tag(run: str, tags: tuple[str, ...], store: str | None, as_json: bool) -> No
         emit({"id": found.id, "tags": now})
     else:
         click.echo(printable(f"{_named(found)}: {', '.join(f'{k}={v}' for k, v in now.items()) or 'no tags'}"))
-
-
-def _parse_tag(text: str) -> tuple[str, str]:
-    key, sign, value = text.partition("=")
-    if not sign or not key.strip():
-        raise ConfigError(f"{text}: expected KEY=VALUE")
-    if key.startswith(_PROGRAMS):
-        raise ConfigError(
-            f"{text}: tags that begin with {' or '.join(_PROGRAMS)} are how runs are found again; use another key"
-        )
-    if len(key) > _KEY_LENGTH or len(value) > _VALUE_LENGTH:
-        raise ConfigError(
-            f"{key[:40]}: a tag has at most {_KEY_LENGTH} characters in its key, {_VALUE_LENGTH} in its value"
-        )
-    return key, value
 
 
 @click.command()
@@ -72,8 +53,8 @@ def note(run: str, text: str, store: str | None, as_json: bool) -> None:
     opened = open_store(store)
     found = find_run(opened, run)
     whole = "\n\n".join(part for part in (found.note, text.strip()) if part)
-    if len(whole) > _NOTE_LENGTH:
-        room = max(0, _NOTE_LENGTH - len(found.note) - 2)
+    if len(whole) > LONGEST:
+        room = max(0, LONGEST - len(found.note) - 2)
         raise ConfigError(f"the note of {_named(found)} has room for {room} more characters; use 'texprior runs tag'")
     opened.ask(opened.client.set_tag, found.id, NOTE, whole)
     if as_json:
@@ -91,7 +72,7 @@ def delete(runs: tuple[str, ...], yes: bool, store: str | None, as_json: bool) -
     """Delete runs from the list of runs; their files stay.
 
     MLflow marks them as deleted: 'mlflow runs restore --run-id ID' brings one back. Folders of priors, predictors and
-    models are never deleted, and neither are runs below these. The --json has deleted, a list of ids.
+    models stay until 'runs clean', and runs below these stay. The --json has deleted, a list of ids.
     """
     opened = open_store(store)
     found = find_runs(opened, runs)

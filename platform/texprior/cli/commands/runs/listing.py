@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import shutil
-import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import click
 
 from texprior.cli.commands.runs.filters import FORMS, JUDGED, STATUSES, Where, base_query, parse_where, restored_forms
 from texprior.cli.commands.runs.recorded import SHORT, STAGE, Recorded
 from texprior.cli.commands.runs.store import Store, open_store, store_option
-from texprior.cli.output import emit, say, table
-from texprior.cli.request import json_option
+from texprior.cli.output import emit, is_narrow, say, table
+from texprior.cli.request import discover_plugins, json_option
 from texprior.errors import printable
 
-_WIDE = 100
-"""Columns of a terminal from which the table has separate columns for kind, experiment and values."""
 _SHOWN = 3
 """Values in a row of the table."""
 _COSTS = ("calls", "latency_s", "trainable_parameters", "elapsed_s", "images_seen")
@@ -64,12 +61,13 @@ def list_runs(
     """List recorded runs, newest first.
 
     With --where, METRIC is a metric of trials and cells, the mean of an arm, the best of a sweep or an ablation, or
-    that of the restored pictures of an evaluation (of one with several rows of them, one row is enough). The --json is
-    a list of objects with id, name, kind, experiment, status, started (UTC), duration_s, folder_name, parent, tags and
-    metrics.
+    that of the restored pictures of an evaluation (of one with several rows of them, one row is enough). It is named
+    by its key, or by its component if one of the component's keys is recorded. The --json is a list of objects with
+    id, name, kind, experiment, status, started (UTC), duration_s, folder_name, parent, tags and metrics.
     """
     conditions, asked = base_query(kind, status, since, tags), [parse_where(text) for text in wheres]
     opened = open_store(store)
+    asked = _understood(opened, asked)
     # one more than asked for, to know whether there are more
     found = list(_search(opened, conditions, asked, experiment, limit and limit + 1))
     shown = found[:limit] if limit else found
@@ -82,6 +80,26 @@ def list_runs(
     _show(shown, [where.metric for where in asked])
     if len(found) > len(shown):
         say(f"there are more; --limit {2 * limit} shows twice as many, --limit 0 all")
+
+
+def _understood(store: Store, wheres: Sequence[Where]) -> list[Where]:
+    """Returns the conditions with the key of a metric where they name its component, as far as the store can say."""
+    names = store.metric_names("") if wheres else None
+    if not names:
+        return list(wheres)
+    # the last part of ``mean/psnr_rgb``, ``best.psnr_rgb`` and ``restored 4 calls/psnr_rgb`` is the key
+    recorded = {part for name in names for part in (name, name.rpartition("/")[2], name.removeprefix("best."))}
+    if all(where.metric in recorded for where in wheres):
+        return list(wheres)
+    from texprior.cli.metric_names import recorded_key
+
+    registry = discover_plugins(())
+    return [
+        where
+        if where.metric in recorded
+        else replace(where, metric=recorded_key(registry, where.metric, recorded, f"--where {where.metric}"))
+        for where in wheres
+    ]
 
 
 def _search(
@@ -116,7 +134,7 @@ def _fits(run: Recorded, wheres: Sequence[Where]) -> bool:
 
 def _show(found: Sequence[Recorded], first: Sequence[str]) -> None:
     """Prints the table, in the width of the terminal."""
-    if sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE:
+    if is_narrow():
         rows = [[r.id[:SHORT], r.started[5:16].replace("T", " "), r.status, f"{r.kind}: {r.name}"] for r in found]
         table(["run", "started", "status", "what"], _printable(rows), wrap=["what"])
         return

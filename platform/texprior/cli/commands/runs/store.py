@@ -73,13 +73,19 @@ class Store:
             raise ConfigError(f"{self}: there is no experiment '{name}'; {suggest_name(name, ids)}")
         return ids[name]
 
-    def search(self, query: str = "", experiment: str | None = None, limit: int = 0) -> Iterator[Recorded]:
-        """Yields the runs that fit a query in MLflow's language, newest first; ``limit`` 0 is all of them."""
+    def search(
+        self, query: str = "", experiment: str | None = None, limit: int = 0, deleted: bool = False
+    ) -> Iterator[Recorded]:
+        """Yields the runs that fit a query in MLflow's language, newest first; ``limit`` 0 is all of them.
+
+        ``deleted`` yields those that are marked as deleted, instead of the others.
+        """
         ids = [self.experiment_id(experiment)] if experiment else list(self.experiments)
         size = min(limit, PAGE) or PAGE
 
         def page(token: str | None) -> Any:
-            return self.client.search_runs(ids, query, 1, size, ["attributes.start_time DESC"], token)
+            # MLflow's ViewType: 1 active, 2 deleted
+            return self.client.search_runs(ids, query, 1 + deleted, size, ["attributes.start_time DESC"], token)
 
         for count, run in enumerate(self._pages(page), 1):
             yield Recorded.of(run, self.experiments)

@@ -67,7 +67,7 @@ def test_deleted_runs_leave_the_list_and_can_come_back(ask, recorded, fresh, tmp
     model.parent.mkdir(parents=True)
     model.write_text("weights")
     answer = ask("delete", fresh, "--yes", "--json")
-    assert answer.json == {"deleted": [fresh]}
+    assert answer.json == {"schema_version": 1, "deleted": [fresh]}
     assert f"{fresh[:8]} evaluation 'fresh', other, running" in answer.err
     assert "it may still be running; 1 run below it stay" in answer.err
     assert recorded.client.get_run(fresh).info.lifecycle_stage == "deleted"

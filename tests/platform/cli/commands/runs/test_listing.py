@@ -58,6 +58,9 @@ def test_all_runs_newest_first_with_what_they_are(ask, recorded):
         # a trial's own metric, the row of restored pictures of an evaluation, and the winner of an ablation
         (["--where", "psnr_rgb>30.2"], ["ablation", "cell-b", "second", "trial 1"]),
         (["--where", "psnr_rgb>30.2", "--where", "lpips_alex<0.1"], []),
+        # by the component, one of whose keys is recorded
+        (["--where", "psnr>30.2"], ["ablation", "cell-b", "second", "trial 1"]),
+        (["--where", "ssim>0"], []),
         (["--where", "degraded/psnr_rgb=25", "--kind", "cell"], ["cell-a", "cell-b"]),
         (["--tag", "texprior.command=texprior prior x.yaml"], ["prior-a"]),
     ],
