@@ -81,12 +81,12 @@ def test_an_export_can_sample_otherwise_than_the_trained_model(texprior, made, t
         "--set",
         "sampling.texture_strength=0.5",
         "--set",
-        "sampling.samples=2",
+        "sampling.tile=128",
     ]
     answer = texprior("models", "export", model, "-o", tmp_path / "out", *chosen)
     assert answer.code == 0, answer.err
     trained, exported = (yaml.safe_load((f / "config.yaml").read_text()) for f in (model, tmp_path / "out"))
-    assert exported["sampling"] == trained["sampling"] | {"texture_strength": 0.5, "samples": 2}
+    assert exported["sampling"] == trained["sampling"] | {"texture_strength": 0.5, "tile": 128}
     assert "restored 2 calls" in (tmp_path / "out" / "README.md").read_text()
 
 
