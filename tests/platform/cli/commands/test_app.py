@@ -90,13 +90,13 @@ def test_it_serves_this_machine_asks_nobody_and_ends_quietly(gradio, picture, tm
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
     try:
         assert process.stdout.readline() == f"http://127.0.0.1:{port}\n"
-        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}", timeout=60) as answer:
+        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}", timeout=180) as answer:
             assert b"grey.png" in answer.read()
         with socket.socket() as probe, pytest.raises(OSError, match="refused"):
             probe.connect(("127.0.0.2", port))  # it listens at one address
         assert list(tmp_path.glob("texprior-app-*"))
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=180)
     finally:
         process.kill()
     assert (process.returncode, err) == (0, "")
