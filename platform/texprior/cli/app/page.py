@@ -70,7 +70,7 @@ class Page:
         asked, look = Asked(path, int(steps), int(samples), degrade), Look(strength, left, across, down)
 
         def tell(done: int, calls: int) -> None:
-            progress((done, calls), desc="calls of the network")
+            progress((done, calls), unit="calls of the network")
 
         # after an error, the pictures of another photograph must not stay
         return self._answer(path, lambda: self._shown(asked, look, tell), [None, "", None, None, None])

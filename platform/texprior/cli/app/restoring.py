@@ -75,7 +75,7 @@ class Restorer:
     def __init__(self, model: Model, seed: int, limit: float) -> None:
         self.model, self.seed, self.limit = model, seed, limit
         self._kept: dict[tuple[object, ...], Result] = {}
-        self._one_at_a_time = threading.Lock()
+        self._one_at_a_time, self._keeping = threading.Lock(), threading.Lock()
 
     @property
     def can_degrade(self) -> bool:
@@ -97,10 +97,13 @@ class Restorer:
 
         The noise is that of ``texprior restore`` for a file of this name. Raises ImageError as ``picture``.
         """
-        # two requests for one picture, such as those of two tabs, must not sample it twice
+        key = (sha256(Path(asked.path)), _name(asked), *asked[1:])
+        # what is kept does not wait until another picture is restored
+        if (kept := self._find(key)) is not None:
+            return kept
         with self._one_at_a_time:
-            key = (sha256(Path(asked.path)), _name(asked), *asked[1:])
-            result = self._kept.pop(key, None) or self._sampled(asked, tell)
+            # two requests for one picture, such as those of two tabs, must not sample it twice
+            result = self._find(key) or self._sampled(asked, tell)
             self._keep(key, result)
         return result
 
@@ -118,10 +121,19 @@ class Restorer:
         degradation: Degrader = Builder(experiment, self.model.registry).build(DEGRADATION)
         return degraded_sample(Sample(name, picture), degradation, self.seed, bits=experiment.data.degraded_bits)
 
+    def _find(self, key: tuple[object, ...]) -> Result | None:
+        """Returns a kept result, which then counts as the last one that was asked for."""
+        with self._keeping:
+            result = self._kept.pop(key, None)
+            if result is not None:
+                self._kept[key] = result
+            return result
+
     def _keep(self, key: tuple[object, ...], result: Result) -> None:
-        self._kept[key] = result
-        while len(self._kept) > 1 and sum(_pixels(kept) for kept in self._kept.values()) > KEPT_PIXELS:
-            del self._kept[next(iter(self._kept))]
+        with self._keeping:
+            self._kept[key] = result
+            while len(self._kept) > 1 and sum(_pixels(kept) for kept in self._kept.values()) > KEPT_PIXELS:
+                del self._kept[next(iter(self._kept))]
 
 
 def _name(asked: Asked) -> str:

@@ -49,6 +49,27 @@ def test_two_requests_at_once_sample_once(restorer, file, sampled):
     assert len(sampled) == 1
 
 
+def test_what_is_kept_does_not_wait_for_another_picture(restorer, file):
+    kept = restorer.restored(Asked(file, steps=1, samples=1))
+    begun, go_on, found = threading.Event(), threading.Event(), []
+
+    def tell(_done, _calls):
+        begun.set()
+        assert go_on.wait(60)
+
+    sampling = threading.Thread(target=restorer.restored, args=(Asked(file, steps=2, samples=1), tell))
+    sampling.start()
+    assert begun.wait(60)
+    asking = threading.Thread(target=lambda: found.append(restorer.restored(Asked(file, steps=1, samples=1))))
+    asking.start()
+    asking.join(30)
+    waits = asking.is_alive()
+    go_on.set()
+    sampling.join(60)
+    assert not waits
+    assert found[0] is kept
+
+
 def test_whatever_decides_the_layers_is_sampled_anew(restorer, file, sampled, tmp_path):
     asked = Asked(file, steps=2, samples=1)
     renamed = tmp_path / "other.png"
