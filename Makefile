@@ -19,11 +19,13 @@ demo-quick: $(VENV)/installed
 test: $(VENV)/installed-dev$(EXTRAS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-# The tests of components that need packages of their own (timm, spandrel, pyiqa, xformers, schedulefree), in a second environment of
-# several GB; what a GPU alone can show is skipped without one.
+# The tests of components that need packages of their own (timm, spandrel, pyiqa, xformers, schedulefree), and of the page
+# of 'texprior app' (gradio), in a second environment of several GB; what a GPU or chromium alone can show is skipped
+# without one.
 test-extras: $(VENV)-extras/installed
 	$(VENV)-extras/bin/python -m pytest tests/plugins/attention tests/plugins/encoder tests/plugins/predictor \
-	  tests/plugins/metric/test_pyiqa.py tests/plugins/optimizer tests/platform/training/test_trainee.py $(ARGS)
+	  tests/plugins/metric/test_pyiqa.py tests/plugins/optimizer tests/platform/training/test_trainee.py \
+	  tests/platform/cli/app tests/platform/cli/commands/test_app.py $(ARGS)
 
 # Format, lint, types, and the direction of imports.
 lint: $(VENV)/installed-dev
@@ -65,7 +67,7 @@ $(sort $(VENV)/installed-dev $(VENV)/installed-dev$(EXTRAS)): pyproject.toml con
 $(VENV)-extras/installed: pyproject.toml constraints-extras.txt
 	$(PYTHON) -m venv $(VENV)-extras
 	$(VENV)-extras/bin/python -m pip install --disable-pip-version-check -c constraints-extras.txt \
-	  -e '.[timm,spandrel,pyiqa,xformers,schedulefree]' pytest pytest-timeout
+	  -e '.[timm,spandrel,pyiqa,xformers,schedulefree,app]' pytest pytest-timeout
 	@touch $@
 
 $(VENV)/created:

@@ -90,6 +90,7 @@ def restore(
     seed: int = 0,
     inputs: Inputs | None = None,
     guided: bool = True,
+    tell: Tell = lambda _done, _calls: None,
 ) -> Restored:
     """Restores a picture, (1, 3, H, W) in [0, 1], of any size.
 
@@ -104,7 +105,7 @@ def restore(
 
     whole: dict[str, Tensor] = {}
     elapsed_s = 0.0
-    for section, found in restore_sections(model, part, (height, width), key, sampling, seed, inputs, guided):
+    for section, found in restore_sections(model, part, (height, width), key, sampling, seed, inputs, guided, tell):
         if found.picture.shape == degraded.shape:
             return found
         elapsed_s += found.elapsed_s

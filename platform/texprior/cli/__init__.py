@@ -12,6 +12,7 @@ A command's module is imported when the command is used, and torch when the comm
 - ``score_table``: shows scores as a table; ``component_help``: describes a component's options
 - ``dry_run``: shows what a command would train, with memory, speed and time
 - ``plugin_commands``: the commands that plugins bring
+- ``app``: the page of ``texprior app``
 - ``keeper``: runs a server as a program of its own, and ends it with the command that started it
 """
 
@@ -60,6 +61,7 @@ COMMANDS = {
     "models": "models:models",
     "weights": "weights:weights",
     "runs": "runs:runs",
+    "app": "app:app",
     "ui": "ui:ui",
     "doctor": "doctor:doctor",
 }

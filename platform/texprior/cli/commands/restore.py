@@ -88,8 +88,8 @@ def restore(
     chosen = chosen_model(model_path, task, "--model FOLDER and --task NAME")
     found = find_sources(images, output, full_names)
     given = [f"sampling.{name}={sampling[name]}" for name in SAMPLING if sampling[name] is not None]
-    session = _session(chosen, discover_plugins(plugins), [*overrides, *given], device)
-    model = _model(chosen, session, prior)
+    session = model_session(chosen, discover_plugins(plugins), [*overrides, *given], device)
+    model = model_of_session(chosen, session, prior)
     folder = output_folder(output)
     # All targets are checked before the first picture is restored, which takes long.
     targets = {source: target_path(folder, source.name, found) for source in found}
@@ -169,7 +169,7 @@ def _spreads(targets: dict[Source, Path], folder: Path, found: list[Source]) -> 
     return spreads
 
 
-def _session(model_path: Path, registry: Registry, overrides: list[str], device: str | None) -> Session:
+def model_session(model_path: Path, registry: Registry, overrides: list[str], device: str | None) -> Session:
     """Starts a session on the model's own experiment, with overrides of its sampling.
 
     Raises ConfigError if an override changes anything but ``sampling`` and ``threads``.
@@ -192,7 +192,8 @@ def _session(model_path: Path, registry: Registry, overrides: list[str], device:
     return session_of(experiment.model_copy(update={"events": []}), registry)
 
 
-def _model(model_path: Path, session: Session, prior: str | None) -> Model:
+def model_of_session(model_path: Path, session: Session, prior: str | None) -> Model:
+    """Loads a model with the session's settings of sampling; ``prior`` is its prior's folder, if that was moved."""
     from texprior.models.folders import load_model
 
     model = load_model(model_path, session.builder, Path(prior) if prior else None)
