@@ -152,8 +152,11 @@ def _export_prior(source: Path, target: Path, registry: Registry, terms: Terms) 
 
 
 def _anywhere(experiment: Experiment) -> Experiment:
-    """Returns an experiment without the settings of the machine and of the trackers that trained it."""
-    return experiment.model_copy(update={"device": "auto", "threads": None, "events": []})
+    """Returns an experiment without the settings of the machine and of the trackers that trained it.
+
+    The prior that it was trained on is found by the export's own path.
+    """
+    return experiment.model_copy(update={"device": "auto", "threads": None, "events": [], "prior": None})
 
 
 def _halve(source: Path, target: Path, changes: Mapping[str, Any] | None = None) -> None:

@@ -64,7 +64,11 @@ def test_it_restores_on_a_machine_with_nothing_else(texprior, exported, in_study
 
 
 def test_an_export_can_sample_otherwise_than_the_trained_model(texprior, made, tmp_path):
-    model = made[0].parent / "model"
+    for part in ("model", "prior"):
+        shutil.copytree(made[0].parent / part, tmp_path / part)
+    model = tmp_path / "model"
+    told = yaml.safe_load((model / "config.yaml").read_text()) | {"prior": str(tmp_path / "prior")}
+    (model / "config.yaml").write_text(yaml.safe_dump(told))
     answer = texprior("models", "export", model, "-o", tmp_path / "out", "--set", "sampling.texture_strength=0.5")
     assert (answer.code, answer.out) == (2, "")
     assert "no row has the model's steps and texture strength" in answer.err  # its evaluation has w 1 alone
@@ -87,6 +91,7 @@ def test_an_export_can_sample_otherwise_than_the_trained_model(texprior, made, t
     assert answer.code == 0, answer.err
     trained, exported = (yaml.safe_load((f / "config.yaml").read_text()) for f in (model, tmp_path / "out"))
     assert exported["sampling"] == trained["sampling"] | {"texture_strength": 0.5, "tile": 128}
+    assert exported["prior"] is None  # a folder of this machine
     assert "restored 2 calls" in (tmp_path / "out" / "README.md").read_text()
 
 
