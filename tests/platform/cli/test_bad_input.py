@@ -127,9 +127,9 @@ def test_a_folder_of_pictures_that_are_all_too_small(texprior, write, runs, tmp_
 
 
 def test_a_sweep_by_a_metric_that_is_not_measured(texprior, in_study):
-    answer = texprior("sweep", in_study.file, "--set", "sweep.metric=psnr")
+    answer = texprior("sweep", in_study.file, "--set", "sweep.metric=psnr_rbg")
     assert (answer.code, answer.out) == (2, "")
-    assert "sweep.metric: the experiment does not measure 'psnr'; did you mean 'psnr_rgb'?" in answer.err
+    assert "sweep.metric: the experiment does not measure 'psnr_rbg'; did you mean 'psnr_rgb'?" in answer.err
 
 
 def test_a_sweep_in_a_storage_that_is_none(texprior, in_study):
