@@ -86,7 +86,7 @@ class WorkerStart:
     parent_run: str = ""
     said: Said = ALL_SAID
     """Which settings the experiment states itself, as the command read it."""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The user's own tags of the runs."""
 
     @classmethod

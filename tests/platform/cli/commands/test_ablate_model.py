@@ -122,7 +122,7 @@ def test_a_decomposition_that_the_model_does_not_have_is_refused(
             "arm 'guided': decomposition: ablation.model is sampled and not trained: arms can differ only in sampling",
         ),
         ({"model": "nowhere"}, "nowhere"),
-        ({"against": "psnr"}, "ablation.against: the experiment does not measure 'psnr'; did you mean 'psnr_rgb'?"),
+        ({"against": "psnr_rbg"}, "does not measure 'psnr_rbg'; did you mean 'psnr_rgb'?"),
         ({"grid": {"sampling.steps": [1, 0]}}, "ablation: arm 'steps=0': sampling.steps"),
     ],
 )
