@@ -52,7 +52,8 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(texprior, write, runs):
 
     threading.Thread(target=press, daemon=True).start()
     answer = texprior("ablate", file, *(f"--set={value}" for value in often), "--json")
-    assert (answer.code, answer.out) == (130, ""), answer.err
+    assert answer.code == 130, answer.err
+    assert (answer.json["error"]["kind"], answer.json["error"]["exit_code"]) == ("interrupted", 130)
     assert "the same command continues from there" in answer.err
     assert not list(runs.glob("tiny/cell-*/cell.json"))
     interim = texprior("ablate", file, "--report", "--json")
