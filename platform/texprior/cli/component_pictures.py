@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from texprior.cli.component_help import option_rows
+from texprior.cli.pictures import AMPLIFIED
 from texprior.plugin import Component, Ref
 from texprior.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-AMPLIFIED = 4
-"""Factor of the texture around middle grey."""
 _PART = (slice(10, 250), slice(90, 330))
 """The part of the photograph that is used, px: a face and cloth."""
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from texprior.cli.component_help import TYPED, Option, declared, declared_text, option_rows, yaml_text
-from texprior.cli.component_pictures import AMPLIFIED, picture_name
+from texprior.cli.component_pictures import picture_name
+from texprior.cli.pictures import AMPLIFIED
 from texprior.config.schema import Experiment
 from texprior.plugin import KINDS, Component
 from texprior.plugin.references import refs_of
@@ -30,9 +31,8 @@ Decompositions are shown by their structure and, on its right, their texture, am
 
 def components_page(registry: Registry) -> str:
     """Returns the page in Markdown: for each component what it declares, and a table of its options."""
-    return "\n".join(
-        [_HEAD.replace("FACTOR", str(AMPLIFIED)), *(line for kind in KINDS for line in _kind(registry, kind))]
-    )
+    head = _HEAD.format(factor=f"{AMPLIFIED:g}")
+    return "\n".join([head, *(line for kind in KINDS for line in _kind(registry, kind))])
 
 
 def _kind(registry: Registry, kind: str) -> Iterator[str]:

@@ -15,6 +15,9 @@ import click
 from texprior.cli.output import emit, name_broken
 from texprior.errors import ConfigError, ImageError, printable
 
+AMPLIFIED = 4.0
+"""The factor of a texture layer in its picture by default: textures of photographs are too faint to see without it."""
+
 
 class Source(NamedTuple):
     """A picture to read, and the name of its result, without suffix."""

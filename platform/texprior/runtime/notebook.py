@@ -1,4 +1,4 @@
-"""Shows results in a notebook: tables and pictures as HTML, and rows as a data frame of pandas."""
+"""Shows results in a notebook or on a page: tables and pictures as HTML, and rows as a data frame of pandas."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from texprior.flow.image import to_uint8
 
@@ -45,11 +49,19 @@ def data_frame(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pandas.
     return pandas.DataFrame(list(rows), columns=list(columns))
 
 
-def _png(picture_CHW: Tensor) -> str:
-    """Returns a picture as an address that holds its PNG."""
-    from PIL import Image
+def png_bytes(pixels_HWC: NDArray[np.uint8]) -> bytes:
+    """Returns a picture of 8 bits as a PNG."""
+    file = io.BytesIO()
+    Image.fromarray(pixels_HWC).save(file, "PNG")
+    return file.getvalue()
 
-    image, file = Image.fromarray(to_uint8(picture_CHW)), io.BytesIO()
+
+def data_address(data: bytes, kind: str = "png") -> str:
+    """Returns a picture as an address that holds it, so that a page needs no other file."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _png(picture_CHW: Tensor) -> str:
+    image = Image.fromarray(to_uint8(picture_CHW))
     image.thumbnail((_LARGEST, _LARGEST), Image.Resampling.LANCZOS)
-    image.save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return data_address(png_bytes(np.asarray(image)))

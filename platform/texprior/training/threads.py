@@ -34,8 +34,8 @@ _ROUNDS = 5
 """Timed steps with each number of threads, in turn, of which the median counts."""
 _WORTH_S = 60
 """Expected time of a training, s, below which nothing is tried, because a trial would take longer than it saves."""
-_BUSY = 0.5
-"""Waiting and running processes of the machine per core, from which on a choice is not kept for later trainings."""
+_BUSY = 0.25
+"""Share of the usable processors that other programs take during a trial, above which its answer is not kept."""
 _FILE = "threads.json"
 
 
@@ -71,13 +71,14 @@ def choose_threads(
         loss = loss_of(settings)
         images = settings.microbatch or settings.batch
         step = functools.partial(_step, loss, range(images), parameters)
+        started, elsewhere = time.monotonic(), _others_s()
         with put_back(trained, *frozen), own_threads(), torch.random.fork_rng():
             step()  # the first one allocates memory
             expected_s = settings.budget.images / images * _seconds(step, threads)
             if min(expected_s, settings.budget.seconds or expected_s) < _WORTH_S:
                 return threads
             chosen = _fewest(step, threads)
-        busy = _others() > _BUSY * threads
+        busy = _others_s() - elsewhere > _BUSY * threads * (time.monotonic() - started)
         if not busy:
             write_atomically(file, json.dumps(_kept(file) | {key: chosen}, indent=1).encode())
         beside = " beside other programs" if busy else ""
@@ -114,10 +115,20 @@ def _seconds(step: Callable[[], None], threads: int) -> float:
     return time.monotonic() - started
 
 
-def _others() -> float:
-    """Returns the processes that ran or waited in the last minute, less this one's own thread; 0 if it is not known."""
-    # not on Windows
-    return max(0.0, os.getloadavg()[0] - 1.0) if hasattr(os, "getloadavg") else 0.0
+def _others_s(stat: Path = Path("/proc/stat")) -> float:
+    """Returns what other programs have computed on the usable processors, s of one since the start of the machine.
+
+    Only its differences count. If the system does not tell, they are not positive.
+    """
+    try:
+        lines = [line.split() for line in stat.read_text(encoding="utf-8").splitlines()]
+        usable, ticks = {f"cpu{n}" for n in os.sched_getaffinity(0)}, os.sysconf("SC_CLK_TCK")
+    # not on macOS and Windows
+    except (OSError, AttributeError):
+        return -time.process_time()
+    # not idle, and not waiting for a disk: user, nice, system, interrupts, and what other virtual machines took
+    worked = sum(int(line[field]) for line in lines if line and line[0] in usable for field in (1, 2, 3, 6, 7, 8))
+    return worked / ticks - time.process_time()
 
 
 def _key(settings: Training, *networks: nn.Module) -> str:

@@ -12,6 +12,8 @@ from texprior.runtime.session import Session
 from texprior.training import threads
 from texprior.training.threads import choose_threads, own_threads
 
+others_s = threads._others_s
+
 
 class Clock:
     """A clock that only networks move."""
@@ -22,13 +24,17 @@ class Clock:
     def monotonic(cls):
         return cls.now
 
+    @staticmethod
+    def process_time():
+        return 2.0
+
 
 @pytest.fixture(autouse=True)
 def four_threads(monkeypatch):
     """Four threads of torch, chosen by nobody, on a machine without other programs."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("TEXPRIOR_CACHE", raising=False)
-    monkeypatch.setattr(threads, "_others", lambda: 0.0)
+    monkeypatch.setattr(threads, "_others_s", lambda: 0.0)
     monkeypatch.setattr(threads, "time", Clock)
     with own_threads():
         torch.set_num_threads(4)
@@ -115,7 +121,7 @@ def test_another_network_is_tried_and_a_damaged_file_is_no_answer(session, tmp_p
 
 
 def test_a_choice_on_a_busy_machine_is_for_this_training_alone(session, monkeypatch, tmp_path):
-    monkeypatch.setattr(threads, "_others", lambda: 3.0)
+    monkeypatch.setattr(threads, "_others_s", lambda: 2 * Clock.now)  # two of four processors
     assert choose(session(), Network(SLOWER)) == 1
     assert "beside other programs" in session.said[0]
     assert not (tmp_path / "cache" / "threads.json").exists()
@@ -138,3 +144,13 @@ def test_a_training_leaves_the_number_of_its_process_as_it_was():
     with own_threads():
         torch.set_num_threads(2)
     assert torch.get_num_threads() == 4
+
+
+def test_others_are_what_the_usable_processors_did_less_this_program(monkeypatch, tmp_path):
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _pid: {1}, raising=False)
+    monkeypatch.setattr(threads.os, "sysconf", lambda _name: 100, raising=False)
+    (tmp_path / "stat").write_text(
+        "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 900 0 0 0 0 0 0 0 0 0\ncpu1 100 200 300 9999 9999 10 20 70 50 0\nintr 5\n"
+    )
+    assert others_s(tmp_path / "stat") == 7.0 - 2.0
+    assert others_s(tmp_path / "none") == -2.0

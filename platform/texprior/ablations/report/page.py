@@ -5,8 +5,6 @@ It is one HTML file that needs nothing else, figures as PNG, and every score as 
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from texprior.ablations.arms import series_of
 from texprior.ablations.cells import Cell, Outcome, outcome_of, scores_of
@@ -22,8 +19,9 @@ from texprior.ablations.comparison import Results
 from texprior.ablations.plan import Plan
 from texprior.ablations.report import figures, text
 from texprior.ablations.report.compute import caveats_of, compute_rows, flops_by_arm
-from texprior.ablations.report.crops import ZOOM, Crop, Picture, crops_of, draw_grid
+from texprior.ablations.report.crops import ZOOM, Crop, crops_of, draw_grid
 from texprior.evaluation.tables import ARROWS
+from texprior.runtime.notebook import data_address, png_bytes
 from texprior.runtime.run_record import current_commit
 from texprior.runtime.text_tables import csv_lines, csv_text
 from texprior.store import write_atomically
@@ -54,7 +52,7 @@ def write_report(plan: Plan, results: Results, command: str) -> Report:
     pictures, drawn = [], {}
     if len(results.ranking()) > 1 and results.baseline in results.ranking():
         for name, figure in _figures(plan, results).items():
-            drawn[name] = _uri(figures.figure_svg(figure), "svg+xml")
+            drawn[name] = data_address(figures.figure_svg(figure), "svg+xml")
             write_atomically(folder / f"{name}.png", figures.figure_png(figure))
             pictures.append(folder / f"{name}.png")
     if crops:
@@ -209,24 +207,13 @@ def _shown(crop: Crop) -> dict[str, object]:
     """Returns what the template needs of a crop, with pictures as data URIs."""
     return {
         "picture": crop.picture,
-        "whole": _uri(_png(crop.whole), "png"),
+        "whole": data_address(png_bytes(crop.whole)),
         "width": ZOOM * next(iter(crop.versions.values())).shape[1],
         "versions": [
-            (name, _uri(_png(image), "png"), f"{crop.scores[name]:#.4g}" if name in crop.scores else "")
+            (name, data_address(png_bytes(image)), f"{crop.scores[name]:#.4g}" if name in crop.scores else "")
             for name, image in crop.versions.items()
         ],
     }
-
-
-def _png(image: Picture) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def _uri(data: bytes, kind: str) -> str:
-    """Returns a picture as a data URI: the page needs no other file."""
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _score_rows(outcomes: Outcomes) -> Iterator[list[object]]:

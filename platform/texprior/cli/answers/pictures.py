@@ -7,6 +7,7 @@ from typing import Any
 
 from texprior.cli.answers.base import Answer, Part
 from texprior.decompositions.comparison import Row
+from texprior.decompositions.strength_search import Matched
 from texprior.plugin import Ref
 
 
@@ -78,22 +79,11 @@ class DecomposedPicture(Part):
     """A picture for each --alpha."""
 
 
-class MatchedStrength(Part):
-    """The strength at which the texture has a standard deviation."""
-
-    decomposition: Ref
-    option: str
-    value: float
-    texture_std: float
-    target: float
-    pictures: int
-
-
 class DecomposeAnswer(Answer):
     """Pictures that were split into layers."""
 
     decomposition: Ref
-    matched: MatchedStrength | None = None
+    matched: Matched | None = None
     """With --match-std only."""
     pictures: list[DecomposedPicture]
     broken: dict[str, str]
@@ -104,7 +94,7 @@ class MatchAnswer(Answer):
     """The strength that --match-std found, without -o."""
 
     decomposition: Ref
-    matched: MatchedStrength
+    matched: Matched
     broken: dict[str, str]
     """Pictures that could not be read: path -> reason."""
 

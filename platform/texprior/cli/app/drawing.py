@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
+from texprior.cli.pictures import AMPLIFIED
 from texprior.flow.image import to_uint8
+from texprior.runtime.notebook import data_address, png_bytes
 
 Shown = NDArray[np.uint8]
-AMPLIFIED = 4.0
-"""The factor of a texture in its picture: textures of photographs are too faint to see without it."""
 CROP = 224
 """Side of a crop, px: a window of 1280 px has room for the five crops side by side, and a phone's for one."""
 
@@ -57,12 +54,5 @@ def crops_html(pictures: Mapping[str, Shown], place: tuple[slice, slice]) -> str
 
 def _figure(name: str, crop: Shown) -> str:
     height, width = crop.shape[:2]
-    image = f'<img alt="{escape(name)}" width="{width}" height="{height}" src="{_address(crop)}">'
+    image = f'<img alt="{escape(name)}" width="{width}" height="{height}" src="{data_address(png_bytes(crop))}">'
     return f"<figure>{image}<figcaption>{escape(name)}</figcaption></figure>"
-
-
-def _address(picture: Shown) -> str:
-    """Returns a picture as a data address, PNG, which loses nothing."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

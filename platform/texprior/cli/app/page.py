@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from texprior.cli.app.drawing import AMPLIFIED, crops_html, place_of, shown, spread_shown, texture_shown
+from texprior.cli.app.drawing import crops_html, place_of, shown, spread_shown, texture_shown
 from texprior.cli.app.layers import decompositions, split
 from texprior.cli.app.restoring import Asked, Restorer, Result
+from texprior.cli.pictures import AMPLIFIED
 from texprior.errors import TexpriorError, error_text, printable
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ import click
 
 from texprior.cli.commands.degrade import Number, images_argument, with_option
 from texprior.cli.output import emit, name_broken, plain, say, table
-from texprior.cli.pictures import Source, find_sources, full_names_option, process_each, target_path
+from texprior.cli.pictures import AMPLIFIED, Source, find_sources, full_names_option, process_each, target_path
 from texprior.cli.request import discover_plugins, json_option, output_folder, parse_component, plugin_option
 from texprior.errors import ConfigError, ImageError, blaming
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from texprior.plugin import Ref
     from texprior.registry import Registry
 
-AMPLIFIED = 4.0
-"""The factor of a texture layer in its picture by default: textures of photographs are too faint to see without it."""
 REFERENCE = "gaussian"
 """The decomposition whose time is the unit of the others' times."""
 REPORT = "decompositions.csv"
