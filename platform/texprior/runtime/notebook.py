@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from texprior.flow.image import to_uint8
-
 if TYPE_CHECKING:
     import pandas
     from torch import Tensor
@@ -62,6 +60,9 @@ def data_address(data: bytes, kind: str = "png") -> str:
 
 
 def _png(picture_CHW: Tensor) -> str:
+    # imported here: tables of scores need no torch
+    from texprior.flow.image import to_uint8
+
     image = Image.fromarray(to_uint8(picture_CHW))
     image.thumbnail((_LARGEST, _LARGEST), Image.Resampling.LANCZOS)
     return data_address(png_bytes(np.asarray(image)))

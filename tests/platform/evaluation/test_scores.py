@@ -2,6 +2,8 @@
 
 import math
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -109,3 +111,9 @@ def test_a_summary_reads_the_scores_once_and_not_once_for_each_picture():
     scores.summary()
     scores.against("predictor")
     assert Counted.passes <= 2  # one for the pairs, one for the pictures
+
+
+def test_reading_and_summing_up_scores_needs_no_torch():
+    code = "import sys, texprior.evaluation.scores; print(sorted({'torch', 'pandas'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
+    assert done.stdout == "[]\n", done.stderr
