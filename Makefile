@@ -1,10 +1,10 @@
-# texprior: make demo | demo-quick | test | test-extras | lint | bench | reference | docs | clean. Needs Python 3.11 or newer and a network for the first install.
+# texprior: make demo | demo-quick | test | test-extras | lint | bench | reference | notebooks | docs | clean. Needs Python 3.11 or newer and a network for the first install.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo demo-quick test test-extras lint bench reference docs clean
+.PHONY: demo demo-quick test test-extras lint bench reference notebooks docs clean
 
 # Train on the shipped prior, sweep, restore and measure on the bundled photographs: minutes on two cores.
 demo: $(VENV)/installed
@@ -45,6 +45,12 @@ reference: $(VENV)/installed-dev
 	$(BIN)/python -m texprior.cli.component_pictures docs/images/components
 	$(BIN)/python -m texprior.cli.json_page >docs/reference/json.md
 	$(BIN)/python -m texprior.cli.json_page schema >docs/reference/json-schema.json
+
+# Run the notebooks in docs/notebooks/ and store them with what they show.
+notebooks: $(VENV)/installed-dev
+	runs=$$(mktemp -d) && cd docs/notebooks && \
+	  TEXPRIOR_RUNS=$$runs OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/jupyter nbconvert --execute --inplace *.ipynb && \
+	  sed -i "s#$$runs#texprior-runs#g" *.ipynb && rm -rf detail.py $$runs
 
 # The documentation as a site in site/; a broken link is an error.
 docs: $(VENV)/installed-dev

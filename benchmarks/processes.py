@@ -81,8 +81,10 @@ def worker_rows(_size: Size) -> Iterator[Row]:
 
     What a process needs to start, some seconds, is not counted: a sweep of hours pays it once.
     """
-    trials = 8
-    sweep = {"space": {"adapter.cga.width": {"low": 16, "high": 64}}, "metric": "psnr_rgb", "confirm": {"top": 0}}
+    trials = 6
+    # learning rates: no two trials are equal, so that one finds the other's training, and all cost the same
+    space = {"training.adapter.lr": {"low": 1e-4, "high": 1e-3, "log": True}}
+    sweep = {"space": space, "metric": "psnr_rgb", "confirm": {"top": 0}}
     once = {"budget": {"images": 16}}
     training = {"prior": once, "predictor": once, "adapter": {"budget": {"images": 1600}}}
     seconds: dict[int, list[float]] = {1: [], 2: []}

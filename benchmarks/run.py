@@ -20,6 +20,7 @@ from pathlib import Path
 
 import torch
 
+import commands
 import filters
 import processes
 import sampling
@@ -41,6 +42,8 @@ GROUPS = (
     Group("pictures", processes.picture_rows),
     Group("workers", processes.worker_rows, slow=True),
     Group("team", processes.team_rows, slow=True),
+    Group("large", commands.large_rows, slow=True),
+    Group("shared", commands.shared_rows, slow=True),
 )
 PACKAGES = ("texprior", "torch", "numpy", "opencv-python-headless", "scikit-image", "scipy", "PyWavelets", "diffusers")
 FIELDS = (
@@ -61,17 +64,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         flush=True,
     )
     found: list[tuple[str, Row]] = []
-    for group in chosen:
-        started = time.monotonic()
-        for row in group.measure(size):
-            found.append((group.name, row))
-            print(line(row), flush=True)
-        print(f"{group.name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+    path = asked.csv or (None if asked.quick else HISTORY)
+    try:
+        for group in chosen:
+            started = time.monotonic()
+            for row in group.measure(size):
+                found.append((group.name, row))
+                print(line(row), flush=True)
+            print(f"{group.name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+    finally:  # what was measured before a group failed stays
+        if path is not None:
+            write(path, found, about(asked.threads, asked.quick))
     missed = [row for _, row in found if row.held == "NOT HELD"]
     print(f"\n{len(found)} rows; {len(missed)} targets are not held", file=sys.stderr)
-    path = asked.csv or (None if asked.quick else HISTORY)
-    if path is not None:
-        write(path, found, about(asked.threads, asked.quick))
     if asked.log:
         log(found, about(asked.threads, asked.quick))
 

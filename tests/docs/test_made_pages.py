@@ -30,8 +30,8 @@ SMALL = {"bundled": {"max_side": 64}}
 OTHER = {
     "name": "other", "device": "cpu", "threads": 1, "requires_plugins": ["texprior>=0"], "prior": "folder",
     "match_texture_std": 0.05,
-    "data.train": SMALL, "data.val": SMALL, "data.test": SMALL, "data.degraded_bits": 12, "data.workers": 2,
-    "data.augmentations": ["mirror"], "diffusion.noise_levels": "cosmap",
+    "data.prior": SMALL, "data.train": SMALL, "data.val": SMALL, "data.test": SMALL, "data.degraded_bits": 12,
+    "data.workers": 2, "data.augmentations": ["mirror"], "diffusion.noise_levels": "cosmap",
     "decomposition": "gaussian", "encoder": "none", "denoiser": {"unet": {"width": 16}}, "attention": "reference",
     "degradation": "rain", "predictor": "unet", "adapter": "sft", "metrics": ["psnr", "lpips_alex"], "events": [],
     "diffusion.process": "picture",

@@ -119,7 +119,10 @@ def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
         return _sampled_cell(session, arm, seed, Path(ablation.model))
     inner = session.with_(experiment=_own_experiment(session, arm, seed=seed))
     experiment = inner.experiment
-    trained_on = data_digest(experiment.data, inner.pictures("train").keys)
+    trained_on: object = data_digest(experiment.data, inner.pictures("train").keys)
+    if experiment.data.prior is not None and not arm.alone and given_place(experiment) is None:
+        first = inner.of_stage_one()
+        trained_on = [trained_on, data_digest(first.experiment.data, first.pictures("train").keys)]
     judged_on = inner.pictures(experiment.evaluation.split).keys
     what, given = "alone" if arm.alone else "cell", given_place(experiment)
     # a given prior counts by its content, and the predictor alone has none

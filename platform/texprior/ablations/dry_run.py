@@ -158,12 +158,12 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
         # the predictor alone derives nothing slow from a photograph, and its evaluation is all that is timed
         if cells[0].trains_adapter:
             variants = experiment.data.variants if experiment.degradation else 1
-            train = len(session.pictures("train")[1])
+            train, of_prior = (len(s.pictures("train")[1]) for s in (session, session.of_stage_one()))
             structure_s, inputs_s, _ = _timed(session, "train")
             trainings = experiment.training
             each = experiment.data.patches_per_photograph
             priors = len({c.prior for c in cells if _needs_prior(c)})
-            first = min(train, math.ceil(trainings.prior.budget.images / each)) * priors
+            first = min(of_prior, math.ceil(trainings.prior.budget.images / each)) * priors
             visits = math.ceil(trainings.adapter.budget.images / each)
             # a photograph that is degraded anew at each visit is prepared as often as it is visited
             second = (visits if variants is None else min(visits, train * variants)) * len(cells)

@@ -180,7 +180,7 @@ def _texture_r2(session: Session, prior: Prior) -> float | None:
 
     None without two photographs, or if there is no texture.
     """
-    dataset, keys = session.pictures("train")
+    dataset, keys = session.of_stage_one().pictures("train")
     pictures = []
     for key in keys[:_PHOTOGRAPHS]:
         with contextlib.suppress(ImageError):  # the training names it

@@ -32,6 +32,7 @@ READ_BY: Mapping[str, str] = {
     "device": _ALL,
     "threads": _ALL,
     "requires_plugins": _ALL,
+    "data.prior": "prior",
     "data.train": "prior predictor adapter",
     "data.val": "evaluate sweep ablate",
     "data.test": "evaluate ablate",
@@ -74,7 +75,7 @@ READ_BY: Mapping[str, str] = {
 evaluations read."""
 _DATA = ("data.train", "data.patches_per_photograph", "data.augmentations")
 _DECIDES = {
-    "prior": (*PRIOR_PARTS, *_DATA, "match_texture_std"),
+    "prior": (*PRIOR_PARTS, *_DATA, "data.prior", "match_texture_std"),
     "predictor": (*PREDICTOR_PARTS, *_DATA),
     "adapter": (*ADAPTER_PARTS, *_DATA),
 }

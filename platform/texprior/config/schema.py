@@ -35,6 +35,9 @@ class Data(Section):
 
     train: Annotated[Ref, Kind("dataset")] = Ref(name="bundled")
     """Data set of which the split ``train`` is used. Default: ``bundled``, the photographs that come with texprior."""
+    prior: Annotated[Ref | None, Kind("dataset"), Before(None)] = None
+    """Data set whose split ``train`` Stage I learns from, if that is not ``train`` too. A prior that was trained before
+    has its own photographs. Default: None, those of ``train``."""
     val: Annotated[Ref, Kind("dataset")] = Ref(name="bundled")
     """Data set of which the split ``val`` is used. Default: ``bundled``."""
     test: Annotated[Ref, Kind("dataset")] = Ref(name="bundled")

@@ -171,9 +171,10 @@ def degraded_sample(
     """Returns the sample's own degraded picture or a synthesised one, (3, H, W).
 
     The picture is synthesised with (seed, sample key, ...) and rounded to ``bits``. Raises ConfigError if both the
-    sample and the experiment bring a degradation, or neither does, and ImageError if its size is not the clean one's.
+    sample and the experiment bring a degradation (unless the sample is ``mixed``), or neither does, and ImageError if
+    its size is not the clean one's.
     """
-    if sample.degraded is not None and degradation is not None:
+    if sample.degraded is not None and degradation is not None and not sample.mixed:
         raise ConfigError(f"degradation: picture '{sample.key}' is a pair, and a degradation is named too; {RULE}")
     if sample.degraded is not None:
         return _same_size(sample.degraded, sample)

@@ -34,12 +34,14 @@ _LUMA = (0.299, 0.587, 0.114)
 class Sample:
     """One item of a data set; pictures (3, H, W) float32 in [0, 1]. A data set may also return uint8.
 
-    ``degraded`` is None if the degraded picture is synthesised.
+    ``degraded`` is None if the degraded picture is synthesised. ``mixed`` says that the data set has pairs and clean
+    pictures on purpose: the experiment's degradation is then for the clean ones alone.
     """
 
     key: str
     clean: Tensor
     degraded: Tensor | None = None
+    mixed: bool = False
 
 
 class PictureSet(Protocol):
@@ -48,7 +50,8 @@ class PictureSet(Protocol):
     Before ``load`` it only lists names. It may also have ``source(key) -> str``, which says where a sample's clean
     picture comes from. This is the absolute path, or an id such as ``skimage:astronaut`` if the picture is not a single
     file. The platform uses it to find pictures that are in the training data of one data set and in the test data of
-    another. A data set without ``source`` is compared only with itself.
+    another. A data set without ``source`` is compared only with itself. And it may have ``visits(key) -> int``, how
+    often a training visits a picture in an epoch, 1 or more; without it once.
     """
 
     def keys(self, split: str) -> Sequence[str]:
@@ -104,6 +107,20 @@ class CheckedPictures:
                 require_tensor(self.dataset, picture, (3, *size), _PICTURE, what)
                 require_picture(self.dataset, picture, what)
         return sample
+
+
+def each_visit(dataset: PictureSet, keys: Sequence[str]) -> list[str]:
+    """Returns the keys, each as often as a training visits its picture in an epoch.
+
+    Raises ContractError if the data set does not say a number of 1 or more.
+    """
+    if not hasattr(dataset, "visits"):
+        return list(keys)
+    visits = [dataset.visits(key) for key in keys]
+    for key, number in zip(keys, visits, strict=True):
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            refuse(dataset, f"visits('{key}') is {_short(number)}", "a whole number, 1 or more")
+    return [key for key, number in zip(keys, visits, strict=True) for _ in range(number)]
 
 
 def in_floats(sample: Sample) -> Sample:

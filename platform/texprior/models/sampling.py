@@ -13,6 +13,7 @@ from texprior.config.schema import Diffusion, Sampling
 from texprior.diffusion import sigmas
 from texprior.errors import ConfigError
 from texprior.flow.kinds import NOISE_LEVELS, SAMPLER, SCHEDULE
+from texprior.flow.once import warn_once
 from texprior.flow.process import DiffusionProcess, base_of_task
 from texprior.flow.sample import LayerSampler, network_calls
 from texprior.flow.schedule import NoiseLevels, Range, levels_of
@@ -22,6 +23,8 @@ from texprior.plugin.origin import name_of
 from texprior.registry import Registry
 
 _SPACINGS: Mapping[str, sigmas.Spacing] = {"linspace": sigmas.linspace, "trailing": sigmas.trailing}
+_SAMPLES, _NEAR = 1000, 1.5
+"""A denoiser has learned a level if one of so many samples, evenly spread, is at most this factor away."""
 _ROUNDING = 1e-9
 """How far a product of two floating-point numbers may be beyond a limit that it should equal."""
 
@@ -141,7 +144,8 @@ def sigmas_of(
     """Returns the noise levels that the sampling visits, decreasing to 0, (steps + 1,), in units of the layer.
 
     ``training`` describes the noise that the denoiser was trained with; ``scale`` is the layer's standard deviation.
-    Raises ConfigError if the range is empty, beyond the schedule, or so narrow that steps coincide in float32.
+    Warns once of levels that it was not trained with. Raises ConfigError if the range is empty, beyond the schedule, or
+    so narrow that steps coincide in float32.
     """
     record = cast("Schedule", registry.find("schedule", settings.schedule.name).component)
     first = first_level(process, settings, scale)
@@ -151,5 +155,24 @@ def sigmas_of(
             f"goes from at most {record.largest:g} to sampling.sigma_min {settings.sigma_min:g}; write a number"
         )
     u = _SPACINGS[settings.spacing or record.spacing](settings.steps)
-    within = Range(settings.sigma_min, first, settings.rho, noise_levels_of(registry, training, process, scale))
-    return levels_of(registry.build(SCHEDULE, settings.schedule, process=process, scale=scale), u, within)
+    trained = noise_levels_of(registry, training, process, scale)
+    within = Range(settings.sigma_min, first, settings.rho, trained)
+    levels = levels_of(registry.build(SCHEDULE, settings.schedule, process=process, scale=scale), u, within)
+    strange = unlearned(levels[:-1], trained)
+    # without its texture the picture is the base alone
+    if strange and settings.texture_strength:
+        warn_once(
+            f"sampling visits noise levels with which this model was not trained (sigma {', '.join(strange)}), so that "
+            f"its pictures may be wrong: diffusion.noise_levels is '{training.noise_levels.name}'; use the sampling "
+            "that the model is stored with"
+        )
+    return levels
+
+
+def unlearned(levels: Tensor, trained: NoiseLevels) -> list[str]:
+    """Returns the levels with none of a thousand training samples within a factor of 1.5, (steps,), as texts."""
+    shares = (torch.arange(_SAMPLES, dtype=torch.float64) + 0.5) / _SAMPLES
+    drawn = trained(torch.special.ndtri(shares))
+    visited = levels.to(drawn)
+    near = torch.searchsorted(drawn, visited * _NEAR) > torch.searchsorted(drawn, visited / _NEAR)
+    return [f"{level:.3g}" for level in levels[~near].tolist()]

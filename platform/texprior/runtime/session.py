@@ -33,6 +33,10 @@ _JUDGED = ("evaluation", "demo", "cell", "arm", "ablation")
 """The stages whose runs are scored on ``evaluation.split``; the trials of a sweep are scored on val."""
 
 
+_SPLIT_OF = {"prior": "train"}
+"""``data.prior`` is another data set of which the same split is used as of ``data.train``."""
+
+
 class SessionOptions(TypedDict, total=False):
     """Options for the start of a session; ``Session`` describes them."""
 
@@ -144,7 +148,7 @@ class Session:
         """Returns the data set of a split and its keys.
 
         Raises ConfigError if the split is not set, is empty, or shares a picture with an earlier one, in the order
-        train, val, test. The check of a split runs once for a ``data`` section.
+        train, prior (which may share with train), val, test. The check of a split runs once for a ``data`` section.
         """
         self._require_said(split)
         here = self._split(split)
@@ -155,10 +159,22 @@ class Session:
         # The check may hash large files, and a sweep asks for the same splits in every trial.
         checked = (split, self.experiment.seed, self.experiment.data.model_dump_json())
         if checked not in self.caches.separate:
-            for earlier in {"val": ["train"], "test": ["train", "val"]}.get(split, []):
+            trained = ["train"] if self.experiment.data.prior is None else ["train", "prior"]
+            for earlier in {"val": trained, "test": [*trained, "val"]}.get(split, []):
                 self._refuse_overlap(split, here, earlier)
             self.caches.separate.add(checked)
         return here
+
+    def of_stage_one(self) -> Session:
+        """Returns the session whose training photographs are those of Stage I.
+
+        So a prior is the same one whether its photographs are written as ``data.prior`` or as ``data.train``.
+        """
+        data = self.experiment.data
+        if data.prior is None:
+            return self
+        own = data.model_copy(update={"train": data.prior, "prior": None})
+        return self.with_(experiment=self.experiment.model_copy(update={"data": own}))
 
     def _require_said(self, split: str) -> None:
         """Raises ConfigError if a split is only a default, and the training pictures are of another data set.
@@ -178,14 +194,14 @@ class Session:
         key = (split, self.experiment.seed, getattr(self.experiment.data, split).model_dump_json())
         if key not in self.caches.splits:
             dataset = CheckedPictures(self.build(DATASET, f"data.{split}"))
-            self.caches.splits[key] = Split(dataset, list(dataset.keys(split)))
+            self.caches.splits[key] = Split(dataset, list(dataset.keys(_SPLIT_OF.get(split, split))))
         return self.caches.splits[key]
 
     def _refuse_overlap(self, split: str, here: Split, earlier: str) -> None:
         """Raises ConfigError if a picture of this split is also in an earlier one, of the same data set or another."""
         data = self.experiment.data
         if getattr(data, split) == getattr(data, earlier):
-            there = Split(here.dataset, list(here.dataset.keys(earlier)))
+            there = Split(here.dataset, list(here.dataset.keys(_SPLIT_OF.get(earlier, earlier))))
             # two keys of one source are regions of one large picture, which belong to one split
             same = set(find_overlap(here, there, copies=False))
             shared = sorted(same | (set(here.keys) & set(there.keys)))

@@ -10,8 +10,10 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from texprior.flow.image import PictureSet
 
 T = TypeVar("T")
-Brings = Literal["pairs", "clean pictures only"]
-"""What a data set brings: pairs of clean and degraded pictures, or clean pictures."""
+Brings = Literal["pairs", "clean pictures only", "pairs of a mixed data set"]
+"""What a data set brings: pairs of clean and degraded pictures, or clean pictures.
+
+The pairs of a mixed data set may stand beside a degradation, which is for its clean pictures."""
 
 
 class Split(NamedTuple):

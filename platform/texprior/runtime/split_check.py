@@ -9,6 +9,7 @@ from texprior.flow.degrade import RULE
 from texprior.runtime.session import Session
 from texprior.runtime.shared_caches import Brings
 
+MIXED: Brings = "pairs of a mixed data set"
 _SAMPLED = 8
 """Pictures of a split that are loaded to see what it brings. Few, as each is decoded; a union may mix both kinds."""
 
@@ -23,7 +24,9 @@ def require_splits(session: Session, *splits: str) -> None:
     found = {split: _brought(session, split) for split in splits}
     named = session.experiment.degradation
     wanted: Brings = "pairs" if named is None else "clean pictures only"
-    wrong = next((split for split, brings in found.items() if brings - {wanted}), None)
+    wrong = next((split for split, brings in found.items() if brings - {wanted, MIXED}), None)
+    if wrong is None and named is not None and found.get("train") == frozenset({MIXED}):
+        wrong = "train"
     if wrong is None:
         return
 
@@ -32,6 +35,8 @@ def require_splits(session: Session, *splits: str) -> None:
     said = ", ".join(f"data.{split} '{_name(session, split)}' brings {_both(found[split])}" for split in splits)
     if any(found[split] != found[wrong] for split in splits) or len(found[wrong]) > 1:
         remedy = f"all splits of a command must be alike: set data.{wrong} to a data set that brings {wanted}"
+        if named is not None:
+            remedy += ", or to one that brings both on purpose, such as 'mixed'"
     else:
         remedy = "name a degradation" if named is None else "set 'degradation: null'"
     raise ConfigError(f"{said}, but {has}; {RULE}; {remedy}")
@@ -46,7 +51,9 @@ def _brought(session: Session, split: str) -> frozenset[Brings]:
         brings: set[Brings] = set()
         for key in keys[:: max(1, -(-len(keys) // _SAMPLED))]:
             with contextlib.suppress(ImageError):  # the command names it later
-                brings.add("clean pictures only" if dataset.load(key).degraded is None else "pairs")
+                sample = dataset.load(key)
+                pairs: Brings = MIXED if sample.mixed else "pairs"
+                brings.add("clean pictures only" if sample.degraded is None else pairs)
         known[here] = frozenset(brings)
     return known[here]
 

@@ -18,7 +18,7 @@ from texprior.flow.code import place_of
 from texprior.flow.condition import blurred
 from texprior.flow.decompose import decompose
 from texprior.flow.degrade import degraded_sample, drawn_for
-from texprior.flow.image import PictureSet
+from texprior.flow.image import PictureSet, each_visit
 from texprior.flow.kinds import AUGMENTATION, DEGRADATION
 from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import encode
@@ -61,7 +61,7 @@ def texture_pool(dataset: PictureSet, keys: Sequence[str], prior: Prior, patch: 
         own |= {f"blurred {n}": blurred(t[None].to(device), blur)[0].cpu() for n, t in own.items() if blur}
         return {**own, "code": _kept_code(encode(structure, prior.encoder)[0])}
 
-    return Pool(keys, prepare, cache_mb, place_of(prior.encoder))
+    return Pool(each_visit(dataset, keys), prepare, cache_mb, place_of(prior.encoder))
 
 
 def _kept_code(code: Tensor) -> Tensor:
@@ -102,9 +102,12 @@ def pair_pool(session: Session, patch: int, split: str = "train") -> Pool:
         degraded = degraded_sample(sample, degradation, experiment.seed, int(variant), bits=bits)
         size = (degraded.shape[-2], degraded.shape[-1])
         drawn = drawn_for(own, experiment.seed, (key, int(variant)), size) if own else {}
+        if sample.degraded is not None:  # a pair of a mixed data set, of which nothing was drawn
+            drawn = {name: torch.full_like(value, math.nan) for name, value in drawn.items()}
         return {"clean": sample.clean, "degraded": degraded, **drawn}
 
-    versions = keys if fresh else [f"{key}#{v}" for key in keys for v in range(variants)]
+    visits = each_visit(dataset, keys)
+    versions = visits if fresh else [f"{key}#{v}" for key in visits for v in range(variants)]
     return Pool(versions, prepare, experiment.data.cache_mb, fresh=fresh)
 
 

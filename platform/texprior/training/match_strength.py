@@ -81,7 +81,7 @@ def _found(files: Sequence[Path]) -> Ref | None:
 
 def _sample(session: Session) -> list[Tensor]:
     """Photographs in the order in which the layer's scale is measured on them, on the session's device."""
-    dataset, keys = session.pictures("train")
+    dataset, keys = session.of_stage_one().pictures("train")
     pictures: list[Tensor] = []
     for index in torch.randperm(len(keys), generator=generator(session.experiment.seed, "scale")).tolist():
         with contextlib.suppress(ImageError):  # the pool names it when the training comes to it

@@ -6,6 +6,7 @@ Filters act on whole photographs, and patches are cut afterwards. A patch theref
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
@@ -32,7 +33,8 @@ class Pool:
     that every epoch finds as many of them as fit. A photograph that cannot be read is replaced by the next one. The log
     names it once, and ``broken`` lists it with the reason.
 
-    A ``fresh`` pool prepares a photograph anew for every epoch, under its key with ``#`` and the number of the epoch.
+    A key that is there several times is visited as often in an epoch. A ``fresh`` pool prepares a photograph anew for
+    every visit, under its key with ``#`` and the number of the visit.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Pool:
     ) -> None:
         self.keys, self.place, self.fresh = list(keys), place, fresh
         self.prepare = prepare
+        self._visits, self._earlier = Counter(self.keys), _earlier(self.keys)
         self.room = cache_mb * 2**20
         self.kept: dict[str, Prepared] = {}
         """The photographs in memory, the last used one last."""
@@ -83,7 +86,8 @@ class Pool:
 
     def _key(self, index: int) -> str:
         """Returns what a photograph is prepared and kept under."""
-        return f"{self._name(index)}#{index // len(self)}" if self.fresh else self._name(index)
+        name, (epoch, position) = self._name(index), divmod(index, len(self))
+        return f"{name}#{epoch * self._visits[name] + self._earlier[position]}" if self.fresh else name
 
     def _get(self, key: str) -> Prepared:
         known = self.kept.pop(key, None)
@@ -191,6 +195,16 @@ def require_size(image_CHW: Tensor, patch: int, key: str) -> None:
     height, width = image_CHW.shape[-2:]
     if min(height, width) < patch:
         raise ImageError(f"{key}: {width}x{height} px is smaller than the training patch of {patch} px")
+
+
+def _earlier(keys: Sequence[str]) -> list[int]:
+    """Returns how often each key was there before."""
+    seen = Counter[str]()
+    found = []
+    for key in keys:
+        found.append(seen[key])
+        seen[key] += 1
+    return found
 
 
 def _bytes(item: Prepared) -> int:

@@ -44,6 +44,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
     ``place`` is that of ``prior_place``, if the caller has it already.
     """
     require_own_prior(session)
+    session = session.of_stage_one()
     settings = session.experiment.training.prior
     place = place or prior_place(session)
     with hold_folder(session, place.folder), own_threads(), Ahead() as ahead:
@@ -111,6 +112,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
 
 def prior_place(session: Session) -> Place:
     """Returns where Stage I puts the prior of this experiment, trained or not."""
+    session = session.of_stage_one()
     experiment, settings = session.experiment, session.experiment.training.prior
     digest, target = data_digest(experiment.data, session.pictures("train").keys), experiment.match_texture_std
     parents = [digest] if target is None else [digest, f"texture {target}"]
@@ -122,6 +124,7 @@ def own_prior(session: Session, remedy: str) -> Path:
 
     Raises ConfigError if it is not trained yet. The message says how it differs from stored priors, and the ``remedy``.
     """
+    session = session.of_stage_one()
     place = prior_place(session)
     if (place.folder / PRIOR).is_file():
         return place.folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.fields import FieldInfo
 
 from texprior.plugin import Kind, Options, Ref
@@ -161,3 +161,32 @@ class UnionOptions(Options):
         Kind("dataset"),
         Field(min_length=1, max_length=64, description="the data sets to join, all clean or all paired"),
     ]
+
+
+class MixedOptions(Options):
+    """Options of ``mixed``."""
+
+    of: Annotated[
+        list[Ref],
+        Kind("dataset"),
+        Field(
+            min_length=1,
+            max_length=64,
+            description="the data sets to join, clean ones and paired ones; the experiment's degradation is for the"
+            " clean ones",
+        ),
+    ]
+    weights: Annotated[
+        Annotated[list[Annotated[int, Field(ge=1, le=10_000)]], Field(min_length=1, max_length=64)] | None,
+        Field(
+            description="for each data set, how often a training visits each of its pictures in an epoch; if null, once"
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _a_weight_each(self) -> MixedOptions:
+        if self.weights is not None and len(self.weights) != len(self.of):
+            raise ValueError(
+                f"there are {len(self.weights)} weights for {len(self.of)} data sets; give one weight each"
+            )
+        return self

@@ -28,16 +28,23 @@ class Union:
 
     def load(self, key: str) -> Sample:
         """Loads one sample from its data set. Raises ImageError if it cannot be read."""
-        dataset, inner = self._inner(key)
-        return replace(dataset.load(inner), key=key)
+        number, inner = self._inner(key)
+        return replace(self.of[number].load(inner), key=key)
 
     def source(self, key: str) -> str:
         """Returns the source that the picture's data set states; the key if it states none."""
-        dataset, inner = self._inner(key)
+        number, inner = self._inner(key)
+        dataset = self.of[number]
         return str(dataset.source(inner)) if hasattr(dataset, "source") else key
 
-    def _inner(self, key: str) -> tuple[PictureSet, str]:
+    def visits(self, key: str) -> int:
+        """Returns how often a training visits a picture in an epoch: what its data set says, else once."""
+        number, inner = self._inner(key)
+        dataset = self.of[number]
+        return int(dataset.visits(inner)) if hasattr(dataset, "visits") else 1
+
+    def _inner(self, key: str) -> tuple[int, str]:
         number, slash, inner = key.partition("/")
         if not slash or not number.isdigit() or int(number) >= len(self.of):
             raise ImageError(f"there is no picture '{key}' in a union of {len(self.of)} data sets")
-        return self.of[int(number)], inner
+        return int(number), inner

@@ -7,6 +7,7 @@ from texprior.config.schema import Diffusion, Sampling
 from texprior.diffusion import sigmas
 from texprior.diffusion.sigmas import steps_of, trailing
 from texprior.errors import ConfigError, PluginError
+from texprior.flow.once import warn_once
 from texprior.models.sampling import noise_levels_of, rehearsed_scale, require_range, sigmas_of
 from texprior.plugin import Options, Ref
 from texprior.registry import Registry
@@ -152,3 +153,30 @@ def test_sampling_starts_where_the_process_ends(registry, schedule):
 def test_an_end_that_cannot_be_used_is_refused(registry, process, settings, said):
     with pytest.raises(ConfigError, match=said):
         sigmas_of(registry, Sampling(sigma_max="largest", **settings), TRAINING, process, 0.02)
+
+
+def warned(caplog, registry, training, **settings):
+    caplog.clear()
+    warn_once.cache_clear()
+    sigmas_of(registry, Sampling(**settings), training, TEXTURE, 0.05)
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_levels_that_the_training_never_drew_are_told(registry, caplog):
+    one = Diffusion(noise_levels=Ref(name="sampled", options={"steps": 1}))
+    assert warned(caplog, registry, one, steps=1) == []
+    (sentence,) = warned(caplog, registry, one, steps=3)
+    assert sentence.startswith("sampling visits noise levels with which this model was not trained (sigma 1.44, 0.02)")
+    assert "diffusion.noise_levels is 'sampled'" in sentence
+    assert warned(caplog, registry, one, steps=3, texture_strength=0) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("log-normal", 0.02, 20.0), ("cosmap", 0.02, 20.0), ("log-uniform", 0.08, 4.8)]
+)
+def test_levels_that_a_distribution_reaches_need_no_word(registry, caplog, name, least, most):
+    """log-uniform is within exp(-0.5 -+ 1.2 sqrt 3), 0.076 to 4.85; the others have tails."""
+    every = Diffusion(noise_levels=Ref(name=name))
+    for steps in (1, 4, 50):
+        assert warned(caplog, registry, every, steps=steps, sigma_min=least, sigma_max=most) == []
+    assert warned(caplog, registry, every, steps=4, sigma_max=2000.0) != []

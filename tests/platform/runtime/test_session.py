@@ -8,6 +8,8 @@ from texprior.errors import ConfigError
 from texprior.registry import Registry
 from texprior.runtime import session as module
 from texprior.runtime.session import Session
+from texprior.training.predictor import predictor_place
+from texprior.training.prior import prior_place
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +145,23 @@ def test_every_run_has_the_users_tags_and_the_topmost_one_the_note(registry, dat
     # a tracker that knows tags alone has them too
     assert above.tags["paper"] == "1"
     assert (below.labels, below.note) == ({"paper": "1"}, "")
+
+
+def test_stage_one_has_photographs_of_its_own_if_they_are_named(registry, data, tmp_path):
+    more = folder(tmp_path / "more", 40, 50, 60)
+    both = session(registry, {**data, "prior": more})
+    assert both.of_stage_one().pictures("train").keys == ["40.png", "50.png", "60.png"]
+    assert both.pictures("train").keys == ["10.png", "20.png"]
+    assert session(registry, data).of_stage_one().pictures("train").keys == ["10.png", "20.png"]
+    assert prior_place(both).folder == prior_place(session(registry, {"train": more, "val": data["val"]})).folder
+    assert prior_place(both).folder != prior_place(session(registry, data)).folder
+    assert predictor_place(both).folder == predictor_place(session(registry, data)).folder
+
+
+def test_photographs_of_the_prior_are_in_no_other_split_but_train(registry, data, tmp_path):
+    same = session(registry, {**data, "prior": data["train"]})
+    assert same.pictures("val").keys == ["30.png"]
+    with pytest.raises(ConfigError, match=r"^data\.val: shares 1 picture with data\.prior, such as 30\.png"):
+        session(registry, {**data, "prior": folder(tmp_path / "more", 30, 40)}).pictures("val")
+    with pytest.raises(ConfigError, match=r"^data\.val: shares 1 picture with data\.prior, such as 30\.png"):
+        session(registry, {**data, "prior": data["val"]}).pictures("val")

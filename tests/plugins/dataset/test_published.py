@@ -403,5 +403,5 @@ def test_unknown_keys_and_unequal_sizes_are_named(registry, tmp_path):
 def test_each_cites_its_paper_and_states_its_licence():
     for component in DATASETS:
         assert component.licence
-        assert component.citation.startswith("@") or component.name in ("folder", "paired", "union")
+        assert component.citation.startswith("@") or component.name in ("folder", "paired", "union", "mixed")
         assert component.citation.count("{") == component.citation.count("}")
