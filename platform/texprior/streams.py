@@ -57,6 +57,8 @@ class SafeStream(io.TextIOBase):
         return _ERRORS
 
     def write(self, text: str) -> int:
+        if isinstance(text, bytes):  # click writes bytes to a stream that has no buffer below
+            text = text.decode(self.encoding, "replace")
         if self._stream is None:
             self.fault = self.fault or "it is closed"
         elif not self.fault:

@@ -153,3 +153,10 @@ def test_the_streams_are_put_back():
     with safe_streams() as output:
         assert sys.stdout is output
     assert (sys.stdout, sys.stderr) == before
+
+
+def test_bytes_are_taken_as_text():
+    """click writes bytes for a command that echoes them."""
+    below = io.StringIO()
+    click.echo("r\xe9sum\xe9".encode(), file=SafeStream(below))
+    assert below.getvalue().strip() == "r\xe9sum\xe9"

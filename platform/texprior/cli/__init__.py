@@ -12,6 +12,7 @@ A command's module is imported when the command is used, and torch when the comm
 - ``score_table``: shows scores as a table; ``component_help``: describes a component's options
 - ``dry_run``: shows what a command would train, with memory, speed and time
 - ``plugin_commands``: the commands that plugins bring
+- ``completion``: completes words in a shell
 - ``app``: the page of ``texprior app``
 - ``keeper``: runs a server as a program of its own, and ends it with the command that started it
 """
@@ -147,6 +148,10 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code. An error is one sentence on stderr."""
+    if arguments is None and os.environ.get("_TEXPRIOR_COMPLETE"):
+        from texprior.cli.completion import complete
+
+        return complete(cli)
     let_threads_sleep()
     with safe_streams() as output:
         _log_to_stderr()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from texprior.cli.completion import settings
 from texprior.cli.output import keep_stdout_for_json, say
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ set_option = click.option(
     "overrides",
     multiple=True,
     metavar="PATH=VALUE",
+    shell_complete=settings,
     help="Override a value, such as adapter.cga.width=32; repeatable.",
 )
 

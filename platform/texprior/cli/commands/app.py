@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from texprior.cli.commands.restore import model_of_session, model_session
+from texprior.cli.completion import tasks
 from texprior.cli.request import device_option, discover_plugins, plugin_option, set_option
 from texprior.cli.ui_address import HOST
 from texprior.errors import ConfigError
@@ -20,7 +21,12 @@ MEGAPIXELS = 8.0
 @click.command()
 @click.argument("image", required=False)
 @click.option("--model", "model_path", metavar="MODEL", help="The folder of a trained or exported model.")
-@click.option("--task", metavar="NAME", help="A model that texprior ships, by its task; see 'texprior models list'.")
+@click.option(
+    "--task",
+    metavar="NAME",
+    shell_complete=tasks,
+    help="A model that texprior ships, by its task; see 'texprior models list'.",
+)
 @click.option("--prior", metavar="PRIOR", help="The folder of the model's prior, if it was moved.")
 @click.option("--degrade", is_flag=True, help="IMAGE is sharp: degrade it first, as in the model's training.")
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from texprior.cli.completion import tasks
 from texprior.cli.output import emit, table
 from texprior.cli.request import discover_plugins, json_option, plugin_option
 
@@ -39,7 +40,7 @@ def list_(as_json: bool) -> None:
 
 
 @models.command()
-@click.argument("model", metavar="TASK|FOLDER")
+@click.argument("model", metavar="TASK|FOLDER", shell_complete=tasks)
 @json_option
 def show(model: str, as_json: bool) -> None:
     """Show the card of a shipped or exported model, and check the digests of its files."""
@@ -64,7 +65,7 @@ def show(model: str, as_json: bool) -> None:
 
 
 @models.command()
-@click.argument("task")
+@click.argument("task", shell_complete=tasks)
 @click.option("--prior", is_flag=True, help="The folder of the model's prior instead.")
 def path(task: str, prior: bool) -> None:
     """Print the folder of a shipped model, for --model and --prior of other commands."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from texprior.cli.commands.plugins_check import check
+from texprior.cli.completion import components
 from texprior.cli.output import emit, is_narrow, say, table
 from texprior.cli.request import discover_plugins, json_option, plugin_option
 from texprior.errors import PluginError, suggest_name
@@ -94,7 +95,7 @@ def _tagged(entries: list[Entry], tags: tuple[str, ...]) -> list[Entry]:
 
 
 @plugins.command()
-@click.argument("component", metavar="KIND/NAME")
+@click.argument("component", metavar="KIND/NAME", shell_complete=components)
 @click.option("--bibtex", is_flag=True, help="Print only the citation.")
 @plugin_option
 @json_option

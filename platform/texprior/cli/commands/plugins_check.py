@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from texprior.cli.completion import components
 from texprior.cli.output import emit, say, table
 from texprior.cli.request import discover_plugins, json_option, parse_component, plugin_option
 from texprior.errors import ConfigError, PluginError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("target", metavar="DIST|KIND/NAME|FILE")
+@click.argument("target", metavar="DIST|KIND/NAME|FILE", shell_complete=components)
 @click.option(
     "--options", metavar="YAML", help="Options of the component; if there are several components, KIND/NAME -> options."
 )

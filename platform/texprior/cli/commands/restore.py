@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from texprior.cli.completion import tasks
 from texprior.cli.pictures import Source, find_sources, full_names_option, process_each, target_path
 from texprior.cli.request import (
     device_option,
@@ -32,7 +33,12 @@ SAMPLING = ("steps", "texture_strength", "samples", "tile")
 @click.command()
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @click.option("--model", "model_path", metavar="MODEL", help="The folder of a trained or exported model.")
-@click.option("--task", metavar="NAME", help="A model that texprior ships, by its task; see 'texprior models list'.")
+@click.option(
+    "--task",
+    metavar="NAME",
+    shell_complete=tasks,
+    help="A model that texprior ships, by its task; see 'texprior models list'.",
+)
 @click.option(
     "-o",
     "--output",
