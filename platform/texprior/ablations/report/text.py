@@ -16,6 +16,8 @@ from texprior.evaluation.tables import ARROWS
 
 NOT_SEPARATED = "not separated"
 
+_NAMED = 4
+"""How many arms a sentence names; of more it says the number."""
 _DIRECTION = {"higher": "higher is better", "lower": "lower is better", "one": "closest to 1 is best"}
 
 _HOW = (
@@ -91,10 +93,12 @@ def answer_sentence(results: Results) -> str:
     words[NOT_SEPARATED] = f"{NOT_SEPARATED} from {results.baseline}"
     words |= {verdict: verdict for verdict in groups if verdict not in words}
     said = [
-        f"{_list(groups[verdict])} {'is' if len(groups[verdict]) == 1 else 'are'} {phrase}"
+        f"{_some(groups[verdict])} {'is' if len(groups[verdict]) == 1 else 'are'} {phrase}"
         for verdict, phrase in words.items()
         if verdict in groups
     ]
+    if groups.keys() == {NOT_SEPARATED} and len(groups[NOT_SEPARATED]) > _NAMED:
+        said = [f"none of the {len(groups[NOT_SEPARATED])} other arms is separated from {results.baseline}"]
     rival, by = rival_sentence(results), f"By {results.metric} ({_DIRECTION[results.better[results.metric]]}): "
     # an ablation may compare nothing else
     if rival and not said:
@@ -208,7 +212,7 @@ def report_markdown(results: Results, split: str, sampled: bool = False) -> str:
 def ranking_heads(results: Results) -> list[str]:
     """Returns the headings of ``ranking_rows``."""
     metric = f"{results.metric} {ARROWS[results.better[results.metric]]}"
-    return ["arm", metric, "seed sd", "difference", "95 % interval", "p (Holm)", "won", "verdict"]
+    return ["arm", metric, "difference", "95 % interval", "p (Holm)", "verdict", "won", "seed sd"]
 
 
 def ranking_rows(results: Results) -> list[list[str]]:
@@ -219,15 +223,21 @@ def ranking_rows(results: Results) -> list[list[str]]:
     rows = []
     for arm in results.ranking():
         of = metric_texts(results, arm, results.metric)
-        cells = [f"{of['mean']} ± {of['standard_error']}", of["seed_sd"]]
-        cells += [of.get(name, "") for name in ("difference", "interval", "p", "wins")]
-        rows.append([arm, *cells, "baseline" if arm == results.baseline else of.get("verdict", "")])
+        verdict = "baseline" if arm == results.baseline else of.get("verdict", "")
+        tested = [of.get(name, "") for name in ("difference", "interval", "p")]
+        mean = f"{of['mean']} ± {of['standard_error']}"
+        rows.append([arm, mean, *tested, verdict, of.get("wins", ""), of["seed_sd"]])
     return rows
 
 
 def format_number(value: float, form: str) -> str:
     """Returns a number as text; a dash if it is not finite."""
     return format(value, form) if math.isfinite(value) else "-"
+
+
+def _some(arms: Sequence[str]) -> str:
+    """Names a few arms, the best first; of many, how many there are and the first two."""
+    return _list(arms) if len(arms) <= _NAMED else f"{len(arms)} arms ({', '.join(arms[:2])}, ...)"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -147,5 +147,7 @@ class AblateAnswer(Answer):
     """Where the ablation's run is shown; empty without a tracker."""
     compare: str
     """Address of MLflow's page that compares the arms; empty without one."""
+    report_address: str
+    """Address of the report inside MLflow; empty without one."""
     broken: dict[str, str]
     """Pictures that could not be read: key -> reason."""

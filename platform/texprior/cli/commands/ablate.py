@@ -184,12 +184,9 @@ def _state(cells: list[dict[str, Any]], arm: str, seed: int) -> str:
 
 def _show(done: AblationDone) -> None:
     from texprior.ablations.report import text
-    from texprior.evaluation.tables import ARROWS
 
     results = done.results
-    heading = f"{results.metric} {ARROWS[results.better[results.metric]]}"
-    columns = ["arm", heading, "seed sd", "difference", "95 % interval", "p (Holm)", "won", "verdict"]
-    table(columns, text.ranking_rows(results))
+    table(text.ranking_heads(results), text.ranking_rows(results))
     click.echo(text.answer_sentence(results))
     ablation = done.plan.session.experiment.ablation
     click.echo(text.evidence_sentence(results, ablation.split, ablation.model is not None))
@@ -198,6 +195,7 @@ def _show(done: AblationDone) -> None:
     click.echo(f"report: {done.page}")
     if link := comparison(done):
         server = "" if done.run["tracking_uri"].startswith("http") else " (start 'texprior ui')"
+        click.echo(f"the report in MLflow{server}: {report_address(done)}")
         click.echo(f"compare the arms in MLflow{server}: {link}")
 
 
@@ -237,8 +235,17 @@ def _document(done: AblationDone) -> dict[str, Any]:
         "cells": cells,
         "run": done.run,
         "compare": comparison(done),
+        "report_address": report_address(done),
         "broken": done.broken,
     }
+
+
+def report_address(done: AblationDone) -> str:
+    """Returns the address of the report inside MLflow, which opens without a click; empty if MLflow has no record."""
+    if "experiment_id" not in done.run:
+        return ""
+    run = f"experiments/{done.run['experiment_id']}/runs/{done.run['run_id']}"
+    return f"{ui_address(done.run['tracking_uri'])}/#/{run}/artifacts/{done.page.name}"
 
 
 def comparison(done: AblationDone) -> str:

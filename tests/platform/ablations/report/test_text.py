@@ -116,3 +116,23 @@ def test_without_a_baseline_there_is_no_answer(training):
     results = results_of({"other": [training({"lpips": 0.1})]}, ["base", "other"], "base", "lpips", BETTER)
     assert text.answer_sentence(results) == "The baseline base has no lpips to compare with: there is no answer."
     assert text.ranking_rows(results)[0][0] == "other"
+
+
+def test_of_many_arms_the_sentence_says_how_many(training, found):
+    rng = np.random.default_rng(4)
+    values = rng.normal(0.2, 0.03, 12)
+
+    def arms(shift, noise):
+        return {
+            f"arm {n}": [training({"lpips": values + shift + rng.normal(0, noise, 12)}) for _ in range(3)]
+            for n in range(5)
+        }
+
+    base = {"base": [training({"lpips": values + rng.normal(0, 1e-3, 12)}) for _ in range(3)]}
+    even = text.answer_sentence(found(**base, **arms(0, 0.02)))
+    assert even == "By lpips (lower is better): none of the 5 other arms is separated from base."
+    results = found(**base, **arms(-0.03, 1e-3))
+    first, second = results.ranking()[:2]
+    assert text.answer_sentence(results) == (
+        f"By lpips (lower is better): 5 arms ({first}, {second}, ...) are separated from base, and better."
+    )
