@@ -117,10 +117,14 @@ def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
     ablation = session.experiment.ablation
     if ablation.model is not None:
         return _sampled_cell(session, arm, seed, Path(ablation.model))
-    inner = session.with_(experiment=_own_experiment(session, arm, seed=seed))
+    own = _own_experiment(session, arm, seed=seed)
+    # photographs of Stage I are those of Stage II if none are named, and the predictor alone has no Stage I
+    if arm.alone or own.data.prior == own.data.train:
+        own = own.model_copy(update={"data": own.data.model_copy(update={"prior": None})})
+    inner = session.with_(experiment=own)
     experiment = inner.experiment
     trained_on: object = data_digest(experiment.data, inner.pictures("train").keys)
-    if experiment.data.prior is not None and not arm.alone and given_place(experiment) is None:
+    if experiment.data.prior is not None:
         first = inner.of_stage_one()
         trained_on = [trained_on, data_digest(first.experiment.data, first.pictures("train").keys)]
     judged_on = inner.pictures(experiment.evaluation.split).keys

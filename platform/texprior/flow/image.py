@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from texprior.errors import ImageError, TexpriorError
+from texprior.errors import ConfigError, ImageError, TexpriorError
 from texprior.flow.contract import refuse, require_picture, require_tensor, require_type
 from texprior.flow.once import warn_once
 from texprior.flow.picture_limits import opened
 from texprior.flow.pixels import Picture, picture_of, require_finite, wide_picture
 from texprior.flow.wide_files import is_wide, read_wide, write_wide
+from texprior.plugin.origin import name_of
 
 _LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in BT.601's luma, as in Pillow's mode L."""
@@ -51,7 +52,8 @@ class PictureSet(Protocol):
     picture comes from. This is the absolute path, or an id such as ``skimage:astronaut`` if the picture is not a single
     file. The platform uses it to find pictures that are in the training data of one data set and in the test data of
     another. A data set without ``source`` is compared only with itself. And it may have ``visits(key) -> int``, how
-    often a training visits a picture in an epoch, 1 or more; without it once.
+    often a training visits a picture in an epoch, 1 or more; without it once. One that consists of data sets has
+    ``part(key) -> str``, a text for each of them.
     """
 
     def keys(self, split: str) -> Sequence[str]:
@@ -120,7 +122,17 @@ def each_visit(dataset: PictureSet, keys: Sequence[str]) -> list[str]:
     for key, number in zip(keys, visits, strict=True):
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             refuse(dataset, f"visits('{key}') is {_short(number)}", "a whole number, 1 or more")
+    total, own = sum(visits), getattr(dataset, "dataset", dataset)
+    if total > _MOST_VISITS:
+        raise ConfigError(
+            f"{name_of(own)}: the weights give {total:,} visits in an epoch; at most {_MOST_VISITS:,} are possible; "
+            "use smaller weights"
+        )
     return [key for key, number in zip(keys, visits, strict=True) for _ in range(number)]
+
+
+_MOST_VISITS = 2_000_000
+"""Visits of an epoch: a hundred megabytes of keys."""
 
 
 def in_floats(sample: Sample) -> Sample:

@@ -23,8 +23,10 @@ from texprior.plugin.origin import name_of
 from texprior.registry import Registry
 
 _SPACINGS: Mapping[str, sigmas.Spacing] = {"linspace": sigmas.linspace, "trailing": sigmas.trailing}
-_SAMPLES, _NEAR = 1000, 1.5
-"""A denoiser has learned a level if one of so many samples, evenly spread, is at most this factor away."""
+_LEAST, _NEAR = 0.001, 1.5
+"""A denoiser has learned a level if at least this share of its samples is at most this factor away."""
+_TAIL, _POINTS = 6.0, 4001
+"""The standard normal numbers at which the distribution of the training's levels is looked at: from -6 to 6."""
 _ROUNDING = 1e-9
 """How far a product of two floating-point numbers may be beyond a limit that it should equal."""
 
@@ -162,17 +164,20 @@ def sigmas_of(
     # without its texture the picture is the base alone
     if strange and settings.texture_strength:
         warn_once(
-            f"sampling visits noise levels with which this model was not trained (sigma {', '.join(strange)}), so that "
-            f"its pictures may be wrong: diffusion.noise_levels is '{training.noise_levels.name}'; use the sampling "
-            "that the model is stored with"
+            f"sampling visits noise levels that almost no sample of the training has (sigma {', '.join(strange)}), so "
+            f"that pictures may be wrong: diffusion.noise_levels is '{training.noise_levels.name}'; set "
+            "sampling.sigma_min, sampling.sigma_max and sampling.steps to what it covers, or train with other noise "
+            "levels (diffusion.noise_mean, diffusion.noise_std)"
         )
     return levels
 
 
 def unlearned(levels: Tensor, trained: NoiseLevels) -> list[str]:
-    """Returns the levels with none of a thousand training samples within a factor of 1.5, (steps,), as texts."""
-    shares = (torch.arange(_SAMPLES, dtype=torch.float64) + 0.5) / _SAMPLES
-    drawn = trained(torch.special.ndtri(shares))
-    visited = levels.to(drawn)
-    near = torch.searchsorted(drawn, visited * _NEAR) > torch.searchsorted(drawn, visited / _NEAR)
-    return [f"{level:.3g}" for level in levels[~near].tolist()]
+    """Returns the levels that fewer than a thousandth of the training's samples are near to, (steps,), as texts."""
+    z = torch.linspace(-_TAIL, _TAIL, _POINTS, dtype=torch.float64)
+    share = torch.cat([torch.zeros(1, dtype=torch.float64), torch.exp(-(z**2) / 2).cumsum(0)])
+    drawn, visited = trained(z), levels.double()
+    above = torch.searchsorted(drawn, visited / _NEAR)
+    below = torch.searchsorted(drawn, visited * _NEAR, right=True)
+    near = (share[below] - share[above]) / share[-1] >= _LEAST
+    return [f"{level:.3g}" for level in visited[~near].tolist()]

@@ -76,7 +76,7 @@ def data_input(data: Data, split: str, keys: Sequence[str]) -> DataInput:
     """Describes the pictures of a split for a tracker."""
     ref = getattr(data, split)
     source = json.dumps(ref.model_dump(mode="json"), sort_keys=True)
-    context = "training" if split == "train" else "evaluation"
+    context = "training" if split in ("train", "prior") else "evaluation"
     return DataInput(context, f"{ref.name} {split}", digest([source, list(keys)]), source, len(keys))
 
 

@@ -78,6 +78,8 @@ class Session:
     """The processes that train together; only the first one writes files and reports."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """The user's own tags of every run that this session starts or continues."""
+    trains_on: str = "data.train"
+    """The setting that names the photographs of this session's trainings, for messages."""
     note: str = ""
     """The user's own text, which the description of each run without a run above it begins with."""
 
@@ -153,13 +155,12 @@ class Session:
         self._require_said(split)
         here = self._split(split)
         if not here.keys:
-            raise ConfigError(
-                f"data.{split}: the data set '{getattr(self.experiment.data, split).name}' has no picture in this split"
-            )
+            name = getattr(self.experiment.data, split).name
+            raise ConfigError(f"{self._setting(split)}: the data set '{name}' has no picture in this split")
         # The check may hash large files, and a sweep asks for the same splits in every trial.
         checked = (split, self.experiment.seed, self.experiment.data.model_dump_json())
         if checked not in self.caches.separate:
-            trained = ["train"] if self.experiment.data.prior is None else ["train", "prior"]
+            trained = ["train", "prior"] if self._has_own_stage_one else ["train"]
             for earlier in {"val": trained, "test": [*trained, "val"]}.get(split, []):
                 self._refuse_overlap(split, here, earlier)
             self.caches.separate.add(checked)
@@ -170,11 +171,36 @@ class Session:
 
         So a prior is the same one whether its photographs are written as ``data.prior`` or as ``data.train``.
         """
-        data = self.experiment.data
-        if data.prior is None:
+        if not self._has_own_stage_one:
             return self
+        data = self.experiment.data
         own = data.model_copy(update={"train": data.prior, "prior": None})
-        return self.with_(experiment=self.experiment.model_copy(update={"data": own}))
+        # the defaults of val and test are meant if they are those of Stage II's photographs
+        meant = [f"data.{split}" for split in ("val", "test") if getattr(data, split).name == data.train.name]
+        changed = self.experiment.model_copy(update={"data": own})
+        return replace(self, experiment=changed, said=self.said.with_(meant), trains_on="data.prior")
+
+    def refuse_overlap_with_prior(self) -> None:
+        """Raises ConfigError if a split that the experiment states shares a picture with ``data.prior``.
+
+        Trainings call it before they start: a model could be scored on none of these splits.
+        """
+        for split in ("val", "test") if self._has_own_stage_one else ():
+            if f"data.{split}" in self.said:
+                try:
+                    here = self._split(split)
+                    self._split("prior")
+                except ConfigError:  # the command that uses the split names what is wrong with it
+                    continue
+                self._refuse_overlap(split, here, "prior")
+
+    @property
+    def _has_own_stage_one(self) -> bool:
+        """Whether Stage I is trained here, on photographs of its own."""
+        return self.experiment.data.prior is not None and self.experiment.prior is None
+
+    def _setting(self, split: str) -> str:
+        return self.trains_on if split == "train" else f"data.{split}"
 
     def _require_said(self, split: str) -> None:
         """Raises ConfigError if a split is only a default, and the training pictures are of another data set.
@@ -209,14 +235,16 @@ class Session:
             shared = find_overlap(here, self._split(earlier))
         if shared:
             what = "1 picture" if len(shared) == 1 else f"{len(shared)} pictures"
-            raise ConfigError(f"data.{split}: shares {what} with data.{earlier}, such as {shared[0]}")
+            raise ConfigError(f"data.{split}: shares {what} with {self._setting(earlier)}, such as {shared[0]}")
 
     def _data_of(self, stage: str) -> tuple[DataInput, ...]:
         """Returns the pictures that a run of a stage uses: those of training, those of the evaluation, or both."""
         judged: str = self.experiment.evaluation.split if stage in _JUDGED else "val"
         sampled = stage == "evaluation" or (stage in _JUDGED and self.experiment.ablation.model is not None)
         trains, judges = not sampled, stage not in ("prior", "predictor", "adapter")
-        splits = ["train"] * trains + [judged] * judges
+        # what trains the method whole trains its prior, too
+        first = ["prior"] if self._has_own_stage_one and stage in ("demo", "cell", "arm", "ablation", "sweep") else []
+        splits = [*first, "train"] * trains + [judged] * judges
         return tuple(data_input(self.experiment.data, split, self._split(split).keys) for split in splits)
 
     def run_info(self, id_: str, name: str, stage: str, resume: bool = False, **tags: str) -> RunInfo:

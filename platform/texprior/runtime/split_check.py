@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 from texprior.errors import ConfigError, ImageError
 from texprior.flow.degrade import RULE
+from texprior.flow.image import PictureSet
 from texprior.runtime.session import Session
 from texprior.runtime.shared_caches import Brings
 
 MIXED: Brings = "pairs of a mixed data set"
 _SAMPLED = 8
-"""Pictures of a split that are loaded to see what it brings. Few, as each is decoded; a union may mix both kinds."""
+"""Pictures of a split that are loaded to see what it brings. Few, as each is decoded; at least two of each data set in
+a union, whose data sets may be of both kinds."""
 
 
 def require_splits(session: Session, *splits: str) -> None:
@@ -21,6 +24,8 @@ def require_splits(session: Session, *splits: str) -> None:
     has pictures, and shares none with an earlier split. All splits of a command are looked at, because they have one
     degradation.
     """
+    if "train" in splits:
+        session.refuse_overlap_with_prior()
     found = {split: _brought(session, split) for split in splits}
     named = session.experiment.degradation
     wanted: Brings = "pairs" if named is None else "clean pictures only"
@@ -49,13 +54,22 @@ def _brought(session: Session, split: str) -> frozenset[Brings]:
     dataset, keys = session.pictures(split)
     if here not in known:
         brings: set[Brings] = set()
-        for key in keys[:: max(1, -(-len(keys) // _SAMPLED))]:
+        for key in _some(dataset, keys):
             with contextlib.suppress(ImageError):  # the command names it later
                 sample = dataset.load(key)
                 pairs: Brings = MIXED if sample.mixed else "pairs"
                 brings.add("clean pictures only" if sample.degraded is None else pairs)
         known[here] = frozenset(brings)
     return known[here]
+
+
+def _some(dataset: PictureSet, keys: Sequence[str]) -> list[str]:
+    """Returns some keys, evenly spread over each of the data sets that a data set consists of."""
+    parts: dict[str, list[str]] = {}
+    for key in keys:
+        parts.setdefault(dataset.part(key) if hasattr(dataset, "part") else "", []).append(key)
+    each = max(2, _SAMPLED // len(parts)) if parts else 1
+    return [key for part in parts.values() for key in part[:: -(-len(part) // each)]]
 
 
 def _both(brings: frozenset[Brings]) -> str:

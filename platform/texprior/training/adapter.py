@@ -19,6 +19,7 @@ from texprior.models.sampling import (
     require_condition_noise,
     require_guidance,
     require_range,
+    sigmas_of,
 )
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
@@ -92,6 +93,8 @@ def train_adapter(
         )
         scale = measured if experiment.process.residual_scale == "measured" else prior.scale
         require_range(prior.process, experiment.sampling, scale)
+        # it warns of levels that this training will not draw
+        sigmas_of(session.registry, experiment.sampling, experiment.diffusion, prior.process, scale)
         own = base_is_own(session.registry, experiment)
         session.say(describe_residual(measured, prior.scale, experiment.process, own))
 

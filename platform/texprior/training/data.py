@@ -167,7 +167,7 @@ def layer_scale(
     return math.sqrt(moments.variance())
 
 
-def require_layer(scale: float, layer: str, remedy: str) -> float:
+def require_layer(scale: float, layer: str, remedy: str, setting: str = "data.train") -> float:
     """Returns the scale of a layer that the training pictures have.
 
     Raises ConfigError, which names the ``layer`` and the ``remedy``, if there is none: the training would divide by it.
@@ -175,7 +175,7 @@ def require_layer(scale: float, layer: str, remedy: str) -> float:
     # not for NaN: the component that makes it is named when the training meets it
     if scale < FLAT:
         raise ConfigError(
-            f"data.train: {layer} has a standard deviation of {scale:.1g} over the training pictures, so that there is "
+            f"{setting}: {layer} has a standard deviation of {scale:.1g} over the training pictures, so that there is "
             f"nothing to learn; {remedy}"
         )
     return scale

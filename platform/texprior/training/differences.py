@@ -160,7 +160,8 @@ def _changed_settings(now: Session, then: Session, stage: _Stage, same: bool) ->
     names = {path for session in (now, then) for path, _, _ in refs_of(session.experiment)} & {*changed}
     for path in changed:
         if not any(path.startswith(f"{name}.") for name in names):
-            yield _Difference(f"{path}: {_shown(before, path)} -> {_shown(after, path)}", is_setting=True)
+            said = path.replace("data.train", now.trains_on, 1) if _is_below(path, ["data.train"]) else path
+            yield _Difference(f"{said}: {_shown(before, path)} -> {_shown(after, path)}", is_setting=True)
 
 
 def _settings(session: Session, stage: _Stage, same: bool, matched: bool) -> dict[str, Any]:

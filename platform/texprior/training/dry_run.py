@@ -69,6 +69,7 @@ class Measured:
 
 def measure_prior(session: Session) -> list[Measured]:
     """Measures Stage I. Raises ConfigError if the training pictures are missing."""
+    session.refuse_overlap_with_prior()
     session = session.of_stage_one()
     session.pictures("train")
     settings = session.experiment.training.prior

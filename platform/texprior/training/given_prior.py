@@ -56,4 +56,6 @@ def on_given_prior(session: Session) -> Session:
     # what was spent on it, so that compute is reckoned with what the prior really cost
     settings = trained.model_copy(update={"budget": Budget(images=seen), "start_from": None})
     trainings = experiment.training.model_copy(update={"prior": settings})
-    return session.with_(experiment=experiment.model_copy(update={"training": trainings}))
+    # the photographs that it was trained on are its own
+    data = experiment.data.model_copy(update={"prior": None})
+    return session.with_(experiment=experiment.model_copy(update={"training": trainings, "data": data}))

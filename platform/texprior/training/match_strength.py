@@ -16,6 +16,7 @@ from torch import Tensor
 from texprior.decompositions.strength_search import match_strength, strength_of
 from texprior.diffusion.keys import generator
 from texprior.errors import ImageError, TexpriorError
+from texprior.flow.image import each_visit
 from texprior.plugin import Ref
 from texprior.runtime.session import Session
 from texprior.store import write_atomically
@@ -82,6 +83,7 @@ def _found(files: Sequence[Path]) -> Ref | None:
 def _sample(session: Session) -> list[Tensor]:
     """Photographs in the order in which the layer's scale is measured on them, on the session's device."""
     dataset, keys = session.of_stage_one().pictures("train")
+    keys = each_visit(dataset, keys)
     pictures: list[Tensor] = []
     for index in torch.randperm(len(keys), generator=generator(session.experiment.seed, "scale")).tolist():
         with contextlib.suppress(ImageError):  # the pool names it when the training comes to it

@@ -70,7 +70,9 @@ class Pool:
     def __getitem__(self, index: int) -> Prepared:
         """Returns a photograph; indices from ``len`` on are those of later epochs."""
         epoch, photograph = divmod(index, len(self))
-        for offset in range(len(self)):
+        # the visits of a photograph that cannot be read go to different ones: each goes on by steps of its own
+        step = 1 + self._earlier[photograph]
+        for offset in [step * n for n in range(len(self))] + [*range(len(self))] * (step > 1):
             other = epoch * len(self) + (photograph + offset) % len(self)
             if self._name(other) in self.broken:
                 continue

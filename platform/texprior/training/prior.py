@@ -44,6 +44,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
     ``place`` is that of ``prior_place``, if the caller has it already.
     """
     require_own_prior(session)
+    session.refuse_overlap_with_prior()
     session = session.of_stage_one()
     settings = session.experiment.training.prior
     place = place or prior_place(session)
@@ -72,6 +73,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
             layer_scale(pool, "picture", "structure", experiment.seed, base_of=partial(base_of_prior, prior.process)),
             f"the texture that decomposition '{experiment.decomposition.name}' separates",
             "use photographs with fine detail, or a stronger decomposition",
+            session.trains_on,
         )
         if experiment.process.residual_scale == "prior":
             require_range(prior.process, experiment.sampling, scale)

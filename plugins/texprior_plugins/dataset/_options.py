@@ -177,7 +177,7 @@ class MixedOptions(Options):
         ),
     ]
     weights: Annotated[
-        Annotated[list[Annotated[int, Field(ge=1, le=10_000)]], Field(min_length=1, max_length=64)] | None,
+        Annotated[list[Annotated[int, Field(strict=True, ge=1, le=10_000)]], Field(min_length=1, max_length=64)] | None,
         Field(
             description="for each data set, how often a training visits each of its pictures in an epoch; if null, once"
         ),
@@ -189,4 +189,6 @@ class MixedOptions(Options):
             raise ValueError(
                 f"there are {len(self.weights)} weights for {len(self.of)} data sets; give one weight each"
             )
+        if self.weights is not None and set(self.weights) == {1}:
+            self.__dict__["weights"] = None  # the same training, and so the same digest
         return self

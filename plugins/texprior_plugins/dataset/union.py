@@ -41,7 +41,13 @@ class Union:
         """Returns how often a training visits a picture in an epoch: what its data set says, else once."""
         number, inner = self._inner(key)
         dataset = self.of[number]
-        return int(dataset.visits(inner)) if hasattr(dataset, "visits") else 1
+        return dataset.visits(inner) if hasattr(dataset, "visits") else 1  # type: ignore[no-any-return]
+
+    def part(self, key: str) -> str:
+        """Returns the index of the picture's data set, with those inside of it."""
+        number, inner = self._inner(key)
+        dataset = self.of[number]
+        return f"{number}/{dataset.part(inner)}" if hasattr(dataset, "part") else f"{number}"
 
     def _inner(self, key: str) -> tuple[int, str]:
         number, slash, inner = key.partition("/")

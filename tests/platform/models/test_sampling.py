@@ -1,5 +1,7 @@
 """The noise levels of an experiment's sampling: its options reach the schedules, and no range is silently ignored."""
 
+import math
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from texprior.diffusion import sigmas
 from texprior.diffusion.sigmas import steps_of, trailing
 from texprior.errors import ConfigError, PluginError
 from texprior.flow.once import warn_once
-from texprior.models.sampling import noise_levels_of, rehearsed_scale, require_range, sigmas_of
+from texprior.models.sampling import noise_levels_of, rehearsed_scale, require_range, sigmas_of, unlearned
 from texprior.plugin import Options, Ref
 from texprior.registry import Registry
 from texprior_plugins.process import MeanRevertingOptions, ResidualShiftOptions
@@ -166,7 +168,9 @@ def test_levels_that_the_training_never_drew_are_told(registry, caplog):
     one = Diffusion(noise_levels=Ref(name="sampled", options={"steps": 1}))
     assert warned(caplog, registry, one, steps=1) == []
     (sentence,) = warned(caplog, registry, one, steps=3)
-    assert sentence.startswith("sampling visits noise levels with which this model was not trained (sigma 1.44, 0.02)")
+    assert sentence.startswith(
+        "sampling visits noise levels that almost no sample of the training has (sigma 1.44, 0.02)"
+    )
     assert "diffusion.noise_levels is 'sampled'" in sentence
     assert warned(caplog, registry, one, steps=3, texture_strength=0) == []
 
@@ -180,3 +184,19 @@ def test_levels_that_a_distribution_reaches_need_no_word(registry, caplog, name,
     for steps in (1, 4, 50):
         assert warned(caplog, registry, every, steps=steps, sigma_min=least, sigma_max=most) == []
     assert warned(caplog, registry, every, steps=4, sigma_max=2000.0) != []
+
+
+def test_a_level_in_a_heavy_tail_counts_by_the_share_of_the_training_near_it():
+    """Against the distribution function of log-normal levels, whose neighbouring samples lie far apart."""
+    levels = torch.logspace(-8, 8, 60, dtype=torch.float64)
+    for std in (1.2, 3.0, 6.0):
+
+        def trained(z, std=std):
+            return torch.exp(-0.5 + std * z)
+
+        z = (levels.log() + 0.5) / std
+        share = torch.special.ndtr(z + math.log(1.5) / std) - torch.special.ndtr(z - math.log(1.5) / std)
+        named = dict(zip([f"{level:.3g}" for level in levels.tolist()], share.tolist(), strict=True))
+        expected = {name for name, near in named.items() if near < 0.001}
+        close = {name for name, near in named.items() if 9e-4 < near < 1.1e-3}
+        assert set(unlearned(levels, trained)) - close == expected - close

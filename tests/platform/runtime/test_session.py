@@ -8,6 +8,7 @@ from texprior.errors import ConfigError
 from texprior.registry import Registry
 from texprior.runtime import session as module
 from texprior.runtime.session import Session
+from texprior.runtime.split_check import require_splits
 from texprior.training.predictor import predictor_place
 from texprior.training.prior import prior_place
 
@@ -165,3 +166,34 @@ def test_photographs_of_the_prior_are_in_no_other_split_but_train(registry, data
         session(registry, {**data, "prior": folder(tmp_path / "more", 30, 40)}).pictures("val")
     with pytest.raises(ConfigError, match=r"^data\.val: shares 1 picture with data\.prior, such as 30\.png"):
         session(registry, {**data, "prior": data["val"]}).pictures("val")
+
+
+def test_an_overlap_with_the_photographs_of_the_prior_is_found_before_a_training(registry, data, tmp_path):
+    more = {**data, "prior": folder(tmp_path / "more", 30, 40)}
+    whole = {"name": "x", "events": [], "data": more}
+    said = config.said_in(whole, registry)
+    with pytest.raises(ConfigError, match=r"^data\.val: shares 1 picture with data\.prior, such as 30\.png"):
+        require_splits(Session(config.resolve(whole, registry), registry, said=said), "train")
+    # a trained prior has its own photographs, so that these are not used
+    given = {**whole, "prior": "some/folder"}
+    trained = Session(config.resolve(given, registry), registry, said=config.said_in(given, registry))
+    require_splits(trained, "train")
+    assert trained.pictures("val").keys == ["30.png"]
+
+
+def test_the_default_val_split_is_meant_by_stage_one_too(registry, tmp_path):
+    """The photographs of Stage II are the bundled ones, so the default val has nothing to do with those of Stage I."""
+    whole = {"name": "x", "events": [], "data": {"prior": folder(tmp_path / "more", 40, 50)}}
+    both = Session(config.resolve(whole, registry), registry, said=config.said_in(whole, registry))
+    assert both.of_stage_one().pictures("val").keys == both.pictures("val").keys
+
+
+def test_messages_of_stage_one_name_the_setting_that_was_written(registry, data, tmp_path):
+    more = folder(tmp_path / "more", 40, 50)
+    first = session(registry, {**data, "prior": more}).of_stage_one()
+    assert first.trains_on == "data.prior"
+    assert session(registry, data).of_stage_one().trains_on == "data.train"
+    with pytest.raises(ConfigError, match=r"^data\.val: shares 1 picture with data\.prior, such as 40\.png"):
+        session(
+            registry, {"train": data["train"], "prior": more, "val": folder(tmp_path / "val2", 40)}
+        ).of_stage_one().pictures("val")

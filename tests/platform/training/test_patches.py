@@ -1,6 +1,7 @@
 """Prepared photographs and patches: functions of (seed, sample number), and a cache that changes nothing."""
 
 import itertools
+from collections import Counter
 
 import pytest
 import torch
@@ -165,3 +166,17 @@ def test_a_fresh_pool_replaces_a_photograph_that_cannot_be_read_in_every_epoch(c
     assert [key for key in tried if key.startswith("2#")] == ["2#0"]
     assert list(fresh.broken) == ["2"]
     assert caplog.text.count("left out of training") == 1
+
+
+def test_the_visits_of_a_photograph_that_cannot_be_read_go_to_different_ones():
+    def careful(key):
+        if key.startswith("bad"):
+            raise ImageError(f"{key}: cannot be read")
+        return prepare(key.partition("#")[0])
+
+    keys = ["bad"] * 12 + ["1", "2", "3", "4"]
+    visited = Counter(int(Pool(keys, careful, 100)[n]["code"][0, 0]) for n in range(16))
+    assert visited.keys() == {1, 2, 3, 4}
+    assert max(visited.values()) <= 7
+    fresh = Pool(keys, careful, 100, fresh=True)
+    assert sorted({int(fresh[n]["code"][0, 0]) for n in range(16)}) == [1, 2, 3, 4]

@@ -13,6 +13,7 @@ from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
 from texprior.training.data import own_texture_pool, pair_pool
+from texprior.training.match_strength import _sample
 from texprior.training.patches import Patches
 
 
@@ -114,3 +115,41 @@ def test_a_model_of_mixed_pictures_can_be_judged_on_pairs_alone(registry, folder
 def test_there_are_as_many_weights_as_data_sets(registry, folders):
     with pytest.raises(ConfigError, match=r"data\.train\.mixed: there are 1 weights for 2 data sets; give one weight"):
         session(registry, folders, [1])
+
+
+def test_a_small_data_set_at_the_end_is_looked_at_before_a_training(registry, folders, tmp_path):
+    """Forty pairs and then two photographs: both kinds are seen, whichever comes first."""
+    for side in ("degraded", "clean"):
+        for n in range(40):
+            Image.new("RGB", (48, 40), (n, 0, 90)).save(tmp_path / side / f"{n}.png")
+    for of in (folders, folders[::-1]):
+        require_splits(session(registry, of), "train")
+        with pytest.raises(ConfigError, match="brings clean pictures only and pairs of a mixed data set"):
+            require_splits(session(registry, of, degradation=None), "train")
+
+
+def test_weights_count_in_a_matched_strength(registry, folders):
+    """The strength is searched for on the photographs that the scale of the layer is measured on, as often as there."""
+    of_both = session(registry, folders, [50, 1])
+    seen = _sample(of_both)
+    clean = of_both.pictures("train").dataset.load("0/c").clean
+    assert len(seen) > 20
+    assert sum(torch.equal(picture, clean) for picture in seen) > 0.8 * len(seen)
+
+
+def test_equal_weights_are_the_same_training(registry, folders):
+    one, none = (session(registry, folders, weights).experiment for weights in ([1, 1], None))
+    assert one.data == none.data
+
+
+def test_weights_that_would_fill_the_memory_are_refused(registry, folders):
+    inner = {"mixed": {"of": folders, "weights": [10_000, 10_000]}}
+    with pytest.raises(
+        ConfigError, match=r"mixed' .*: the weights give 300,000,000 visits in an epoch; at most 2,000,000"
+    ):
+        own_texture_pool(session(registry, [inner], [10_000]))
+
+
+def test_a_weight_is_a_number(registry, folders):
+    with pytest.raises(ConfigError, match=r"data\.train\.mixed\.weights\.0"):
+        session(registry, folders, [True, 1])
