@@ -158,7 +158,7 @@ class Session:
             name = getattr(self.experiment.data, split).name
             raise ConfigError(f"{self._setting(split)}: the data set '{name}' has no picture in this split")
         # The check may hash large files, and a sweep asks for the same splits in every trial.
-        checked = (split, self.experiment.seed, self.experiment.data.model_dump_json())
+        checked = (split, self.experiment.seed, self.experiment.data.model_dump_json(), self._has_own_stage_one)
         if checked not in self.caches.separate:
             trained = ["train", "prior"] if self._has_own_stage_one else ["train"]
             for earlier in {"val": trained, "test": [*trained, "val"]}.get(split, []):
