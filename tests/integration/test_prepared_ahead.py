@@ -35,7 +35,9 @@ def command(folder: Path, name: str, workers: int, *settings: str) -> subprocess
     environment = {**os.environ, "TEXPRIOR_RUNS": str(folder / f"runs-{workers}"), "OMP_NUM_THREADS": "1"}
     given = [f"data.workers={workers}", *settings]
     words = [sys.executable, "-m", "texprior", name, "experiment.yaml", *(w for each in given for w in ("--set", each))]
-    return subprocess.Popen(words, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+    # a shell starts what is in its background with SIGINT ignored, and pytest may be
+    how = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), "env": environment, "text": True}
+    return subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE, **how)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,10 @@ def test_no_process_is_left_behind(tmp_path, number, code):
     workers = _workers(process)
     for each in [process.pid, *(w.pid for w in workers)] if number == signal.SIGINT else [process.pid]:
         os.kill(each, number)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (process.returncode, "Traceback" in errors) == (code, False), errors
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert alive == []
