@@ -61,6 +61,10 @@ def main(folder: Path, references: Path) -> None:
                 with_reference = registry.find("metric", metric).component.reference
                 sums[metric] += float((score(shown, reference) if with_reference else score(shown))[0])
         print(name, *(f"{total / len(pictures):.4f}" for total in sums.values()), flush=True)
+    clean = [load_image(references / path.stem)[None] for path in pictures]
+    for metric in ("niqe", "brisque"):
+        mean = sum(float(metrics[metric](picture)[0]) for picture in clean) / len(clean)
+        print(f"{metric} of the references: {mean:.4f}")
 
 
 if __name__ == "__main__":

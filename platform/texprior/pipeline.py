@@ -31,12 +31,12 @@ from texprior.models.inputs import Inputs, PartwiseInputs, given_of, inputs_of, 
 from texprior.models.not_finite import refuse_not_finite
 from texprior.models.sampling import (
     calls_per_picture,
+    learned_sigmas,
     require_condition_noise,
     require_guidance,
     require_range,
     require_start,
     sampler_of,
-    sigmas_of,
 )
 from texprior.models.sections import (
     Piece,
@@ -137,6 +137,9 @@ def restore_sections(
     require_start(model.prior.process, settings)
     require_condition_noise(model.experiment.diffusion, settings)
     require_guidance(model.experiment.diffusion, settings)
+    levels = learned_sigmas(
+        model.registry, settings, model.experiment.diffusion, model.prior.process, model.process.scale
+    )
     started, pieces = device_time(device), sections_of(model, settings, size)
     partwise = PartwiseInputs(lambda rows, columns: part(rows, columns).to(device), size, model)
     if inputs is None and not (len(pieces) > 1 and partwise.possible()):
@@ -152,7 +155,8 @@ def restore_sections(
     for section in pieces:
         given = partwise.of(section.seen, code) if inputs is None else cut_inputs(inputs, section)
         degraded, draw = partwise.part(*section.seen), noises.of(section)
-        restored = _restored(model, section, degraded, given, key, settings, sampler, seed, draw, guided, called)
+        how = settings, sampler, levels
+        restored = _restored(model, section, degraded, given, key, *how, seed, draw, guided, called)
         yield section, replace(restored, calls=calls, elapsed_s=device_time(device) - started)
         # or two sections would be in memory
         del given, degraded, restored
@@ -167,6 +171,7 @@ def _restored(
     key: Key,
     settings: Sampling,
     sampler: LayerSampler,
+    levels: Tensor,
     seed: int,
     draw: Draw,
     guided: bool,
@@ -185,7 +190,6 @@ def _restored(
         return _denoiser(model, given, settings, seen if adapted else None, pieces, called)
 
     given = inputs_at(settings.condition_noise)
-    levels = sigmas_of(model.registry, settings, model.experiment.diffusion, model.prior.process, model.process.scale)
     denoise = denoiser(given, pieces, guided)
     if settings.guidance != 1:
         lacking = settings.guidance_from

@@ -36,6 +36,7 @@ import click
 
 from texprior._version import __version__
 from texprior.addresses import redact
+from texprior.cli.completion import VARIABLE, complete
 from texprior.cli.output import begin_answers, emit_error
 from texprior.errors import TexpriorError, error_text
 from texprior.processes import let_threads_sleep
@@ -148,9 +149,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code. An error is one sentence on stderr."""
-    if arguments is None and os.environ.get("_TEXPRIOR_COMPLETE"):
-        from texprior.cli.completion import complete
-
+    if arguments is None and os.environ.get(VARIABLE):
         return complete(cli)
     let_threads_sleep()
     with safe_streams() as output:

@@ -118,11 +118,12 @@ def each_visit(dataset: PictureSet, keys: Sequence[str]) -> list[str]:
     """
     if not hasattr(dataset, "visits"):
         return list(keys)
+    own = dataset.dataset if isinstance(dataset, CheckedPictures) else dataset
     visits = [dataset.visits(key) for key in keys]
     for key, number in zip(keys, visits, strict=True):
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            refuse(dataset, f"visits('{key}') is {_short(number)}", "a whole number, 1 or more")
-    total, own = sum(visits), getattr(dataset, "dataset", dataset)
+            refuse(own, f"visits('{key}') is {_short(number)}", "a whole number, 1 or more")
+    total = sum(visits)
     if total > _MOST_VISITS:
         raise ConfigError(
             f"{name_of(own)}: the weights give {total:,} visits in an epoch; at most {_MOST_VISITS:,} are possible; "

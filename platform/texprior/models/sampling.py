@@ -146,9 +146,32 @@ def sigmas_of(
     """Returns the noise levels that the sampling visits, decreasing to 0, (steps + 1,), in units of the layer.
 
     ``training`` describes the noise that the denoiser was trained with; ``scale`` is the layer's standard deviation.
-    Warns once of levels that it was not trained with. Raises ConfigError if the range is empty, beyond the schedule, or
-    so narrow that steps coincide in float32.
+    Raises ConfigError if the range is empty, beyond the schedule, or so narrow that steps coincide in float32.
     """
+    return _levels(registry, settings, noise_levels_of(registry, training, process, scale), process, scale)
+
+
+def learned_sigmas(
+    registry: Registry, settings: Sampling, training: Diffusion, process: DiffusionProcess, scale: float
+) -> Tensor:
+    """Returns ``sigmas_of``, and warns once of levels that the denoiser was not trained with."""
+    trained = noise_levels_of(registry, training, process, scale)
+    levels = _levels(registry, settings, trained, process, scale)
+    # without its texture the picture is the base alone
+    strange = unlearned(levels[:-1], trained) if settings.texture_strength else []
+    if strange:
+        warn_once(
+            f"sampling visits noise levels that almost no sample of the training has (sigma {', '.join(strange)}), so "
+            f"that pictures may be wrong: diffusion.noise_levels is '{training.noise_levels.name}'; set "
+            "sampling.sigma_min, sampling.sigma_max and sampling.steps to what it covers, or train with other noise "
+            "levels (diffusion.noise_mean, diffusion.noise_std)"
+        )
+    return levels
+
+
+def _levels(
+    registry: Registry, settings: Sampling, trained: NoiseLevels, process: DiffusionProcess, scale: float
+) -> Tensor:
     record = cast("Schedule", registry.find("schedule", settings.schedule.name).component)
     first = first_level(process, settings, scale)
     if not settings.sigma_min < first <= record.largest:
@@ -157,19 +180,8 @@ def sigmas_of(
             f"goes from at most {record.largest:g} to sampling.sigma_min {settings.sigma_min:g}; write a number"
         )
     u = _SPACINGS[settings.spacing or record.spacing](settings.steps)
-    trained = noise_levels_of(registry, training, process, scale)
     within = Range(settings.sigma_min, first, settings.rho, trained)
-    levels = levels_of(registry.build(SCHEDULE, settings.schedule, process=process, scale=scale), u, within)
-    strange = unlearned(levels[:-1], trained)
-    # without its texture the picture is the base alone
-    if strange and settings.texture_strength:
-        warn_once(
-            f"sampling visits noise levels that almost no sample of the training has (sigma {', '.join(strange)}), so "
-            f"that pictures may be wrong: diffusion.noise_levels is '{training.noise_levels.name}'; set "
-            "sampling.sigma_min, sampling.sigma_max and sampling.steps to what it covers, or train with other noise "
-            "levels (diffusion.noise_mean, diffusion.noise_std)"
-        )
-    return levels
+    return levels_of(registry.build(SCHEDULE, settings.schedule, process=process, scale=scale), u, within)
 
 
 def unlearned(levels: Tensor, trained: NoiseLevels) -> list[str]:

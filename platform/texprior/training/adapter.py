@@ -15,11 +15,11 @@ from texprior.models.folders import ADAPTER, PREDICTOR, load_predictor, load_pri
 from texprior.models.prior_search import record_prior, relative_path
 from texprior.models.sampling import (
     first_level,
+    learned_sigmas,
     noise_levels_of,
     require_condition_noise,
     require_guidance,
     require_range,
-    sigmas_of,
 )
 from texprior.runtime.identity import data_digest
 from texprior.runtime.session import Session
@@ -94,7 +94,7 @@ def train_adapter(
         scale = measured if experiment.process.residual_scale == "measured" else prior.scale
         require_range(prior.process, experiment.sampling, scale)
         # it warns of levels that this training will not draw
-        sigmas_of(session.registry, experiment.sampling, experiment.diffusion, prior.process, scale)
+        learned_sigmas(session.registry, experiment.sampling, experiment.diffusion, prior.process, scale)
         own = base_is_own(session.registry, experiment)
         session.say(describe_residual(measured, prior.scale, experiment.process, own))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 import torch
 from torch import Tensor
@@ -72,7 +72,7 @@ class Pool:
         epoch, photograph = divmod(index, len(self))
         # the visits of a photograph that cannot be read go to different ones: each goes on by steps of its own
         step = 1 + self._earlier[photograph]
-        for offset in [step * n for n in range(len(self))] + [*range(len(self))] * (step > 1):
+        for offset in chain(range(0, step * len(self), step), range(len(self) if step > 1 else 0)):
             other = epoch * len(self) + (photograph + offset) % len(self)
             if self._name(other) in self.broken:
                 continue

@@ -10,7 +10,14 @@ from texprior.diffusion import sigmas
 from texprior.diffusion.sigmas import steps_of, trailing
 from texprior.errors import ConfigError, PluginError
 from texprior.flow.once import warn_once
-from texprior.models.sampling import noise_levels_of, rehearsed_scale, require_range, sigmas_of, unlearned
+from texprior.models.sampling import (
+    learned_sigmas,
+    noise_levels_of,
+    rehearsed_scale,
+    require_range,
+    sigmas_of,
+    unlearned,
+)
 from texprior.plugin import Options, Ref
 from texprior.registry import Registry
 from texprior_plugins.process import MeanRevertingOptions, ResidualShiftOptions
@@ -160,7 +167,7 @@ def test_an_end_that_cannot_be_used_is_refused(registry, process, settings, said
 def warned(caplog, registry, training, **settings):
     caplog.clear()
     warn_once.cache_clear()
-    sigmas_of(registry, Sampling(**settings), training, TEXTURE, 0.05)
+    learned_sigmas(registry, Sampling(**settings), training, TEXTURE, 0.05)
     return [record.getMessage() for record in caplog.records]
 
 
