@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any, cast
@@ -25,7 +26,7 @@ from texprior.registry import Registry
 _SPACINGS: Mapping[str, sigmas.Spacing] = {"linspace": sigmas.linspace, "trailing": sigmas.trailing}
 _LEAST, _NEAR = 0.001, 1.5
 """A denoiser has learned a level if at least this share of its samples is at most this factor away."""
-_TAIL, _POINTS = 6.0, 4001
+_TAIL, _POINTS = 6.0, 2001
 """The standard normal numbers at which the distribution of the training's levels is looked at: from -6 to 6."""
 _ROUNDING = 1e-9
 """How far a product of two floating-point numbers may be beyond a limit that it should equal."""
@@ -186,10 +187,17 @@ def _levels(
 
 def unlearned(levels: Tensor, trained: NoiseLevels) -> list[str]:
     """Returns the levels that fewer than a thousandth of the training's samples are near to, (steps,), as texts."""
-    z = torch.linspace(-_TAIL, _TAIL, _POINTS, dtype=torch.float64)
-    share = torch.cat([torch.zeros(1, dtype=torch.float64), torch.exp(-(z**2) / 2).cumsum(0)])
+    z, share = _normal_shares()
     drawn, visited = trained(z), levels.double()
     above = torch.searchsorted(drawn, visited / _NEAR)
     below = torch.searchsorted(drawn, visited * _NEAR, right=True)
-    near = (share[below] - share[above]) / share[-1] >= _LEAST
+    near = share[below] - share[above] >= _LEAST
     return [f"{level:.3g}" for level in visited[~near].tolist()]
+
+
+@functools.cache
+def _normal_shares() -> tuple[Tensor, Tensor]:
+    """Returns standard normal numbers, increasing, and the share that lies below each, with 1 at the end."""
+    z = torch.linspace(-_TAIL, _TAIL, _POINTS, dtype=torch.float64)
+    below = torch.cat([z.new_zeros(1), torch.exp(-(z**2) / 2).cumsum(0)])
+    return z, below / below[-1]
