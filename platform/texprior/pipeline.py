@@ -8,8 +8,8 @@ A large picture is restored section by section, each through all steps, so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from texprior.diffusion.precondition import broadcast
 from texprior.flow.adapt import Features, Given, bytes_of, features_of, repeated, steered, strides_of
 from texprior.flow.code import place_of, tokens_at
 from texprior.flow.guide import FirstCall, guided_by, with_coarse_part
+from texprior.flow.orient import ORIENTATIONS, Orientation
 from texprior.flow.precision import autocast
 from texprior.flow.prior import Network, checked_network, prior_denoise
 from texprior.flow.process import entrance
@@ -27,7 +28,7 @@ from texprior.flow.recompose import Samples, recompose
 from texprior.flow.sample import Denoise, LayerSampler, Noise, sample
 from texprior.flow.tile import Part, Tile
 from texprior.models.build import Model
-from texprior.models.inputs import Inputs, PartwiseInputs, given_of, inputs_of, noised_condition
+from texprior.models.inputs import Inputs, given_of, noised_condition
 from texprior.models.not_finite import refuse_not_finite
 from texprior.models.sampling import (
     calls_per_picture,
@@ -40,14 +41,13 @@ from texprior.models.sampling import (
 )
 from texprior.models.sections import (
     Piece,
-    SectionNoises,
-    cut_inputs,
     is_local,
     pieces_of,
     samples_per_call,
     sections_of,
     tiles_of,
 )
+from texprior.models.views import View, view_of
 from texprior.runtime.device_clock import device_time
 from texprior.runtime.notebook import html_pictures
 
@@ -64,6 +64,7 @@ class Restored:
 
     picture: Tensor
     spread: Tensor
+    """Standard deviation over the samples; of several orientations, the root of the mean of their variances."""
     estimate: Tensor
     base: Tensor
     layer: Tensor
@@ -95,7 +96,8 @@ def restore(
     """Restores a picture, (1, 3, H, W) in [0, 1], of any size.
 
     The noise depends only on (seed, key, sample), so that neither tiles nor the order of pictures change it. For
-    controls, ``guided=False`` leaves the adapter out, and ``inputs`` replaces the inputs derived from the picture.
+    controls, ``guided=False`` leaves the adapter out, and ``inputs`` replaces the inputs derived from the picture; in
+    another orientation (``sampling.self_ensemble``) they are these inputs turned, not derived anew.
     """
     degraded = degraded_BCHW.to(_device(model))
     height, width = degraded.shape[-2:]
@@ -141,31 +143,45 @@ def restore_sections(
         model.registry, settings, model.experiment.diffusion, model.prior.process, model.process.scale
     )
     started, pieces = device_time(device), sections_of(model, settings, size)
-    partwise = PartwiseInputs(lambda rows, columns: part(rows, columns).to(device), size, model)
-    if inputs is None and not (len(pieces) > 1 and partwise.possible()):
-        # what is not local sees the whole picture, as all sections must share one structure
-        whole = partwise.part(slice(0, size[0]), slice(0, size[1]))
-        inputs = inputs_of(whole, model.experiment, model.predictor, model.prior, model.prior.encoder)
-    code = partwise.code() if inputs is None else inputs.code
 
+    def on_device(rows: slice, columns: slice) -> Tensor:
+        return part(rows, columns).to(device)
+
+    def laid(orientation: Orientation) -> View:
+        return view_of(model, on_device, size, orientation, inputs, in_parts=len(pieces) > 1)
+
+    # all sections share what is derived from a whole picture; one section needs that of one orientation at a time
+    views: Iterable[View] = map(laid, ORIENTATIONS[: settings.self_ensemble])
+    views = list(views) if len(pieces) > 1 else views
     # built once: that saves and restores the state of every random generator
-    noises, sampler = SectionNoises((1, 3, *size)), sampler_of(model, settings)
+    sampler = sampler_of(model, settings)
     calls = calls_per_picture(sampler, settings)
     called = _counter(tell, sum(len(tiles_of(s, settings)) for s in pieces) * calls)
     for section in pieces:
-        given = partwise.of(section.seen, code) if inputs is None else cut_inputs(inputs, section)
-        degraded, draw = partwise.part(*section.seen), noises.of(section)
-        how = settings, sampler, levels
-        restored = _restored(model, section, degraded, given, key, *how, seed, draw, guided, called)
-        yield section, replace(restored, calls=calls, elapsed_s=device_time(device) - started)
-        # or two sections would be in memory
-        del given, degraded, restored
+        sums: dict[str, Tensor] = {}
+        for number, view in enumerate(views):
+            tile = view.tile(section)
+            degraded, given, draw = view.of(tile)
+            how, first = (settings, sampler, levels), number * settings.samples
+            results = _restored(model, tile, degraded, given, key, *how, seed, draw, first, guided, called)
+            results = {name: view.upright(result, tile, section) for name, result in results.items()}
+            if settings.self_ensemble > 1:
+                results["spread"] = results["spread"].square()
+            sums = {name: sums[name] + result for name, result in results.items()} if sums else results
+            # or two sections, or what is derived from two orientations, would be in memory
+            del view, degraded, given, results
+        if settings.self_ensemble > 1:
+            sums = {name: total / settings.self_ensemble for name, total in sums.items()}
+            sums["spread"] = sums["spread"].sqrt()
+            sums["picture"] = model.process.picture(sums["base"], sums["layer"], settings.texture_strength)
+        yield section, Restored(**sums, calls=calls, elapsed_s=device_time(device) - started)
+        del sums
         started = device_time(device)
 
 
 def _restored(
     model: Model,
-    section: Tile,
+    tile: Tile,
     degraded: Tensor,
     given: Inputs,
     key: Key,
@@ -174,12 +190,13 @@ def _restored(
     levels: Tensor,
     seed: int,
     draw: Draw,
+    first_sample: int,
     guided: bool,
     called: Callable[[int], None],
-) -> Restored:
-    """Samples a section, and returns its part without the margin; calls and time are not known here."""
-    pieces = pieces_of(model, section, settings, given.code)
-    clear = given._replace(code=tokens_at(given.code, place_of(model.prior.encoder), *section.seen))
+) -> dict[str, Tensor]:
+    """Samples a tile of a picture, and returns the pictures of ``Restored`` by name, without the margin."""
+    pieces = pieces_of(model, tile, settings, given.code)
+    clear = given._replace(code=tokens_at(given.code, place_of(model.prior.encoder), *tile.seen))
 
     def inputs_at(level: float) -> Inputs:
         noised = noised_condition(clear.condition, model.experiment, seed, key, level=level, draw=draw)
@@ -203,13 +220,13 @@ def _restored(
         denoise = guided_by(denoise, unguided, settings.guidance)
 
     # a few samples at once, so that memory does not grow with their number
-    samples, per_call = Samples(), samples_per_call(section, settings)
+    samples, per_call = Samples(), samples_per_call(tile, settings)
     known = given.estimate if settings.start == "estimate" else given.base
     for first in range(0, settings.samples, per_call):
         these = range(first, min(first + per_call, settings.samples))
 
         def noise(step: int, these: range = these) -> Tensor:
-            drawn = [draw(given.base.shape, seed, key, k, step) for k in these]
+            drawn = [draw(given.base.shape, seed, key, first_sample + k, step) for k in these]
             return torch.cat(drawn).to(given.base.device)
 
         start = model.process.warm_start(known, given.base, noise(-1), float(levels[0]))
@@ -221,14 +238,9 @@ def _restored(
         refuse_not_finite(model, degraded, given, alone, denoise, sampler, start, levels[0].to(start.device), key)
     found = recompose(model.process, given.base, samples, settings.texture_strength)
 
-    def kept(result: Tensor) -> Tensor:
-        return result[..., section.kept[0], section.kept[1]]
-
-    return Restored(
-        *(kept(found.picture), kept(found.spread), kept(given.estimate), kept(given.base), kept(samples.mean)),
-        calls=0,
-        elapsed_s=0.0,
-    )
+    results = {"picture": found.picture, "spread": found.spread, "estimate": given.estimate, "base": given.base}
+    results["layer"] = samples.mean
+    return {name: result[..., tile.kept[0], tile.kept[1]] for name, result in results.items()}
 
 
 def _layers(

@@ -95,8 +95,8 @@ def other_value(path, start):
     if path in OTHER or path.endswith(("start_from", "seconds", "microbatch")):
         return OTHER.get(path, {"start_from": start, "seconds": 5, "microbatch": 8}.get(path.rpartition(".")[2]))
     choices = [c for t in typing.get_args(setting.field.annotation) for c in (typing.get_args(t) or (t,))]
-    if isinstance(default, str) or default is None:
-        return next(c for c in choices if isinstance(c, str) and c != default)
+    if default in choices or isinstance(default, str) or default is None:
+        return next(c for c in choices if isinstance(c, (str, int)) and c != default)
     if isinstance(default, bool):
         return not default
     return default + 16 if isinstance(default, int) else default / 2 or 0.25

@@ -203,6 +203,7 @@ def _timed(session: Session, split: str) -> tuple[float, float, float]:
         degraded = picture[None].to(session.device)
         derived = inputs_of(degraded, experiment, predictor, prior, prior.encoder)
         known = device_time(session.device)
-        restored = restore(model, degraded, keys[0], None, choice.seed, derived)
+        known_inputs = derived if experiment.sampling.self_ensemble == 1 else None
+        restored = restore(model, degraded, keys[0], None, choice.seed, known_inputs)
         measure(restored.picture, clean, metrics)
     return structured - started, known - structured, device_time(session.device) - known

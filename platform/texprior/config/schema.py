@@ -263,6 +263,11 @@ class Sampling(Section):
     Default: 1."""
     samples: Annotated[int, Field(ge=1, le=256)] = 1
     """Number of layers that are sampled and averaged for each picture. Default: 1."""
+    self_ensemble: Annotated[Literal[1, 2, 4, 8], Before(1)] = 1
+    """Number of orientations in which a picture is restored; the results are turned back and averaged. 2 adds the
+    mirror image, 4 both of them upside down, 8 all four transposed. It takes so many times as long. A task with a
+    direction, such as rain, has learned 4 or 8 only if its patches were turned. Default: 1, as the picture is.
+    Timofte et al. 2016, Seven ways to improve example-based single image super resolution, section 3.2."""
     tile: Annotated[int, Field(ge=64, le=16384, multiple_of=16)] = 512
     """Side of a tile, px. A picture with a larger side is denoised in tiles. Default: 512."""
     halo: Annotated[int, Field(ge=0, le=4096, multiple_of=16)] = 64

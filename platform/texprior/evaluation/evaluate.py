@@ -211,7 +211,7 @@ def _warm_up(session: Session, model: Model, picture: Prepared) -> None:
     # a GPU loads its kernels and chooses its algorithms in the first calls, which are no part of the latency
     if session.device.type != "cpu":
         settings, seed = session.experiment.sampling, session.experiment.evaluation.seed
-        restore(model, picture.degraded, picture.key, settings, seed, picture.inputs)
+        restore(model, picture.degraded, picture.key, settings, seed, picture.derived(settings))
 
 
 def _another(prepare: Callable[[str], Prepared], keys: Sequence[str], done: int) -> Inputs:
@@ -245,7 +245,7 @@ def _picture(
     strengths = choice.texture_strengths or [experiment.sampling.texture_strength]
     for steps in choice.steps or [experiment.sampling.steps]:
         settings = experiment.sampling.model_copy(update={"steps": steps})
-        restored = restore(model, picture.degraded, picture.key, settings, choice.seed, picture.inputs)
+        restored = restore(model, picture.degraded, picture.key, settings, choice.seed, picture.derived(settings))
         shown["restored"], spent = restored.picture, Spent(restored.calls, restored.elapsed_s)
         for w in strengths:
             name = f"restored {restored.calls} calls" + (f" w {w:g}" if choice.texture_strengths else "")
@@ -269,7 +269,7 @@ def _controls(session: Session, model: Model, picture: Prepared, other: Inputs, 
     size = picture.degraded.shape[-2:]
     foreign = torch.nn.functional.interpolate(other.estimate, size, mode="bilinear", antialias=True)
     variants = {
-        "control adapter off": (own, False),
+        "control adapter off": (picture.derived(settings), False),
         "control foreign code": (own._replace(code=fitted(other.code, own.code)), True),
         "control foreign estimate": (own._replace(estimate=foreign), True),
     }

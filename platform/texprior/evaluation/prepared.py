@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from texprior.config.schema import Sampling
 from texprior.models.inputs import Inputs
 
 
@@ -20,6 +21,10 @@ class Prepared(NamedTuple):
     reference: Tensor
     degraded: Tensor
     inputs: Inputs
+
+    def derived(self, settings: Sampling) -> Inputs | None:
+        """Returns the inputs that the picture is restored from; None if several orientations derive their own."""
+        return self.inputs if settings.self_ensemble == 1 else None
 
 
 class PreparedOnce:

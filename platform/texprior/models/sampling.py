@@ -111,12 +111,14 @@ def require_guidance(training: Diffusion, settings: Sampling) -> None:
 
 
 def calls_per_picture(sampler: LayerSampler, settings: Sampling) -> int:
-    """Returns the number of network calls (NFE) for all samples of a picture; guidance takes two for one.
+    """Returns the number of network calls (NFE) for all samples and orientations of a picture.
+
+    Guidance takes two calls for one.
 
     Raises ContractError if the sampler states no whole number.
     """
     guided = 1 if settings.guidance == 1 else 2
-    return network_calls(sampler, settings.steps) * settings.samples * guided
+    return network_calls(sampler, settings.steps) * settings.samples * guided * settings.self_ensemble
 
 
 def require_start(process: DiffusionProcess, settings: Sampling) -> None:

@@ -32,8 +32,13 @@ def sections_of(model: Model, settings: Sampling, size: tuple[int, int]) -> list
     """Cuts a picture into sections; an adapter that is not declared local needs features of the whole picture."""
     large = max(size) > LARGE and is_local(model)
     side = settings.tile * max(1, SECTION // settings.tile) if large else max(size)
-    grid = math.lcm(model.prior.network.grid(), model.predictor.stride)
+    grid = grid_of_networks(model)
     return tiles(*size, side, max(settings.halo, -(-MARGIN // grid) * grid))
+
+
+def grid_of_networks(model: Model) -> int:
+    """Returns the px on whose multiples a part must begin, so that denoiser and predictor compute the same there."""
+    return math.lcm(model.prior.network.grid(), model.predictor.stride)
 
 
 def tiles_of(section: Tile, settings: Sampling) -> list[Tile]:

@@ -21,7 +21,7 @@ from texprior.errors import ConfigError
         ("name: x\nsampling: 3",
          "e.yaml:2: sampling: this is a section, with the settings sampler, steps, schedule, spacing, sigma_min, "
          "sigma_max, rho, start, condition_noise, guidance, guidance_from, coarse_from, coarse_px, texture_strength, "
-        "samples, tile, halo, features_mb, amp (got 3); "
+        "samples, self_ensemble, tile, halo, features_mb, amp (got 3); "
          "write sampling.steps=3"),
         ("name: x\ntraining: {prior: {budget: 800}}",
          "e.yaml:2: training.prior.budget: this is a section, with the settings images, seconds (got 800); "

@@ -83,8 +83,10 @@ FIELDS = ("picture", "spread", "estimate", "base", "layer")
             "denoiser": {"unet": {**UNET, "positions": True}},
             "sampling": {"tile": 64, "halo": 64, "steps": 1},
         },
+        {"sampling": {"tile": 64, "halo": 64, "steps": 1, "self_ensemble": 8, "samples": 2}},
+        {"decomposition": {"l0": {}}, "sampling": {"tile": 64, "halo": 64, "steps": 1, "self_ensemble": 8}},
     ],
-    ids=["default", "structure", "wavelet", "global", "samples", "heun", "process", "place"],
+    ids=["default", "structure", "wavelet", "global", "samples", "heun", "process", "place", "ensemble", "turned"],
 )
 def test_sections_are_the_whole_picture_within_the_halo(built, degraded, monkeypatch, changes):
     whole, found = both(built(**changes), degraded, monkeypatch)

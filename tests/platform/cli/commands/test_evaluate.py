@@ -51,6 +51,18 @@ def test_a_strength_of_zero_is_the_prediction(evaluated):
     assert means["restored 2 calls w 1"]["psnr_rgb"]["mean"] != means["predictor"]["psnr_rgb"]["mean"]
 
 
+def test_orientations_derive_their_own_inputs(texprior, in_study, tmp_path):
+    """The mean of the predictions of both, not the prediction of the upright picture, is what strength 0 returns."""
+    ensemble = ["--set", "sampling.self_ensemble=2", "--set", "events=[]", "-o", tmp_path / "out", "--json"]
+    strengths = ["--split", "val", "--texture-strengths", "0,1"]
+    answer = texprior("evaluate", in_study.file, "--model", in_study.model, *strengths, *ensemble)
+    assert answer.code == 0, answer.err
+    means = answer.json["metrics"]
+    (none,) = (row for row in means if row.startswith("restored") and row.endswith("w 0"))
+    assert none.removeprefix("restored ").split()[0] == str(2 * 2), "two calls in each orientation"
+    assert means[none]["psnr_rgb"]["mean"] != pytest.approx(means["predictor"]["psnr_rgb"]["mean"], rel=1e-6)
+
+
 def test_a_strength_chosen_on_one_half_is_scored_on_the_other(evaluated):
     found = evaluated[0]
     rows = list(csv.DictReader(Path(found["scores"]).read_text(encoding="utf-8").splitlines()))
