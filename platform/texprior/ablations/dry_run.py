@@ -21,16 +21,19 @@ from texprior.flow.kinds import DEGRADATION, PROCESS
 from texprior.flow.measure import measure
 from texprior.flow.prior import encode
 from texprior.models.build import Model, build_adapter, build_predictor, build_prior
-from texprior.models.folders import PREDICTOR, PRIOR
+from texprior.models.folders import ADAPTER, PREDICTOR, PRIOR
 from texprior.models.inputs import inputs_of
 from texprior.models.sampling import build_sampler, calls_per_picture, rehearsed_scale
 from texprior.pipeline import restore
 from texprior.runtime.device_clock import device_time
 from texprior.runtime.progress import no_progress
 from texprior.runtime.session import Session
+from texprior.store import sha256
+from texprior.training.adapter import adapter_place
 from texprior.training.dry_run import Measured, measure_predictor, measure_prior, measure_stage_two
-from texprior.training.folders import ADAPTER_PARTS
+from texprior.training.folders import ADAPTER_PARTS, Place, is_trained
 from texprior.training.planned import Planned, planned_at
+from texprior.training.preflight import on_prior
 
 _NETWORKS = ("denoiser", "encoder", "attention")
 _PREDICTOR = ("predictor", "training.predictor")
@@ -40,8 +43,7 @@ _ADAPTER = ("adapter", "process.unfreeze", "training.adapter")
 def measure_ablation(plan: Plan) -> list[Measured]:
     """Returns a row for each kind of training and for evaluation; trains nothing.
 
-    The rows of the trainings come first, then those for the photographs and the evaluations. An adapter that is trained
-    already is counted: it cannot be found before its prior is there.
+    The rows of the trainings come first, then those for the photographs and the evaluations.
     """
     pending = [cell for cell in plan.cells if outcome_of(cell) is None]
     rows: list[Measured] = []
@@ -50,7 +52,7 @@ def measure_ablation(plan: Plan) -> list[Measured]:
         (row,) = measure_prior(_of(plan, group[0]))
         rows.append(_times(row, len(group)))
     predictors = _first_of_each([c for c in pending if c.predictor in c.unfinished()], lambda cell: cell.predictor)
-    trained = [cell for cell in pending if cell.trains_adapter]
+    trained = _without_adapter(plan, pending)
     adapters = _first_of_each(trained, _adapter)
     counted: set[str] = set()
     for group in _alike(trained, lambda cell: cell.experiment.hash(*_NETWORKS, *_PREDICTOR, *_ADAPTER)):
@@ -82,7 +84,9 @@ def planned_trainings(plan: Plan) -> list[Planned]:
         if cell.prior is not None:
             prior = planned_at(session, "prior", cell.prior, PRIOR, trainings.prior)
             found.setdefault(cell.prior.folder, prior)
-            adapter = Planned("adapter", "trained here", None, trainings.adapter.budget.images)
+            place, budget = _adapter_place(plan, cell), trainings.adapter.budget.images
+            new = Planned("adapter", "trained here", None, budget)
+            adapter = planned_at(session, "adapter", place, ADAPTER, trainings.adapter) if place else new
             found.setdefault(_adapter(cell), adapter)
     return sorted(found.values(), key=lambda planned: ("prior", "predictor", "adapter").index(planned.stage))
 
@@ -102,6 +106,27 @@ def _adapter(cell: Cell) -> tuple[Path | None, Path, str]:
         cell.predictor.folder,
         cell.experiment.hash(*ADAPTER_PARTS, "training.adapter"),
     )
+
+
+def _adapter_place(plan: Plan, cell: Cell) -> Place | None:
+    """Returns the place of a cell's adapter; None if its prior or its predictor is not trained, and decides it."""
+    if cell.prior is None or cell.unfinished():
+        return None
+    session = on_prior(_of(plan, cell), cell.prior.folder)
+    return adapter_place(session, sha256(cell.prior.folder / PRIOR), cell.predictor.folder)
+
+
+def _without_adapter(plan: Plan, cells: Iterable[Cell]) -> list[Cell]:
+    """Returns the cells whose adapter is still to be trained."""
+
+    def stored(group: Sequence[Cell]) -> bool:
+        first, place = group[0], _adapter_place(plan, group[0])
+        return place is not None and is_trained(
+            _of(plan, first), place.folder / ADAPTER, first.experiment.training.adapter
+        )
+
+    groups = _alike((cell for cell in cells if cell.trains_adapter), _adapter)
+    return [cell for group in groups if not stored(group) for cell in group]
 
 
 def _of(plan: Plan, cell: Cell) -> Session:
@@ -135,9 +160,11 @@ def _named(rows: Sequence[Measured]) -> list[Measured]:
 def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
     """What the photographs of all cells take: to prepare them for training, and to restore and score them.
 
-    One photograph of each kind of cell is timed.
+    One photograph of each kind of cell is timed. A training that several cells share prepares its photographs once.
     """
     prepared, judged, prepare_s, judge_s = 0, 0, 0.0, 0.0
+    unadapted = _without_adapter(plan, pending)
+    of_priors, of_adapters = set[Place | None](), set[tuple[Path | None, Path, str]]()
 
     def kind(cell: Cell) -> tuple[Any, ...]:
         """The arm; for a sampled model, everything that its time depends on."""
@@ -156,17 +183,20 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
         judge_s += split * len(cells) * (_estimated_s(session) if alone else sum(_timed(session, choice.split)[1:]))
         judged += split * len(cells)
         # the predictor alone derives nothing slow from a photograph, and its evaluation is all that is timed
-        if cells[0].trains_adapter:
+        waiting = [cell for cell in cells if cell in unadapted]
+        if waiting:
             variants = experiment.data.variants if experiment.degradation else 1
             train, of_prior = (len(s.pictures("train")[1]) for s in (session, session.of_stage_one()))
             structure_s, inputs_s, _ = _timed(session, "train")
             trainings = experiment.training
             each = experiment.data.patches_per_photograph
-            priors = len({c.prior for c in cells if _needs_prior(c)})
-            first = min(of_prior, math.ceil(trainings.prior.budget.images / each)) * priors
+            priors = {c.prior for c in waiting if _needs_prior(c)} - of_priors
+            adapters = set(map(_adapter, waiting)) - of_adapters
+            of_priors, of_adapters = of_priors | priors, of_adapters | adapters
+            first = min(of_prior, math.ceil(trainings.prior.budget.images / each)) * len(priors)
             visits = math.ceil(trainings.adapter.budget.images / each)
             # a photograph that is degraded anew at each visit is prepared as often as it is visited
-            second = (visits if variants is None else min(visits, train * variants)) * len(cells)
+            second = (visits if variants is None else min(visits, train * variants)) * len(adapters)
             prepared, prepare_s = prepared + first + second, prepare_s + first * structure_s + second * inputs_s
     photographs = Measured("photographs", 0, 0, prepared / prepare_s, prepared, prepare_s, None) if prepared else None
     return [*filter(None, [photographs]), Measured("evaluations", 0, 0, judged / judge_s, judged, judge_s, None)]

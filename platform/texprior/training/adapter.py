@@ -29,7 +29,7 @@ from texprior.training.ahead import Ahead
 from texprior.training.cards import model_card
 from texprior.training.data import cached_guided_pool, cut_patches, layer_scale, own_guided_pool, require_layer
 from texprior.training.differences import program_record
-from texprior.training.folders import ADAPTER_PARTS, TILING, hold_folder, is_trained, training_place
+from texprior.training.folders import ADAPTER_PARTS, TILING, Place, hold_folder, is_trained, training_place
 from texprior.training.folders import tell_found as report_found
 from texprior.training.held_out import measure_held_out, measure_layer
 from texprior.training.loop import Finished, Loss
@@ -57,8 +57,8 @@ def train_adapter(
     prior = load_prior(prior_folder, session.builder)
     session = session.with_(experiment=prior.describe(session.experiment))
     experiment, settings = session.experiment, session.experiment.training.adapter
-    parents = adapter_parents(session, prior.sha256, predictor_folder)
-    place = training_place(session, "model", ADAPTER_PARTS, settings, parents)
+    place = adapter_place(session, prior.sha256, predictor_folder)
+    parents = list(place.parents)
     with hold_folder(session, place.folder), own_threads(), Ahead() as ahead:
         if is_trained(session, place.folder / ADAPTER, settings):
             if tell_found:
@@ -154,6 +154,12 @@ def describe_residual(measured: float, of_prior: float, process: ProcessChoice, 
     tries = ["process.residual_scale=measured", "a predictor that is trained longer" if ratio > 1 else ""]
     tries += ["process.base=estimate-structure"] * (process.base == "estimate" and ratio < 1 and not own_base)
     return f"{text}; that is far from 1, the strength that the prior knows; try {' or '.join(filter(None, tries))}"
+
+
+def adapter_place(session: Session, prior_sha256: str, predictor_folder: Path) -> Place:
+    """Returns the place of an adapter's training, of a session with the Stage I settings of its prior."""
+    parents = adapter_parents(session, prior_sha256, predictor_folder)
+    return training_place(session, "model", ADAPTER_PARTS, session.experiment.training.adapter, parents)
 
 
 def adapter_parents(session: Session, prior_sha256: str, predictor_folder: Path) -> list[str]:

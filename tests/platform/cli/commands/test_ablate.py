@@ -245,11 +245,27 @@ def test_a_dry_run_counts_no_training_twice(texprior, write, runs):
     )
     assert answer.code == 0, answer.err
     assert len(answer.json["cells"]) == 8
-    assert {s["stage"]: s["times"] for s in answer.json["stages"] if s["trainable"]} == {
+    stages = {stage["stage"]: stage for stage in answer.json["stages"]}
+    assert {name: stage["times"] for name, stage in stages.items() if stage["trainable"]} == {
         "prior": 2,
         "predictor": 2,
         "adapter": 4,
     }
+    # 3 photographs for each of 2 priors and 4 adapters, 2 judged by each of 8 cells
+    assert (stages["photographs"]["budget_images"], stages["evaluations"]["budget_images"]) == (2 * 3 + 4 * 3, 16)
+
+
+def test_a_dry_run_finds_adapters_that_are_trained(texprior, in_study, ablation):
+    """An arm that differs from a finished one in sampling alone is judged, and nothing is trained for it."""
+    more = {**GRID, "grid": {**GRID["grid"], "sampling.steps": [2, 1]}}
+    path = in_study.file.with_name("more.yaml")
+    described = yaml.safe_load(in_study.file.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump({**described, "ablation": more}), encoding="utf-8")
+    answer = texprior("ablate", path, "--dry-run", "--json")
+    assert answer.code == 0, answer.err
+    assert [cell["status"] for cell in answer.json["cells"]].count("pending") == 4
+    assert [stage["stage"] for stage in answer.json["stages"]] == ["evaluations"]
+    assert {training["state"] for training in answer.json["trainings"]} == {"reused"}
 
 
 @pytest.mark.parametrize(
