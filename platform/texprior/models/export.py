@@ -124,7 +124,7 @@ def _export_model(model: Chosen, task: str, root: Path, registry: Registry, term
     made_of = {f"{part}'s weights": sha256(model.folder / file) for part, file in _PARTS.items()}
     made_of["prior's weights"] = about["prior_sha256"]
     lines = [
-        header_of(experiment, name, terms, model.figures, restores=True),
+        header_of(experiment, name, terms, model.figures, registry, folder_builder(source, registry).experiment),
         f"# {name}: a restoration model\n",
         f"```sh\ntexprior restore photograph.png --model {name} -o restored\n```\n",
         f"`{name}` is this folder. Its prior is in `{place['prior_path']}`, and both can be moved together.\n",
@@ -141,7 +141,7 @@ def _export_prior(source: Path, target: Path, registry: Registry, terms: Terms) 
     write_atomically(target / CONFIG, _anywhere(experiment).to_yaml().encode())
     _halve(source / PRIOR, target / PRIOR)
     lines = [
-        header_of(experiment, experiment.name, terms, None, restores=False),
+        header_of(experiment, experiment.name, terms, None, registry, prior=None),
         f"# {experiment.name}: a texture prior\n",
         "`texprior adapt EXPERIMENT --prior FOLDER` trains a predictor and an adapter on it.\n",
         *_notes(experiment, registry, {"weights": sha256(source / PRIOR)}),

@@ -48,22 +48,39 @@ class Terms:
 
     licence: str = OTHER
     datasets: Sequence[str] = ()
-    """Names of the training photographs; those of the experiment's component if there are none."""
+    """Names of the training photographs; those of the components of all trainings if there are none."""
 
 
-def header_of(experiment: Experiment, name: str, terms: Terms, figures: Figures | None, restores: bool) -> str:
-    """Returns the YAML header of a card; ``restores`` says whether it is a model, or a prior alone."""
+def header_of(
+    experiment: Experiment,
+    name: str,
+    terms: Terms,
+    figures: Figures | None,
+    registry: Registry,
+    prior: Experiment | None,
+) -> str:
+    """Returns the YAML header of a card of a model with its ``prior``; of a prior alone if there is none."""
+    restores = prior is not None
     degradation = [experiment.degradation.name] if restores and experiment.degradation else []
+    trainings = (prior, experiment) if prior else (experiment,)
+    photographs = dict.fromkeys(each for training in trainings for each in _photographs(training, registry))
     fields: dict[str, Any] = {
         "license": terms.licence,
         **({"license_name": _TERMS} if terms.licence == OTHER else {}),
         "library_name": "texprior",
         **({"pipeline_tag": "image-to-image"} if restores else {}),
         "tags": ["image-restoration", "diffusion", "texture-prior", *degradation],
-        "datasets": list(terms.datasets) or [experiment.data.train.name],
+        "datasets": list(terms.datasets) or list(photographs),
         **(_results(name, figures) if figures else {}),
     }
     return f"---\n{yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=math.inf)}---\n"
+
+
+def _photographs(experiment: Experiment, registry: Registry) -> list[str]:
+    """Returns the names of the data sets that a training sees; of a data set made of others, of those."""
+    found = {path: ref.name for path, kind, ref in registry.components_of(experiment) if kind == "dataset"}
+    trained_on = [path for path in found if path.startswith("data.train")]
+    return [found[path] for path in trained_on if not any(other.startswith(f"{path}.") for other in trained_on)]
 
 
 def _results(name: str, figures: Figures) -> dict[str, Any]:

@@ -21,13 +21,18 @@ def texprior_encoders():
 """
 
 
+@pytest.fixture(scope="module")
+def registry():
+    return Registry.discover()
+
+
 @pytest.fixture
-def experiment():
-    return config.resolve({"name": "x", "degradation": "rain"}, Registry.discover())
+def experiment(registry):
+    return config.resolve({"name": "x", "degradation": "rain"}, registry)
 
 
-def test_the_header_has_the_fields_of_model_hubs(experiment, tmp_path):
-    header = header_of(experiment, "rain", Terms("cc-by-4.0", ["BSDS500"]), FIGURES, restores=True)
+def test_the_header_has_the_fields_of_model_hubs(experiment, registry, tmp_path):
+    header = header_of(experiment, "rain", Terms("cc-by-4.0", ["BSDS500"]), FIGURES, registry, experiment)
     first, text, rest = header.split("---\n")
     assert (first, rest) == ("", "")
     fields = yaml.safe_load(text)
@@ -46,8 +51,18 @@ def test_the_header_has_the_fields_of_model_hubs(experiment, tmp_path):
     assert read_header(tmp_path / "README.md") == fields
 
 
-def test_a_prior_has_no_task_and_other_terms_have_a_name(experiment):
-    fields = yaml.safe_load(header_of(experiment, "x", Terms(), None, restores=False).strip("-\n"))
+def test_a_model_names_the_photographs_of_all_its_trainings(registry):
+    """Those of its prior first, each once; in place of a mixture, what it is made of."""
+    mixed = {"mixed": {"of": [{"paired": {"clean": "a", "degraded": "b"}}, {"folder": {"path": "c"}}]}}
+    model, prior = (
+        config.resolve({"name": "x", "data": {"train": data}}, registry) for data in (mixed, {"folder": {"path": "d"}})
+    )
+    fields = yaml.safe_load(header_of(model, "x", Terms(), None, registry, prior).strip("-\n"))
+    assert fields["datasets"] == ["folder", "paired"]
+
+
+def test_a_prior_has_no_task_and_other_terms_have_a_name(experiment, registry):
+    fields = yaml.safe_load(header_of(experiment, "x", Terms(), None, registry, prior=None).strip("-\n"))
     assert "pipeline_tag" not in fields
     assert "model-index" not in fields
     assert (fields["license"], fields["license_name"]) == ("other", "terms-of-the-training-photographs")
