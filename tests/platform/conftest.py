@@ -1,12 +1,17 @@
-"""An installed plugin of somebody else's, for tests of what follows when its program changes."""
+"""A small model with random weights; and somebody else's installed plugin, for what happens if its program changes."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from texprior import config
+from texprior.diffusion.process import Process
+from texprior.flow.kinds import PREDICTOR
+from texprior.models.build import Model, build_adapter, build_prior
 from texprior.registry import Registry
 from texprior.runtime.session import Session
+from texprior.testing.material import perturbed
 
 SOURCE = """
 from texprior.plugin import Adapter, Degradation, Events, Metric, hookimpl
@@ -23,6 +28,24 @@ def texprior_adapters():
 def texprior_events():
     return [Events("bell", "{module}:Bell", summary="Rings.")]
 """
+
+
+@pytest.fixture(scope="session")
+def untrained():
+    """The model of an experiment, with weights that no part of it starts with, so that every part has an effect."""
+
+    def build(registry, scale=0.05, **experiment):
+        small = {"unet": {"width": 8, "levels": 2, "blocks": 1}}
+        data = {"name": "x", "events": [], "denoiser": small, "predictor": small} | experiment
+        session = Session.start(config.resolve(data, registry), registry)
+        prior = build_prior(session.builder, scale, Path())
+        prior.network.requires_grad_(False)
+        perturbed(prior.network, 0.1).eval()
+        adapter = perturbed(build_adapter(session.builder, prior), 0.1).eval()
+        predictor = perturbed(session.build(PREDICTOR), 0.1).eval()
+        return Model(session.experiment, prior, predictor, adapter, Process(scale), Path(), registry)
+
+    return build
 
 
 @pytest.fixture

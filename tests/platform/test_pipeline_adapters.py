@@ -6,15 +6,12 @@ import pytest
 import torch
 
 from texprior import config, pipeline
-from texprior.diffusion.process import Process
 from texprior.errors import ContractError, ImageError
 from texprior.flow.adapt import strides_of
-from texprior.flow.kinds import PREDICTOR
 from texprior.flow.tile import tiles
-from texprior.models.build import Model, build_adapter, build_prior
+from texprior.models.build import build_adapter, build_prior
 from texprior.registry import Registry
 from texprior.runtime.session import Session
-from texprior.testing.material import perturbed
 
 PLUGIN = '''
 import torch
@@ -121,17 +118,11 @@ def registry(tmp_path_factory):
 
 
 @pytest.fixture
-def restored(registry):
+def restored(registry, untrained):
     def restore(degraded, tile=512, halo=64, **changes):
         sampling = {"tile": tile, "halo": halo, "steps": 1, "sampler": changes.pop("sampler", "ddim")}
-        data = {"name": "x", "encoder": "none", "events": [], "denoiser": {"unet": UNET}, "predictor": "identity"}
-        session = Session.start(config.resolve({**data, "sampling": sampling, **changes}, registry), registry)
-        prior = build_prior(session.builder, 0.1, Path())
-        prior.network.requires_grad_(False)
-        perturbed(prior.network, 0.1).eval()
-        adapter = perturbed(build_adapter(session.builder, prior), 0.1).eval()
-        model = Model(session.experiment, prior, session.build(PREDICTOR), adapter, Process(0.1), Path(), registry)
-        return pipeline.restore(model, degraded, "pic").picture
+        small = {"encoder": "none", "predictor": "identity", "sampling": sampling}
+        return pipeline.restore(untrained(registry, scale=0.1, **{**small, **changes}), degraded, "pic").picture
 
     return restore
 

@@ -1,20 +1,13 @@
 """A self-ensemble is the mean of restorations of the laid pictures, each turned back."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from texprior import config, pipeline
-from texprior.diffusion.process import Process
 from texprior.errors import ConfigError
-from texprior.flow.kinds import PREDICTOR
 from texprior.flow.orient import ORIENTATIONS
-from texprior.models.build import Model, build_adapter, build_prior
 from texprior.models.inputs import inputs_of
 from texprior.registry import Registry
-from texprior.runtime.session import Session
-from texprior.testing.material import perturbed
 
 UNET = {"width": 8, "levels": 2, "blocks": 1}
 PICTURE = torch.rand(1, 3, 50, 77, generator=torch.Generator().manual_seed(0))
@@ -26,18 +19,10 @@ def registry():
 
 
 @pytest.fixture
-def built(registry):
+def built(registry, untrained):
     def build(place=False, **sampling):
-        data = {"name": "x", "events": [], "denoiser": {"unet": UNET}, "predictor": {"unet": UNET}, "adapter": "cga"}
-        data |= {"encoder": {"mobilenet_v2": {"stages": 3, "place": place}}}
-        data |= {"sampling": {"steps": 2, "amp": False, **sampling}}
-        session = Session.start(config.resolve(data, registry), registry)
-        prior = build_prior(session.builder, 0.05, Path())
-        prior.network.requires_grad_(False)
-        perturbed(prior.network, 0.1).eval()
-        adapter = perturbed(build_adapter(session.builder, prior), 0.1).eval()
-        predictor = perturbed(session.build(PREDICTOR), 0.1).eval()
-        return Model(session.experiment, prior, predictor, adapter, Process(0.05), Path(), registry)
+        encoder = {"mobilenet_v2": {"stages": 3, "place": place}}
+        return untrained(registry, encoder=encoder, sampling={"steps": 2, "amp": False, **sampling})
 
     return build
 

@@ -1,19 +1,12 @@
 """Guidance and coarse parts in restoring, on whole pictures and in tiles."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from texprior import config, pipeline
-from texprior.diffusion.process import Process
+from texprior import pipeline
 from texprior.errors import ConfigError
 from texprior.flow.condition import blurred
-from texprior.flow.kinds import PREDICTOR
-from texprior.models.build import Model, build_adapter, build_prior
 from texprior.registry import Registry
-from texprior.runtime.session import Session
-from texprior.testing.material import perturbed
 
 UNET = {"width": 8, "levels": 2, "blocks": 1}
 TRAINED = {"code_dropout": 0.1, "condition_noise_max": 0.1}
@@ -25,17 +18,10 @@ def registry():
 
 
 @pytest.fixture
-def built(registry):
+def built(registry, untrained):
     def build(diffusion=TRAINED, **sampling):
-        data = {"name": "x", "events": [], "denoiser": {"unet": UNET}, "predictor": "identity", "adapter": "cga"}
-        data |= {"encoder": {"mobilenet_v2": {"stages": 3}}, "diffusion": diffusion}
-        data |= {"sampling": {"steps": 2, "amp": False, **sampling}}
-        session = Session.start(config.resolve(data, registry), registry)
-        prior = build_prior(session.builder, 0.05, Path())
-        prior.network.requires_grad_(False)
-        perturbed(prior.network, 0.1).eval()
-        adapter = perturbed(build_adapter(session.builder, prior), 0.1).eval()
-        return Model(session.experiment, prior, session.build(PREDICTOR), adapter, Process(0.05), Path(), registry)
+        small = {"encoder": {"mobilenet_v2": {"stages": 3}}, "predictor": "identity", "diffusion": diffusion}
+        return untrained(registry, **small, sampling={"steps": 2, "amp": False, **sampling})
 
     return build
 

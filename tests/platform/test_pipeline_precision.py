@@ -1,19 +1,12 @@
 """Sampling in bfloat16: what is called in it, what stays in float32, and how far the restored picture moves."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from texprior import config, pipeline
 from texprior.config.schema import Experiment
-from texprior.diffusion.process import Process
-from texprior.flow.kinds import PREDICTOR
 from texprior.flow.precision import CHOICE, gains_from_bfloat16
-from texprior.models.build import Model, build_adapter, build_prior
 from texprior.registry import Registry
-from texprior.runtime.session import Session
-from texprior.testing.material import perturbed
 
 UNET = {"width": 8, "levels": 2, "blocks": 1}
 
@@ -28,17 +21,9 @@ def bfloat16(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def model():
-    data = {"name": "x", "events": [], "denoiser": {"unet": UNET}, "predictor": {"unet": UNET}}
-    data |= {"encoder": {"mobilenet_v2": {"stages": 3}}, "sampling": {"sampler": "euler-ancestral", "steps": 3}}
-    registry = Registry.discover()
-    session = Session.start(config.resolve(data, registry), registry)
-    prior = build_prior(session.builder, 0.05, Path())
-    prior.network.requires_grad_(False)
-    perturbed(prior.network, 0.1).eval()
-    adapter = perturbed(build_adapter(session.builder, prior), 0.1).eval()
-    predictor = perturbed(session.build(PREDICTOR), 0.1).eval()
-    return Model(session.experiment, prior, predictor, adapter, Process(0.05), Path(), registry)
+def model(untrained):
+    sampling = {"sampler": "euler-ancestral", "steps": 3}
+    return untrained(Registry.discover(), encoder={"mobilenet_v2": {"stages": 3}}, sampling=sampling)
 
 
 def restored(model, amp, **settings):

@@ -1,18 +1,11 @@
 """Samples that share network calls are those that are sampled one by one."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from texprior import config, pipeline
-from texprior.diffusion.process import Process
-from texprior.flow.kinds import PREDICTOR
+from texprior import pipeline
 from texprior.models import sections
-from texprior.models.build import Model, build_adapter, build_prior
 from texprior.registry import Registry
-from texprior.runtime.session import Session
-from texprior.testing.material import perturbed
 
 UNET = {"width": 8, "levels": 2, "blocks": 1}
 SIDE = sections.SHARED // 2
@@ -25,17 +18,11 @@ def registry():
 
 
 @pytest.fixture
-def built(registry):
+def built(registry, untrained):
     def build(adapter, **sampling):
-        data = {"name": "x", "events": [], "denoiser": {"unet": UNET}, "predictor": "identity", "adapter": adapter}
-        data |= {"encoder": {"mobilenet_v2": {"stages": 3}}, "diffusion": {"condition_noise": 0.05}}
-        data |= {"sampling": {"sampler": "euler-ancestral", "steps": 2, "samples": 6, **sampling}}
-        session = Session.start(config.resolve(data, registry), registry)
-        prior = build_prior(session.builder, 0.05, Path())
-        prior.network.requires_grad_(False)
-        perturbed(prior.network, 0.1).eval()
-        adapter = perturbed(build_adapter(session.builder, prior), 0.1).eval()
-        return Model(session.experiment, prior, session.build(PREDICTOR), adapter, Process(0.05), Path(), registry)
+        small = {"encoder": {"mobilenet_v2": {"stages": 3}}, "predictor": "identity", "adapter": adapter}
+        sampled = {"sampler": "euler-ancestral", "steps": 2, "samples": 6, **sampling}
+        return untrained(registry, **small, diffusion={"condition_noise": 0.05}, sampling=sampled)
 
     return build
 

@@ -3,22 +3,16 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-from texprior import config, pipeline
-from texprior.diffusion.process import Process
+from texprior import pipeline
 from texprior.errors import ConfigError
 from texprior.flow import decompose
-from texprior.flow.kinds import PREDICTOR
 from texprior.models import sections
-from texprior.models.build import Model, build_adapter, build_prior
 from texprior.models.inputs import inputs_of
 from texprior.registry import Registry
-from texprior.runtime.session import Session
-from texprior.testing.material import perturbed
 
 UNET = {"width": 8, "levels": 2, "blocks": 1}
 EQUAL = 2e-5
@@ -31,17 +25,10 @@ def registry():
 
 
 @pytest.fixture
-def built(registry):
+def built(registry, untrained):
     def build(**changes):
-        data = {"name": "x", "events": [], "threads": 1, "denoiser": {"unet": UNET}, "predictor": {"unet": UNET}}
-        data |= {"encoder": {"mobilenet_v2": {"stages": 3}}, "sampling": {"tile": 64, "halo": 64, "steps": 2}}
-        session = Session.start(config.resolve({**data, **changes}, registry), registry)
-        prior = build_prior(session.builder, 0.1, Path())
-        prior.network.requires_grad_(False)
-        perturbed(prior.network, 0.1).eval()
-        adapter = perturbed(build_adapter(session.builder, prior), 0.1).eval()
-        predictor = perturbed(session.build(PREDICTOR), 0.1).eval()
-        return Model(session.experiment, prior, predictor, adapter, Process(0.1), Path(), registry)
+        small = {"encoder": {"mobilenet_v2": {"stages": 3}}, "sampling": {"tile": 64, "halo": 64, "steps": 2}}
+        return untrained(registry, scale=0.1, **{"threads": 1, **small, **changes})
 
     return build
 
