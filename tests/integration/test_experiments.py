@@ -17,7 +17,12 @@ from texprior.runtime.session import Session
 from texprior.training.preflight import rehearse_sampling, rehearse_training
 
 ROOT = Path(__file__).resolve().parents[2] / "experiments"
-STUDIES = sorted(p.parent.name for p in ROOT.glob("*/experiment.yaml") if "\nablation:" in p.read_text("utf-8"))
+STUDIES = sorted(
+    str(p.relative_to(ROOT).with_suffix(""))
+    for p in ROOT.glob("*/*.yaml")
+    if "\nablation:" in p.read_text("utf-8") or "\nextends: experiment.yaml" in p.read_text("utf-8")
+)
+"""The files that ``texprior ablate`` takes: each study's own, and the same question on other tasks beside it."""
 SMALL = {
     "denoiser.unet.width": 8,
     "predictor.unet.width": 8,
@@ -27,20 +32,27 @@ SMALL = {
 
 def test_the_studies_are_found():
     names = {"concat-choice", "decomposition-ablation", "encoder-or-not", "sampler-steps", "stage1-or-not"}
-    assert names <= set(STUDIES)
+    assert {f"{name}/experiment" for name in names} <= set(STUDIES)
 
 
-CELLS = sorted(p.parents[1].name for p in ROOT.glob("*/results/cells"))
+def cells_of(study):
+    """The folder of a study's stored cells."""
+    folder, file = study.split("/")
+    return ROOT / folder / "results" / ("" if file == "experiment" else file) / "cells"
 
 
-@pytest.mark.parametrize("study", CELLS)
+def test_all_stored_cells_belong_to_a_study():
+    assert set(ROOT.glob("*/results/**/cells")) == {cells_of(study) for study in STUDIES if cells_of(study).is_dir()}
+
+
+@pytest.mark.parametrize("study", [study for study in STUDIES if cells_of(study).is_dir()])
 def test_the_stored_cells_of_a_study_are_found(study, shared, monkeypatch, tmp_path):
     """Copied into a folder of runs, they are what ``texprior ablate`` continues from: names and contents match."""
     monkeypatch.chdir(ROOT.parent)
     registry = Registry.discover()
-    session = Session(load(ROOT / study / "experiment.yaml", registry), registry, root=tmp_path)
-    stored = {path.name for path in (ROOT / study / "results" / "cells").iterdir() if path.is_dir()}
-    shutil.copytree(ROOT / study / "results" / "cells", tmp_path / study)
+    session = Session(load(ROOT / f"{study}.yaml", registry), registry, root=tmp_path)
+    stored = {path.name for path in cells_of(study).iterdir() if path.is_dir()}
+    shutil.copytree(cells_of(study), tmp_path / session.experiment.name)
     done = {cell.folder.name for cell in plan_of(session).cells if (o := outcome_of(cell)) and o.status == "finished"}
     assert stored
     assert stored <= done
@@ -98,11 +110,12 @@ def test_rows_that_are_not_scored_again_are_told(check):
 def test_every_arm_works_and_the_readme_says_how_to_run_it(study, monkeypatch):
     monkeypatch.chdir(ROOT.parent)
     registry = Registry.discover()
-    experiment = load(ROOT / study / "experiment.yaml", registry)
-    assert experiment.name == study
+    folder, file = study.split("/")
+    experiment = load(ROOT / f"{study}.yaml", registry)
+    assert experiment.name == (folder if file == "experiment" else f"{folder}-{file}")
     assert len(experiment.ablation.seeds) >= (3 if experiment.ablation.model is None else 1)
-    readme = (ROOT / study / "README.md").read_text("utf-8")
-    assert f"texprior ablate experiments/{study}/experiment.yaml" in readme
+    readme = (ROOT / folder / "README.md").read_text("utf-8")
+    assert f"texprior ablate experiments/{study}.yaml" in readme
     arms = arms_of(experiment, registry)
     assert baseline_of(experiment, arms) in arms
     for arm in arms:
