@@ -52,9 +52,9 @@ notebooks: $(VENV)/installed-dev
 	  TEXPRIOR_RUNS=$$runs OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/jupyter nbconvert --execute --inplace *.ipynb && \
 	  sed -i "s#$$runs#texprior-runs#g" *.ipynb && rm -rf detail.py $$runs
 
-# The documentation as a site in site/; a broken link is an error.
+# The documentation as a site in site/VERSION, beside the versions that are there; a broken link is an error.
 docs: $(VENV)/installed-dev
-	$(BIN)/properdocs build --strict
+	$(BIN)/python docs/versions/build.py
 
 # Remove the virtual environment and the caches of the tools; texprior-runs/ stays.
 clean:
