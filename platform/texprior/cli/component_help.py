@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from types import NoneType
 from typing import Any, Literal
@@ -12,12 +12,12 @@ import annotated_types
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from texprior.cli.component_warnings import warnings_of
 from texprior.config import Experiment, Range
 from texprior.config.dotted_paths import merge, nest_value
 from texprior.config.search_dimension import Dimension, nested_options, tuned_dimensions, unwrap_annotation
 from texprior.plugin import Component, Options, Ref
 from texprior.plugin.references import kind_of
-from texprior.plugin.tags import tag_warnings
 from texprior.registry import Entry, Registry
 from texprior.registry.registry import IN_USE
 
@@ -46,13 +46,6 @@ def option_rows(model: type[Options]) -> list[Option]:
     faults: dict[str, str] = {}
     search = {path: _search(dimension) for path, dimension in tuned_dimensions(model, faults).items()}
     return list(_options(model, search | {path: f"wrong: {reason}" for path, reason in faults.items()}))
-
-
-def warnings_of(entries: Iterable[Entry]) -> list[str]:
-    """Returns a sentence for each plugin whose records were translated, then one for each suspicious tag."""
-    found = list(entries)
-    plugins = [entry.plugin.warning for entry in found if entry.plugin.warning]
-    return list(dict.fromkeys([*plugins, *(text for entry in found for text in tag_warnings(entry.component))]))
 
 
 TYPED: Mapping[str, str] = {

@@ -11,6 +11,7 @@ import click
 
 from texprior.cli.commands.plugins_check import check
 from texprior.cli.completion import components
+from texprior.cli.component_warnings import warnings_of
 from texprior.cli.output import emit, is_narrow, say, table
 from texprior.cli.request import discover_plugins, json_option, plugin_option
 from texprior.errors import PluginError, suggest_name
@@ -35,15 +36,15 @@ plugins.add_command(check)
 @json_option
 def list_(kind: str | None, tags: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
     """List every component, and the plugins that did not load."""
-    from texprior.cli.component_help import component_json as described
-    from texprior.cli.component_help import warnings_of
-
     registry = discover_plugins(plugins)
     entries = _tagged(registry.entries(kind), tags)
     bad = [plugin for plugin in registry.plugins if plugin.status != "loaded"]
 
     # A plugin that did not load has no components, but it must be visible: it gets a row with the reason.
     if as_json:
+        # the schema of an experiment is read for it, which takes longer than the rest
+        from texprior.cli.component_help import component_json as described
+
         nothing: dict[str, Any] = {"kind": None, "name": None, "qualified": None, "summary": "", "options": []}
         missing = [
             {
@@ -105,7 +106,7 @@ def show(component: str, bibtex: bool, plugins: tuple[str, ...], as_json: bool) 
     NAME may include the distribution: degradation/acme-rain/rain. NAME alone is enough if one component has it.
     """
     from texprior.cli.component_help import component_json as described
-    from texprior.cli.component_help import metric_key, option_rows, use_of, warnings_of
+    from texprior.cli.component_help import metric_key, option_rows, use_of
 
     registry = discover_plugins(plugins)
     entry = _named(registry, component)

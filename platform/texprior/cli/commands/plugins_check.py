@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from texprior.cli.completion import components
+from texprior.cli.component_warnings import warnings_of
 from texprior.cli.output import emit, say, table
 from texprior.cli.request import discover_plugins, json_option, parse_component, plugin_option
 from texprior.errors import ConfigError, PluginError
@@ -158,7 +159,6 @@ def _expected(texts: Sequence[str], entries: Sequence[Entry]) -> dict[str, dict[
 
 
 def _show(reports: Sequence[Report], quiet: bool) -> None:
-    from texprior.cli.component_help import warnings_of
 
     rows = [
         [_name(report.subject.entry), outcome.check.id, outcome.status]
@@ -197,7 +197,6 @@ def _totals(reports: Sequence[Report]) -> dict[str, int]:
 
 
 def _described(report: Report) -> dict[str, Any]:
-    from texprior.cli.component_help import warnings_of
     from texprior.testing import FLOOR
 
     entry = report.subject.entry
