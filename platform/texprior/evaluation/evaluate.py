@@ -259,7 +259,8 @@ def _picture(
 def _controls(session: Session, model: Model, picture: Prepared, other: Inputs, metrics: Meters) -> list[Score]:
     """Scores of controls: the adapter off, another picture's semantic code, another picture's estimate.
 
-    Their number of steps is one that has a row of its own, so that they can be compared.
+    Their number of steps is one that has a row of its own, so that they can be compared. Foreign inputs replace those
+    of the upright picture, which are turned with it in other orientations.
     """
     experiment, own = session.experiment, picture.inputs
     choice = experiment.evaluation
