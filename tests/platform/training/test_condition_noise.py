@@ -13,6 +13,7 @@ from texprior.flow.adapt import Given, features_of, steered
 from texprior.flow.condition import split_level, with_level
 from texprior.models.build import build_adapter, build_prior
 from texprior.models.folders import load_model
+from texprior.models.inputs import Inputs, given_of, inputs_of
 from texprior.models.sampling import noise_levels_of
 from texprior.registry import Registry
 from texprior.runtime.session import Session
@@ -149,7 +150,7 @@ def test_sampling_chooses_the_level(model, level):
     sampling = model.experiment.sampling.model_copy(update={"condition_noise": level})
     result = pipeline.restore(model, degraded, "p", sampling, seed=5)
     handle.remove()
-    given = pipeline.inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
+    given = inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
     expected = given.condition + level * normal(degraded.shape, 5, "condition", "p")
     assert len(seen) == 4
     for condition in seen:
@@ -162,9 +163,9 @@ def test_sampling_chooses_the_level(model, level):
 def test_what_an_adapter_sees_of_the_condition_is_a_picture(model):
     """... with its noise, without the channel of its level."""
     picture, code = torch.rand(1, 3, 8, 8), torch.zeros(1, 0, 0)
-    inputs = pipeline.Inputs(picture, picture, picture, code)
+    inputs = Inputs(picture, picture, picture, code)
     noised = with_level(picture + 0.1, torch.tensor([0.1]))
-    seen = pipeline.given_of(picture, inputs, noised, model.experiment.process)
+    seen = given_of(picture, inputs, noised, model.experiment.process)
     assert torch.equal(seen.condition, picture + 0.1)
 
 
