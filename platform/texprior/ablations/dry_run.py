@@ -66,7 +66,7 @@ def measure_ablation(plan: Plan) -> list[Measured]:
     new = [group for group in lone if group[0].experiment.hash(*_PREDICTOR) not in counted]
     rows += [_times(measure_predictor(_of(plan, group[0])), len(group)) for group in new]
     done = [row for row in rows if row.times]
-    return _named(done) + ([*_pictures(plan, pending)] if pending else [])
+    return _named(done) + ([*_pictures(plan, pending, trained)] if pending else [])
 
 
 def planned_trainings(plan: Plan) -> list[Planned]:
@@ -84,10 +84,11 @@ def planned_trainings(plan: Plan) -> list[Planned]:
         if cell.prior is not None:
             prior = planned_at(session, "prior", cell.prior, PRIOR, trainings.prior)
             found.setdefault(cell.prior.folder, prior)
-            place, budget = _adapter_place(plan, cell), trainings.adapter.budget.images
-            new = Planned("adapter", "trained here", None, budget)
-            adapter = planned_at(session, "adapter", place, ADAPTER, trainings.adapter) if place else new
-            found.setdefault(_adapter(cell), adapter)
+        # its place takes the hashes of two files of weights, and many cells may share it
+        if cell.prior is not None and _adapter(cell) not in found:
+            place, settings = _adapter_place(plan, cell), trainings.adapter
+            new = Planned("adapter", "trained here", None, settings.budget.images)
+            found[_adapter(cell)] = planned_at(session, "adapter", place, ADAPTER, settings) if place else new
     return sorted(found.values(), key=lambda planned: ("prior", "predictor", "adapter").index(planned.stage))
 
 
@@ -157,13 +158,14 @@ def _named(rows: Sequence[Measured]) -> list[Measured]:
     return named
 
 
-def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
+def _pictures(plan: Plan, pending: Sequence[Cell], trained: Iterable[Cell]) -> list[Measured]:
     """What the photographs of all cells take: to prepare them for training, and to restore and score them.
 
-    One photograph of each kind of cell is timed. A training that several cells share prepares its photographs once.
+    One photograph of each kind of cell is timed. ``trained`` are the cells whose adapter is still to be trained; a
+    training that several cells share prepares its photographs once.
     """
     prepared, judged, prepare_s, judge_s = 0, 0, 0.0, 0.0
-    unadapted = _without_adapter(plan, pending)
+    untrained = {cell.folder for cell in trained}
     of_priors, of_adapters = set[Place | None](), set[tuple[Path | None, Path, str]]()
 
     def kind(cell: Cell) -> tuple[Any, ...]:
@@ -183,7 +185,7 @@ def _pictures(plan: Plan, pending: Sequence[Cell]) -> list[Measured]:
         judge_s += split * len(cells) * (_estimated_s(session) if alone else sum(_timed(session, choice.split)[1:]))
         judged += split * len(cells)
         # the predictor alone derives nothing slow from a photograph, and its evaluation is all that is timed
-        waiting = [cell for cell in cells if cell in unadapted]
+        waiting = [cell for cell in cells if cell.folder in untrained]
         if waiting:
             variants = experiment.data.variants if experiment.degradation else 1
             train, of_prior = (len(s.pictures("train")[1]) for s in (session, session.of_stage_one()))
