@@ -5,7 +5,7 @@ import torch
 
 from texprior import config, pipeline
 from texprior.config.schema import Experiment
-from texprior.flow.precision import CHOICE, gains_from_bfloat16
+from texprior.flow.precision import CHOICE
 from texprior.registry import Registry
 
 UNET = {"width": 8, "levels": 2, "blocks": 1}
@@ -15,9 +15,6 @@ UNET = {"width": 8, "levels": 2, "blocks": 1}
 def bfloat16(monkeypatch):
     """As on a device that is faster in bfloat16."""
     monkeypatch.setenv(CHOICE, "yes")
-    gains_from_bfloat16.cache_clear()
-    yield
-    gains_from_bfloat16.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -41,13 +41,13 @@ def precision_name(device: torch.device, wanted: bool) -> str:
     return "bfloat16" if wanted and gains_from_bfloat16(device) else "float32"
 
 
-@functools.cache
 def gains_from_bfloat16(device: torch.device) -> bool:
     """Returns whether a device computes faster in bfloat16 than in float32.
 
     A CPU is tried once in a process, which takes about 0.1 s. A GPU must have hardware for it. The
     variable TEXPRIOR_BFLOAT16 replaces the answer. Raises ConfigError if its value is neither ``yes`` nor ``no``.
     """
+    # the variable is read each time, because it may change after the trial
     choice = os.environ.get(CHOICE, "")
     if choice not in ("", "yes", "no"):
         raise ConfigError(f"{CHOICE} is '{choice}'; set it to yes or no, or leave it out")
@@ -56,7 +56,22 @@ def gains_from_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         # a GPU that only emulates bfloat16 would gain nothing
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and _trial() < _GAIN
+    return device.type == "cpu" and _cpu_gains()
+
+
+def settle_bfloat16(device: torch.device, gains: bool) -> None:
+    """Lets this process and those that it starts compute on a CPU as another process decided.
+
+    Two trials of one processor can end on both sides of the limit, and then what is one result would be computed in two
+    precisions. Does nothing on a GPU, or if the user has set TEXPRIOR_BFLOAT16.
+    """
+    if device.type == "cpu" and not os.environ.get(CHOICE):
+        os.environ[CHOICE] = "yes" if gains else "no"
+
+
+@functools.cache
+def _cpu_gains() -> bool:
+    return _trial() < _GAIN
 
 
 @torch.no_grad()

@@ -101,7 +101,12 @@ class Session:
                 "torchrun started several processes, but only 'prior', 'adapt' and 'evaluate' can share their work "
                 "among them; start this command without torchrun"
             )
-        team = join_team(cls(experiment, registry).device)
+        device = cls(experiment, registry).device
+        team = join_team(device)
+        if team.size > 1:
+            from texprior.flow.precision import gains_from_bfloat16, settle_bfloat16
+
+            settle_bfloat16(device, team.from_leader(team.leads and gains_from_bfloat16(device)))
         # Only the leader gets observers, progress and messages: otherwise every run would be recorded several times.
         if not team.leads:
             said = how.get("said", ALL_SAID)

@@ -17,6 +17,7 @@ import yaml
 from texprior.config import ALL_SAID, Experiment, Said, resolve
 from texprior.errors import ConfigError
 from texprior.registry import Registry
+from texprior.runtime.builder import Builder
 from texprior.runtime.session import Session
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -88,6 +89,8 @@ class WorkerStart:
     """Which settings the experiment states itself, as the command read it."""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The user's own tags of the runs."""
+    bfloat16: bool | None = None
+    """Whether a worker on a CPU computes in bfloat16 where an experiment allows it; None lets it try for itself."""
 
     @classmethod
     def of(
@@ -99,6 +102,10 @@ class WorkerStart:
         gpu: str | None = None,
     ) -> WorkerStart:
         """Describes a session for a worker."""
+        import torch
+
+        from texprior.flow.precision import gains_from_bfloat16
+
         return cls(
             name=name,
             experiment=session.experiment.to_yaml(),
@@ -110,6 +117,7 @@ class WorkerStart:
             parent_run=session.parent_run,
             said=session.said,
             labels=dict(session.labels),
+            bfloat16=gains_from_bfloat16(torch.device("cpu")),
         )
 
     @property
@@ -149,6 +157,10 @@ class WorkerStart:
         if self.gpu is not None and experiment.device in ("auto", "cuda"):
             # CUDA reads it when it is first used, which is after this
             os.environ[_VISIBLE] = self.gpu
+        if self.bfloat16 is not None:
+            from texprior.flow.precision import settle_bfloat16
+
+            settle_bfloat16(Builder(experiment, registry).device, self.bfloat16)
         cache_mb = self.cache_mb or experiment.data.cache_mb
         data = experiment.data.model_copy(update={"cache_mb": cache_mb})
         return experiment.model_copy(update={"threads": self.threads or experiment.threads, "data": data}), registry

@@ -8,7 +8,7 @@ import torch
 from texprior import config
 from texprior.evaluation.about import about_evaluation
 from texprior.evaluation.scores import Score, Scores
-from texprior.flow.precision import CHOICE, gains_from_bfloat16
+from texprior.flow.precision import CHOICE
 from texprior.registry import Registry
 
 
@@ -67,13 +67,11 @@ def test_the_card_names_data_pictures_overrides_metrics_and_day(about):
 def test_a_model_of_an_earlier_version_keeps_its_evaluation_in_float32(monkeypatch):
     """What it is scored with in bfloat16 is another evaluation; both name their precision."""
     monkeypatch.setenv(CHOICE, "yes")
-    gains_from_bfloat16.cache_clear()
     registry = Registry.discover()
     stored = config.resolve({"name": "model"}, registry).model_dump(mode="json")
     del stored["sampling"]["amp"]
     own, new = config.resolve(stored, registry, stored=True), config.resolve(stored, registry)
     as_stored, in_half = (about_evaluation(judged, own, torch.device("cpu")) for judged in (own, new))
-    gains_from_bfloat16.cache_clear()
     assert (as_stored.folder, dict(as_stored.overrides)) == ("evaluation-test", {})
     assert dict(in_half.overrides) == {"sampling.amp": (False, True)}
     assert in_half.folder != as_stored.folder

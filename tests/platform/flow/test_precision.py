@@ -1,5 +1,7 @@
 """How exactly a GPU computes: asked for where it matters, and as before afterwards."""
 
+import os
+
 import pytest
 import torch
 from torch import nn
@@ -14,6 +16,7 @@ from texprior.flow.precision import (
     gains_from_bfloat16,
     precision_name,
     repeatable_convolutions,
+    settle_bfloat16,
 )
 from texprior.flow.prior import SemanticEncoder, encode
 
@@ -81,10 +84,10 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def untried(monkeypatch):
     """No device was tried yet, and the variable is not set."""
-    monkeypatch.delenv(CHOICE, raising=False)
-    gains_from_bfloat16.cache_clear()
+    monkeypatch.setenv(CHOICE, "")
+    precision._cpu_gains.cache_clear()
     yield monkeypatch
-    gains_from_bfloat16.cache_clear()
+    precision._cpu_gains.cache_clear()
 
 
 def test_a_cpu_is_tried_once_and_computes_in_what_is_faster(untried):
@@ -112,6 +115,23 @@ def test_the_variable_decides_without_a_trial(untried, choice, gains):
     untried.setattr(precision, "_trial", None)
     untried.setenv(CHOICE, choice)
     assert gains_from_bfloat16(CPU) == gains
+
+
+def test_the_variable_counts_when_it_changes(untried):
+    untried.setattr(precision, "_trial", [0.5].pop)
+    assert gains_from_bfloat16(CPU)
+    for choice, gains in (("no", False), ("yes", True), ("", True)):
+        untried.setenv(CHOICE, choice)
+        assert gains_from_bfloat16(CPU) == gains
+
+
+@pytest.mark.parametrize(
+    ("device", "chosen", "settled"), [("cpu", "", "yes"), ("cpu", "no", "no"), ("cuda", "", ""), ("mps", "", "")]
+)
+def test_a_process_computes_as_another_decided_unless_the_user_chose(untried, device, chosen, settled):
+    untried.setenv(CHOICE, chosen)
+    settle_bfloat16(torch.device(device), True)
+    assert os.environ[CHOICE] == settled
 
 
 def test_another_value_of_the_variable_is_refused(untried):

@@ -5,10 +5,13 @@ from PIL import Image
 
 from texprior import config
 from texprior.errors import ConfigError
+from texprior.flow import precision
+from texprior.flow.precision import CHOICE, gains_from_bfloat16
 from texprior.registry import Registry
 from texprior.runtime import session as module
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
+from texprior.runtime.team import Team
 from texprior.training.predictor import predictor_place
 from texprior.training.prior import prior_place
 
@@ -137,6 +140,22 @@ def test_regions_of_one_file_are_samples_of_one_split(tmp_path):
         else:
             dataset, keys = opened.pictures("val")
             assert dataset.load(keys[1]).clean.shape == (3, 32, 32)
+
+
+def test_processes_of_torchrun_compute_in_the_precision_of_the_leader(registry, data, tmp_path, monkeypatch):
+    """Their own trials could end on both sides of the limit, and one training would mix two precisions."""
+
+    class Second(Team):
+        def from_leader(self, value):
+            return True
+
+    monkeypatch.setenv(CHOICE, "")
+    monkeypatch.setattr(precision, "_trial", lambda: 1.0)
+    monkeypatch.setattr(module, "is_launched", lambda: True)
+    monkeypatch.setattr(module, "join_team", lambda _device: Second(1, 2))
+    experiment = config.resolve({"name": "x", "events": [], "data": data}, registry)
+    started = Session.start(experiment, registry, parallel=True)
+    assert gains_from_bfloat16(started.device)
 
 
 def test_every_run_has_the_users_tags_and_the_topmost_one_the_note(registry, data):

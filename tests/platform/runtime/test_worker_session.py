@@ -10,6 +10,8 @@ import torch
 
 from texprior import config
 from texprior.errors import ConfigError
+from texprior.flow import precision
+from texprior.flow.precision import CHOICE, gains_from_bfloat16
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.runtime.worker_session import WorkerStart, gpus_of_worker, require_gpus
@@ -53,7 +55,22 @@ def test_a_worker_has_the_experiment_the_plugins_the_runs_and_its_share(tmp_path
     assert capsys.readouterr().err == "worker 2: hello\n"
 
 
-def test_without_a_share_the_experiment_decides(tmp_path, threads):
+@pytest.mark.parametrize("gains", [True, False])
+def test_a_worker_computes_in_the_precision_of_its_parent(tmp_path, monkeypatch, threads, gains):
+    """Its own trial could end on the other side of the limit, and a result would mix two precisions."""
+    monkeypatch.setenv("TEXPRIOR_RUNS", str(tmp_path))
+    monkeypatch.setenv(CHOICE, "yes" if gains else "no")
+    registry = Registry.discover()
+    experiment = config.resolve({"name": "x", "events": []}, registry)
+    start = WorkerStart.of(Session(experiment, registry, root=tmp_path), "worker 1")
+    for begin in (start.session, start.bare_session):
+        monkeypatch.setenv(CHOICE, "")
+        monkeypatch.setattr(precision, "_trial", lambda: 1.0 if gains else 0.1)
+        assert gains_from_bfloat16(begin().device) == gains
+
+
+def test_without_a_share_the_experiment_decides(tmp_path, monkeypatch, threads):
+    monkeypatch.setenv("TEXPRIOR_RUNS", str(tmp_path))
     registry = Registry.discover()
     experiment = config.resolve({"name": "x", "events": [], "data": {"cache_mb": 77}}, registry)
     session = WorkerStart.of(Session(experiment, registry, root=tmp_path), "worker 1").session()
