@@ -31,7 +31,7 @@ OTHER = {
     "name": "other", "device": "cpu", "threads": 1, "requires_plugins": ["texprior>=0"], "prior": "folder",
     "match_texture_std": 0.05,
     "data.prior": SMALL, "data.train": SMALL, "data.val": SMALL, "data.test": SMALL, "data.degraded_bits": 12,
-    "data.workers": 2, "data.augmentations": ["mirror"], "diffusion.noise_levels": "cosmap",
+    "training.folds": 2, "data.workers": 2, "data.augmentations": ["mirror"], "diffusion.noise_levels": "cosmap",
     "decomposition": "gaussian", "encoder": "none", "denoiser": {"unet": {"width": 16}}, "attention": "reference",
     "degradation": "rain", "predictor": "unet", "adapter": "sft", "metrics": ["psnr", "lpips_alex"], "events": [],
     "diffusion.process": "picture",
@@ -107,7 +107,7 @@ DEFAULTS = Experiment(name="x").model_dump(mode="json")
 
 def general(path):
     stage = path.removeprefix("training.").partition(".")[0]
-    return path.replace(f"training.{stage}", STAGE) if path.startswith("training.") else path
+    return path.replace(f"training.{stage}", STAGE) if stage in ("prior", "predictor", "adapter") else path
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def digests(registry, tmp_path_factory):
 ])  # fmt: skip
 def test_a_setting_is_part_of_the_identity_that_the_page_says(digests, path, decay):
     folder, of = digests
-    stage = path.split(".")[1] if path.startswith("training.") else ""
+    stage = path.split(".")[1] if STAGE in general(path) else ""
     before = {f"training.{stage}.decay": decay} if stage else {}
     before |= ALONG.get(path, {})
     a, b = of(before), of({**before, path: other_value(path, str(folder))})

@@ -16,7 +16,7 @@ from texprior.config.dotted_paths import nest_value
 from texprior.config.schema import Experiment, Training
 from texprior.errors import ConfigError, TexpriorError, error_text
 from texprior.runtime.session import Session
-from texprior.training.compute import STAGES, flops_per_image, images_seen, training_costs
+from texprior.training.compute import STAGES, flops_per_image, images_seen, predictors_of, training_costs
 
 PREDICTOR_ALONE = "predictor alone"
 """Name of the arm of which only the predictor is trained."""
@@ -86,7 +86,8 @@ def _per_image(session: Session, arm: Arm) -> Mapping[str, int]:
                 "of another arm; set it to null, or ablation.equal to null and ablation.predictor_alone to false"
             )
     by_images = compute_unit(session.experiment) == "images"
-    return {stage: int(cost > 0) for stage, cost in costs.items()} if by_images else costs
+    times = {"predictor": predictors_of(arm.experiment)}
+    return {stage: times.get(stage, 1) * (cost > 0) for stage, cost in costs.items()} if by_images else costs
 
 
 def _total(session: Session, arm: Arm) -> float:
@@ -118,11 +119,14 @@ def _equal(session: Session, arm: Arm, total: float) -> Arm:
 
 def _alone(session: Session, baseline: Arm, total: float) -> Arm | None:
     """Returns the arm of the baseline's predictor, trained for ``total``; None if it has nothing to train."""
-    per_image, settings = _per_image(session, baseline)["predictor"], baseline.experiment.training.predictor
+    # without an adapter nothing learns from folds
+    trainings = baseline.experiment.training.model_copy(update={"folds": 1})
+    rival = replace(baseline, experiment=baseline.experiment.model_copy(update={"training": trainings}))
+    per_image, settings = _per_image(session, rival)["predictor"], trainings.predictor
     if not per_image:
         return None
     images = _whole_batches(total / per_image, settings)
-    return replace(_with_budget(baseline, "predictor", images), name=PREDICTOR_ALONE, values={}, alone=True)
+    return replace(_with_budget(rival, "predictor", images), name=PREDICTOR_ALONE, values={}, alone=True)
 
 
 def _whole_batches(images: float, settings: Training) -> int:

@@ -30,6 +30,7 @@ from texprior.runtime.progress import no_progress
 from texprior.runtime.session import Session
 from texprior.store import sha256
 from texprior.training.adapter import adapter_place
+from texprior.training.cross_fit import fold_places
 from texprior.training.dry_run import Measured, measure_predictor, measure_prior, measure_stage_two
 from texprior.training.folders import ADAPTER_PARTS, Place, is_trained
 from texprior.training.planned import Planned, planned_at
@@ -55,12 +56,13 @@ def measure_ablation(plan: Plan) -> list[Measured]:
     trained = _without_adapter(plan, pending)
     adapters = _first_of_each(trained, _adapter)
     counted: set[str] = set()
+    waiting = {cell.predictor: cell for cell in predictors} | _folds(plan, trained)
     for group in _alike(trained, lambda cell: cell.experiment.hash(*_NETWORKS, *_PREDICTOR, *_ADAPTER)):
         predictor, adapter = measure_stage_two(_of(plan, group[0]), None)
         kind = group[0].experiment.hash(*_PREDICTOR)
         if kind not in counted:
             counted.add(kind)
-            rows.append(_times(predictor, sum(cell.experiment.hash(*_PREDICTOR) == kind for cell in predictors)))
+            rows.append(_times(predictor, sum(c.experiment.hash(*_PREDICTOR) == kind for c in waiting.values())))
         rows.append(_times(adapter, sum(cell in group for cell in adapters)))
     lone = _alike([cell for cell in predictors if cell.prior is None], lambda cell: cell.experiment.hash(*_PREDICTOR))
     new = [group for group in lone if group[0].experiment.hash(*_PREDICTOR) not in counted]
@@ -81,6 +83,8 @@ def planned_trainings(plan: Plan) -> list[Planned]:
         session, trainings = _of(plan, cell), cell.experiment.training
         predictor = planned_at(session, "predictor", cell.predictor, PREDICTOR, trainings.predictor)
         found.setdefault(cell.predictor.folder, predictor)
+        for fold in fold_places(session) if cell.trains_adapter else []:
+            found.setdefault(fold.folder, planned_at(session, "predictor", fold, PREDICTOR, trainings.predictor))
         if cell.prior is not None:
             prior = planned_at(session, "prior", cell.prior, PRIOR, trainings.prior)
             found.setdefault(cell.prior.folder, prior)
@@ -117,6 +121,12 @@ def _adapter_place(plan: Plan, cell: Cell) -> Place | None:
     return adapter_place(session, sha256(cell.prior.folder / PRIOR), cell.predictor.folder)
 
 
+def _folds(plan: Plan, cells: Iterable[Cell]) -> dict[Place, Cell]:
+    """Returns the predictors of folds that are still to be trained, each with a cell that needs it."""
+    places = {place: cell for cell in cells for place in fold_places(_of(plan, cell))}
+    return {place: cell for place, cell in places.items() if not (place.folder / PREDICTOR).is_file()}
+
+
 def _without_adapter(plan: Plan, cells: Iterable[Cell]) -> list[Cell]:
     """Returns the cells whose adapter is still to be trained."""
 
@@ -142,7 +152,7 @@ def _alike(cells: Iterable[Cell], key: Callable[[Cell], Any]) -> list[list[Cell]
 
 
 def _times(row: Measured, times: int) -> Measured:
-    return replace(row, times=times, expected_s=row.expected_s * times)
+    return replace(row, times=times, expected_s=row.expected_s / row.times * times)
 
 
 def _named(rows: Sequence[Measured]) -> list[Measured]:

@@ -61,6 +61,7 @@ READ_BY: Mapping[str, str] = {
     "process": "adapter evaluate restore",
     "process.residual_scale": "adapter",
     STAGE: "STAGE",
+    "training.folds": "adapter",
     "sampling": "evaluate restore",
     "sampling.tile": "adapter evaluate restore",
     "sampling.halo": "adapter evaluate restore",
@@ -77,7 +78,7 @@ _DATA = ("data.train", "data.patches_per_photograph", "data.augmentations")
 _DECIDES = {
     "prior": (*PRIOR_PARTS, *_DATA, "data.prior", "match_texture_std"),
     "predictor": (*PREDICTOR_PARTS, *_DATA),
-    "adapter": (*ADAPTER_PARTS, *_DATA),
+    "adapter": (*ADAPTER_PARTS, *_DATA, "training.folds"),
 }
 """Training -> the settings outside of its own section that are part of its identity."""
 _WITH_DECAY = "STAGE (only with `weight_decay`)"
@@ -123,10 +124,10 @@ def settings_page() -> str:
 
 def sections(model: type[Section], path: str = "") -> Iterator[tuple[str, type[Section]]]:
     """Yields path and model of each section, the outermost first; the three trainings are one section."""
+    yield path, model
     if model is Trainings:
         yield from sections(Training, STAGE)
         return
-    yield path, model
     for name, info in model.model_fields.items():
         if inner := _section_in(info):
             yield from sections(inner, f"{path}.{name}".lstrip("."))

@@ -20,6 +20,7 @@ def check_learning(experiment: Experiment, registry: Registry, complaints: list[
         settings: Training = getattr(experiment.training, stage)
         complaints.extend(_decay_faults(stage, settings, registry))
         complaints.extend(_objective_faults(experiment, stage, settings, registry))
+    complaints.extend(_fold_faults(experiment))
     complaints.extend(_rung_faults(experiment, registry))
     complaints.extend(_schedule_faults(experiment, registry))
     complaints.extend(process_faults(experiment, registry))
@@ -44,6 +45,15 @@ def _decay_faults(stage: str, settings: Training, registry: Registry) -> Iterato
             "training before that; use decay: constant, or leave out budget.seconds"
         )
         yield Complaint(f"{path}.decay", reason, also=(f"{path}.budget.seconds",))
+
+
+def _fold_faults(experiment: Experiment) -> Iterator[Complaint]:
+    if experiment.training.folds > 1 and experiment.training.predictor.start_from is not None:
+        reason = (
+            "each fold's predictor must not have seen the photographs that it leaves out, and those weights may have; "
+            "leave out training.predictor.start_from, or set training.folds to 1"
+        )
+        yield Complaint("training.folds", reason, also=("training.predictor.start_from",))
 
 
 def _rung_faults(experiment: Experiment, registry: Registry) -> Iterator[Complaint]:

@@ -206,6 +206,11 @@ class Trainings(Section):
     """The predictor of Stage II. Default budget: 10000 images."""
     adapter: Training = Training(budget=Budget(images=20000))
     """The adapter of Stage II. Default budget: 20000 images."""
+    folds: Annotated[int, Field(ge=1, le=20), Before(1)] = 1
+    """Number of parts of the photographs for cross-fitting. From 2 on, the adapter learns from estimates of predictors
+    that have not seen the photograph: one more predictor for each part, trained on the others. Pictures are restored
+    with the predictor of all photographs. Default: 1, that predictor's own estimates.
+    Wolpert 1992, Stacked generalization."""
 
 
 class Sampling(Section):

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from texprior.config import resolve
-from texprior.config.combinations import is_open_ended
+from texprior.config.combinations import STAGES, is_open_ended
 from texprior.config.schema import Data, Experiment, Training, Trainings
 from texprior.digests import digest
 from texprior.errors import ConfigError, ImageError
@@ -130,7 +130,7 @@ def experiment_identity(experiment: Experiment) -> dict[str, Any]:
     data = experiment.decisive_settings(exclude=free)
     del data["data"]["cache_mb"], data["data"]["disk_cache_mb"], data["data"]["workers"]
     del data["evaluation"]["pictures"], data["sampling"]["features_mb"]
-    for training in data["training"].values():
+    for training in (data["training"][stage] for stage in STAGES):
         del training["checkpoint_every_s"], training["log_every_images"]
         if not training["weight_decay"]:
             training.pop("decay_norms", None)

@@ -17,6 +17,7 @@ from texprior.plugin import Events
 from texprior.plugin.typed_kind import ComponentKind, T
 from texprior.registry import Registry
 from texprior.runtime.builder import Builder
+from texprior.runtime.folds import Fold
 from texprior.runtime.progress import Progress, no_progress
 from texprior.runtime.run_record import citations_of, component_tags, data_input, flatten_paths, provenance_tags
 from texprior.runtime.shared_caches import SharedCaches, Split
@@ -49,6 +50,7 @@ class SessionOptions(TypedDict, total=False):
     said: Said
     labels: Mapping[str, str]
     note: str
+    fold: Fold | None
 
 
 class SessionChanges(SessionOptions, total=False):
@@ -82,6 +84,8 @@ class Session:
     """The setting that names the photographs of this session's trainings, for messages."""
     note: str = ""
     """The user's own text, which the description of each run without a run above it begins with."""
+    fold: Fold | None = None
+    """The part of the training photographs that this session leaves out; see ``training.cross_fit``."""
 
     @classmethod
     def start(
@@ -169,7 +173,7 @@ class Session:
             for earlier in {"val": trained, "test": [*trained, "val"]}.get(split, []):
                 self._refuse_overlap(split, here, earlier)
             self.caches.separate.add(checked)
-        return here
+        return self.fold.left_out_of(here) if self.fold and split == "train" else here
 
     def of_stage_one(self) -> Session:
         """Returns the session whose training photographs are those of Stage I.
@@ -250,7 +254,10 @@ class Session:
         # what trains the method whole trains its prior, too
         first = ["prior"] if self._has_own_stage_one and stage in ("demo", "cell", "arm", "ablation", "sweep") else []
         splits = [*first, "train"] * trains + [judged] * judges
-        return tuple(data_input(self.experiment.data, split, self._split(split).keys) for split in splits)
+        keys = {split: self._split(split).keys for split in splits}
+        if self.fold:
+            keys["train"] = self.fold.left_out_of(self._split("train")).keys
+        return tuple(data_input(self.experiment.data, split, keys[split]) for split in splits)
 
     def run_info(self, id_: str, name: str, stage: str, resume: bool = False, **tags: str) -> RunInfo:
         """Describes a run of this session to the observers.

@@ -23,7 +23,7 @@ def find_overlap(here: Keyed, there: Keyed, copies: bool = True) -> list[str]:
     Data sets are compared by the sources of their pictures (``source(key)``) and by content. Files of equal length are
     read and hashed, to find a copy under another name, if ``copies``. A data set without ``source`` is not compared.
     """
-    ours, theirs = _sources(here), _sources(there)
+    ours, theirs = sources_of(here), sources_of(there)
     known = set(theirs.values())
     shared = {key for key, source in ours.items() if source in known}
     if not copies:
@@ -44,7 +44,8 @@ def find_overlap(here: Keyed, there: Keyed, copies: bool = True) -> list[str]:
     return sorted(shared)
 
 
-def _sources(keyed: Keyed) -> dict[str, str]:
+def sources_of(keyed: Keyed) -> dict[str, str]:
+    """Returns key -> source of its picture; nothing if the data set does not tell."""
     dataset, keys = keyed
     # ``source`` is optional in the contract of a data set: pictures that are computed have no source
     source = getattr(dataset, "source", None)

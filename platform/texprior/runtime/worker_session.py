@@ -18,6 +18,7 @@ from texprior.config import ALL_SAID, Experiment, Said, resolve
 from texprior.errors import ConfigError
 from texprior.registry import Registry
 from texprior.runtime.builder import Builder
+from texprior.runtime.folds import Fold
 from texprior.runtime.session import Session
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -89,6 +90,8 @@ class WorkerStart:
     """Which settings the experiment states itself, as the command read it."""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The user's own tags of the runs."""
+    fold: Fold | None = None
+    """The part of the training photographs that the session leaves out."""
     bfloat16: bool | None = None
     """Whether a worker on a CPU computes in bfloat16 where an experiment allows it; None lets it try for itself."""
 
@@ -117,6 +120,7 @@ class WorkerStart:
             parent_run=session.parent_run,
             said=session.said,
             labels=dict(session.labels),
+            fold=session.fold,
             bfloat16=gains_from_bfloat16(torch.device("cpu")),
         )
 
@@ -141,6 +145,7 @@ class WorkerStart:
             parent_run=self.parent_run,
             said=self.said,
             labels=self.labels,
+            fold=self.fold,
         )
 
     def bare_session(self) -> Session:
@@ -149,7 +154,8 @@ class WorkerStart:
 
         experiment, registry = self._resolved()
         torch.set_num_threads(experiment.threads or torch.get_num_threads())
-        return Session(experiment.model_copy(update={"events": []}), registry, root=Path(self.root))
+        quiet = experiment.model_copy(update={"events": []})
+        return Session(quiet, registry, root=Path(self.root), fold=self.fold)
 
     def _resolved(self) -> tuple[Experiment, Registry]:
         registry = Registry.discover(self.plugins)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -27,6 +28,7 @@ from texprior.store import about_tensors, sha256
 from texprior.track import Run
 from texprior.training.ahead import Ahead
 from texprior.training.cards import model_card
+from texprior.training.cross_fit import fold_places, train_folds
 from texprior.training.data import cached_guided_pool, cut_patches, layer_scale, own_guided_pool, require_layer
 from texprior.training.differences import program_record
 from texprior.training.folders import ADAPTER_PARTS, TILING, Place, hold_folder, is_trained, training_place
@@ -67,12 +69,13 @@ def train_adapter(
                 record_prior(place.folder, about_tensors(place.folder / ADAPTER), prior.folder)
             return Trained(place.folder, {})
 
+        folds = [trained.folder.resolve() for trained in train_folds(session)]
         refuse_compiling("adapter", settings, session.device)
         require_condition_noise(experiment.diffusion, experiment.sampling)
         require_guidance(experiment.diffusion, experiment.sampling)
         # what is learned: the residual of the estimate, in units of the prior's texture or of its own deviation
         adapter = build_adapter(session.builder, prior)
-        predictor = load_predictor(predictor_folder, session.builder)
+        predictor, *of_folds = (load_predictor(f, session.builder) for f in (predictor_folder, *folds))
         require_grid(experiment.sampling, prior.network, predictor)
 
         def loss_of(chosen: Training) -> Loss:
@@ -83,8 +86,8 @@ def train_adapter(
         choose_threads(session, "adapter", settings, loss_of, *networks)
         # an objective of its own may use the degraded picture, too
         with_degraded = adapter.sees_given or settings.objective is not None
-        make = partial(own_guided_pool, prior_folder.resolve(), predictor_folder.resolve(), with_degraded)
-        pool = ahead.serve(_shared_pool(session, prior, predictor, parents, with_degraded), make, session)
+        make = partial(own_guided_pool, prior_folder.resolve(), predictor_folder.resolve(), with_degraded, folds)
+        pool = ahead.serve(_shared_pool(session, prior, predictor, of_folds, parents, with_degraded), make, session)
         measured = layer_scale(pool, "clean", "base", experiment.seed)
         require_layer(
             measured,
@@ -115,6 +118,7 @@ def train_adapter(
                 "images_seen": done.images_seen,
                 **stop_record(settings, done),
                 "seed": experiment.seed,
+                **({"folds": [folder.name for folder in folds]} if folds else {}),
                 **training_record(session.device, settings),
                 **program_record(session, (*ADAPTER_PARTS, "training.adapter")),
             }
@@ -165,14 +169,20 @@ def adapter_place(session: Session, prior_sha256: str, predictor_folder: Path) -
 def adapter_parents(session: Session, prior_sha256: str, predictor_folder: Path) -> list[str]:
     """Returns the digests of what an adapter's training starts from.
 
-    These are its prior, its predictor and its data, in this order.
+    These are its prior, its predictor and its data, in this order, and the names of the folds' predictors, which may
+    not be trained yet.
     """
-    keys = session.pictures("train").keys
-    return [prior_sha256, sha256(predictor_folder / PREDICTOR), data_digest(session.experiment.data, keys)]
+    keys, folds = session.pictures("train").keys, [place.folder.name for place in fold_places(session)]
+    return [prior_sha256, sha256(predictor_folder / PREDICTOR), data_digest(session.experiment.data, keys), *folds]
 
 
 def _shared_pool(
-    session: Session, prior: Prior, predictor: InitialPredictor, parents: list[str], with_degraded: bool
+    session: Session,
+    prior: Prior,
+    predictor: InitialPredictor,
+    folds: Sequence[InitialPredictor],
+    parents: list[str],
+    with_degraded: bool,
 ) -> Pool:
     """What Stage II derives from the training pictures; kept for the next trials, which differ in other things."""
     experiment = session.experiment
@@ -182,5 +192,5 @@ def _shared_pool(
         experiment.training.adapter.patch,
         experiment.hash("seed", "degradation", "process", "diffusion.process", "data", *TILING),
     )
-    make = partial(cached_guided_pool, session, prior, predictor, with_degraded)
+    make = partial(cached_guided_pool, session, prior, predictor, with_degraded, folds=folds)
     return cast("Pool", session.caches.stage_two_pictures.get(key, make))

@@ -6,6 +6,7 @@ The card is the README next to its weights.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ def model_card(
         "prior": f"sha256 {about['prior_sha256']}",
         "adapter": f"{e.adapter.name}; unfrozen parts of the denoiser: {e.process.unfreeze}",
         "trainable parameters": f"{size:,}, {size / count_parameters(prior.network):.2%} of the denoiser's",
+        **({"residuals": _folds(about["folds"])} if "folds" in about else {}),
         "residual's standard deviation": f"{about['residual_std']:.5f} (prior's layer {prior.scale:.5f})",
         **_course(e.training.adapter, done),
         "training data": _named(e.data.train),
@@ -86,6 +88,11 @@ def _named(ref: Ref) -> str:
     text = yaml.safe_dump(ref.model_dump(mode="json"), default_flow_style=True, sort_keys=False, width=math.inf)
     # a card is a table, whose cells end at this sign
     return f"`{text.strip()}`".replace("|", "\\|")
+
+
+def _folds(names: Sequence[str]) -> str:
+    """Returns whose estimates the residuals are of."""
+    return f"of predictors that had not seen the photograph: {', '.join(names)}"
 
 
 def _course(settings: Training, done: Finished) -> dict[str, str]:

@@ -50,7 +50,8 @@ class StepCost:
 def flops_per_image(session: Session) -> dict[str, int]:
     """Returns training -> FLOPs of one image, (0 if it has nothing to train), of the session's experiment.
 
-    The prior's are 0 if the adapter learns nothing from it. Counts stored by ``store_flops`` are used again.
+    The predictor's are those of all its trainings, one more for each fold. The prior's are 0 if the adapter learns
+    nothing from it. Counts stored by ``store_flops`` are used again.
     """
     places, known = _places(session), session.caches.step_costs
     for path in places.values():
@@ -59,8 +60,16 @@ def flops_per_image(session: Session) -> dict[str, int]:
     if any(path not in known for path in places.values()):
         known.update({places[stage]: asdict(cost) for stage, cost in _counted(session).items()})
     found = {stage: StepCost(**known[path]) for stage, path in places.items()}
-    uses_prior = found["adapter"].uses_prior
-    return {stage: cost.flops if stage != "prior" or uses_prior else 0 for stage, cost in found.items()}
+    flops = {stage: cost.flops for stage, cost in found.items()}
+    if not found["adapter"].uses_prior:
+        flops["prior"] = 0
+    return flops | {"predictor": flops["predictor"] * predictors_of(session.experiment)}
+
+
+def predictors_of(experiment: Experiment) -> int:
+    """Returns how many predictors are trained: that of all photographs, and those of the folds."""
+    folds = experiment.training.folds
+    return 1 + folds if folds > 1 else 1
 
 
 def store_flops(session: Session) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ from texprior.models.build import Prior, build_prior
 from texprior.models.folders import load_predictor, load_prior
 from texprior.models.inputs import inputs_of
 from texprior.runtime.builder import Builder
+from texprior.runtime.folds import fold_numbers
 from texprior.runtime.session import Session
 from texprior.training.kept import kept_degradation, kept_predictor, kept_prior
 from texprior.training.patches import Patches, Pool, Prepared, require_size
@@ -112,14 +114,22 @@ def pair_pool(session: Session, patch: int, split: str = "train") -> Pool:
 
 
 def guided_pool(
-    experiment: Experiment, pairs: Pool, prior: Prior, predictor: InitialPredictor, with_degraded: bool = False
+    experiment: Experiment,
+    pairs: Pool,
+    prior: Prior,
+    predictor: InitialPredictor,
+    with_degraded: bool = False,
+    predictors: Mapping[str, InitialPredictor] = MappingProxyType({}),
 ) -> Pool:
-    """Prepares the adapter's pictures: what Stage II derives from each pair, and the degraded picture if it is used."""
+    """Prepares the adapter's pictures: what Stage II derives from each pair, and the degraded picture if it is used.
+
+    ``predictors`` are key -> the predictor of this photograph, where it is not ``predictor``.
+    """
     device = next(prior.network.parameters()).device
 
     def prepare(versioned: str) -> Prepared:
-        pair = pairs.prepare(versioned)
-        derived = inputs_of(pair["degraded"][None].to(device), experiment, predictor, prior, prior.encoder)
+        pair, own_predictor = pairs.prepare(versioned), predictors.get(versioned.rpartition("#")[0], predictor)
+        derived = inputs_of(pair["degraded"][None].to(device), experiment, own_predictor, prior, prior.encoder)
         known = pair if with_degraded else {"clean": pair["clean"]}
         own = {name: tensor[0].cpu() for name, tensor in derived._asdict().items()}
         return {**known, **own, "code": _kept_code(derived.code[0])}
@@ -127,11 +137,14 @@ def guided_pool(
     return Pool(pairs.keys, prepare, experiment.data.cache_mb, place_of(prior.encoder), pairs.fresh)
 
 
-def own_guided_pool(prior_folder: Path, predictor_folder: Path, with_degraded: bool, session: Session) -> Pool:
-    """Prepares the adapter's pictures of a session, with a prior and a predictor that are read from their folders."""
+def own_guided_pool(
+    prior_folder: Path, predictor_folder: Path, with_degraded: bool, fold_folders: Sequence[Path], session: Session
+) -> Pool:
+    """Prepares the adapter's pictures of a session, with a prior and predictors that are read from their folders."""
     builder = session.builder
     networks = load_prior(prior_folder, builder), load_predictor(predictor_folder, builder)
-    return cached_guided_pool(session, *networks, with_degraded)
+    folds = [load_predictor(folder, builder) for folder in fold_folders]
+    return cached_guided_pool(session, *networks, with_degraded, folds=folds)
 
 
 def cached_guided_pool(
@@ -140,13 +153,19 @@ def cached_guided_pool(
     predictor: InitialPredictor,
     with_degraded: bool = False,
     split: str = "train",
+    folds: Sequence[InitialPredictor] = (),
 ) -> Pool:
-    """Prepares the adapter's pictures of a session; see ``guided_pool``. What is derived is kept on disk."""
+    """Prepares the adapter's pictures of a session; see ``guided_pool``. What is derived is kept on disk.
+
+    ``folds`` are the predictors that were trained without each fold of the photographs, and make its estimates.
+    """
     experiment, pairs = session.experiment, pair_pool(session, session.experiment.training.adapter.patch, split)
-    if pairs.fresh:
-        return guided_pool(experiment, pairs, prior, predictor, with_degraded)
-    kept = kept_prior(session, prior), kept_predictor(session, predictor)
-    return guided_pool(experiment, pairs, *kept, with_degraded)
+    if not pairs.fresh:
+        prior, predictor = kept_prior(session, prior), kept_predictor(session, predictor)
+        folds = [kept_predictor(session, one) for one in folds]
+    numbers = fold_numbers(session.pictures(split), len(folds)) if folds else {}
+    predictors = {key: folds[number] for key, number in numbers.items()}
+    return guided_pool(experiment, pairs, prior, predictor, with_degraded, predictors)
 
 
 def layer_scale(

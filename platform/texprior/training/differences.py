@@ -72,7 +72,7 @@ def report_start(session: Session, stage: str, place: Place) -> None:
         return
     name, found = _closest(session, place, what)
     # the trials of a sweep and the cells of an ablation differ in settings by intention
-    intended = session.parent_run and any(difference.is_setting for difference in found)
+    intended = session.fold or (session.parent_run and any(difference.is_setting for difference in found))
     if found and not intended:
         session.say(f"{stage}: this training is new; {_sentence(name, found)}")
 
@@ -205,8 +205,11 @@ def _changed_start(session: Session, stage: _Stage, about: Mapping[str, Any]) ->
 
 
 def _changed_parents(place: Place, stored: Path, about: Mapping[str, Any]) -> Iterator[_Difference]:
-    prior, predictor, *_ = place.parents
+    prior, predictor, _, *folds = place.parents
     if about["prior_sha256"] != prior:
         yield _Difference(f"another prior: sha256 {about['prior_sha256'][:16]}... -> {prior[:16]}...")
     if sha256(stored / PREDICTOR) != predictor:
         yield _Difference("another predictor")
+    if (before := list(about.get("folds", []))) != folds:
+        counts = "" if len(before) == len(folds) else f": {len(before) or 1} -> {len(folds) or 1}"
+        yield _Difference(f"training.folds{counts or ', other predictors'}", is_setting=bool(counts))

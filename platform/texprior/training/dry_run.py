@@ -21,6 +21,7 @@ from texprior.flow.predict import InitialPredictor
 from texprior.models.build import build_adapter, build_predictor, build_prior, count_parameters
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
+from texprior.training.compute import predictors_of
 from texprior.training.held_out import COST_IMAGES
 from texprior.training.loop import Loss, Step, train_steps
 from texprior.training.memory import LossOf, require_memory
@@ -97,8 +98,9 @@ def measure_stage_two(session: Session, prior_folder: Path | None) -> list[Measu
 
     parts = [adapter, prior.network, prior.encoder, predictor]
     of_adapter = _measured(session, "adapter", trainings.adapter, parts, of_layer)
+    of_predictor, predictors = measure_predictor(session, predictor), predictors_of(session.experiment)
     return [
-        measure_predictor(session, predictor),
+        replace(of_predictor, times=predictors, expected_s=predictors * of_predictor.expected_s),
         replace(of_adapter, share=of_adapter.trainable / count_parameters(prior.network)),
     ]
 

@@ -14,6 +14,7 @@ from texprior.models.folders import ADAPTER, PREDICTOR, PRIOR
 from texprior.runtime.session import Session
 from texprior.store import sha256
 from texprior.training.adapter import adapter_parents
+from texprior.training.cross_fit import fold_places
 from texprior.training.differences import explain_difference
 from texprior.training.folders import ADAPTER_PARTS, Place, is_trained, training_place
 from texprior.training.predictor import predictor_place
@@ -59,7 +60,7 @@ def planned_prior(session: Session, given: Path | None = None, trains: bool = Tr
 
 
 def planned_stage_two(session: Session, prior: Planned) -> list[Planned]:
-    """Returns what a command would do for the predictor and the adapter on a prior."""
+    """Returns what a command would do for the predictor, those of the folds, and the adapter on a prior."""
     trainings = session.experiment.training
     predictor = planned_at(session, "predictor", predictor_place(session), PREDICTOR, trainings.predictor)
     adapter = Planned("adapter", "trained here", None, trainings.adapter.budget.images)
@@ -67,7 +68,8 @@ def planned_stage_two(session: Session, prior: Planned) -> list[Planned]:
         parents = adapter_parents(session, sha256(prior.folder / PRIOR), predictor.folder)
         place = training_place(session, "model", ADAPTER_PARTS, trainings.adapter, parents)
         adapter = planned_at(session, "adapter", place, ADAPTER, trainings.adapter)
-    return [predictor, adapter]
+    folds = [planned_at(session, "predictor", p, PREDICTOR, trainings.predictor) for p in fold_places(session)]
+    return [predictor, *folds, adapter]
 
 
 def planned_at(session: Session, stage: str, place: Place, weights: str, settings: Training) -> Planned:

@@ -29,6 +29,7 @@ from texprior.models.sampling import noise_levels_of, rehearsed_scale, require_r
 from texprior.models.stage_one import describe_differences, stage_one_differences, with_stage_one_of
 from texprior.pipeline import restore
 from texprior.runtime.builder import Builder
+from texprior.runtime.folds import fold_numbers
 from texprior.runtime.session import Session
 from texprior.training.data import build_augmentations
 from texprior.training.loop import Loss
@@ -83,12 +84,26 @@ def require_adapters(session: Session, prior: Path | None) -> None:
     Raises ConfigError if one of them cannot work on the denoiser of the prior (see ``prior_at``), or if the experiment
     states other Stage I settings than the prior's.
     """
+    require_folds(session)
     on_prior(session, prior)
     frozen, space = prior_at(prior, session.builder), session.experiment.sweep.space
     choices = {path: space[path] for path in ("adapter", "process.unfreeze") if isinstance(space.get(path), list)}
     for values in itertools.product(*choices.values()):
         chosen = with_overrides(session.experiment, dict(zip(choices, values, strict=True)), session.registry)
         build_adapter(Builder(chosen, session.registry), frozen)
+
+
+def require_folds(session: Session) -> None:
+    """Raises ConfigError if the predictors of ``training.folds`` cannot be trained."""
+    folds = session.experiment.training.folds
+    if folds == 1:
+        return
+    fold_numbers(session.pictures("train"), folds)
+    if not build_predictor(session.builder).needs_training:
+        raise ConfigError(
+            f"training.folds: predictor '{session.experiment.predictor.name}' has nothing to train, so its estimates "
+            "are the same with and without folds; set training.folds to 1"
+        )
 
 
 def rehearse_training(session: Session) -> None:

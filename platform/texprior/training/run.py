@@ -82,6 +82,8 @@ def run_training(
             run.notes.append(f"Continued from {start} at {trainee.images_seen} images.")
         if settings.start_from is not None:
             run.notes.append(f"Started from the weights of {settings.start_from}, at {trainee.images_before} images.")
+        if session.fold is not None:
+            run.notes.append(f"Trained without {session.fold} of the photographs (training.folds).")
         reports = StepReports(session, stage, trainee, run, outputs_of)
         about = {"stage": stage, "trajectory": place.digest, "pictures": pictures}
         try:

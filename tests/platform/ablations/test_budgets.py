@@ -93,6 +93,15 @@ def test_as_many_flops_to_half_a_batch(equalled):
     assert alone.training.predictor.budget.images * per_image == pytest.approx(wanted, abs=4 * per_image)
 
 
+@pytest.mark.parametrize("equal", ["images", "flops"])
+def test_the_predictor_alone_is_given_the_predictors_of_the_folds(equalled, equal):
+    """Its own training has no folds: nothing would learn from them."""
+    alone = {folds: equalled({"own": {"training.folds": folds}}, equal=equal)[1]["predictor alone"] for folds in (1, 3)}
+    assert alone[3].experiment.training.folds == 1
+    budgets = {folds: arm.budgets["training.predictor.budget.images"] for folds, arm in alone.items()}
+    assert budgets[3] - budgets[1] == 3 * 64  # three more predictors
+
+
 def test_as_written_nothing_changes_and_nothing_is_counted(equalled):
     session, found = equalled({"own": {}, "short": {PRIOR: 16}}, predictor_alone=False)
     assert [arm.budgets for arm in found.values()] == [{}, {}]

@@ -9,7 +9,7 @@ from texprior.ablations.cells import Outcome, outcome_of
 from texprior.ablations.comparison import Results
 from texprior.ablations.plan import Plan
 from texprior.ablations.report.text import list_caveats
-from texprior.training.compute import STAGES, images_seen
+from texprior.training.compute import STAGES, images_seen, predictors_of
 
 ALIKE = 1.02
 """Arms of which one costs at most 2 % more than another cost the same: budgets are whole batches."""
@@ -90,7 +90,12 @@ def _prior_share(plan: Plan, flops: Mapping[str, Mapping[str, float]]) -> list[s
     images = next(iter(rival.budgets.values()))
     trained = plan.baseline.experiment.training
     if plan.session.experiment.ablation.equal == "images":
-        counted = {stage: float(images_seen(getattr(trained, stage))) for stage, cost in of_baseline.items() if cost}
+        times = {"predictor": predictors_of(plan.baseline.experiment)}
+        counted = {
+            stage: float(times.get(stage, 1) * images_seen(getattr(trained, stage)))
+            for stage, cost in of_baseline.items()
+            if cost
+        }
     else:
         counted = dict(of_baseline)
     share = counted.get("prior", 0.0) / sum(counted.values())

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from texprior.ablations.comparison import Results
 from texprior.ablations.statistics import Difference, least_t
+from texprior.config.combinations import STAGES
 from texprior.config.schema import Experiment
 from texprior.evaluation.intervals import FEWEST, NO_INTERVAL
 from texprior.evaluation.tables import ARROWS
@@ -135,7 +136,7 @@ def list_caveats(results: Results, arms: Sequence[Experiment], split: str, sampl
         found.append("All arms sample one trained model: what is true for it may not be true for another.")
 
     # one learning rate for all arms favours the arms that it happens to suit
-    rates = {name: {getattr(e.training, name).lr for e in arms} for name in type(arms[0].training).model_fields}
+    rates = {name: {getattr(e.training, name).lr for e in arms} for name in STAGES}
     if not sampled and all(len(of_stage) == 1 for of_stage in rates.values()):
         found.append("All arms were trained with the same learning rates; none was tuned for its arm.")
     if len({e.degradation.model_dump_json() if e.degradation else "" for e in arms}) > 1:

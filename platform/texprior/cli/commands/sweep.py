@@ -146,9 +146,9 @@ def measure_trials(session: Session, given: Path | None, trials: int, as_json: b
     on = on_prior(session, given)
     measured = measure_sweep(on, given, trials)
     prior = planned_prior(on, given)
-    predictor, adapter = planned_stage_two(on, prior)
+    *predictors, adapter = planned_stage_two(on, prior)
     every = replace(adapter, state="trained here", folder=None, times=trials)
-    planned = [prior, predictor, every]
+    planned = [prior, *predictors, every]
     notes = [*sweep_notes(session), *training_notes([on.experiment], on.registry, measured, planned)]
     show_dry_run(on.experiment, on.device, measured, as_json, planned, notes)
 
