@@ -109,7 +109,7 @@ def _adapter(cell: Cell) -> tuple[Path | None, Path, str]:
     return (
         cell.prior and cell.prior.folder,
         cell.predictor.folder,
-        cell.experiment.hash(*ADAPTER_PARTS, "training.adapter"),
+        cell.experiment.hash(*ADAPTER_PARTS, "training.adapter", "training.folds"),
     )
 
 

@@ -255,6 +255,18 @@ def test_a_dry_run_counts_no_training_twice(texprior, write, runs):
     assert (stages["photographs"]["budget_images"], stages["evaluations"]["budget_images"]) == (2 * 3 + 4 * 3, 16)
 
 
+def test_a_dry_run_counts_the_predictors_of_folds(texprior, write, runs):
+    """Two seeds of a predictor that both arms share, and of two that leave out a fold; one adapter for each cell."""
+    ablation = {"arms": {"seen": {}, "folds": {"training.folds": 2}}, "baseline": "seen", "seeds": [0, 1]}
+    answer = texprior("ablate", write(ablation={**ablation, "metric": "psnr_rgb"}), "--dry-run", "--json")
+    assert answer.code == 0, answer.err
+    rows = {stage["stage"]: stage for stage in answer.json["stages"] if stage["trainable"]}
+    assert {name: row["times"] for name, row in rows.items()} == {"prior": 2, "predictor": 6, "adapter": 4}
+    row = rows["predictor"]
+    assert row["expected_s"] == pytest.approx(6 * row["budget_images"] / row["images_per_s"])
+    assert [training["stage"] for training in answer.json["trainings"]].count("predictor") == 6
+
+
 def test_a_dry_run_finds_adapters_that_are_trained(texprior, in_study, ablation):
     """An arm that differs from a finished one in sampling alone is judged, and nothing is trained for it."""
     more = {**GRID, "grid": {**GRID["grid"], "sampling.steps": [2, 1]}}
