@@ -17,6 +17,7 @@ from texprior.diffusion.keys import generator, permutation
 from texprior.errors import ImageError, TexpriorError
 from texprior.flow.augment import PatchAugmentation, augmented
 from texprior.flow.code import Place, in_rows
+from texprior.training.slabs import Slabs, bytes_of
 
 log = logging.getLogger(__name__)
 Prepared = Mapping[str, Tensor]
@@ -56,6 +57,7 @@ class Pool:
         self.announce: Callable[[Sequence[str]], None] | None = None
         """Called with the keys of the photographs that are used next."""
         self.bytes = 0
+        self._slabs = Slabs(self.room)
         self.broken: dict[str, str] = {}
 
     def expect(self, indices: Iterable[int]) -> None:
@@ -93,12 +95,18 @@ class Pool:
 
     def _get(self, key: str) -> Prepared:
         known = self.kept.pop(key, None)
-        item = self.prepare(key) if known is None else known
+        item = self._prepared(key) if known is None else known
         self.kept[key] = item
         if known is None:
-            self.bytes += _bytes(item)
+            self.bytes += bytes_of(item)
             self._make_room()
         return item
+
+    def _prepared(self, key: str) -> Prepared:
+        """Prepares a photograph, in the memory of those that stay if it is one."""
+        item = self.prepare(key)
+        stays = not self.fresh and self.bytes + bytes_of(item) <= self.room
+        return self._slabs.keep(item) if stays else item
 
     def _make_room(self) -> None:
         """Drops what was used last, except what takes turns: an epoch that has used it needs it no more.
@@ -109,7 +117,7 @@ class Pool:
         # Of those that take turns the oldest goes if even they do not fit, but the newest stays: its memory is in use.
         while self._too_many() and len(self.kept) > min(1, self.taking_turns):
             after = min(self.taking_turns, len(self.kept) - 1)
-            self.bytes -= _bytes(self.kept.pop(next(islice(reversed(self.kept), after, None))))
+            self.bytes -= bytes_of(self.kept.pop(next(islice(reversed(self.kept), after, None))))
 
     def _too_many(self) -> bool:
         """Returns whether a photograph must go: the memory is full, or no later epoch will use the oldest again."""
@@ -207,9 +215,3 @@ def _earlier(keys: Sequence[str]) -> list[int]:
         found.append(seen[key])
         seen[key] += 1
     return found
-
-
-def _bytes(item: Prepared) -> int:
-    # several names may share one tensor; it takes memory only once
-    distinct = {t.data_ptr(): t.untyped_storage().nbytes() for t in item.values()}
-    return sum(distinct.values())
