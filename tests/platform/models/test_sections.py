@@ -78,7 +78,8 @@ FIELDS = ("picture", "spread", "estimate", "base", "layer")
 def test_sections_are_the_whole_picture_within_the_halo(built, degraded, monkeypatch, changes):
     whole, found = both(built(**changes), degraded, monkeypatch)
     for name in FIELDS:
-        scale = 10 if name == "layer" else 1
+        # rounding is relative, and two steps of heun with random weights reach 60 deviations of a layer
+        scale = whole.layer.abs().max() if name == "layer" else 1
         assert (getattr(found, name) - getattr(whole, name)).abs().max() < EQUAL * scale, name
     assert found.calls == whole.calls
 
