@@ -76,6 +76,15 @@ def picture_rows(size: Size) -> Iterator[Row]:
             yield Row(label, f"{base}x{base}", per_mp / at_one, limit, per_mp, at_one, unit, clock, len(found[side]))
 
 
+def kept_rows(size: Size) -> Iterator[Row]:
+    """Compares the memory that a training's photographs take with what counts against ``data.cache_mb``."""
+    photographs = 64 if size.quick else 480
+    found = json.loads(run([str(HERE / "kept.py"), str(photographs)]))
+    taken, counted = found["taken_mb"], found["counted_mb"]
+    what = f"memory of {photographs} kept photographs"
+    yield Row(what, "what data.cache_mb counts", taken / counted, Target("<=", 1.1), taken, counted, "MB")
+
+
 def worker_rows(_size: Size) -> Iterator[Row]:
     """Compares the trials per hour of one sweep worker and of two, from the first trial's start to the last one's end.
 

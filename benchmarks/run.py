@@ -40,6 +40,7 @@ GROUPS = (
     Group("degradations", filters.degradation_rows),
     Group("commands", processes.command_rows),
     Group("pictures", processes.picture_rows),
+    Group("kept", processes.kept_rows),
     Group("workers", processes.worker_rows, slow=True),
     Group("team", processes.team_rows, slow=True),
     Group("large", commands.large_rows, slow=True),

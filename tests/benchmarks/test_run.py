@@ -13,7 +13,7 @@ import pytest
 
 GROUPS = {
     *("sampling", "steps", "epoch", "adapters", "restored", "derived"),
-    *("decompositions", "degradations", "commands", "pictures"),
+    *("decompositions", "degradations", "commands", "pictures", "kept"),
 }
 COUNTED = ("calls", "imports")
 
