@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from texprior.models.folders import PREDICTOR
 from texprior.runtime.folds import Fold
 from texprior.runtime.session import Session
 from texprior.training.folders import Place
@@ -25,6 +26,9 @@ def fold_places(session: Session) -> list[Place]:
 def train_folds(session: Session) -> list[Trained]:
     """Trains a predictor without each fold, or finds it trained; none without folds."""
     require_folds(session)
+    missing = [place for place in fold_places(session) if not (place.folder / PREDICTOR).is_file()]
+    if missing:
+        session.say(f"training.folds: {len(missing)} more predictors, each trained without a part of the photographs")
     return [train_predictor(each) for each in _sessions(session)]
 
 

@@ -76,7 +76,8 @@ def run_training(
             trainee.start_from(start_file(Path(settings.start_from), stage))
     trainee.follow(team)
 
-    info = session.run_info(place.folder.name, place.folder.name, stage, resume=not session.fresh)
+    without = {} if session.fold is None else {"texprior.without": str(session.fold)}
+    info = session.run_info(place.folder.name, place.folder.name, stage, resume=not session.fresh, **without)
     with session.tracker.run(info) as run:
         if start is not None and start != checkpoint:
             run.notes.append(f"Continued from {start} at {trainee.images_seen} images.")

@@ -149,6 +149,7 @@ def test_a_dry_run_counts_the_predictors_of_the_folds(session, tmp_path):
         ("adapter", "trained here"),
     ]
     train_folds(folded)
+    assert "training.folds: 3 more predictors, each trained without a part of the photographs" in session.said
     assert [p.state for p in planned_stage_two(folded, prior)].count("reused") == 3
     # the compute of an arm counts them too
     assert flops_per_image(folded)["predictor"] == 4 * flops_per_image(session(root=tmp_path))["predictor"]
