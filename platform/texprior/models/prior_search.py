@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ _DEPTHS = ("*", "*/*", "*/*/*")
 def find_prior(model: Path, about: Mapping[str, Any]) -> Path:
     """Returns the folder of the prior that a model was trained on.
 
-    ``about`` is the record of the model's weights. Looks at the recorded place, beside the model, and below the runs.
-    Raises ConfigError if the prior is not there.
+    ``about`` is the record of the model's weights. Looks at the recorded place, beside the model, below the runs, and
+    among the priors that texprior ships. Raises ConfigError if the prior is not there.
     """
     wanted, recorded = str(about["prior_sha256"]), recorded_prior(model, about)
     seen: dict[Path, str] = {}
@@ -90,4 +91,9 @@ def _roots(model: Path) -> list[Path]:
     beside = model.resolve().parent
     # a model that was trained here is in RUNS/NAME/model-...; around one that was copied, there may be anything
     own = [beside.parent] if model.resolve().name.startswith("model-") else []
-    return list(dict.fromkeys([beside, *own, runs_root()]))
+    return list(dict.fromkeys([beside, *own, runs_root(), shipped_root()]))
+
+
+def shipped_root() -> Path:
+    """Returns the folder of the shipped models and priors."""
+    return Path(str(files("texprior"))) / "shipped"

@@ -5,20 +5,14 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from texprior.errors import ConfigError
 from texprior.models.checksums import read_checksums
-from texprior.models.prior_search import find_prior
+from texprior.models.prior_search import find_prior, shipped_root
 from texprior.store import about_tensors
 
 _ADAPTER = "adapter.safetensors"
-
-
-def shipped_root() -> Path:
-    """Returns the folder of the shipped models."""
-    return Path(str(files("texprior"))) / "shipped"
 
 
 def shipped_models() -> dict[str, Path]:
