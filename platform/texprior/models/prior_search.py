@@ -35,16 +35,19 @@ def find_prior(model: Path, about: Mapping[str, Any]) -> Path:
     seen: dict[Path, str] = {}
     for weights in _candidates(model, recorded):
         with suppress(OSError):  # it may be deleted at this moment, or belong to another user
-            seen[weights.parent] = sha256(weights)
-            if seen[weights.parent] == wanted:
+            found = sha256(weights)
+            if found == wanted:
                 return weights.parent
+            # the shipped ones are none that the user may have meant
+            if shipped_root() not in weights.parents:
+                seen[weights.parent] = found
 
     others = [f"{folder} (sha256 {found[:16]}...)" for folder, found in list(seen.items())[:_SHOWN]]
     more = [f"{len(seen) - _SHOWN} more"] if len(seen) > _SHOWN else []
-    found = f"other priors are there: {', '.join(others + more)}" if seen else "no prior is there"
+    there = f"other priors are there: {', '.join(others + more)}" if seen else "no prior is there"
     raise ConfigError(
         f"model {model}: its prior (sha256 {wanted[:16]}...) is not at {recorded}; looked for its content there "
-        f"and in {' and in '.join(map(str, _roots(model)))}; {found}; name its folder with --prior"
+        f"and in {' and in '.join(map(str, _roots(model)))}; {there}; name its folder with --prior"
     )
 
 
