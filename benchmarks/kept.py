@@ -1,6 +1,8 @@
 """Prints the memory of the photographs that a predictor's training keeps, and what its pool counts for them, as JSON.
 
-python benchmarks/kept.py PHOTOGRAPHS
+python benchmarks/kept.py PHOTOGRAPHS [apart]
+
+``apart`` leaves each photograph where it was allocated, as it was before ``training/slabs.py``.
 """
 
 from __future__ import annotations
@@ -15,12 +17,15 @@ from material import session
 from texprior.models.build import build_predictor
 from texprior.training.data import cut_patches, pair_pool
 from texprior.training.losses import prediction_loss_of
+from texprior.training.slabs import Slabs
 
 
 def main() -> None:
     """Takes a step after each 16 photographs, as a first epoch does, with nothing kept on disk."""
     torch.set_num_threads(1)
     photographs = int(sys.argv[1])
+    if "apart" in sys.argv:
+        Slabs.keep = lambda _slabs, item: dict(item)
     at = session("predictor=nafnet", "degradation=camera_noise", "data.disk_cache_mb=0", f"data.variants={photographs}")
     pool = pair_pool(at, at.experiment.training.predictor.patch)
     network = build_predictor(at.builder)

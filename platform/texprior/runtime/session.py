@@ -256,7 +256,7 @@ class Session:
         splits = [*first, "train"] * trains + [judged] * judges
         keys = {split: self._split(split).keys for split in splits}
         if self.fold:
-            keys["train"] = self.fold.left_out_of(self._split("train")).keys
+            keys["train"] = self.pictures("train").keys
         return tuple(data_input(self.experiment.data, split, keys[split]) for split in splits)
 
     def run_info(self, id_: str, name: str, stage: str, resume: bool = False, **tags: str) -> RunInfo:

@@ -12,7 +12,7 @@ from functools import partial
 from texprior.models.folders import PREDICTOR
 from texprior.runtime.folds import Fold
 from texprior.runtime.session import Session
-from texprior.training.folders import Place
+from texprior.training.folders import Place, is_trained
 from texprior.training.predictor import predictor_place, train_predictor
 from texprior.training.preflight import require_folds
 from texprior.training.run import Trained
@@ -26,10 +26,12 @@ def fold_places(session: Session) -> list[Place]:
 def train_folds(session: Session) -> list[Trained]:
     """Trains a predictor without each fold, or finds it trained; none without folds."""
     require_folds(session)
-    missing = [place for place in fold_places(session) if not (place.folder / PREDICTOR).is_file()]
+    sessions, settings = _sessions(session), session.experiment.training.predictor
+    places = [predictor_place(each) for each in sessions]
+    missing = sum(not is_trained(session, place.folder / PREDICTOR, settings) for place in places)
     if missing:
-        session.say(f"training.folds: {len(missing)} more predictors, each trained without a part of the photographs")
-    return [train_predictor(each) for each in _sessions(session)]
+        session.say(f"training.folds: {missing} more predictors, each trained without a part of the photographs")
+    return [train_predictor(each, place) for each, place in zip(sessions, places, strict=True)]
 
 
 def _sessions(session: Session) -> list[Session]:
