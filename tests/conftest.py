@@ -11,6 +11,15 @@ import pytest
 os.environ["TEXPRIOR_BFLOAT16"] = "no"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def runs_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keeps what tests store out of the developer's folder of runs, and out of the current folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("runs")
+        patch.setenv("TEXPRIOR_RUNS", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of data, weights and oracles beside the repository; the test is skipped where it is not."""

@@ -277,8 +277,9 @@ def _loaded(model: str | Path | Model, session: Session | None = None) -> Model:
     if session is None:
         return load_model(model)
     from texprior.models.folders import load_model as load_folder
+    from texprior.store import named_folder
 
-    return load_folder(Path(model), session.builder)
+    return load_folder(named_folder(model), session.builder)
 
 
 def _workers(session: Session, number: int, launcher: str | Mapping[str, Any]) -> Workers:

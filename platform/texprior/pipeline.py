@@ -206,10 +206,12 @@ def _restored(
         seen = given_of(degraded, clear._replace(code=given.code), given.condition, model.experiment.process)
         return _denoiser(model, given, settings, seen if adapted else None, pieces, called)
 
-    given = inputs_at(settings.condition_noise)
+    given, lacking = inputs_at(settings.condition_noise), settings.guidance_from
+    if settings.guidance != 1 and lacking != "adapter":
+        # two denoisers with features of an adapter are in memory at once
+        settings = settings.model_copy(update={"features_mb": settings.features_mb // 2})
     denoise = denoiser(given, pieces, guided)
     if settings.guidance != 1:
-        lacking = settings.guidance_from
         noisy = lacking == "condition"
         weak = inputs_at(model.experiment.diffusion.condition_noise_max) if noisy else given
         without = pieces

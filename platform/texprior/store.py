@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from texprior.errors import ConfigError, TexpriorError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+SHIPPED = "shipped:"
+"""What the name of a shipped model begins with, where else the path of a folder stands."""
 
 
 def runs_root() -> Path:
@@ -31,6 +35,26 @@ def runs_root() -> Path:
         reason = getattr(error, "strerror", None) or "its links form a circle"
         raise ConfigError(f"TEXPRIOR_RUNS: {str(path)[:80]} cannot be a folder ({reason})") from None
     return root
+
+
+def shipped_root() -> Path:
+    """Returns the folder of the shipped models and priors."""
+    return Path(str(files("texprior"))) / "shipped"
+
+
+def named_folder(name: str | Path) -> Path:
+    """Returns the folder of a trained model, or of its parts, that a setting or an option names.
+
+    The name is a path, or ``shipped:TASK`` for the model that texprior ships for a task. Raises ConfigError if it
+    ships none for this task.
+    """
+    task = str(name).removeprefix(SHIPPED)
+    if task == str(name):
+        return Path(name)
+    tasks = sorted(file.parent.name for file in shipped_root().glob("*/adapter.safetensors"))
+    if task not in tasks:
+        raise ConfigError(f"{name}: texprior ships no such model; {SHIPPED} is followed by {' or '.join(tasks)}")
+    return shipped_root() / task
 
 
 def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:

@@ -354,3 +354,17 @@ def test_an_edited_plugin_file_is_another_training(registry, tmp_path):
         s = session(with_file, tmp_path, "decomposition=half", "training.prior.budget.images=8")
         names.append(prior_place(s).folder.name)
     assert names[0] != names[1]
+
+
+@pytest.mark.parametrize("changes", [{"coarse_from": "estimate"}, {"start": "estimate"}])
+def test_a_foreign_estimate_reaches_the_adapter_alone(model, degraded, changes):
+    """Without the adapter it changes nothing: a coarse part and a warm start are of the picture's own estimate."""
+    settings = model.experiment.sampling.model_copy(update={"steps": 2, **changes})
+    own = inputs_of(degraded, model.experiment, model.predictor, model.prior, model.prior.encoder)
+    foreign = own._replace(shown=own.estimate.flip(-1))
+    off, on = (
+        [pipeline.restore(model, degraded, "x", settings, 0, given, guided).picture for given in (own, foreign)]
+        for guided in (False, True)
+    )
+    assert torch.equal(*off)
+    assert not torch.equal(*on)

@@ -1,11 +1,14 @@
 """Files of tensors: what has several names or shares memory is stored once and comes back under every name."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from texprior.errors import ConfigError, TexpriorError
-from texprior.store import about_tensors, load_tensors, save_tensors, write_atomically
+from texprior.runtime.identity import start_digest
+from texprior.store import about_tensors, load_tensors, named_folder, save_tensors, shipped_root, write_atomically
 
 
 def test_a_tied_weight_is_written_once_and_read_back_under_both_names(tmp_path):
@@ -68,3 +71,16 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(TexpriorError, match="cannot be written"):
         write_atomically(tmp_path / "file" / "below", b"")
+
+
+def test_a_folder_is_named_by_its_path_or_by_the_task_of_a_shipped_model():
+    assert named_folder("runs/mine") == Path("runs/mine")
+    assert named_folder("shipped:defocus") == shipped_root() / "defocus"
+    # neither the prior beside them, nor a way out of their folder
+    for task in ("rain", "prior-1eb8fb5960", "../shipped/defocus", ""):
+        with pytest.raises(ConfigError, match=f"^shipped:{task}: .* defocus or noise"):
+            named_folder(f"shipped:{task}")
+
+
+def test_weights_to_start_from_are_those_of_the_folder_that_is_named():
+    assert start_digest("shipped:defocus") == start_digest(str(shipped_root() / "defocus"))

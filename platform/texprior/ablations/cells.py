@@ -27,6 +27,7 @@ from texprior.models.folders import PREDICTOR, PRIOR, identify_model
 from texprior.registry import Registry
 from texprior.runtime.identity import cell_digest, data_digest, experiment_identity, stored_identity
 from texprior.runtime.session import Session
+from texprior.store import named_folder
 from texprior.training.folders import Place
 from texprior.training.given_prior import given_place
 from texprior.training.predictor import predictor_place
@@ -116,7 +117,7 @@ def cell_of(session: Session, arm: Arm, seed: int) -> Cell:
     """Returns a cell of the session's ablation. Raises ConfigError if its pictures are missing."""
     ablation = session.experiment.ablation
     if ablation.model is not None:
-        return _sampled_cell(session, arm, seed, Path(ablation.model))
+        return _sampled_cell(session, arm, seed, named_folder(ablation.model))
     own = _own_experiment(session, arm, seed=seed)
     # photographs of Stage I are those of Stage II if none are named, and the predictor alone has no Stage I
     if arm.alone or own.data.prior == own.data.train:
@@ -150,6 +151,8 @@ def _sampled_cell(session: Session, arm: Arm, seed: int, model: Path) -> Cell:
     given = given_place(session.experiment)
     if given is not None and given.digest != weights[-1]:
         raise ConfigError(f"prior: ablation.model {model} was trained on another prior than {given.folder}")
+    # its weights say what it is, wherever the trainings started from
+    trained = trained.model_copy(update={"training": trained.training.without_starts()})
     own = judged_experiment(_own_experiment(session, arm), trained)
     judged = own.evaluation.model_copy(update={"seed": seed})
     inner = session.with_(experiment=own.model_copy(update={"evaluation": judged}))

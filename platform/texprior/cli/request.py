@@ -56,7 +56,8 @@ launcher_option = click.option(
 prior_option = click.option(
     "--prior",
     metavar="PRIOR",
-    help="The folder of a trained prior, or of a model whose prior is used; the experiment's 'prior' if not given.",
+    help="The folder of a trained prior, or of a model whose prior is used, or shipped:TASK; the experiment's 'prior' "
+    "if not given.",
 )
 uncertainty_option = click.option(
     "--uncertainty",

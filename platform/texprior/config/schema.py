@@ -187,8 +187,9 @@ class Training(Section):
     """Whether ``torch.compile`` compiles the network for the step. That takes up to some minutes at the start, and on a
     CPU it needs a C++ compiler; ``--dry-run`` measures both ways. Default: false."""
     start_from: Annotated[str | None, Before(None)] = None
-    """The folder of another training of the same networks, from whose weights and averages this training starts. Its
-    optimiser and its images do not count. Default: None, initial weights."""
+    """The folder of another training of the same networks, or ``shipped:TASK`` for the shipped model of a task, from
+    whose weights and averages this training starts. Its optimiser and its images do not count. Default: None, initial
+    weights."""
 
     @model_validator(mode="after")
     def _microbatch_fits(self) -> Training:
@@ -211,6 +212,13 @@ class Trainings(Section):
     that have not seen the photograph: one more predictor for each part, trained on the others. Pictures are restored
     with the predictor of all photographs. Default: 1, that predictor's own estimates.
     Wolpert 1992, Stacked generalization."""
+
+    def without_starts(self) -> Trainings:
+        """Returns these trainings without the folders that they started from, which a trained model needs no more."""
+        stages = {stage: getattr(self, stage) for stage in ("prior", "predictor", "adapter")}
+        return self.model_copy(
+            update={stage: settings.model_copy(update={"start_from": None}) for stage, settings in stages.items()}
+        )
 
 
 class Sampling(Section):
@@ -337,8 +345,9 @@ class Experiment(Section):
     data: Data = Data()
     """Data sets of the splits train, val and test."""
     prior: Annotated[Annotated[str, Field(min_length=1)] | None, Before(None)] = None
-    """Folder of a trained prior, or of a model whose prior is used; Stage I is not trained then. It counts by its
-    content: with the same prior at another place, stored work is found. Default: None, the experiment's own prior."""
+    """Folder of a trained prior, or of a model whose prior is used, or ``shipped:TASK`` for that of a shipped model;
+    Stage I is not trained then. It counts by its content: with the same prior at another place, stored work is found.
+    Default: None, the experiment's own prior."""
     decomposition: Annotated[Ref, Kind("decomposition")] = Ref(name="guided")
     """The filter that splits a picture into structure and texture. Default: ``guided``."""
     match_texture_std: Annotated[float, Field(gt=0, lt=1)] | None = None

@@ -146,8 +146,8 @@ class Ablation(Section):
     question: str = ""
     """The question that the ablation answers, in words. The report begins with it. Default: empty."""
     model: Annotated[str, Field(min_length=1)] | None = None
-    """Folder of a trained model that every arm samples; nothing is trained then. The arms may differ only in
-    ``sampling``, and a seed is that of the synthesised degradation and of the sampled noise.
+    """Folder of a trained model, or ``shipped:TASK``, that every arm samples; nothing is trained then. The arms may
+    differ only in ``sampling``, and a seed is that of the synthesised degradation and of the sampled noise.
     Default: None, so that every arm is trained."""
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     """Path -> values. Every combination of values is an arm, which is named by the values that differ. If a path is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Mapping
@@ -12,12 +13,14 @@ import torch
 
 from texprior._version import __version__
 from texprior.config.dotted_paths import get_path
-from texprior.config.schema import Experiment
+from texprior.config.schema import Experiment, Sampling
 from texprior.digests import digest
 from texprior.evaluation.scores import Scores
 from texprior.flow.precision import precision_name
 from texprior.runtime.run_record import current_commit, flatten_paths
 
+ABOUT = "about.json"
+"""The file beside the scores of an evaluation that says what they were made on."""
 _DIGITS = 8
 """Digits of a digest in a folder's name: enough for the evaluations of one model, few enough to read."""
 
@@ -36,6 +39,8 @@ class About:
     """Day of the evaluation, UTC."""
     commit: str
     version: str
+    sampling: Mapping[str, Any]
+    """All settings of the sampling that was used, but for those of which the scores have several rows."""
     precision: str
     """What the denoiser was called in: ``bfloat16`` or ``float32``."""
 
@@ -58,6 +63,11 @@ class About:
         return (
             digest({path: used for path, (_, used) in self.overrides.items()}, _DIGITS, True) if self.overrides else ""
         )
+
+    def record(self) -> dict[str, Any]:
+        """Returns the facts in JSON's types, for a file beside the scores."""
+        facts = dataclasses.asdict(self)
+        return {**facts, "overrides": {path: used for path, (_, used) in self.overrides.items()}}
 
     def markdown(self, scores: Scores) -> str:
         """Returns the facts of some scores as a list."""
@@ -91,8 +101,14 @@ def about_evaluation(experiment: Experiment, of_model: Experiment, device: torch
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         commit=current_commit(),
         version=__version__,
+        sampling=deciding_sampling(experiment.sampling),
         precision=precision_name(device, experiment.sampling.amp),
     )
+
+
+def deciding_sampling(sampling: Sampling) -> dict[str, Any]:
+    """Returns what decides the scores of a row, besides its steps and its texture strength, which are the row's own."""
+    return sampling.model_dump(mode="json", exclude={"steps", "texture_strength", "features_mb"})
 
 
 def overrides_of(experiment: Experiment, of_model: Experiment) -> dict[str, tuple[Any, Any]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from texprior.config.schema import Sampling
 from texprior.errors import ConfigError
+from texprior.evaluation.about import ABOUT, deciding_sampling
 from texprior.evaluation.scores import Scores, read_scores
 from texprior.evaluation.tables import scores_markdown
 from texprior.flow.kinds import PROCESS
@@ -17,10 +20,45 @@ from texprior.registry import Registry
 _SPLITS = ("test", "val")
 
 
-def stored_scores(model: Path) -> Path | None:
-    """Returns the scores of a model's own evaluation, on test if there are two; None if it has none."""
-    files = (model / f"evaluation-{split}" / "scores.csv" for split in _SPLITS)
-    return next((file for file in files if file.is_file()), None)
+def stored_scores(model: Path, registry: Registry, sampling: Sampling | None = None) -> Path | None:
+    """Returns the scores of a model's own evaluation, on test if there are two; None if it has none.
+
+    With another ``sampling``, they are those of an evaluation in which only the sampling was changed, to this one.
+    """
+    own = folder_builder(model, registry).experiment.sampling
+    folders = [f for split in _SPLITS for f in (model / f"evaluation-{split}", *model.glob(f"evaluation-{split}-*"))]
+    files = (folder / "scores.csv" for folder in sorted(folders, key=_order) if _of_own_pictures(folder))
+    return next((file for file in files if file.is_file() and not _other_sampling(file, own, sampling or own)), None)
+
+
+def _order(folder: Path) -> tuple[bool, str]:
+    """Sorts evaluations of test before those of val, and those with nothing changed first."""
+    return not folder.name.startswith("evaluation-test"), folder.name
+
+
+def _of_own_pictures(folder: Path) -> bool:
+    """Returns whether an evaluation changed at most how the model samples."""
+    about = _about(folder)
+    return all(path.startswith("sampling") for path in about["overrides"]) if about else folder.name.count("-") == 1
+
+
+def _about(folder: Path) -> dict[str, Any] | None:
+    """Returns what is stored of an evaluation beside its scores; None if nothing is, as with earlier versions."""
+    try:
+        found: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if {"sampling", "overrides"} <= found.keys() else None
+
+
+def _other_sampling(path: Path, own: Sampling, wanted: Sampling) -> list[str]:
+    """Lists the settings in which scores were sampled otherwise than is wanted.
+
+    Scores that do not say how they were sampled count as those of the model's own settings.
+    """
+    about = _about(path.parent)
+    used, asked = about["sampling"] if about else deciding_sampling(own), deciding_sampling(wanted)
+    return [f"sampling.{name}" for name in asked if used.get(name) != asked[name]]
 
 
 def figures_of(
@@ -28,8 +66,8 @@ def figures_of(
 ) -> Figures:
     """Returns the figures of the pictures that a model restores with its own settings, or with another ``sampling``.
 
-    ``data`` says what was scored, by default the scores' folder. Raises ConfigError if the file holds no scores, or
-    none with the model's own steps and texture strength.
+    ``data`` says what was scored, by default the scores' folder. Raises ConfigError if the file holds no scores, if
+    their pictures were sampled in another way, or if none have the model's own steps and texture strength.
     """
     try:
         scores = read_scores(path)
@@ -37,6 +75,12 @@ def figures_of(
         raise ConfigError(f"{path}: there is no such file") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: these are no scores of an evaluation ({error})") from None
+    own = folder_builder(model, registry).experiment.sampling
+    if other := _other_sampling(path, own, sampling or own):
+        raise ConfigError(
+            f"{path}: these pictures were not sampled as the exported model does it ({', '.join(other)}); evaluate the "
+            "model with the same --set, and name those scores"
+        )
     row = _own_row(scores, model, registry, sampling)
     if not row:
         raise ConfigError(

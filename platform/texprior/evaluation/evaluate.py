@@ -260,7 +260,8 @@ def _controls(session: Session, model: Model, picture: Prepared, other: Inputs, 
     """Scores of controls: the adapter off, another picture's semantic code, another picture's estimate.
 
     Their number of steps is one that has a row of its own, so that they can be compared. Foreign inputs replace those
-    of the upright picture, which are turned with it in other orientations.
+    of the upright picture, which are turned with it in other orientations. Only the adapter sees the foreign estimate:
+    a warm start or a coarse part (``sampling.start``, ``.coarse_from``) stays the picture's own.
     """
     experiment, own = session.experiment, picture.inputs
     choice = experiment.evaluation
@@ -272,7 +273,7 @@ def _controls(session: Session, model: Model, picture: Prepared, other: Inputs, 
     variants = {
         "control adapter off": (picture.derived(settings), False),
         "control foreign code": (own._replace(code=fitted(other.code, own.code)), True),
-        "control foreign estimate": (own._replace(estimate=foreign), True),
+        "control foreign estimate": (own._replace(shown=foreign), True),
     }
     scores = []
     for name, (given, guided) in variants.items():

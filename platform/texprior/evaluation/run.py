@@ -5,6 +5,7 @@ Writes its files, records its tracked run, and adds its scores to the model's ca
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from texprior.config import parse_override
 from texprior.config.schema import Experiment
 from texprior.errors import ConfigError
-from texprior.evaluation.about import About, about_evaluation
+from texprior.evaluation.about import ABOUT, About, about_evaluation
 from texprior.evaluation.evaluate import Evaluated, evaluate, write_evaluation
 from texprior.evaluation.sharing import share_of
 from texprior.evaluation.tables import scores_markdown
@@ -23,6 +24,7 @@ from texprior.models.checksums import read_checksums
 from texprior.models.folders import CARD, put_section
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
+from texprior.store import write_atomically
 
 JUDGING = (
     *("name", "data", "degradation", "sampling", "metrics", "events"),
@@ -76,6 +78,7 @@ def run_evaluation(session: Session, model: Model, folder: Path | None = None, w
         if not session.team.leads:
             return EvaluationRun(evaluated, folder, {}, about)
         write_evaluation(evaluated, folder)
+        write_atomically(folder / ABOUT, (json.dumps(about.record(), indent=2) + "\n").encode())
 
         run.summary |= evaluated.scores.flat()
         table = f"{about.markdown(evaluated.scores)}\n\n{scores_markdown(evaluated.scores)}"

@@ -18,11 +18,14 @@ from texprior.config import resolve
 from texprior.config.schema import Experiment, Sampling
 from texprior.digests import DIGITS
 from texprior.errors import ConfigError, TexpriorError
+from texprior.flow.kinds import PROCESS
 from texprior.models.checksums import LIST, read_checksums, write_checksums
 from texprior.models.folders import ADAPTER, CARD, CONFIG, PREDICTOR, PRIOR, folder_builder
 from texprior.models.hub_card import Figures, Terms, header_of, missing_parts, training_part
 from texprior.models.prior_search import find_prior, relative_path
+from texprior.models.sampling import require_condition_noise, require_guidance, require_range, require_start
 from texprior.registry import Registry
+from texprior.runtime.builder import Builder
 from texprior.store import about_tensors, load_tensors, require_folder, save_tensors, sha256, write_atomically
 
 _PARTS = {"adapter": ADAPTER, "predictor": PREDICTOR}
@@ -38,6 +41,8 @@ class Chosen:
     figures: Figures | None = None
     sampling: Sampling | None = None
     """How the exported model samples; None: as the trained one does."""
+    prior: Path | None = None
+    """The folder of its prior; None: it is searched."""
 
 
 def export_models(
@@ -112,7 +117,8 @@ def _tasks(models: Sequence[Chosen], registry: Registry) -> list[str]:
 def _export_model(model: Chosen, task: str, root: Path, registry: Registry, terms: Terms) -> None:
     trained, about = folder_builder(model.folder, registry).experiment, about_tensors(model.folder / ADAPTER)
     experiment = trained.model_copy(update={"sampling": model.sampling or trained.sampling})
-    source, target = find_prior(model.folder, about), root / task
+    source, target = _prior_of(model, about), root / task
+    _require_possible(experiment, folder_builder(source, registry), float(about["residual_scale"]))
     prior = root / (f"prior-{about['prior_sha256'][:DIGITS]}" if task else "prior")
     if not prior.exists():
         _export_prior(source, prior, registry, terms)
@@ -136,6 +142,25 @@ def _export_model(model: Chosen, task: str, root: Path, registry: Registry, term
     write_checksums(target)
 
 
+def _prior_of(model: Chosen, about: Mapping[str, Any]) -> Path:
+    """Returns the folder of a model's prior. Raises ConfigError if the one that was named is another."""
+    if model.prior is None:
+        return find_prior(model.folder, about)
+    named = require_folder(model.prior, "prior", CONFIG, PRIOR)
+    if sha256(named / PRIOR) != about["prior_sha256"]:
+        raise ConfigError(f"model {model.folder}: it was trained on another prior than {named}")
+    return named
+
+
+def _require_possible(experiment: Experiment, prior: Builder, scale: float) -> None:
+    """Raises ConfigError if a model cannot restore with its sampling, which ``--set`` may have changed."""
+    process = prior.build(PROCESS, "diffusion.process")
+    require_range(process, experiment.sampling, scale)
+    require_start(process, experiment.sampling)
+    require_condition_noise(experiment.diffusion, experiment.sampling)
+    require_guidance(experiment.diffusion, experiment.sampling)
+
+
 def _export_prior(source: Path, target: Path, registry: Registry, terms: Terms) -> None:
     experiment = folder_builder(source, registry).experiment
     write_atomically(target / CONFIG, _anywhere(experiment).to_yaml().encode())
@@ -154,9 +179,11 @@ def _export_prior(source: Path, target: Path, registry: Registry, terms: Terms) 
 def _anywhere(experiment: Experiment) -> Experiment:
     """Returns an experiment without the settings of the machine and of the trackers that trained it.
 
-    The prior that it was trained on is found by the export's own path.
+    The prior that it was trained on is found by the export's own path. What its trainings started from is elsewhere,
+    and no longer needed.
     """
-    return experiment.model_copy(update={"device": "auto", "threads": None, "events": [], "prior": None})
+    own: dict[str, Any] = {"device": "auto", "threads": None, "events": [], "prior": None}
+    return experiment.model_copy(update={**own, "training": experiment.training.without_starts()})
 
 
 def _halve(source: Path, target: Path, changes: Mapping[str, Any] | None = None) -> None:

@@ -38,6 +38,8 @@ class Inputs(NamedTuple):
 
     If the encoder has a map, it is that of the whole picture, (B, width, h, w).
     """
+    shown: Tensor | None = None
+    """The estimate that the adapter sees, if it is another picture than ``estimate``: that of a control."""
 
 
 @torch.no_grad()
@@ -122,7 +124,8 @@ class PartwiseInputs:
 def given_of(degraded_BCHW: Tensor, inputs: Inputs, noised_BCHW: Tensor, choice: ProcessChoice) -> Given:
     """Returns what an adapter may see; ``noised`` is the condition with its noise, and perhaps its level."""
     structure = inputs.condition if choice.concat == "initial-structure" else None
-    return Given(degraded_BCHW, inputs.estimate, noised_BCHW[:, :3], inputs.code, structure)
+    seen = inputs.estimate if inputs.shown is None else inputs.shown
+    return Given(degraded_BCHW, seen, noised_BCHW[:, :3], inputs.code, structure)
 
 
 def noised_condition(

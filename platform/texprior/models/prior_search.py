@@ -9,12 +9,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from texprior.errors import ConfigError
-from texprior.store import runs_root, sha256, write_atomically
+from texprior.store import runs_root, sha256, shipped_root, write_atomically
 
 PRIOR = "prior.safetensors"
 MOVED = "prior_path.json"
@@ -95,8 +94,3 @@ def _roots(model: Path) -> list[Path]:
     # a model that was trained here is in RUNS/NAME/model-...; around one that was copied, there may be anything
     own = [beside.parent] if model.resolve().name.startswith("model-") else []
     return list(dict.fromkeys([beside, *own, runs_root(), shipped_root()]))
-
-
-def shipped_root() -> Path:
-    """Returns the folder of the shipped models and priors."""
-    return Path(str(files("texprior"))) / "shipped"

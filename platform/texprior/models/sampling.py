@@ -101,12 +101,21 @@ def require_condition_noise(training: Diffusion, settings: Sampling) -> None:
 
 
 def require_guidance(training: Diffusion, settings: Sampling) -> None:
-    """Raises ConfigError if the guidance needs a denoiser that the prior was not trained to be; see ``Diffusion``."""
+    """Raises ConfigError if the guidance needs a denoiser that the prior was not trained to be; see ``Diffusion``.
+
+    Warns once if it takes its calls and does nothing, because both denoisers are the same.
+    """
     needed = {"code": "code_dropout", "condition": "condition_noise_max"}.get(settings.guidance_from)
     if settings.guidance != 1 and needed and not getattr(training, needed):
         raise ConfigError(
             f"sampling.guidance_from: '{settings.guidance_from}' needs a prior that was trained with "
             f"diffusion.{needed} above 0; train one, or use sampling.guidance_from: adapter"
+        )
+    same = settings.guidance_from == "condition" and settings.condition_noise >= training.condition_noise_max
+    if settings.guidance != 1 and same:
+        warn_once(
+            "sampling.guidance does nothing: with sampling.condition_noise at diffusion.condition_noise_max, the "
+            "denoiser that it leads away from has the same condition; set sampling.condition_noise lower"
         )
 
 
@@ -122,7 +131,15 @@ def calls_per_picture(sampler: LayerSampler, settings: Sampling) -> int:
 
 
 def require_start(process: DiffusionProcess, settings: Sampling) -> None:
-    """Raises ConfigError if a warm start does nothing, because the process takes y_eps as the base of Stage II."""
+    """Raises ConfigError if a warm start does nothing, because the process takes y_eps as the base of Stage II.
+
+    Warns once if the coarse part of the mean is that of the sample, because there is one step.
+    """
+    if settings.coarse_from == "mean" and settings.steps == 1:
+        warn_once(
+            "sampling.coarse_from: 'mean' changes nothing with sampling.steps: 1, whose sample is that mean; use "
+            "'estimate', or more steps"
+        )
     dark, bright = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
     base = base_of_task(process, dark, bright) if settings.start == "estimate" else None
     if base is not None and torch.equal(base, bright):

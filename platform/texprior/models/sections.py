@@ -77,7 +77,9 @@ def samples_per_call(section: Tile, settings: Sampling) -> int:
 
 def cut_inputs(inputs: Inputs, section: Tile) -> Inputs:
     """Returns what a section sees of the inputs of a whole picture; the code, or its map, stays whole."""
-    return Inputs(section.cut(inputs.estimate), section.cut(inputs.base), section.cut(inputs.condition), inputs.code)
+    shown = None if inputs.shown is None else section.cut(inputs.shown)
+    estimate, base, condition = map(section.cut, (inputs.estimate, inputs.base, inputs.condition))
+    return Inputs(estimate, base, condition, inputs.code, shown)
 
 
 class SectionNoises:

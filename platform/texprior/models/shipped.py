@@ -9,8 +9,8 @@ from pathlib import Path
 
 from texprior.errors import ConfigError
 from texprior.models.checksums import read_checksums
-from texprior.models.prior_search import find_prior, shipped_root
-from texprior.store import about_tensors
+from texprior.models.prior_search import PRIOR, find_prior
+from texprior.store import about_tensors, named_folder, shipped_root
 
 _ADAPTER = "adapter.safetensors"
 
@@ -37,12 +37,14 @@ def chosen_model(folder: str | Path | None, task: str | None, ways: str) -> Path
     ``ways`` says how each is named, for the message.
     """
     if folder is not None and task is None:
-        return Path(folder)
+        return named_folder(folder)
     if task is not None and folder is None:
         return model_of_task(task)
     raise ConfigError(f"name the model by one of {ways}; the tasks are: {', '.join(shipped_models()) or 'none'}")
 
 
 def prior_of(model: Path) -> Path:
-    """Returns the folder of a model's prior. Raises ConfigError if it is missing."""
+    """Returns the folder of a model's prior; a prior's is its own. Raises ConfigError if it is missing."""
+    if (model / PRIOR).is_file():
+        return model
     return find_prior(model, about_tensors(model / _ADAPTER))

@@ -19,6 +19,7 @@ COMPONENTS = ("decomposition", "encoder", "denoiser", "diffusion.process")
 VALUES = (
     "match_texture_std",
     *("diffusion.condition_noise", "diffusion.condition_noise_max", "diffusion.condition_blur", "diffusion.alpha_max"),
+    "diffusion.code_dropout",
 )
 """Settings that belong to a prior, besides its components."""
 _SHOWN = 5
@@ -39,7 +40,8 @@ class Difference(NamedTuple):
 def with_stage_one_of(experiment: Experiment, of_prior: Experiment) -> Experiment:
     """Returns an experiment with its Stage I settings replaced by those of a prior.
 
-    These are the decomposition, net S, the denoiser, the process, and what the prior's training did to the condition.
+    These are the decomposition, net S, the denoiser, the process, and what the prior's training did to the condition
+    and the code.
     """
     sections = [path.rpartition(".")[::2] for path in (*COMPONENTS, *VALUES)]
     own = {name: getattr(of_prior, name) for section, name in sections if not section}

@@ -70,4 +70,6 @@ def _laid(inputs: Inputs, orientation: Orientation, model: Model) -> Inputs:
     """Lays the inputs of an upright picture in an orientation; a code without a map says nothing of places."""
     estimate, base, condition = map(orientation.lay, (inputs.estimate, inputs.base, inputs.condition))
     has_map = place_of(model.prior.encoder) is not None
-    return Inputs(estimate, base, condition, orientation.lay(inputs.code) if has_map else inputs.code)
+    code = orientation.lay(inputs.code) if has_map else inputs.code
+    shown = None if inputs.shown is None else orientation.lay(inputs.shown)
+    return Inputs(estimate, base, condition, code, shown)

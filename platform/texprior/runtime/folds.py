@@ -30,12 +30,23 @@ def fold_numbers(split: Split, folds: int) -> dict[str, int]:
     """Returns key -> number of its fold, from 0.
 
     Keys of one source, such as regions of a large photograph, are in one fold. So are neighbours in the order of the
-    keys, which often show one scene. Raises ConfigError if there are fewer photographs than folds.
+    keys, which often show one scene. Each part of the data set, such as a member of a union, is divided by itself: each
+    fold has its share of it. Raises ConfigError if there are fewer photographs than folds.
     """
     sources = {key: key for key in split.keys} | sources_of(split)
-    order = {source: n for n, source in enumerate(dict.fromkeys(sources.values()))}
-    if len(order) < folds:
+    part_of: dict[str, str] = {}
+    for key, source in sources.items():
+        part_of.setdefault(source, split.dataset.part(key) if hasattr(split.dataset, "part") else "")
+    if len(part_of) < folds:
         raise ConfigError(
-            f"training.folds: {folds} folds need as many photographs, but data.train has {len(order)}; use fewer folds"
+            f"training.folds: {folds} folds need as many photographs, but data.train has {len(part_of)}; use fewer "
+            "folds"
         )
-    return {key: order[source] * folds // len(order) for key, source in sources.items()}
+    number, taken = dict[str, int](), 0
+    for part in dict.fromkeys(part_of.values()):
+        members = [source for source, its in part_of.items() if its == part]
+        # small parts fill one fold after the other, so that none stays empty
+        small = len(members) < folds
+        number |= {s: (taken + n) % folds if small else n * folds // len(members) for n, s in enumerate(members)}
+        taken += len(members)
+    return {key: number[source] for key, source in sources.items()}

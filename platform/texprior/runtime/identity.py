@@ -26,7 +26,7 @@ from texprior.plugin.added import DIGEST
 from texprior.registry import Entry, Registry
 from texprior.runtime.program import program_digest
 from texprior.runtime.session import Session
-from texprior.store import sha256
+from texprior.store import named_folder, sha256
 
 OWN = "texprior"
 """The distribution whose version is in no digest: its changelog says what changes results."""
@@ -86,7 +86,7 @@ def start_digest(folder: str) -> str:
 
     The name of the folder does not matter. Raises ConfigError if it holds none.
     """
-    files = sorted(Path(folder).glob("*.safetensors"))
+    files = sorted(named_folder(folder).glob("*.safetensors"))
     if not files:
         raise ConfigError(f"start_from: {folder} holds no weights and no checkpoint of a training")
     return digest([sha256(file) for file in files])

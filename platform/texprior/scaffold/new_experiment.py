@@ -25,6 +25,15 @@ UNKNOWN = "real_esrgan"
 """The degradation if only degraded pictures are there and no task is named: a mixture, as nothing is known of them."""
 _LONG = 16000
 """Budget, in images, from which the usual warm-up of a training (``warmup_images``) is a tenth or less."""
+_RECIPE = """\
+# As the shipped models were trained (docs/models.md): one call of the network, whose adapter learns the one noise level
+# that this call visits, and what LPIPS sees there. `init --own-prior` trains a prior on your photographs instead.
+prior: shipped:defocus  # the prior of all shipped models; it knows the texture of photographs, no task
+process: {residual_scale: measured}
+diffusion: {noise_levels: {sampled: {steps: 1}}}
+sampling: {steps: 1}
+"""
+_OBJECTIVE = "{combined: {terms: [edm, {perceptual: {metric: lpips_alex, max_sigma: 1000.0}}], weights: [1.0, 10.0]}}"
 PATCH = 64
 """Side of a training patch, px; a smaller picture cannot be trained on."""
 
@@ -41,10 +50,18 @@ class Folders:
     base: str | None = None
     """An experiment file that the new one extends."""
 
+    own_prior: bool = False
+    """Whether Stage I is trained on these photographs, if nothing is extended."""
+
     @property
     def paired(self) -> bool:
         """Whether each degraded picture has its clean one: both are given, and there is nothing to synthesise."""
         return self.clean is not None and self.degraded is not None and self.task is None
+
+    @property
+    def on_shipped_prior(self) -> bool:
+        """Whether the settings are those of the shipped models, on their prior."""
+        return self.base is None and not self.own_prior
 
 
 @dataclass(frozen=True)
@@ -185,10 +202,15 @@ def _text(
     else:
         task, why = _task(folders)
         lines.append(f"degradation: {_flow(task)}  # {why}")
+    lines += _RECIPE.splitlines() if folders.on_shipped_prior else []
     lines += ["training:  # images: training patches that are seen; more of them make better models"]
     # the usual warm-up would last longer than a small budget
-    warmup = f", warmup_images: {images // 10}" if images < _LONG else ""
-    lines += [f"  {stage}: {{budget: {{images: {images}}}{warmup}}}" for stage in ("prior", "predictor", "adapter")]
+    budget = f"budget: {{images: {images}}}" + (f", warmup_images: {images // 10}" if images < _LONG else "")
+    if folders.on_shipped_prior:
+        lines += [f"  predictor: {{{budget}, decay: cosine}}", "  adapter:"]
+        lines += [f"    {line}" for line in (*budget.split(", "), "decay: cosine", f"objective: {_OBJECTIVE}")]
+    else:
+        lines += [f"  {stage}: {{{budget}}}" for stage in ("prior", "predictor", "adapter")]
     return "\n".join(lines) + "\n"
 
 

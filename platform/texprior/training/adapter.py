@@ -69,14 +69,15 @@ def train_adapter(
                 record_prior(place.folder, about_tensors(place.folder / ADAPTER), prior.folder)
             return Trained(place.folder, {})
 
-        folds = [trained.folder.resolve() for trained in train_folds(session)]
         refuse_compiling("adapter", settings, session.device)
         require_condition_noise(experiment.diffusion, experiment.sampling)
         require_guidance(experiment.diffusion, experiment.sampling)
         # what is learned: the residual of the estimate, in units of the prior's texture or of its own deviation
         adapter = build_adapter(session.builder, prior)
-        predictor, *of_folds = (load_predictor(f, session.builder) for f in (predictor_folder, *folds))
+        predictor = load_predictor(predictor_folder, session.builder)
         require_grid(experiment.sampling, prior.network, predictor)
+        folds = [trained.folder.resolve() for trained in train_folds(session)]
+        of_folds = [load_predictor(folder, session.builder) for folder in folds]
 
         def loss_of(chosen: Training) -> Loss:
             return partial(layer_loss(session, prior, chosen).stage_two, adapter)

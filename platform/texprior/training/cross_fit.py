@@ -7,6 +7,7 @@ from a predictor that has not seen it: Wolpert 1992, Stacked generalization.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from texprior.models.folders import PREDICTOR
@@ -43,4 +44,7 @@ def _leaving_out(session: Session, fold: Fold) -> Session:
     def say(prefix: str, message: str) -> None:
         session.say(f"{prefix}: {message}")
 
-    return session.with_(fold=fold, say=partial(say, f"without {fold}"))
+    def progress(what: str, done: int, total: int, values: Mapping[str, float]) -> None:
+        session.progress(f"{what} without {fold}", done, total, values)
+
+    return session.with_(fold=fold, say=partial(say, f"without {fold}"), progress=progress)

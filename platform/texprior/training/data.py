@@ -131,7 +131,7 @@ def guided_pool(
         pair, own_predictor = pairs.prepare(versioned), predictors.get(versioned.rpartition("#")[0], predictor)
         derived = inputs_of(pair["degraded"][None].to(device), experiment, own_predictor, prior, prior.encoder)
         known = pair if with_degraded else {"clean": pair["clean"]}
-        own = {name: tensor[0].cpu() for name, tensor in derived._asdict().items()}
+        own = {name: tensor[0].cpu() for name, tensor in derived._asdict().items() if tensor is not None}
         return {**known, **own, "code": _kept_code(derived.code[0])}
 
     return Pool(pairs.keys, prepare, experiment.data.cache_mb, place_of(prior.encoder), pairs.fresh)

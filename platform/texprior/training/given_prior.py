@@ -9,7 +9,7 @@ from texprior.config.schema import Budget, Experiment
 from texprior.models.folders import ADAPTER, CONFIG, PRIOR, folder_builder
 from texprior.models.prior_search import find_prior
 from texprior.runtime.session import Session
-from texprior.store import about_tensors, require_folder, sha256
+from texprior.store import about_tensors, named_folder, require_folder, sha256
 from texprior.training.folders import Place
 from texprior.training.preflight import on_prior
 
@@ -21,7 +21,7 @@ def given_prior(experiment: Experiment) -> Path | None:
     """
     if experiment.prior is None:
         return None
-    folder = Path(experiment.prior)
+    folder = named_folder(experiment.prior)
     if (folder / ADAPTER).is_file():
         return find_prior(folder, about_tensors(folder / ADAPTER))
     return require_folder(folder, "prior", CONFIG, PRIOR)
@@ -51,7 +51,8 @@ def on_given_prior(session: Session) -> Session:
     if folder is None:
         return session
     experiment = on_prior(session, folder).experiment
-    seen = int(about_tensors(folder / PRIOR)["images_seen"])
+    about = about_tensors(folder / PRIOR)
+    seen = int(about["images_seen"]) + int(about.get("images_before", 0))
     trained = folder_builder(folder, session.registry, session.builder).experiment.training.prior
     # what was spent on it, so that compute is reckoned with what the prior really cost
     settings = trained.model_copy(update={"budget": Budget(images=seen), "start_from": None})

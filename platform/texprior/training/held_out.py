@@ -178,6 +178,7 @@ class _Measured:
 
 
 def _measured(loss: LayerLoss, task_of: Callable[[LayerLoss, Sequence[int]], LayerTask], sigma_max: float) -> _Measured:
+    loss.drops_codes = False
     largest = min(sigma_max, loss.prior.process.largest / loss.process.scale)
     levels = [largest, *(sigma for sigma in LEVELS if sigma < largest)]
     losses, layers, errors = [], [], dict[float, list[Tensor]]((sigma, []) for sigma in levels)

@@ -87,6 +87,8 @@ class Finished:
     """Steps whose loss was far above that of the steps before."""
     last_spike: int = 0
     """Images seen after the last of them."""
+    images_before: int = 0
+    """Images of the training that this one started from."""
 
 
 def train_steps(
@@ -115,7 +117,7 @@ def train_steps(
         return
 
     device = next(iter(trainee.parameters().values())).device
-    finder = SpikeFinder()
+    finder = SpikeFinder(trainee.recent_losses)
     with _interruptible() as interrupted, CheckpointWriter(trainee, checkpoint, about) as writer:
         why = _spent(trainee, 0.0)
         while not why:
@@ -131,6 +133,7 @@ def train_steps(
             skipped = trainee.skipped_in_a_row > 0
             if not skipped and finder.is_spike(total):
                 trainee.spikes, trainee.last_spike = trainee.spikes + 1, trainee.images_seen
+            trainee.recent_losses = finder.losses
             yield Step(trainee.images_seen, total, norm, lr, settings.batch / elapsed, skipped)
             ends_untrained = why in ("budget", "seconds") and trainee.skipped_steps * settings.batch >= numbers.stop
             if trainee.skipped_in_a_row >= GIVE_UP_AFTER or ends_untrained:
@@ -141,7 +144,7 @@ def train_steps(
                 writer.begin_if_due()
         if team.leads:
             yield from writer.finish()
-        counts = trainee.skipped_steps, trainee.spikes, trainee.last_spike
+        counts = trainee.skipped_steps, trainee.spikes, trainee.last_spike, trainee.images_before
         yield Finished(trainee.images_seen, trainee.elapsed_s, why, *counts)
 
 

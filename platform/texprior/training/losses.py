@@ -75,6 +75,8 @@ class LayerLoss:
         self.experiment, self.prior, self.process, self.patches = experiment, prior, process, patches
         self.device = next(prior.network.parameters()).device
         self.amp, self.levels, self.objective = amp, levels, objective
+        self.drops_codes = True
+        """Whether codes are dropped; what is measured on held-out photographs has all of them, as sampling has."""
         self.denoiser = compiled(self._denoiser, compiles)
         self.steered_denoiser = compiled(self._steered_denoiser, compiles)
         if experiment.diffusion.code_dropout and not prior.encoder.width:
@@ -100,7 +102,7 @@ class LayerLoss:
         Which samples lose their code is a function of (seed, sample number).
         """
         share, seed = self.experiment.diffusion.code_dropout, self.patches.seed
-        if not share:
+        if not (share and self.drops_codes):
             return code_BNC
         kept = [torch.rand(1, generator=generator(seed, "code dropout", n)) >= share for n in numbers]
         return code_BNC * torch.cat(kept).to(code_BNC)[:, None, None]
@@ -139,7 +141,7 @@ class LayerLoss:
         """Returns what the adapter may see of the patches; the condition has its noise."""
         # without an adapter that sees it, the pool does not hold the degraded picture
         degraded = batch["degraded" if adapter.sees_given else "estimate"]
-        inputs = Inputs(*(batch[name] for name in Inputs._fields))
+        inputs = Inputs(*(batch[name] for name in Inputs._fields if name in batch))
         return given_of(degraded, inputs, condition_BCHW, self.experiment.process)
 
     def of(self, task: LayerTask) -> Tensor:

@@ -25,7 +25,13 @@ from texprior.flow.predict import InitialPredictor
 from texprior.flow.prior import SemanticEncoder
 from texprior.models.build import Model, Prior, build_adapter, build_predictor, build_prior, require_grid
 from texprior.models.folders import folder_builder, load_prior
-from texprior.models.sampling import noise_levels_of, rehearsed_scale, require_range
+from texprior.models.sampling import (
+    noise_levels_of,
+    rehearsed_scale,
+    require_condition_noise,
+    require_guidance,
+    require_range,
+)
 from texprior.models.stage_one import describe_differences, stage_one_differences, with_stage_one_of
 from texprior.pipeline import restore
 from texprior.runtime.builder import Builder
@@ -81,11 +87,13 @@ def on_prior(session: Session, folder: Path | None) -> Session:
 def require_adapters(session: Session, prior: Path | None) -> None:
     """Builds the experiment's adapter, or every one that its sweep may choose, and discards them.
 
-    Raises ConfigError if one of them cannot work on the denoiser of the prior (see ``prior_at``), or if the experiment
-    states other Stage I settings than the prior's.
+    Raises ConfigError if one of them cannot work on the denoiser of the prior (see ``prior_at``), if the experiment
+    states other Stage I settings than the prior's, or if its sampling asks for what the prior was not trained with.
     """
     require_folds(session)
-    on_prior(session, prior)
+    used = on_prior(session, prior).experiment
+    require_condition_noise(used.diffusion, used.sampling)
+    require_guidance(used.diffusion, used.sampling)
     frozen, space = prior_at(prior, session.builder), session.experiment.sweep.space
     choices = {path: space[path] for path in ("adapter", "process.unfreeze") if isinstance(space.get(path), list)}
     for values in itertools.product(*choices.values()):

@@ -21,6 +21,7 @@ from texprior.flow.precision import precision_name
 from texprior.plugin.origin import name_of
 from texprior.runtime.identity import pictures_digest, start_digest
 from texprior.runtime.session import Session
+from texprior.store import named_folder
 from texprior.track import Run
 from texprior.training.differences import report_start
 from texprior.training.directions import direction_notes
@@ -73,7 +74,7 @@ def run_training(
             for note in warmup_notes(session.experiment, [stage]):
                 session.say(f"warning: {note}")
         if team.leads and settings.start_from is not None:
-            trainee.start_from(start_file(Path(settings.start_from), stage))
+            trainee.start_from(start_file(named_folder(settings.start_from), stage))
     trainee.follow(team)
 
     without = {} if session.fold is None else {"texprior.without": str(session.fold)}
@@ -185,6 +186,7 @@ def stop_record(settings: Training, done: Finished) -> dict[str, Any]:
         **({"stopped_after_s": settings.budget.seconds} if done.why == "seconds" else {}),
         **({"skipped_steps": done.skipped_steps} if done.skipped_steps else {}),
         **({} if settings.start_from is None else {"start_from": start_digest(settings.start_from)}),
+        **({"images_before": done.images_before} if done.images_before else {}),
     }
 
 

@@ -66,6 +66,8 @@ class Trainee:
     """Steps whose loss was far above that of the steps before, see ``spikes``."""
     last_spike: int = 0
     """Images seen after the last of them."""
+    recent_losses: list[float] = field(default_factory=list)
+    """Losses of the last steps, which ``spikes`` compares the next ones with."""
     images_before: int = 0
     """Images that the training saw whose weights this one started from; 0 if the weights were initial ones."""
 
@@ -130,9 +132,7 @@ class Trainee:
 
     def save(self, path: Path, about: Mapping[str, object]) -> Saved:
         """Writes all that an exact resume needs to one file, atomically."""
-        return Checkpoint(self._tensors(), {**about, **self._progress(), **self._counts()}, self.images_seen).write(
-            path
-        )
+        return Checkpoint(self._tensors(), self._about(about), self.images_seen).write(path)
 
     def copied(self, about: Mapping[str, object]) -> Checkpoint:
         """Returns the same in memory of its own, which later steps do not change."""
@@ -247,22 +247,23 @@ class Trainee:
         for name, shadow in self.ema.shadow.items():
             shadow.copy_(ema[name])
 
-    def _progress(self) -> dict[str, float]:
+    def _progress(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _PROGRESS}
 
     def _set_progress(self, about: Mapping[str, Any]) -> None:
         for name, kind in _PROGRESS.items():
             # earlier versions wrote the first two only
-            setattr(self, name, kind(about.get(name, 0)))
+            setattr(self, name, kind(about[name]) if name in about else kind())
 
 
-_PROGRESS = {
+_PROGRESS: Mapping[str, type] = {
     "images_seen": int,
     "elapsed_s": float,
     "skipped_steps": int,
     "skipped_in_a_row": int,
     "spikes": int,
     "last_spike": int,
+    "recent_losses": list,
     "images_before": int,
 }
 """The attributes of a trainee that a checkpoint records, with their types."""

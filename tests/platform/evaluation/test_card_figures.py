@@ -1,12 +1,17 @@
 """The figures of a card are those of the model's own steps and strength, whatever else was scored."""
 
+import json
+
 import pytest
+import torch
 import yaml
 
 from texprior import config
 from texprior.errors import ConfigError
+from texprior.evaluation.about import ABOUT, about_evaluation
 from texprior.evaluation.card_figures import figures_of, stored_scores
 from texprior.evaluation.scores import Score, Scores
+from texprior.models.export import sampling_with
 from texprior.registry import Registry
 
 ROWS = {
@@ -66,11 +71,33 @@ def test_calls_are_those_of_the_sampler_of_guidance_and_of_all_samples(model, re
     assert figures_of(write(tmp_path / "s.csv", rows), model, registry).row == "restored 20 calls"
 
 
-def test_the_own_evaluation_on_test_comes_first(tmp_path):
-    assert stored_scores(tmp_path) is None
+def test_the_own_evaluation_on_test_comes_first(model, registry):
+    assert stored_scores(model, registry) is None
     for split in ("val", "test"):
-        write(tmp_path / f"evaluation-{split}" / "scores.csv", {"degraded": (0, 0.0, 20.0)})
-        assert stored_scores(tmp_path) == tmp_path / f"evaluation-{split}" / "scores.csv"
+        write(model / f"evaluation-{split}" / "scores.csv", {"degraded": (0, 0.0, 20.0)})
+        assert stored_scores(model, registry) == model / f"evaluation-{split}" / "scores.csv"
+
+
+def test_scores_are_those_of_the_sampling_that_is_exported(model, registry):
+    """Of another sampling there are no figures, unless an evaluation changed the sampling to it and nothing else."""
+    own = write(model / "evaluation-val" / "scores.csv", ROWS)
+    other = sampling_with(model, ["sampling.coarse_from=mean"], registry)
+    assert stored_scores(model, registry, sampling_with(model, ["sampling.texture_strength=0.5"], registry)) == own
+    assert stored_scores(model, registry, other) is None
+    with pytest.raises(ConfigError, match=r"not sampled as the exported model does it \(sampling.coarse_from\)"):
+        figures_of(own, model, registry, sampling=other)
+
+    experiment = config.load(model / "config.yaml", registry, stored=True)
+    judged = experiment.model_copy(update={"sampling": other})
+    for name, seed in (("a", 7), ("b", 0)):
+        changed = judged.model_copy(update={"evaluation": judged.evaluation.model_copy(update={"seed": seed})})
+        about = about_evaluation(changed, experiment, torch.device("cpu"))
+        file = write(model / f"evaluation-val-{name}" / "scores.csv", ROWS)
+        file.with_name(ABOUT).write_text(json.dumps(about.record()))
+    assert stored_scores(model, registry, other) == model / "evaluation-val-b" / "scores.csv"
+    assert figures_of(file, model, registry, sampling=other).row == "restored 4 calls w 1"
+    with pytest.raises(ConfigError, match="not sampled as the exported model does it"):
+        figures_of(file, model, registry)
 
 
 def test_what_cannot_be_figures_is_said(model, registry, tmp_path):

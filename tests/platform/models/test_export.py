@@ -11,7 +11,7 @@ import yaml
 from texprior import config
 from texprior.errors import ConfigError, TexpriorError
 from texprior.models.checksums import LIST, changed_files
-from texprior.models.export import Chosen, export_models
+from texprior.models.export import Chosen, export_models, sampling_with
 from texprior.models.folders import load_model
 from texprior.models.hub_card import Figures, Terms, read_header
 from texprior.pipeline import restore
@@ -189,3 +189,37 @@ def test_what_is_no_model_and_no_folder_is_said(save, export, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="this is a file; name a folder"):
         export(save("rain"), output="file")
+
+
+def test_what_its_trainings_started_from_stays_where_it_is(save, export, registry):
+    trained = save("rain")
+    data = yaml.safe_load((trained / "config.yaml").read_text())
+    for stage in ("prior", "predictor", "adapter"):
+        data["training"][stage]["start_from"] = "/home/someone/runs/first"
+    (trained / "config.yaml").write_text(yaml.safe_dump(data))
+    (folder,) = export(trained)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"someone" in path.read_bytes()]
+
+
+@pytest.mark.parametrize(("override", "sentence"), [
+    ("sampling.condition_noise=0.5", "sampling.condition_noise: 0.5 cannot be used"),
+    ("sampling.sigma_max=largest", "sampling.sigma_max: 'largest' is where the process ends"),
+])  # fmt: skip
+def test_a_sampling_that_the_model_cannot_do_is_refused(save, export, registry, tmp_path, override, sentence):
+    trained = save("rain")
+    with pytest.raises(ConfigError, match=sentence):
+        export(Chosen(trained, sampling=sampling_with(trained, [override], registry)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_prior_that_was_moved_is_named(save, export, tmp_path):
+    trained = save("rain")
+    moved = (tmp_path / "trained" / "prior").rename(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="name its folder with --prior"):
+        export(trained)
+    (folder,) = export(Chosen(trained, prior=moved))
+    assert (folder / "prior" / "prior.safetensors").is_file()
+    (moved / "prior.safetensors").write_bytes((trained / "adapter.safetensors").read_bytes())
+    with pytest.raises(ConfigError, match="it was trained on another prior than"):
+        export(Chosen(trained, prior=moved), output="second")

@@ -14,7 +14,9 @@ from texprior.models.sampling import (
     learned_sigmas,
     noise_levels_of,
     rehearsed_scale,
+    require_guidance,
     require_range,
+    require_start,
     sigmas_of,
     unlearned,
 )
@@ -169,6 +171,22 @@ def warned(caplog, registry, training, **settings):
     warn_once.cache_clear()
     learned_sigmas(registry, Sampling(**settings), training, TEXTURE, 0.05)
     return [record.getMessage() for record in caplog.records]
+
+
+def test_options_that_take_time_and_change_nothing_are_told(caplog):
+    trained = Diffusion(condition_noise_max=0.1)
+    for check, settings, said in (
+        (require_start, {"coarse_from": "mean", "steps": 1}, "sampling.coarse_from: 'mean' changes nothing"),
+        (require_start, {"coarse_from": "mean", "steps": 2}, ""),
+        (require_guidance, {"guidance": 2.0, "guidance_from": "condition", "condition_noise": 0.1}, "does nothing"),
+        (require_guidance, {"guidance": 2.0, "guidance_from": "condition", "condition_noise": 0.05}, ""),
+        (require_guidance, {"guidance_from": "condition", "condition_noise": 0.1}, ""),
+    ):
+        caplog.clear()
+        warn_once.cache_clear()
+        check(TEXTURE if check is require_start else trained, Sampling(**settings))
+        sentences = [record.getMessage() for record in caplog.records]
+        assert [said in sentence for sentence in sentences] == ([True] if said else [])
 
 
 def test_levels_that_the_training_never_drew_are_told(registry, caplog):

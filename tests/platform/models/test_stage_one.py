@@ -42,6 +42,7 @@ PRIOR = {
         ({"encoder": {"mobilenet_v2": {"stages": 14}}}, [("encoder", "none", "mobilenet_v2")]),
         ({"denoiser": {"unet": {"width": 16}}}, [("denoiser.unet.width", 8, 16)]),
         ({"diffusion": {"condition_blur": 0.0}}, [("diffusion.condition_blur", 1.5, 0.0)]),
+        ({"diffusion": {"code_dropout": 0.1}}, [("diffusion.code_dropout", 0.0, 0.1)]),
         ({"match_texture_std": 0.05}, [("match_texture_std", None, 0.05)]),
     ],
 )

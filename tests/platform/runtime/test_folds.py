@@ -39,3 +39,23 @@ def test_fewer_photographs_than_folds_are_refused():
 
 def test_a_fold_in_words():
     assert str(Fold(0, 2)) == "fold 1 of 2"
+
+
+class Members:
+    """A union of two: keys begin with the number of the member."""
+
+    def part(self, key):
+        return key.partition("/")[0]
+
+
+def test_each_fold_has_its_share_of_each_member_of_a_union():
+    keys = [f"0/{n}" for n in range(100)] + [f"1/{n}" for n in range(25)]
+    numbers = fold_numbers(Split(Members(), keys), 5)
+    for member, size in (("0", 20), ("1", 5)):
+        assert [[numbers[k] for k in keys if k[0] == member].count(fold) for fold in range(5)] == [size] * 5
+
+
+@pytest.mark.parametrize(("sizes", "folds"), [((1, 1), 2), ((2, 2), 4), ((1, 2, 1), 3), ((7, 1), 3)])
+def test_small_members_leave_no_fold_empty(sizes, folds):
+    keys = [f"{member}/{n}" for member, size in enumerate(sizes) for n in range(size)]
+    assert set(fold_numbers(Split(Members(), keys), folds).values()) == set(range(folds))

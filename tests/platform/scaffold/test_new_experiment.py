@@ -8,6 +8,7 @@ from texprior import config
 from texprior.errors import ConfigError
 from texprior.registry import Registry
 from texprior.scaffold.new_experiment import Folders, new_experiment
+from texprior.store import named_folder
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,12 @@ def keys_of(registry, experiment, split):
     return registry.build(DATASET, getattr(experiment.data, split)).keys(split)
 
 
+def value_at(experiment, path):
+    for name in path.split("."):
+        experiment = getattr(experiment, name)
+    return experiment
+
+
 PICTURES = {f"{n}.png": None for n in range(12)}
 
 
@@ -49,11 +56,31 @@ def test_pairs_are_listed_in_three_splits_and_not_degraded_again(tmp_path, regis
     assert experiment.degradation is None
     assert [len(keys_of(registry, experiment, s)) for s in ("train", "val", "test")] == [10, 1, 1]
     assert found.seen["pairs"].psnr[1] == pytest.approx(20 * np.log10(255 / 50))
-    for stage in ("prior", "predictor", "adapter"):
+    for stage in ("predictor", "adapter"):
         assert getattr(experiment.training, stage).budget.images == 320
         # not 1,600, which is longer than the training
         assert getattr(experiment.training, stage).warmup_images == 32
     assert "PSNR of the degraded pictures: 14.2 dB" in found.text
+
+
+def test_the_settings_are_those_of_the_shipped_models(tmp_path, registry, folder):
+    """On their prior, and equal to what the shipped models say of themselves."""
+    _, experiment = made(Folders(folder("gt", PICTURES), None), tmp_path, registry)
+    shipped = config.load(named_folder("shipped:defocus") / "config.yaml", registry, stored=True)
+    assert experiment.prior == "shipped:defocus"
+    for path in ("process.residual_scale", "diffusion.noise_levels", "sampling.steps", "training.adapter.objective"):
+        assert value_at(experiment, path) == value_at(shipped, path)
+    for stage in ("predictor", "adapter"):
+        assert getattr(experiment.training, stage).decay == getattr(shipped.training, stage).decay
+    assert experiment.predictor == shipped.predictor
+
+
+def test_a_prior_of_ones_own_is_trained_on_all_levels(tmp_path, registry, folder):
+    _, experiment = made(Folders(folder("gt", PICTURES), None, own_prior=True), tmp_path, registry)
+    assert (experiment.prior, experiment.diffusion.noise_levels.name) == (None, "log-normal")
+    assert [getattr(experiment.training, stage).budget.images for stage in ("prior", "predictor", "adapter")] == [
+        320
+    ] * 3
 
 
 def test_several_degraded_pictures_of_one_clean_one_stay_in_one_split(tmp_path, registry, folder):

@@ -154,6 +154,23 @@ def test_a_dry_run_counts_the_predictors_of_the_folds(session, tmp_path):
     assert flops_per_image(folded)["predictor"] == 4 * flops_per_image(session(root=tmp_path))["predictor"]
 
 
+def test_progress_says_which_fold_is_left_out(session, tmp_path):
+    seen = set()
+    folded = session("training.folds=2", root=tmp_path)
+    train_folds(folded.with_(progress=lambda what, *_: seen.add(what)))
+    assert {"predictor without fold 1 of 2", "predictor without fold 2 of 2"} <= seen
+
+
+def test_what_the_prior_cannot_sample_is_refused_before_any_predictor(session):
+    prior = train_prior(session()).folder
+    for changes, sentence in (
+        (["sampling.guidance=2", "sampling.guidance_from=code"], "diffusion.code_dropout above 0; train one"),
+        (["sampling.condition_noise=0.1"], "sampling.condition_noise: 0.1 cannot be used"),
+    ):
+        with pytest.raises(ConfigError, match=re.escape(sentence)):
+            require_adapters(session("training.folds=2", *changes), prior)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -10,7 +10,7 @@ from texprior.models.folders import PRIOR
 from texprior.registry import Registry
 from texprior.runtime.identity import experiment_identity
 from texprior.runtime.session import Session
-from texprior.store import save_tensors
+from texprior.store import save_tensors, shipped_root
 from texprior.training.given_prior import given_prior, on_given_prior
 from texprior.training.prior import train_prior
 
@@ -44,6 +44,19 @@ def test_stage_one_and_its_cost_are_the_priors(registry, prior):
     on = on_given_prior(session(registry, [], prior=str(prior))).experiment
     assert on.decomposition.name == "l0"
     assert on.training.prior.budget.images == 72  # what it saw, not what was asked for
+
+
+def test_the_cost_of_a_prior_counts_what_it_started_from(registry, prior):
+    save_tensors(prior / PRIOR, {}, {"images_seen": 72, "images_before": 1000, "scale": 0.1})
+    on = on_given_prior(session(registry, [], prior=str(prior))).experiment
+    assert on.training.prior.budget.images == 1072
+
+
+def test_a_shipped_prior_is_named_by_its_task(registry):
+    """It is the folder of the prior, not that of the model."""
+    folder = given_prior(session(registry, [], prior="shipped:noise").experiment)
+    assert (folder / PRIOR).is_file()
+    assert folder.parent == shipped_root()
 
 
 def test_an_experiment_without_the_key_stays_as_it_is(registry):

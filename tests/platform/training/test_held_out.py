@@ -129,6 +129,18 @@ def test_what_is_read_from_the_condition_alone(registry, share, explained):
     assert [level.explained for level in found.levels] == pytest.approx([explained] * 6, abs=1e-4)
 
 
+def test_no_code_is_dropped_from_what_is_measured(registry):
+    """Sampling has every code, and so have the numbers that priors are compared by."""
+    drops = []
+
+    def layer(loss, numbers):
+        drops.append(loss.drops_codes)
+        return loss.patches.batch(numbers)["structure"]
+
+    measured(registry, condition=layer)
+    assert set(drops) == {False}
+
+
 class Recorder:
     """An observer in memory: stage -> the summary of its run."""
 

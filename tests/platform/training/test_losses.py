@@ -64,6 +64,8 @@ def test_a_share_of_the_samples_has_no_code(registry, share):
     dropped = kept(loss, NUMBERS).count(False)
     deviation = (len(NUMBERS) * share * (1 - share)) ** 0.5
     assert abs(dropped - share * len(NUMBERS)) < 4 * deviation
+    loss.drops_codes = False
+    assert all(kept(loss, NUMBERS))
 
 
 def test_who_goes_without_is_a_function_of_seed_and_sample_number(registry):

@@ -27,6 +27,24 @@ def test_the_fall_of_the_loss_at_the_start_is_no_spike():
     assert not any(finder.is_spike(1000.0 / (1 + step)) for step in range(200))
 
 
+@pytest.mark.parametrize("middle", [-0.5, 0.0])
+def test_a_loss_below_zero_has_spikes_too(middle):
+    """A critic's part of a loss is negative; ten times a negative median is below every usual loss."""
+    finder, draw = SpikeFinder(), random.Random(0)
+    assert not any(finder.is_spike(draw.gauss(middle, 0.05)) for _ in range(1000))
+    assert finder.is_spike(9.0)
+
+
+def test_a_finder_goes_on_where_it_was():
+    losses = [1.0] * 60 + [50.0] * 60
+    whole, first = SpikeFinder(), SpikeFinder()
+    expected = [whole.is_spike(loss) for loss in losses]
+    found = [first.is_spike(loss) for loss in losses[:80]]
+    second = SpikeFinder(first.losses)
+    assert found + [second.is_spike(loss) for loss in losses[80:]] == expected
+    assert sum(expected) == 60
+
+
 def test_spikes_are_counted_over_a_resume(tmp_path):
     def trainee(images: int) -> Trainee:
         chosen = Training(budget=Budget(images=images), batch=8)
@@ -34,7 +52,8 @@ def test_spikes_are_counted_over_a_resume(tmp_path):
 
     def train(t: Trainee) -> Finished:
         def loss(numbers):
-            return t.network(torch.ones(8, 1)).square()[:, 0] + (1e6 if numbers[0] in (400, 1200) else 1.0)
+            # one of them is the first step after the resume
+            return t.network(torch.ones(8, 1)).square()[:, 0] + (1e6 if numbers[0] in (400, 800, 1200) else 1.0)
 
         return list(train_steps(t, loss, tmp_path / "c.safetensors", {}))[-1]
 
@@ -42,7 +61,7 @@ def test_spikes_are_counted_over_a_resume(tmp_path):
     resumed = trainee(1600)
     assert resumed.load(tmp_path / "c.safetensors")
     done = train(resumed)
-    assert (done.spikes, done.last_spike) == (2, 1208)
+    assert (done.spikes, done.last_spike) == (3, 1208)
 
 
 @pytest.mark.parametrize(("spikes", "last", "said"), [(0, 0, False), (3, 700, False), (3, 800, True)])

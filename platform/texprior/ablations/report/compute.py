@@ -9,6 +9,7 @@ from texprior.ablations.cells import Outcome, outcome_of
 from texprior.ablations.comparison import Results
 from texprior.ablations.plan import Plan
 from texprior.ablations.report.text import list_caveats
+from texprior.config.schema import Experiment, Training
 from texprior.training.compute import STAGES, images_seen, predictors_of
 
 ALIKE = 1.02
@@ -65,10 +66,21 @@ def caveats_of(plan: Plan, results: Results) -> list[str]:
             f"{', '.join(ablation.foreign)}: pictures from files, whose values are rounded. The luck of their "
             "training is not known, nor what they were trained on."
         )
+    started = [arm.name for arm in arms if any(stage.start_from for stage in stages_of(arm.experiment))]
+    if started and ablation.model is None:
+        found.append(
+            f"Compute is that of these trainings. {', '.join(started)}: what the weights cost that they started from "
+            "(start_from) is not counted."
+        )
     flops = flops_by_arm(plan)
     found += [f"{note[0].upper()}{note[1:]}." for note in [missing_rival(plan.session, plan.arms)] if note]
     found += _unequal([sum(flops[arm.name].values()) for arm in arms if arm.name in flops], ablation.equal)
     return found + _prior_share(plan, flops)
+
+
+def stages_of(experiment: Experiment) -> list[Training]:
+    """Returns the settings of an experiment's three trainings."""
+    return [getattr(experiment.training, stage) for stage in STAGES]
 
 
 def _unequal(totals: Sequence[float], equal: str | None) -> list[str]:

@@ -25,6 +25,7 @@ from texprior.runtime.notebook import data_address, png_bytes
 from texprior.runtime.run_record import current_commit
 from texprior.runtime.text_tables import csv_lines, csv_text
 from texprior.store import write_atomically
+from texprior.training.compute import predictors_of
 
 REPORT, TABLES = "report.html", ("scores.csv", "summary.csv")
 if TYPE_CHECKING:
@@ -188,11 +189,15 @@ def _costs(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
     done = [(cell, o) for cell, o in outcomes if o.status == "finished"]
     whole = [(cell, o) for cell, o in done if cell.prior is not None]
     # by folder, because a training that several cells share was done once
-    folders: dict[str, dict[Path | None, int]] = {
+    folders: dict[str, dict[object, int]] = {
         "prior": {cell.prior and cell.prior.folder: o.images["prior"] for cell, o in whole},
         "predictor": {cell.predictor.folder: o.images["predictor"] for cell, o in done},
         "adapter": {cell.folder.parent / o.model: o.images["adapter"] for cell, o in whole},
     }
+    for cell, outcome in whole:
+        folds = predictors_of(cell.experiment) - 1
+        for n in range(folds):
+            folders["predictor"][cell.predictor.folder, folds, n] = outcome.images["predictor"]
     rows = []
     for stage, trainings in folders.items():
         each = sorted(set(trainings.values()))

@@ -71,8 +71,9 @@ def evaluate(
     from texprior.evaluation.tables import paired_json, scores_json
     from texprior.models.folders import load_model
     from texprior.runtime.split_check import require_splits
+    from texprior.store import named_folder
 
-    model = load_model(Path(model_path), session.builder, Path(prior) if prior else None)
+    model = load_model(named_folder(model_path), session.builder, Path(prior) if prior else None)
     refuse_ignored(request.overrides, session.experiment, model.experiment)
     # The data set is checked before a folder is made and before the pictures are restored, which takes long.
     require_splits(session, session.experiment.evaluation.split)

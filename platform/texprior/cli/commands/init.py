@@ -30,6 +30,7 @@ _IMAGES = 20000
     help="Synthesise this degradation on clean photographs: its name, or YAML with its options.",
 )
 @click.option("--extends", "base", metavar="FILE", help="An experiment file whose settings the new one takes over.")
+@click.option("--own-prior", is_flag=True, help="Train a prior on these photographs, instead of using the shipped one.")
 @click.option("-o", "--output", default="experiment.yaml", metavar="FILE", show_default=True, help="The file to write.")
 @click.option(
     "--images",
@@ -46,6 +47,7 @@ def init(
     degraded: str | None,
     task: str | None,
     base: str | None,
+    own_prior: bool,
     output: str,
     images: int,
     plugins: tuple[str, ...],
@@ -55,7 +57,8 @@ def init(
 
     Looks at the pictures, writes a short file with comments and the lists of train, val and test, and says what its
     trainings would take on this machine. With --clean and --degraded, the pictures are pairs; with --task too, the task
-    is synthesised on the clean ones. With --degraded alone, the bundled photographs are trained on. Existing files are
+    is synthesised on the clean ones. With --degraded alone, the bundled photographs are trained on. The settings are
+    those of the shipped models, on their prior, unless --extends or --own-prior says otherwise. Existing files are
     never overwritten.
     """
     from texprior import config
@@ -64,6 +67,8 @@ def init(
 
     if clean is None and degraded is None:
         raise ConfigError("name a folder of pictures with --clean, with --degraded, or both for pairs")
+    if own_prior and base is not None:
+        raise ConfigError("--own-prior: with --extends, the prior is what that file says; leave one of the two out")
     path, registry = Path(output), discover_plugins(plugins)
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"-o {output}: an experiment is a .yaml file")
@@ -71,13 +76,14 @@ def init(
         parse_component(registry, "degradation", task, "--task", "'{defocus: {radius: 2}}'")
     if base is not None:
         config.written(base, registry)  # refused before anything is written
-    folders = Folders(clean, degraded, None if task is None else parse_yaml(task), base)
+    folders = Folders(clean, degraded, None if task is None else parse_yaml(task), base, own_prior)
     made = new_experiment(folders, path, images, registry)
     made.write()
     measured = _measured(config.load(path, registry), registry, config.load_said(path, registry))
     given = [part for file in plugins for part in ("--plugin", file)]
+    trains_prior = [] if config.load(path, registry).prior else ["--train-prior"]
     following = [
-        shlex.join(["texprior", "adapt", str(path), "--train-prior", *given]),
+        shlex.join(["texprior", "adapt", str(path), *trains_prior, *given]),
         shlex.join(["texprior", "restore", degraded or "PICTURE", "--model", "MODEL", "-o", "restored", *given]),
     ]
     if as_json:
@@ -89,9 +95,13 @@ def init(
 def _measured(experiment: Any, registry: Registry, said: Any) -> list[Measured]:
     """Returns what the trainings of the new experiment would take here."""
     from texprior.training.dry_run import measure_prior, measure_stage_two
+    from texprior.training.given_prior import given_prior
+    from texprior.training.preflight import on_prior
 
     session = session_of(experiment, registry, said=said)
-    return [*measure_prior(session), *measure_stage_two(session, None)]
+    prior = given_prior(experiment)
+    stage_one = measure_prior(session) if prior is None else []
+    return [*stage_one, *measure_stage_two(on_prior(session, prior), prior)]
 
 
 def _document(made: NewExperiment) -> dict[str, object]:

@@ -49,14 +49,15 @@ def show(model: str, as_json: bool) -> None:
 
     folder = _folder(model)
     prior = prior_of(folder)
-    changed = [str(part / name) for part in (folder, prior) for name in changed_files(part)]
+    parts = dict.fromkeys((folder, prior))  # a prior is exported with its models, and can be shown alone
+    changed = [str(part / name) for part in parts for name in changed_files(part)]
     card = folder / "README.md"
     if as_json:
-        sums = {str(part): read_checksums(part) for part in (folder, prior)}
+        sums = {str(part): read_checksums(part) for part in parts}
         emit({**_described(folder.name, folder), "prior": prior, "card": card, "sha256": sums, "changed": changed})
     else:
         click.echo(card.read_text(encoding="utf-8") if card.is_file() else f"{folder} has no card")
-        click.echo(f"folder: {folder}\nprior: {prior}")
+        click.echo("\n".join([f"folder: {folder}", *([f"prior: {prior}"] if prior != folder else [])]))
         click.echo(
             f"changed since the export: {', '.join(changed)}" if changed else "the files are those of the export"
         )
@@ -92,6 +93,9 @@ def path(task: str, prior: bool) -> None:
     metavar="CSV",
     help="Scores for the card; once for each MODEL, in their order. If not given, those of MODEL's own evaluation.",
 )
+@click.option(
+    "--prior", "priors", multiple=True, metavar="PRIOR", help="Folder of a prior that was moved; once for each MODEL."
+)
 @click.option("--scored-on", default="", metavar="TEXT", help="What was scored; the folder of the scores if not given.")
 @click.option(
     "--dataset",
@@ -116,6 +120,7 @@ def export(
     output: str,
     tasks: tuple[str, ...],
     scores: tuple[str, ...],
+    priors: tuple[str, ...],
     scored_on: str,
     datasets: tuple[str, ...],
     licence: str,
@@ -132,7 +137,7 @@ def export(
     from texprior.models.hub_card import Terms
 
     registry = discover_plugins(plugins)
-    chosen = _chosen(folders, tasks, scores, scored_on, overrides, registry)
+    chosen = _chosen(folders, tasks, scores, priors, scored_on, overrides, registry)
     made = export_models(chosen, Path(output), registry, Terms(licence, datasets), replace)
     if as_json:
         emit([_described(folder.name, folder) for folder in made])
@@ -145,6 +150,7 @@ def _chosen(
     folders: tuple[str, ...],
     tasks: tuple[str, ...],
     scores: tuple[str, ...],
+    priors: tuple[str, ...],
     scored_on: str,
     overrides: tuple[str, ...],
     registry: Registry,
@@ -152,17 +158,20 @@ def _chosen(
     from texprior.errors import ConfigError
     from texprior.evaluation.card_figures import figures_of, stored_scores
     from texprior.models.export import Chosen, sampling_with
+    from texprior.models.folders import CONFIG
+    from texprior.store import require_folder
 
-    for option, given in (("--task", tasks), ("--scores", scores)):
+    for option, given in (("--task", tasks), ("--scores", scores), ("--prior", priors)):
         if given and len(given) != len(folders):
             raise ConfigError(f"{option} was given {len(given)} times for {len(folders)} models; give it once for each")
     found = []
     for number, name in enumerate(folders):
-        folder = Path(name)
-        file = Path(scores[number]) if scores else stored_scores(folder)
-        sampling = sampling_with(folder, overrides, registry) if overrides else None
+        sampling = sampling_with(Path(name), overrides, registry) if overrides else None
+        folder = require_folder(Path(name), "model", CONFIG)
+        file = Path(scores[number]) if scores else stored_scores(folder, registry, sampling)
         figures = figures_of(file, folder, registry, scored_on, sampling) if file else None
-        found.append(Chosen(folder, tasks[number] if tasks else "", figures, sampling))
+        prior = Path(priors[number]) if priors else None
+        found.append(Chosen(folder, tasks[number] if tasks else "", figures, sampling, prior))
     return found
 
 
@@ -187,7 +196,7 @@ def _described(task: str, folder: Path) -> dict[str, Any]:
 
     header = read_header(folder / "README.md")
     results = [r for entry in header.get("model-index", []) for r in entry["results"]]
-    files = [file for part in (folder, prior_of(folder)) for file in part.iterdir() if file.is_file()]
+    files = [file for part in {folder, prior_of(folder)} for file in part.iterdir() if file.is_file()]
     return {
         "task": task,
         "folder": folder,

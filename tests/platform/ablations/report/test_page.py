@@ -1,10 +1,17 @@
 """The tables of a report."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from texprior.ablations.report.page import _summary_rows
+from texprior import config
+from texprior.ablations.cells import Outcome
+from texprior.ablations.report.page import _costs, _summary_rows
 from texprior.ablations.statistics import difference_p, two_way_interval, wilcoxon_p
+from texprior.registry import Registry
+from texprior.training.folders import Place
 
 
 def test_the_summary_has_interval_and_p_in_the_metrics_own_direction(training, found):
@@ -27,3 +34,18 @@ def test_the_summary_has_interval_and_p_in_the_metrics_own_direction(training, f
     assert 0 < -high < -low
     assert (row["separated"], row["not_tested"]) == ("true", "")
     assert row["wins"] == (differences > 0).sum()
+
+
+def test_the_trainings_of_folds_are_counted():
+    """Two arms share a predictor, one of them with three folds: four predictors were trained."""
+
+    def cell(folds, name):
+        experiment = config.resolve({"name": "x", "training": {"folds": folds}}, Registry.discover())
+        predictor, prior = Place("", Path("predictor")), Place("", Path("prior"))
+        return SimpleNamespace(experiment=experiment, predictor=predictor, prior=prior, folder=Path("cell") / name)
+
+    cells = [cell(1, "a"), cell(3, "b")]
+    done = Outcome("finished", images={"prior": 64, "predictor": 32, "adapter": 16}, model="model")
+    rows = {row[0]: row[1:] for row in _costs(SimpleNamespace(cells=cells), [(each, done) for each in cells])}
+    assert rows["predictor"] == ["4", "32", "64x64", "128"]
+    assert rows["prior"][0] == "1"

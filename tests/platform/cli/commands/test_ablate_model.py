@@ -1,6 +1,7 @@
 """texprior ablate with ablation.model: one trained model, sampled in several ways."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,17 @@ def test_a_dry_run_counts_no_training(texprior, in_study, study, file, sampled):
     answer = texprior("ablate", more, "--dry-run", "--json")
     assert answer.code == 0, answer.err
     assert [(s["stage"], s["budget_images"]) for s in answer.json["stages"]] == [("evaluations", 2 * 4)]
+
+
+def test_a_model_is_sampled_where_what_it_started_from_is_gone(texprior, in_study, study, file, sampled, tmp_path):
+    model = shutil.copytree(study.model, tmp_path / "model")
+    told = yaml.safe_load((model / "config.yaml").read_text(encoding="utf-8"))
+    told["training"]["adapter"]["start_from"] = "/home/someone/runs/gone"
+    (model / "config.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
+    again = texprior("ablate", file, "--set", f"ablation.model={model}", "--prior", study.prior.json["prior"], "--json")
+    assert again.code == 0, again.err
+    # the weights are the same, and so are the cells
+    assert [cell["folder"] for cell in again.json["cells"]] == [cell["folder"] for cell in sampled.json["cells"]]
 
 
 def test_a_decomposition_that_the_model_does_not_have_is_refused(

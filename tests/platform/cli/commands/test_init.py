@@ -40,6 +40,7 @@ def test_init_writes_a_file_says_what_it_takes_and_never_writes_over_it(texprior
     (["--clean", "nowhere"], "nowhere: there is no such folder"),
     (["--clean", "nowhere", "--task", "rian"], "'rain'"),
     (["--clean", "nowhere", "--extends", "base.yaml"], "base.yaml"),
+    (["--clean", "nowhere", "--own-prior", "--extends", "base.yaml"], "leave one of the two out"),
     (["--clean", "nowhere", "-o", "mine.json"], "an experiment is a .yaml file"),
 ])  # fmt: skip
 def test_bad_input_is_a_sentence_and_nothing_is_written(texprior, tmp_path, monkeypatch, options, said):
@@ -48,6 +49,22 @@ def test_bad_input_is_a_sentence_and_nothing_is_written(texprior, tmp_path, monk
     assert answer.code == 2
     assert said in answer.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_on_the_shipped_prior_is_trained_and_restores(texprior, pictures, runs, tmp_path):
+    file = tmp_path / "mine.yaml"
+    answer = texprior("init", "--clean", pictures, "-o", file, "--images", 8, "--json")
+    assert answer.code == 0, answer.err
+    # no prior is to be trained
+    assert answer.json["next"][0] == f"texprior adapt {file}"
+    assert [row["stage"] for row in answer.json["stages"]] == ["predictor", "adapter"]
+    small = ["--set", "predictor={unet: {width: 8, levels: 1, blocks: 1}}", "--set", "training.adapter.batch=2"]
+    done = texprior("adapt", file, *small, "--set", "threads=1", "--set", "events=[]", "--json")
+    assert done.code == 0, done.err
+    assert Path(done.json["prior"]).parent.name == "shipped"
+    restored = texprior("restore", pictures / "test", "--model", done.json["model"], "-o", tmp_path / "out")
+    assert restored.code == 0, restored.err
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["flower.png"]
 
 
 def test_adapt_trains_a_missing_prior_if_it_is_told_to(texprior, write, runs):

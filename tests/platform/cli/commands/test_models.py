@@ -85,12 +85,15 @@ def test_an_export_can_sample_otherwise_than_the_trained_model(texprior, made, t
         "--set",
         "sampling.texture_strength=0.5",
         "--set",
-        "sampling.tile=128",
+        "sampling.features_mb=128",
     ]
+    answer = texprior("models", "export", model, "-o", tmp_path / "out", *chosen, "--set", "sampling.tile=128")
+    assert (answer.code, answer.out) == (2, "")
+    assert "not sampled as the exported model does it (sampling.tile)" in answer.err  # which changes the pictures
     answer = texprior("models", "export", model, "-o", tmp_path / "out", *chosen)
     assert answer.code == 0, answer.err
     trained, exported = (yaml.safe_load((f / "config.yaml").read_text()) for f in (model, tmp_path / "out"))
-    assert exported["sampling"] == trained["sampling"] | {"texture_strength": 0.5, "tile": 128}
+    assert exported["sampling"] == trained["sampling"] | {"texture_strength": 0.5, "features_mb": 128}
     assert exported["prior"] is None  # a folder of this machine
     assert "restored 2 calls" in (tmp_path / "out" / "README.md").read_text()
 
@@ -104,6 +107,13 @@ def test_show_prints_the_card_and_checks_the_files(texprior, exported):
     answer = texprior("models", "show", exported, "--json")
     assert answer.code == 1
     assert answer.json["changed"] == [str(exported / "prior" / "config.yaml")]
+
+
+def test_show_of_a_prior_is_the_prior_s_card(texprior, exported):
+    answer = texprior("models", "show", exported / "prior")
+    assert answer.code == 0, answer.err
+    assert "a texture prior" in answer.out
+    assert answer.out.endswith(f"folder: {exported / 'prior'}\nthe files are those of the export\n")
 
 
 def test_an_evaluation_leaves_an_exported_model_as_it_is(texprior, exported, in_study):
