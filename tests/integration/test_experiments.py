@@ -1,5 +1,6 @@
 """The studies in experiments/: every arm resolves and works on small networks, and stored results are found again."""
 
+import csv
 import importlib
 import json
 import shutil
@@ -14,6 +15,7 @@ from texprior.config import load, with_overrides
 from texprior.models.folders import load_model
 from texprior.registry import Registry
 from texprior.runtime.session import Session
+from texprior.store import sha256
 from texprior.training.preflight import rehearse_sampling, rehearse_training
 
 ROOT = Path(__file__).resolve().parents[2] / "experiments"
@@ -125,3 +127,12 @@ def test_every_arm_works_and_the_readme_says_how_to_run_it(study, monkeypatch):
             rehearse_training(session)
         else:
             rehearse_sampling(session, load_model(Path(experiment.ablation.model), session.builder))
+
+
+def test_the_photographs_of_the_studies_are_those_that_are_listed(shared):
+    with (ROOT / "photographs.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["path"]: row for row in csv.DictReader(file)}
+    there = {path.relative_to(shared / "data").as_posix() for path in (shared / "data" / "hq").rglob("*.*")}
+    assert set(rows) == there
+    for name, row in list(rows.items())[::20]:  # all of them take seconds
+        assert sha256(shared / "data" / name) == row["sha256"]
