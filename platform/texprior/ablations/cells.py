@@ -92,7 +92,7 @@ class Outcome:
     seed: int = 0
     model: str = ""
     """Name of the folder of the model, or of the predictor alone, next to the cell's; for a sampled model,
-    ``ablation.model`` as the user wrote it."""
+    its whole path."""
     images: Mapping[str, int] = field(default_factory=dict)
     """Training -> number of images that it saw."""
     flops: Mapping[str, int] = field(default_factory=dict)

@@ -44,7 +44,7 @@ _SHARED = (
     *("prior", "decomposition", "match_texture_std", "encoder", "denoiser", "predictor", "degradation", "data"),
     *("training.prior", "training.predictor"),
     *("diffusion.condition_noise", "diffusion.condition_noise_max", "diffusion.condition_blur", "diffusion.alpha_max"),
-    "diffusion.process",
+    *("diffusion.code_dropout", "diffusion.process"),
 )
 """Parts of the prior and the predictor, which are trained once for all trials of a sweep.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,30 @@ from texprior.evaluation.about import ABOUT, deciding_sampling
 from texprior.evaluation.scores import Scores, read_scores
 from texprior.evaluation.tables import scores_markdown
 from texprior.flow.kinds import PROCESS
-from texprior.models.folders import folder_builder
+from texprior.models.folders import CONFIG, folder_builder
 from texprior.models.hub_card import Figures
 from texprior.models.sampling import build_sampler, calls_per_picture
 from texprior.registry import Registry
 
 _SPLITS = ("test", "val")
+_DEFAULTS = deciding_sampling(Sampling())
 
 
 def stored_scores(model: Path, registry: Registry, sampling: Sampling | None = None) -> Path | None:
     """Returns the scores of a model's own evaluation, on test if there are two; None if it has none.
 
-    With another ``sampling``, they are those of an evaluation in which only the sampling was changed, to this one.
+    With another ``sampling``, they are those of an evaluation in which only the sampling was changed, to this one. If
+    there are only others, ``figures_of`` says why they do not fit.
     """
-    own = folder_builder(model, registry).experiment.sampling
     folders = [f for split in _SPLITS for f in (model / f"evaluation-{split}", *model.glob(f"evaluation-{split}-*"))]
-    files = (folder / "scores.csv" for folder in sorted(folders, key=_order) if _of_own_pictures(folder))
-    return next((file for file in files if file.is_file() and not _other_sampling(file, own, sampling or own)), None)
+    for folder in sorted(folders, key=_order):
+        with suppress(ConfigError):
+            if _of_own_pictures(folder):
+                figures_of(folder / "scores.csv", model, registry, sampling=sampling)
+                return folder / "scores.csv"
+    # the plain ones: reading them says why they are none of the export
+    plain = (model / f"evaluation-{split}" / "scores.csv" for split in _SPLITS)
+    return next((file for file in plain if file.is_file()), None)
 
 
 def _order(folder: Path) -> tuple[bool, str]:
@@ -45,20 +53,25 @@ def _of_own_pictures(folder: Path) -> bool:
 def _about(folder: Path) -> dict[str, Any] | None:
     """Returns what is stored of an evaluation beside its scores; None if nothing is, as with earlier versions."""
     try:
-        found: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        # a setting that is younger than the evaluation had its default
+        return {**found, "overrides": dict(found["overrides"]), "sampling": {**_DEFAULTS, **found["sampling"]}}
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    return found if {"sampling", "overrides"} <= found.keys() else None
 
 
-def _other_sampling(path: Path, own: Sampling, wanted: Sampling) -> list[str]:
+def _other_sampling(path: Path, own: Sampling, wanted: Sampling, registry: Registry) -> list[str]:
     """Lists the settings in which scores were sampled otherwise than is wanted.
 
-    Scores that do not say how they were sampled count as those of the model's own settings.
+    Beside them is ``about.json`` or, as in a cell of an ablation, ``config.yaml``. Scores that do not say how they were
+    sampled count as those of the model's own settings.
     """
-    about = _about(path.parent)
-    used, asked = about["sampling"] if about else deciding_sampling(own), deciding_sampling(wanted)
-    return [f"sampling.{name}" for name in asked if used.get(name) != asked[name]]
+    if about := _about(path.parent):
+        used = about["sampling"]
+    else:
+        known = (path.parent / CONFIG).is_file()
+        used = deciding_sampling(folder_builder(path.parent, registry).experiment.sampling if known else own)
+    return [f"sampling.{name}" for name, value in deciding_sampling(wanted).items() if used[name] != value]
 
 
 def figures_of(
@@ -76,7 +89,7 @@ def figures_of(
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: these are no scores of an evaluation ({error})") from None
     own = folder_builder(model, registry).experiment.sampling
-    if other := _other_sampling(path, own, sampling or own):
+    if other := _other_sampling(path, own, sampling or own, registry):
         raise ConfigError(
             f"{path}: these pictures were not sampled as the exported model does it ({', '.join(other)}); evaluate the "
             "model with the same --set, and name those scores"

@@ -16,6 +16,7 @@ from texprior.config.schema import Training
 from texprior.errors import ConfigError
 from texprior.locks import try_lock
 from texprior.models.folders import ADAPTER, PREDICTOR, PRIOR
+from texprior.models.prior_search import find_prior
 from texprior.runtime.identity import training_digest
 from texprior.runtime.session import Session
 from texprior.store import about_tensors
@@ -126,9 +127,11 @@ def find_checkpoints(place: Place, settings: Training, pictures: str) -> list[Pa
 def start_file(folder: Path, stage: str) -> Path:
     """Returns the file in a folder from whose weights another training can start.
 
-    Both are of the same stage. This is its checkpoint if there is one, also if the training gave up, else its finished
-    weights. Raises ConfigError if there is neither.
+    Both are of the same stage; that of a prior may also be a model on it. This is its checkpoint if there
+    is one, also if the training gave up, else its finished weights. Raises ConfigError if there is neither.
     """
+    if stage == "prior" and (folder / ADAPTER).is_file():
+        folder = find_prior(folder, about_tensors(folder / ADAPTER))
     checkpoint, finished = folder / CHECKPOINT, folder / _WEIGHTS[stage]
     # a model's folder has the predictor's weights too, but its checkpoint is the adapter's
     if checkpoint.is_file() and about_tensors(checkpoint).get("stage", stage) == stage:

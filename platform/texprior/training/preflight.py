@@ -43,6 +43,8 @@ from texprior.training.losses import LayerLoss, prediction_loss_of
 from texprior.training.patches import Patches, Pool, Prepared
 from texprior.training.recipe import recipe_of
 
+_OF_PRIOR = ("condition_noise", "guidance", "guidance_from")
+"""Settings of sampling that ask for what the prior was trained with."""
 _PICTURES_OF = {
     "prior": ("picture", "structure", "blurred picture", "blurred structure"),
     "predictor": ("clean", "degraded"),
@@ -91,13 +93,17 @@ def require_adapters(session: Session, prior: Path | None) -> None:
     states other Stage I settings than the prior's, or if its sampling asks for what the prior was not trained with.
     """
     require_folds(session)
-    used = on_prior(session, prior).experiment
-    require_condition_noise(used.diffusion, used.sampling)
-    require_guidance(used.diffusion, used.sampling)
+    trained = on_prior(session, prior).experiment.diffusion
     frozen, space = prior_at(prior, session.builder), session.experiment.sweep.space
-    choices = {path: space[path] for path in ("adapter", "process.unfreeze") if isinstance(space.get(path), list)}
+    searched = ("adapter", "process.unfreeze", *(f"sampling.{name}" for name in _OF_PRIOR))
+    choices = {path: space[path] for path in searched if isinstance(space.get(path), list)}
+    # a range is checked trial by trial
+    known = all(isinstance(space.get(path, []), list) for path in searched)
     for values in itertools.product(*choices.values()):
         chosen = with_overrides(session.experiment, dict(zip(choices, values, strict=True)), session.registry)
+        if known:
+            require_condition_noise(trained, chosen.sampling)
+            require_guidance(trained, chosen.sampling)
         build_adapter(Builder(chosen, session.registry), frozen)
 
 

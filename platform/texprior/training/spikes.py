@@ -12,7 +12,9 @@ from statistics import median
 from texprior.config.schema import Training
 
 JUMP = 10.0
-"""A step is part of a spike if its loss exceeds the median m of the steps before by over this many times |m|.
+"""A step is part of a spike if its loss exceeds the median of the steps before by over this many times their size.
+
+The size is the median's, or the median deviation from it if that is larger.
 
 In the trainings of experiments/LOG.md that jumped it was 26 to 6,000 times; other steps were at most 2.2 times."""
 _WINDOW, _FEWEST = 100, 20

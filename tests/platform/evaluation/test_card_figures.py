@@ -74,7 +74,7 @@ def test_calls_are_those_of_the_sampler_of_guidance_and_of_all_samples(model, re
 def test_the_own_evaluation_on_test_comes_first(model, registry):
     assert stored_scores(model, registry) is None
     for split in ("val", "test"):
-        write(model / f"evaluation-{split}" / "scores.csv", {"degraded": (0, 0.0, 20.0)})
+        write(model / f"evaluation-{split}" / "scores.csv", ROWS)
         assert stored_scores(model, registry) == model / f"evaluation-{split}" / "scores.csv"
 
 
@@ -83,7 +83,7 @@ def test_scores_are_those_of_the_sampling_that_is_exported(model, registry):
     own = write(model / "evaluation-val" / "scores.csv", ROWS)
     other = sampling_with(model, ["sampling.coarse_from=mean"], registry)
     assert stored_scores(model, registry, sampling_with(model, ["sampling.texture_strength=0.5"], registry)) == own
-    assert stored_scores(model, registry, other) is None
+    assert stored_scores(model, registry, other) == own  # which is then refused
     with pytest.raises(ConfigError, match=r"not sampled as the exported model does it \(sampling.coarse_from\)"):
         figures_of(own, model, registry, sampling=other)
 
@@ -95,6 +95,36 @@ def test_scores_are_those_of_the_sampling_that_is_exported(model, registry):
         file = write(model / f"evaluation-val-{name}" / "scores.csv", ROWS)
         file.with_name(ABOUT).write_text(json.dumps(about.record()))
     assert stored_scores(model, registry, other) == model / "evaluation-val-b" / "scores.csv"
+    assert figures_of(file, model, registry, sampling=other).row == "restored 4 calls w 1"
+    with pytest.raises(ConfigError, match="not sampled as the exported model does it"):
+        figures_of(file, model, registry)
+
+
+def test_scores_without_the_exports_row_are_passed_over(model, registry):
+    """Of an evaluation with another strength there is nothing to show; one with the strength is found."""
+    own = config.load(model / "config.yaml", registry, stored=True)
+    half = sampling_with(model, ["sampling.texture_strength=0.5"], registry)
+    about = about_evaluation(own.model_copy(update={"sampling": half}), own, torch.device("cpu"))
+    file = write(model / "evaluation-val-c" / "scores.csv", {"restored 4 calls": (4, 0.5, 27.0)})
+    file.with_name(ABOUT).write_text(json.dumps(about.record()))
+    assert stored_scores(model, registry) is None
+    write(model / "evaluation-val" / "scores.csv", {"restored 4 calls": (4, 1.0, 28.0)})
+    assert stored_scores(model, registry, half) == file
+
+    # a setting that is younger than the evaluation had its default; what is no record at all says nothing
+    record = about.record()
+    del record["sampling"]["coarse_px"]
+    file.with_name(ABOUT).write_text(json.dumps(record))
+    assert stored_scores(model, registry, half) == file
+    file.with_name(ABOUT).write_text("[]")
+    assert stored_scores(model, registry, half) == model / "evaluation-val" / "scores.csv"
+
+
+def test_a_cell_says_how_it_was_sampled(model, registry, tmp_path):
+    other = sampling_with(model, ["sampling.coarse_from=mean"], registry)
+    own = config.load(model / "config.yaml", registry, stored=True)
+    file = write(tmp_path / "cell" / "scores.csv", ROWS)
+    file.with_name("config.yaml").write_text(own.model_copy(update={"sampling": other}).to_yaml())
     assert figures_of(file, model, registry, sampling=other).row == "restored 4 calls w 1"
     with pytest.raises(ConfigError, match="not sampled as the exported model does it"):
         figures_of(file, model, registry)

@@ -3,7 +3,8 @@
 import pytest
 
 from texprior import config
-from texprior.models.stage_one import describe_differences, stage_one_differences, with_stage_one_of
+from texprior.config.search_space import _SHARED
+from texprior.models.stage_one import COMPONENTS, VALUES, describe_differences, stage_one_differences, with_stage_one_of
 from texprior.registry import Registry
 
 
@@ -54,6 +55,10 @@ def test_a_strength_that_both_search_for_the_same_texture_is_no_contradiction(di
     own = {"match_texture_std": 0.05, "decomposition": {"guided": {"eps": 0.01, "radius": 4}}}
     of_prior = {"match_texture_std": 0.05, "decomposition": {"guided": {"eps": 0.0173, "radius": 8}}}
     assert differences(own, of_prior)[0] == [("decomposition.guided.radius", 8, 4)]
+
+
+def test_no_sweep_searches_what_belongs_to_the_prior():
+    assert {*COMPONENTS, *VALUES} <= set(_SHARED)
 
 
 def test_what_is_left_open_is_the_priors(differences):

@@ -171,6 +171,17 @@ def test_what_the_prior_cannot_sample_is_refused_before_any_predictor(session):
             require_adapters(session("training.folds=2", *changes), prior)
 
 
+def test_what_a_sweep_searches_is_checked_by_its_values(session):
+    prior = train_prior(session()).folder
+    base = ["sampling.guidance=2", "sampling.guidance_from=condition"]
+    # no trial has the value of the experiment
+    require_adapters(session(*base, "sweep.space={sampling.guidance_from: [adapter]}"), prior)
+    require_adapters(session(*base, "sweep.space={sampling.guidance: {low: 1, high: 2}}"), prior)
+    searched = session("sampling.guidance=2", "sweep.space={sampling.guidance_from: [adapter, condition]}")
+    with pytest.raises(ConfigError, match=re.escape("diffusion.condition_noise_max above 0")):
+        require_adapters(searched, prior)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

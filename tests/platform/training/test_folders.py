@@ -3,8 +3,8 @@
 import torch
 
 from texprior.config.schema import Training
-from texprior.store import save_tensors
-from texprior.training.folders import CHECKPOINT, Place, find_checkpoints
+from texprior.store import named_folder, save_tensors
+from texprior.training.folders import CHECKPOINT, Place, find_checkpoints, start_file
 
 
 def test_what_a_training_goes_on_from(tmp_path):
@@ -28,3 +28,10 @@ def test_what_a_training_goes_on_from(tmp_path):
     assert found(Training(budget={"images": 100, "seconds": 7}, batch=10)) == ["own/prior-T-50"]
     save_tensors(folder / CHECKPOINT, {"x": torch.zeros(1)}, {"images_seen": 20, "elapsed_s": 2})  # of --fresh
     assert found() == ["own/prior-T-100"]
+
+
+def test_a_prior_starts_from_that_of_a_model():
+    """As with the key ``prior``, a model stands for its prior."""
+    file = start_file(named_folder("shipped:noise"), "prior")
+    assert file == start_file(file.parent, "prior")
+    assert file.name == "prior.safetensors"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from texprior.ablations.arms import Arm
 from texprior.ablations.budgets import missing_rival
 from texprior.ablations.cells import Outcome, outcome_of
 from texprior.ablations.comparison import Results
 from texprior.ablations.plan import Plan
 from texprior.ablations.report.text import list_caveats
-from texprior.config.schema import Experiment, Training
+from texprior.config.schema import Training
 from texprior.training.compute import STAGES, images_seen, predictors_of
 
 ALIKE = 1.02
@@ -66,7 +67,7 @@ def caveats_of(plan: Plan, results: Results) -> list[str]:
             f"{', '.join(ablation.foreign)}: pictures from files, whose values are rounded. The luck of their "
             "training is not known, nor what they were trained on."
         )
-    started = [arm.name for arm in arms if any(stage.start_from for stage in stages_of(arm.experiment))]
+    started = [arm.name for arm in plan.arms if any(stage.start_from for stage in _stages_of(arm))]
     if started and ablation.model is None:
         found.append(
             f"Compute is that of these trainings. {', '.join(started)}: what the weights cost that they started from "
@@ -78,9 +79,9 @@ def caveats_of(plan: Plan, results: Results) -> list[str]:
     return found + _prior_share(plan, flops)
 
 
-def stages_of(experiment: Experiment) -> list[Training]:
-    """Returns the settings of an experiment's three trainings."""
-    return [getattr(experiment.training, stage) for stage in STAGES]
+def _stages_of(arm: Arm) -> list[Training]:
+    """Returns the settings of an arm's trainings; the predictor alone has one."""
+    return [getattr(arm.experiment.training, stage) for stage in (("predictor",) if arm.alone else STAGES)]
 
 
 def _unequal(totals: Sequence[float], equal: str | None) -> list[str]:

@@ -159,15 +159,15 @@ def _chosen(
     from texprior.evaluation.card_figures import figures_of, stored_scores
     from texprior.models.export import Chosen, sampling_with
     from texprior.models.folders import CONFIG
-    from texprior.store import require_folder
+    from texprior.store import named_folder, require_folder
 
     for option, given in (("--task", tasks), ("--scores", scores), ("--prior", priors)):
         if given and len(given) != len(folders):
             raise ConfigError(f"{option} was given {len(given)} times for {len(folders)} models; give it once for each")
     found = []
     for number, name in enumerate(folders):
-        sampling = sampling_with(Path(name), overrides, registry) if overrides else None
-        folder = require_folder(Path(name), "model", CONFIG)
+        sampling = sampling_with(named_folder(name), overrides, registry) if overrides else None
+        folder = require_folder(named_folder(name), "model", CONFIG)
         file = Path(scores[number]) if scores else stored_scores(folder, registry, sampling)
         figures = figures_of(file, folder, registry, scored_on, sampling) if file else None
         prior = Path(priors[number]) if priors else None
@@ -180,8 +180,9 @@ def _folder(model: str) -> Path:
     from texprior.errors import ConfigError
     from texprior.models.checksums import read_checksums
     from texprior.models.shipped import model_of_task
+    from texprior.store import named_folder
 
-    folder = Path(model)
+    folder = named_folder(model)
     if not folder.is_dir():
         return model_of_task(model)
     if not read_checksums(folder):

@@ -1,9 +1,20 @@
 """What a report says of the arms' compute."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from texprior import config
 from texprior.ablations.cells import Outcome
-from texprior.ablations.report.compute import _unequal, compute_numbers, compute_rows, flops_of, format_flops
+from texprior.ablations.report.compute import (
+    _stages_of,
+    _unequal,
+    compute_numbers,
+    compute_rows,
+    flops_of,
+    format_flops,
+)
+from texprior.registry import Registry
 
 PER_IMAGE = {"prior": 3_000_000, "predictor": 1_000_000, "adapter": 4_000_000}
 WHOLE = Outcome("finished", images={"prior": 1000, "predictor": 500, "adapter": 250}, flops=PER_IMAGE)
@@ -24,6 +35,15 @@ def test_flops_are_those_of_the_images_that_were_seen():
 @pytest.mark.parametrize(("flops", "said"), [(0, "-"), (12, "12 FLOP"), (1.57e9, "1.57 GFLOP"), (2.5e16, "25.0 PFLOP")])
 def test_flops_have_a_prefix(flops, said):
     assert format_flops(flops) == said
+
+
+def test_the_predictor_alone_starts_from_what_its_predictor_starts_from():
+    """The folder that the baseline's adapter starts from is none of its."""
+    starts = {"adapter": {"start_from": "a"}, "predictor": {"start_from": "p"}}
+    experiment = config.resolve({"name": "x", "training": starts}, Registry.discover())
+    for alone, expected in ((False, {None, "p", "a"}), (True, {"p"})):
+        found = _stages_of(SimpleNamespace(experiment=experiment, alone=alone))
+        assert {settings.start_from for settings in found} == expected
 
 
 def test_arms_of_unequal_compute_are_named():
