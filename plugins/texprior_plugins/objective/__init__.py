@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 import texprior_plugins.objective._citations as cite
-from texprior.plugin import Kind, Objective, Options, Ref, Tune, hookimpl
+from texprior.plugin import Before, Kind, Objective, Options, Ref, Tune, hookimpl
 
 
 class MinSnrOptions(Options):
@@ -55,6 +55,11 @@ class PerceptualOptions(Options):
     clamp: Annotated[
         bool, Field(description="clamp the pictures to [0, 1] first; values outside then get no gradient")
     ] = False
+    shift: Annotated[
+        int,
+        Field(ge=0, le=256, description="px that both pictures lose, a random part of them at each side"),
+        Before(0),
+    ] = 0
 
 
 class AdversarialOptions(Options):

@@ -21,13 +21,19 @@ class Perceptual(Objective):
     """metric(picture(D), picture(x_0)) for samples with sigma below ``max_sigma``; 0 for the others.
 
     At high noise levels D is a blurred mean of many pictures, which a distance of sharp ones says little about. The
-    pictures are compared unclamped, unless the option ``clamp`` says otherwise. Raises ConfigError if the metric is no
-    distance from a reference, or passes no gradient to the picture; to find out, the constructor tries it once.
+    pictures are compared unclamped, unless the option ``clamp`` says otherwise.
+
+    A metric that samples pictures on a coarse grid, as LPIPS does on every fourth pixel, hardly sees some regular
+    patterns on this grid, and a network learns them. With ``shift``, each step draws where the grid lies (one of the
+    random transformations of Kettunen et al. 2019, E-LPIPS).
+
+    Raises ConfigError if the metric is no distance from a reference, or passes no gradient to the picture; to find out,
+    the constructor tries it once.
     """
 
     def __init__(self, options: PerceptualOptions, metric: ImageMetric) -> None:
         super().__init__()
-        self.max_sigma, self.clamp = options.max_sigma, options.clamp
+        self.max_sigma, self.clamp, self.shift = options.max_sigma, options.clamp, options.shift
         # in a tuple, so that a metric that is a module is neither trained nor stored
         self._metric = (frozen(metric),)
         if fault := fault_of(metric):
@@ -43,6 +49,8 @@ class Perceptual(Objective):
         estimate, target = learned.picture(learned.estimate)[kept], learned.picture(learned.target)[kept]
         if self.clamp:
             estimate, target = estimate.clamp(0, 1), target.clamp(0, 1)
+        if self.shift:
+            estimate, target = shifted(estimate, target, self.shift)
         (metric,) = self._metric
         if isinstance(metric, nn.Module):
             metric.to(estimate.device)
@@ -50,6 +58,20 @@ class Perceptual(Objective):
         with torch.autocast(estimate.device.type, enabled=False):
             found = metric(estimate, target)
         return loss.index_add(0, kept.nonzero()[:, 0], found.to(loss.dtype))
+
+
+def shifted(estimate_BCHW: Tensor, target_BCHW: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Cuts ``most`` rows and columns from two pictures, a random part of them at the top and at the left.
+
+    Both get the same cut. Raises ConfigError if nothing would be left.
+    """
+    height, width = (side - most for side in estimate_BCHW.shape[-2:])
+    if min(height, width) < 1:
+        raise ConfigError(f"objective perceptual: shift {most} leaves nothing of a patch; use a smaller one")
+    # the global generator, which a training seeds for each step
+    top, left = torch.randint(most + 1, (2,)).tolist()
+    rows, columns = slice(top, top + height), slice(left, left + width)
+    return estimate_BCHW[..., rows, columns], target_BCHW[..., rows, columns]
 
 
 def frozen(metric: ImageMetric) -> ImageMetric:

@@ -45,6 +45,27 @@ def test_every_picture_of_the_predictor_counts(build, of_pictures, metric):
     torch.testing.assert_close(build("perceptual", max_sigma=1e-3)(of_pictures), expected)
 
 
+def test_with_a_shift_both_pictures_are_cut_alike_and_each_step_elsewhere(build, of_pictures, metric):
+    objective, found, places = build("perceptual", shift=1), [], set()
+    for seed in range(12):
+        torch.manual_seed(seed)
+        found.append(objective(of_pictures).detach())
+        cuts = [
+            metric(of_pictures.estimate[..., top : top + 31, left : left + 31],
+                   of_pictures.target[..., top : top + 31, left : left + 31]).detach()
+            for top in (0, 1) for left in (0, 1)
+        ]  # fmt: skip
+        places.add(next(n for n, cut in enumerate(cuts) if torch.allclose(cut, found[-1])))
+    assert places == {0, 1, 2, 3}
+    torch.manual_seed(0)
+    assert torch.equal(objective(of_pictures).detach(), found[0])
+
+
+def test_a_shift_of_the_whole_patch_is_refused(build, of_pictures):
+    with pytest.raises(ConfigError, match="shift 32 leaves nothing of a patch"):
+        build("perceptual", shift=32)(of_pictures)
+
+
 def test_a_batch_above_max_sigma_has_loss_0_and_gradient_0(build, learned):
     known = learned(64)
     loss = build("perceptual", max_sigma=1e-3)(known)
