@@ -27,7 +27,7 @@ from texprior.store import write_atomically
 from texprior.training.compute import flops_per_image
 
 RESULTS = Path("experiments/two-tasks/results")
-TASKS = ("defocus", "noise", "strong-noise")
+TASKS = ("defocus", "noise", "strong-noise", "super-resolution")
 PRIOR_IMAGES = 128_000
 """Patches of the prior that all tasks share: ``prior.yaml``."""
 STARTED_FROM = {"defocus-lpips-alone": "defocus-whole"}
@@ -68,7 +68,9 @@ def means(result: str, method: str, strength: float) -> dict[str, float]:
         lines = [
             line
             for line in csv.DictReader(file)
-            if line["method"].startswith(method) and float(line["texture_strength"]) == strength
+            if line["method"].startswith(method)
+            and not line["method"].endswith("chosen")
+            and float(line["texture_strength"]) == strength
         ]
     return {metric: fmean(float(line["value"]) for line in lines if line["metric"] == metric) for metric in METRICS}
 
@@ -93,7 +95,7 @@ def rows() -> Iterator[Row]:
 
 def draw(found: list[Row]) -> Figure:
     """Draws one column a task and one line of axes a metric; a bar reaches from without the prior to with all of it."""
-    figure = Figure(figsize=(11, 6), layout="constrained")
+    figure = Figure(figsize=(13, 6), layout="constrained")
     axes = figure.subplots(len(METRICS), len(TASKS), squeeze=False)
     names = list(dict.fromkeys(row.row for row in found))
     for line, metric in enumerate(METRICS):
