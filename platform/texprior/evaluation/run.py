@@ -37,7 +37,7 @@ JUDGING = (
 class EvaluationRun:
     """The result of an evaluation and its folder.
 
-    The folder holds scores.csv and sheet.png. It also says where the run is shown.
+    The folder holds scores.csv, about.json (what they were made on) and sheet.png. It also says where the run is shown.
     """
 
     evaluated: Evaluated

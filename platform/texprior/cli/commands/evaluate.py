@@ -29,8 +29,8 @@ from texprior.errors import ConfigError
     "-o",
     "--output",
     metavar="DIR",
-    help="Folder for scores.csv and sheet.png; MODEL/evaluation-SPLIT if not given (below the runs if MODEL is an "
-    "export), with a digest if data, degradation or sampling are not the model's own.",
+    help="Folder for scores.csv, about.json and sheet.png; MODEL/evaluation-SPLIT if not given (below the runs if "
+    "MODEL is an export), with a digest if data, degradation or sampling are not the model's own.",
 )
 @click.option(
     "--workers",

@@ -130,7 +130,7 @@ def test_the_run_of_an_evaluation_holds_its_means_and_its_sheet(evaluated):
         for metric, mean in row.items():
             assert run.data.metrics[f"{method}/{metric}"] == pytest.approx(mean["mean"])
     files = {f.path for f in client.list_artifacts(run.info.run_id, "evaluation-val")}
-    assert files == {"evaluation-val/scores.csv", "evaluation-val/sheet.png"}
+    assert files == {f"evaluation-val/{name}" for name in ("about.json", "scores.csv", "sheet.png")}
     width, height = Image.open(found["sheet"]).size
     assert width > height > 2 * 100
 
@@ -147,7 +147,7 @@ def test_a_broken_picture_costs_the_others_nothing(texprior, in_study, pictures,
     assert set(answer.json["broken"]) == {"cut.png"}
     assert "cut.png" in answer.err
     assert {mean["pictures"] for row in answer.json["metrics"].values() for mean in row.values()} == {2}
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"scores.csv", "sheet.png"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"about.json", "scores.csv", "sheet.png"}
 
 
 def test_what_an_evaluation_cannot_change_is_refused(texprior, in_study, tmp_path):
