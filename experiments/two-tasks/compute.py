@@ -13,14 +13,15 @@ import csv
 import io
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from statistics import fmean
 from typing import NamedTuple
 
 import torch
 from matplotlib.figure import Figure
 
 from texprior.config import load
+from texprior.evaluation.scores import read_scores
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.store import write_atomically
@@ -28,8 +29,7 @@ from texprior.training.compute import flops_per_image
 
 RESULTS = Path("experiments/two-tasks/results")
 TASKS = ("defocus", "noise", "strong-noise", "super-resolution")
-PRIOR_IMAGES = 128_000
-"""Patches of the prior that all tasks share: ``prior.yaml``."""
+REGISTRY = Registry.discover()
 STARTED_FROM = {"defocus-lpips-alone": "defocus-whole"}
 """Result -> the one whose predictor it was trained further from."""
 UNIT = 1e14
@@ -48,31 +48,23 @@ class Row(NamedTuple):
     means: dict[str, float]
 
 
+@cache
 def cost(result: str) -> dict[str, float]:
-    """Returns training -> FLOPs of a stored result; the prior's are 0 if its adapter learns nothing from one."""
-    experiment = load(RESULTS / result / "config.yaml", Registry.discover(), ["threads=1", "device=cpu"], stored=True)
+    """Returns training -> FLOPs of a stored result, and those of the prior that all tasks share."""
+    experiment = load(RESULTS / result / "config.yaml", REGISTRY, ["threads=1", "device=cpu"], stored=True)
     with tempfile.TemporaryDirectory() as folder:
-        session = Session(experiment, Registry.discover(), root=Path(folder))
-        image = flops_per_image(session)
+        image = flops_per_image(Session(experiment, REGISTRY, root=Path(folder)))
     training = experiment.training
     return {
-        "prior": image["prior"] * PRIOR_IMAGES,
+        "prior": image["prior"] * load(RESULTS.parent / "prior.yaml", REGISTRY).training.prior.budget.images,
         "predictor": image["predictor"] * training.predictor.budget.images,
         "adapter": image["adapter"] * training.adapter.budget.images,
     }
 
 
-def means(result: str, method: str, strength: float) -> dict[str, float]:
+def means(result: str, row: str) -> dict[str, float]:
     """Returns metric -> mean over the pictures of a row."""
-    with (RESULTS / result / "scores-val.csv").open(encoding="utf-8", newline="") as file:
-        lines = [
-            line
-            for line in csv.DictReader(file)
-            if line["method"].startswith(method)
-            and not line["method"].endswith("chosen")
-            and float(line["texture_strength"]) == strength
-        ]
-    return {metric: fmean(float(line["value"]) for line in lines if line["metric"] == metric) for metric in METRICS}
+    return read_scores(RESULTS / result / "scores-val.csv").means()[row]
 
 
 def rows() -> Iterator[Row]:
@@ -80,17 +72,17 @@ def rows() -> Iterator[Row]:
     for task in TASKS:
         whole = cost(f"{task}-whole")
         stage_two = whole["predictor"] + whole["adapter"]
-        yield Row(task, "predictor", whole["predictor"], 0, means(f"{task}-whole", "predictor", 0))
+        yield Row(task, "predictor", whole["predictor"], 0, means(f"{task}-whole", "predictor"))
         for strength in (0.5, 1.0):
-            found = means(f"{task}-whole", "restored", strength)
+            found = means(f"{task}-whole", f"restored 1 calls w {strength:g}")
             yield Row(task, f"restored, w = {strength:g}", stage_two, whole["prior"], found)
         alone = f"{task}-alone"
         if (RESULTS / alone).is_dir():
-            yield Row(task, "predictor alone, all the time", cost(alone)["predictor"], 0, means(alone, "predictor", 0))
+            yield Row(task, "predictor alone, all the time", cost(alone)["predictor"], 0, means(alone, "predictor"))
         further = f"{task}-lpips-alone"
         if (RESULTS / further).is_dir():
             spent = cost(further)["predictor"] + cost(STARTED_FROM[further])["predictor"]
-            yield Row(task, "predictor, further with LPIPS", spent, 0, means(further, "predictor", 0))
+            yield Row(task, "predictor, further with LPIPS", spent, 0, means(further, "predictor"))
 
 
 def draw(found: list[Row]) -> Figure:

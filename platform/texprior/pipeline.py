@@ -33,10 +33,7 @@ from texprior.models.not_finite import refuse_not_finite
 from texprior.models.sampling import (
     calls_per_picture,
     learned_sigmas,
-    require_condition_noise,
-    require_guidance,
-    require_range,
-    require_start,
+    require_possible,
     sampler_of,
 )
 from texprior.models.sections import (
@@ -135,10 +132,7 @@ def restore_sections(
     every picture of a model whose adapter is not local. Otherwise as ``restore``.
     """
     settings, device = sampling or model.experiment.sampling, _device(model)
-    require_range(model.prior.process, settings, model.process.scale)
-    require_start(model.prior.process, settings)
-    require_condition_noise(model.experiment.diffusion, settings)
-    require_guidance(model.experiment.diffusion, settings)
+    require_possible(model.experiment.diffusion, settings, model.prior.process, model.process.scale)
     levels = learned_sigmas(
         model.registry, settings, model.experiment.diffusion, model.prior.process, model.process.scale
     )

@@ -23,9 +23,8 @@ from texprior.models.checksums import LIST, read_checksums, write_checksums
 from texprior.models.folders import ADAPTER, CARD, CONFIG, PREDICTOR, PRIOR, folder_builder
 from texprior.models.hub_card import Figures, Terms, header_of, missing_parts, training_part
 from texprior.models.prior_search import find_prior, relative_path
-from texprior.models.sampling import require_condition_noise, require_guidance, require_range, require_start
+from texprior.models.sampling import require_possible
 from texprior.registry import Registry
-from texprior.runtime.builder import Builder
 from texprior.store import about_tensors, load_tensors, require_folder, save_tensors, sha256, write_atomically
 
 _PARTS = {"adapter": ADAPTER, "predictor": PREDICTOR}
@@ -118,7 +117,8 @@ def _export_model(model: Chosen, task: str, root: Path, registry: Registry, term
     trained, about = folder_builder(model.folder, registry).experiment, about_tensors(model.folder / ADAPTER)
     experiment = trained.model_copy(update={"sampling": model.sampling or trained.sampling})
     source, target = _prior_of(model, about), root / task
-    _require_possible(experiment, folder_builder(source, registry), float(about["residual_scale"]))
+    process = folder_builder(source, registry).build(PROCESS, "diffusion.process")
+    require_possible(experiment.diffusion, experiment.sampling, process, float(about["residual_scale"]))
     prior = root / (f"prior-{about['prior_sha256'][:DIGITS]}" if task else "prior")
     if not prior.exists():
         _export_prior(source, prior, registry, terms)
@@ -150,15 +150,6 @@ def _prior_of(model: Chosen, about: Mapping[str, Any]) -> Path:
     if sha256(named / PRIOR) != about["prior_sha256"]:
         raise ConfigError(f"model {model.folder}: it was trained on another prior than {named}")
     return named
-
-
-def _require_possible(experiment: Experiment, prior: Builder, scale: float) -> None:
-    """Raises ConfigError if a model cannot restore with its sampling, which ``--set`` may have changed."""
-    process = prior.build(PROCESS, "diffusion.process")
-    require_range(process, experiment.sampling, scale)
-    require_start(process, experiment.sampling)
-    require_condition_noise(experiment.diffusion, experiment.sampling)
-    require_guidance(experiment.diffusion, experiment.sampling)
 
 
 def _export_prior(source: Path, target: Path, registry: Registry, terms: Terms) -> None:

@@ -88,6 +88,17 @@ def first_level(process: DiffusionProcess, settings: Sampling, scale: float) -> 
     return process.largest / scale
 
 
+def require_possible(training: Diffusion, settings: Sampling, process: DiffusionProcess, scale: float) -> None:
+    """Raises ConfigError if a trained model cannot be sampled so: see the four checks.
+
+    ``training`` is what the prior was trained with, ``scale`` the layer's standard deviation, in units of the picture.
+    """
+    require_range(process, settings, scale)
+    require_start(process, settings)
+    require_condition_noise(training, settings)
+    require_guidance(training, settings)
+
+
 def require_condition_noise(training: Diffusion, settings: Sampling) -> None:
     """Raises ConfigError if the condition would get more noise than the prior was trained with; see ``Diffusion``."""
     most = training.condition_noise_max

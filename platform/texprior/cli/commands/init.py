@@ -79,9 +79,10 @@ def init(
     folders = Folders(clean, degraded, None if task is None else parse_yaml(task), base, own_prior)
     made = new_experiment(folders, path, images, registry)
     made.write()
-    measured = _measured(config.load(path, registry), registry, config.load_said(path, registry))
+    experiment = config.load(path, registry)
+    measured = _measured(experiment, registry, config.load_said(path, registry))
     given = [part for file in plugins for part in ("--plugin", file)]
-    trains_prior = [] if config.load(path, registry).prior else ["--train-prior"]
+    trains_prior = [] if experiment.prior else ["--train-prior"]
     following = [
         shlex.join(["texprior", "adapt", str(path), *trains_prior, *given]),
         shlex.join(["texprior", "restore", degraded or "PICTURE", "--model", "MODEL", "-o", "restored", *given]),
