@@ -13,7 +13,7 @@ import torch
 
 from texprior._version import __version__
 from texprior.config.dotted_paths import get_path
-from texprior.config.schema import Experiment, Sampling
+from texprior.config.schema import Experiment
 from texprior.digests import digest
 from texprior.evaluation.scores import Scores
 from texprior.flow.precision import precision_name
@@ -39,8 +39,6 @@ class About:
     """Day of the evaluation, UTC."""
     commit: str
     version: str
-    sampling: Mapping[str, Any]
-    """All settings of the sampling that was used, but for those of which the scores have several rows."""
     precision: str
     """What the denoiser was called in: ``bfloat16`` or ``float32``."""
 
@@ -101,14 +99,8 @@ def about_evaluation(experiment: Experiment, of_model: Experiment, device: torch
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         commit=current_commit(),
         version=__version__,
-        sampling=deciding_sampling(experiment.sampling),
         precision=precision_name(device, experiment.sampling.amp),
     )
-
-
-def deciding_sampling(sampling: Sampling) -> dict[str, Any]:
-    """Returns what decides the scores of a row, besides its steps and its texture strength, which are the row's own."""
-    return sampling.model_dump(mode="json", exclude={"steps", "texture_strength", "features_mb"})
 
 
 def overrides_of(experiment: Experiment, of_model: Experiment) -> dict[str, tuple[Any, Any]]:

@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from texprior.config.schema import Sampling
+from texprior.config.schema import Experiment, Sampling
 from texprior.errors import ConfigError
-from texprior.evaluation.about import ABOUT, deciding_sampling
+from texprior.evaluation.about import ABOUT, overrides_of
 from texprior.evaluation.scores import Scores, read_scores
 from texprior.evaluation.tables import scores_markdown
 from texprior.flow.kinds import PROCESS
+from texprior.flow.sample import LayerSampler
 from texprior.models.folders import CONFIG, folder_builder
 from texprior.models.hub_card import Figures
 from texprior.models.sampling import build_sampler, calls_per_picture
 from texprior.registry import Registry
 
 _SPLITS = ("test", "val")
-_DEFAULTS = deciding_sampling(Sampling())
+_OF_ROWS = ("sampling.steps", "sampling.texture_strength")
+"""Settings of which an evaluation has several rows."""
 
 
-def stored_scores(model: Path, registry: Registry, sampling: Sampling | None = None) -> Path | None:
-    """Returns the scores of a model's own evaluation, on test if there are two; None if it has none.
+def own_figures(model: Path, registry: Registry, data: str = "", sampling: Sampling | None = None) -> Figures | None:
+    """Returns the figures of a model's own evaluation, on test if there are two; None if it has none.
 
-    With another ``sampling``, they are those of an evaluation in which only the sampling was changed, to this one. If
-    there are only others, ``figures_of`` says why they do not fit.
+    With another ``sampling``, they are those of an evaluation in which only the sampling was changed, to this one.
+    Raises ConfigError if the only evaluations of its own settings do not fit; see ``figures_of``.
     """
     folders = [f for split in _SPLITS for f in (model / f"evaluation-{split}", *model.glob(f"evaluation-{split}-*"))]
     for folder in sorted(folders, key=_order):
         with suppress(ConfigError):
             if _of_own_pictures(folder):
-                figures_of(folder / "scores.csv", model, registry, sampling=sampling)
-                return folder / "scores.csv"
-    # the plain ones: reading them says why they are none of the export
+                return figures_of(folder / "scores.csv", model, registry, data, sampling)
     plain = (model / f"evaluation-{split}" / "scores.csv" for split in _SPLITS)
-    return next((file for file in plain if file.is_file()), None)
+    file = next((file for file in plain if file.is_file()), None)
+    # which says why it does not fit
+    return figures_of(file, model, registry, data, sampling) if file else None
 
 
 def _order(folder: Path) -> tuple[bool, str]:
@@ -46,32 +49,41 @@ def _order(folder: Path) -> tuple[bool, str]:
 
 def _of_own_pictures(folder: Path) -> bool:
     """Returns whether an evaluation changed at most how the model samples."""
-    about = _about(folder)
-    return all(path.startswith("sampling") for path in about["overrides"]) if about else folder.name.count("-") == 1
+    changed = _changed(folder)
+    return folder.name.count("-") == 1 if changed is None else all(path.startswith("sampling.") for path in changed)
 
 
-def _about(folder: Path) -> dict[str, Any] | None:
-    """Returns what is stored of an evaluation beside its scores; None if nothing is, as with earlier versions."""
+def _changed(folder: Path) -> dict[str, Any] | None:
+    """Returns the settings that an evaluation changed; None if nothing is stored of it, as with earlier versions."""
     try:
-        found = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        # a setting that is younger than the evaluation had its default
-        return {**found, "overrides": dict(found["overrides"]), "sampling": {**_DEFAULTS, **found["sampling"]}}
+        return dict(json.loads((folder / ABOUT).read_text(encoding="utf-8"))["overrides"])
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _other_sampling(path: Path, own: Sampling, wanted: Sampling, registry: Registry) -> list[str]:
-    """Lists the settings in which scores were sampled otherwise than is wanted.
+def _sampled_otherwise(folder: Path, own: Experiment, wanted: Sampling, registry: Registry) -> list[str]:
+    """Lists the settings in which the scores of a folder were sampled otherwise than is wanted.
 
     Beside them is ``about.json`` or, as in a cell of an ablation, ``config.yaml``. Scores that do not say how they were
     sampled count as those of the model's own settings.
     """
-    if about := _about(path.parent):
-        used = about["sampling"]
+
+    def sampling_of(changes: Mapping[str, Any]) -> dict[str, Any]:
+        return {p: v for p, v in changes.items() if p.startswith("sampling.") and p not in _OF_ROWS}
+
+    def changes_to(other: Sampling) -> dict[str, Any]:
+        found = overrides_of(own.model_copy(update={"sampling": other}), own)
+        return sampling_of({path: used for path, (_, used) in found.items()})
+
+    changed, asked = _changed(folder), changes_to(wanted)
+    if changed is not None:
+        used = sampling_of(changed)
     else:
-        known = (path.parent / CONFIG).is_file()
-        used = deciding_sampling(folder_builder(path.parent, registry).experiment.sampling if known else own)
-    return [f"sampling.{name}" for name, value in deciding_sampling(wanted).items() if used[name] != value]
+        known = (folder / CONFIG).is_file()
+        used = changes_to(folder_builder(folder, registry).experiment.sampling) if known else {}
+    return sorted(
+        path for path in {*used, *asked} if (path in used, used.get(path)) != (path in asked, asked.get(path))
+    )
 
 
 def figures_of(
@@ -88,13 +100,14 @@ def figures_of(
         raise ConfigError(f"{path}: there is no such file") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: these are no scores of an evaluation ({error})") from None
-    own = folder_builder(model, registry).experiment.sampling
-    if other := _other_sampling(path, own, sampling or own, registry):
+    own = folder_builder(model, registry)
+    wanted = sampling or own.experiment.sampling
+    if other := _sampled_otherwise(path.parent, own.experiment, wanted, registry):
         raise ConfigError(
             f"{path}: these pictures were not sampled as the exported model does it ({', '.join(other)}); evaluate the "
             "model with the same --set, and name those scores"
         )
-    row = _own_row(scores, model, registry, sampling)
+    row = _own_row(scores, build_sampler(registry, wanted, own.build(PROCESS, "diffusion.process")), wanted)
     if not row:
         raise ConfigError(
             f"{path}: no row has the model's steps and texture strength; its rows are "
@@ -104,11 +117,8 @@ def figures_of(
     return Figures(data or path.parent.name, row, len(shown.pictures()), shown.means()[row], scores_markdown(shown))
 
 
-def _own_row(scores: Scores, model: Path, registry: Registry, sampling: Sampling | None) -> str:
-    """Returns the row of the model's own steps and texture strength; empty if there is none."""
-    builder = folder_builder(model, registry)
-    settings = sampling or builder.experiment.sampling
-    sampler = build_sampler(registry, settings, builder.build(PROCESS, "diffusion.process"))
+def _own_row(scores: Scores, sampler: LayerSampler, settings: Sampling) -> str:
+    """Returns the row of these steps and this texture strength; empty if there is none."""
     own = calls_per_picture(sampler, settings), settings.texture_strength
     # rows of controls, and of strengths that were chosen, have other names
     plain = (f"restored {own[0]} calls", f"restored {own[0]} calls w {own[1]:g}")

@@ -9,7 +9,7 @@ import yaml
 from texprior import config
 from texprior.errors import ConfigError
 from texprior.evaluation.about import ABOUT, about_evaluation
-from texprior.evaluation.card_figures import figures_of, stored_scores
+from texprior.evaluation.card_figures import figures_of, own_figures
 from texprior.evaluation.scores import Score, Scores
 from texprior.models.export import sampling_with
 from texprior.registry import Registry
@@ -71,53 +71,55 @@ def test_calls_are_those_of_the_sampler_of_guidance_and_of_all_samples(model, re
     assert figures_of(write(tmp_path / "s.csv", rows), model, registry).row == "restored 20 calls"
 
 
+def evaluated(model, registry, name, rows, *overrides, seed=0):
+    """An evaluation in the model's folder, with its record."""
+    own = config.load(model / "config.yaml", registry, stored=True)
+    judged = own.evaluation.model_copy(update={"seed": seed})
+    used = own.model_copy(update={"sampling": sampling_with(model, overrides, registry), "evaluation": judged})
+    file = write(model / name / "scores.csv", rows)
+    about = about_evaluation(used, own, torch.device("cpu"))
+    file.with_name(ABOUT).write_text(json.dumps(about.record()))
+    return file
+
+
 def test_the_own_evaluation_on_test_comes_first(model, registry):
-    assert stored_scores(model, registry) is None
+    assert own_figures(model, registry) is None
     for split in ("val", "test"):
         write(model / f"evaluation-{split}" / "scores.csv", ROWS)
-        assert stored_scores(model, registry) == model / f"evaluation-{split}" / "scores.csv"
+        assert own_figures(model, registry).data == f"evaluation-{split}"
 
 
 def test_scores_are_those_of_the_sampling_that_is_exported(model, registry):
     """Of another sampling there are no figures, unless an evaluation changed the sampling to it and nothing else."""
     own = write(model / "evaluation-val" / "scores.csv", ROWS)
     other = sampling_with(model, ["sampling.coarse_from=mean"], registry)
-    assert stored_scores(model, registry, sampling_with(model, ["sampling.texture_strength=0.5"], registry)) == own
-    assert stored_scores(model, registry, other) == own  # which is then refused
-    with pytest.raises(ConfigError, match=r"not sampled as the exported model does it \(sampling.coarse_from\)"):
-        figures_of(own, model, registry, sampling=other)
+    half = sampling_with(model, ["sampling.texture_strength=0.5"], registry)
+    assert own_figures(model, registry, sampling=half).row == "restored 4 calls w 0.5"
+    for figures in (lambda: figures_of(own, model, registry, sampling=other),
+                    lambda: own_figures(model, registry, sampling=other)):  # fmt: skip
+        with pytest.raises(ConfigError, match=r"not sampled as the exported model does it \(sampling.coarse_from\)"):
+            figures()
 
-    experiment = config.load(model / "config.yaml", registry, stored=True)
-    judged = experiment.model_copy(update={"sampling": other})
-    for name, seed in (("a", 7), ("b", 0)):
-        changed = judged.model_copy(update={"evaluation": judged.evaluation.model_copy(update={"seed": seed})})
-        about = about_evaluation(changed, experiment, torch.device("cpu"))
-        file = write(model / f"evaluation-val-{name}" / "scores.csv", ROWS)
-        file.with_name(ABOUT).write_text(json.dumps(about.record()))
-    assert stored_scores(model, registry, other) == model / "evaluation-val-b" / "scores.csv"
-    assert figures_of(file, model, registry, sampling=other).row == "restored 4 calls w 1"
+    evaluated(model, registry, "evaluation-val-a", ROWS, "sampling.coarse_from=mean", seed=7)
+    file = evaluated(model, registry, "evaluation-val-b", ROWS, "sampling.coarse_from=mean")
+    assert own_figures(model, registry, sampling=other).data == "evaluation-val-b"
+    assert own_figures(model, registry).data == "evaluation-val"
     with pytest.raises(ConfigError, match="not sampled as the exported model does it"):
         figures_of(file, model, registry)
 
 
 def test_scores_without_the_exports_row_are_passed_over(model, registry):
     """Of an evaluation with another strength there is nothing to show; one with the strength is found."""
-    own = config.load(model / "config.yaml", registry, stored=True)
-    half = sampling_with(model, ["sampling.texture_strength=0.5"], registry)
-    about = about_evaluation(own.model_copy(update={"sampling": half}), own, torch.device("cpu"))
-    file = write(model / "evaluation-val-c" / "scores.csv", {"restored 4 calls": (4, 0.5, 27.0)})
-    file.with_name(ABOUT).write_text(json.dumps(about.record()))
-    assert stored_scores(model, registry) is None
+    half, rows = ["sampling.texture_strength=0.5"], {"restored 4 calls": (4, 0.5, 27.0)}
+    file = evaluated(model, registry, "evaluation-val-c", rows, *half)
+    assert own_figures(model, registry) is None
     write(model / "evaluation-val" / "scores.csv", {"restored 4 calls": (4, 1.0, 28.0)})
-    assert stored_scores(model, registry, half) == file
-
-    # a setting that is younger than the evaluation had its default; what is no record at all says nothing
-    record = about.record()
-    del record["sampling"]["coarse_px"]
-    file.with_name(ABOUT).write_text(json.dumps(record))
-    assert stored_scores(model, registry, half) == file
+    wanted = sampling_with(model, half, registry)
+    assert own_figures(model, registry, sampling=wanted).data == "evaluation-val-c"
+    # what is no record says nothing of its pictures, so it is passed over too
     file.with_name(ABOUT).write_text("[]")
-    assert stored_scores(model, registry, half) == model / "evaluation-val" / "scores.csv"
+    with pytest.raises(ConfigError, match="no row has the model's steps and texture strength"):
+        own_figures(model, registry, sampling=wanted)
 
 
 def test_a_cell_says_how_it_was_sampled(model, registry, tmp_path):

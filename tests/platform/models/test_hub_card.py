@@ -77,7 +77,6 @@ def test_a_card_without_a_header_has_no_fields(tmp_path, text):
 
 def test_the_training_part_has_lower_headings_and_no_scores():
     facts = {"split": "val", "data": {}, "seed": 0, "date": "", "commit": "", "version": "", "precision": ""}
-    facts["sampling"] = {}
     titles = [About(overrides=overrides, **facts).title for overrides in ({}, {"sampling.steps": (4, 8)})]
     assert all(title.startswith(EVALUATED) for title in titles)
     card = f"---\na: 1\n---\n# Model\n\nfacts\n\n## {titles[0]}\n\n1\n\n## Citations\n\nbook\n\n## {titles[1]}\n\n2\n"

@@ -156,7 +156,7 @@ def _chosen(
     registry: Registry,
 ) -> list[Chosen]:
     from texprior.errors import ConfigError
-    from texprior.evaluation.card_figures import figures_of, stored_scores
+    from texprior.evaluation.card_figures import figures_of, own_figures
     from texprior.models.export import Chosen, sampling_with
     from texprior.models.folders import CONFIG
     from texprior.store import named_folder, require_folder
@@ -168,8 +168,10 @@ def _chosen(
     for number, name in enumerate(folders):
         sampling = sampling_with(named_folder(name), overrides, registry) if overrides else None
         folder = require_folder(named_folder(name), "model", CONFIG)
-        file = Path(scores[number]) if scores else stored_scores(folder, registry, sampling)
-        figures = figures_of(file, folder, registry, scored_on, sampling) if file else None
+        if scores:
+            figures = figures_of(Path(scores[number]), folder, registry, scored_on, sampling)
+        else:
+            figures = own_figures(folder, registry, scored_on, sampling)
         prior = Path(priors[number]) if priors else None
         found.append(Chosen(folder, tasks[number] if tasks else "", figures, sampling, prior))
     return found
