@@ -81,9 +81,7 @@ def _sampled_otherwise(folder: Path, own: Experiment, wanted: Sampling, registry
     else:
         known = (folder / CONFIG).is_file()
         used = changes_to(folder_builder(folder, registry).experiment.sampling) if known else {}
-    return sorted(
-        path for path in {*used, *asked} if (path in used, used.get(path)) != (path in asked, asked.get(path))
-    )
+    return sorted(p for p in {*used, *asked} if p not in used or p not in asked or used[p] != asked[p])
 
 
 def figures_of(

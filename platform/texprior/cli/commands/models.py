@@ -168,10 +168,8 @@ def _chosen(
     for number, name in enumerate(folders):
         sampling = sampling_with(named_folder(name), overrides, registry) if overrides else None
         folder = require_folder(named_folder(name), "model", CONFIG)
-        if scores:
-            figures = figures_of(Path(scores[number]), folder, registry, scored_on, sampling)
-        else:
-            figures = own_figures(folder, registry, scored_on, sampling)
+        how = folder, registry, scored_on, sampling
+        figures = figures_of(Path(scores[number]), *how) if scores else own_figures(*how)
         prior = Path(priors[number]) if priors else None
         found.append(Chosen(folder, tasks[number] if tasks else "", figures, sampling, prior))
     return found
