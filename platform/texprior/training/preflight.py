@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from texprior.config import with_overrides
 from texprior.config.combinations import process_faults
-from texprior.config.schema import Training
+from texprior.config.schema import Experiment, Training
 from texprior.config.validation import raise_complaints
 from texprior.diffusion.keys import generator
 from texprior.diffusion.process import Process
@@ -43,7 +44,7 @@ from texprior.training.losses import LayerLoss, prediction_loss_of
 from texprior.training.patches import Patches, Pool, Prepared
 from texprior.training.recipe import recipe_of
 
-_OF_PRIOR = ("condition_noise", "guidance", "guidance_from")
+_OF_PRIOR = ("sampling.condition_noise", "sampling.guidance", "sampling.guidance_from")
 """Settings of sampling that ask for what the prior was trained with."""
 _PICTURES_OF = {
     "prior": ("picture", "structure", "blurred picture", "blurred structure"),
@@ -94,17 +95,22 @@ def require_adapters(session: Session, prior: Path | None) -> None:
     """
     require_folds(session)
     trained = on_prior(session, prior).experiment.diffusion
-    frozen, space = prior_at(prior, session.builder), session.experiment.sweep.space
-    searched = ("adapter", "process.unfreeze", *(f"sampling.{name}" for name in _OF_PRIOR))
-    choices = {path: space[path] for path in searched if isinstance(space.get(path), list)}
     # a range is checked trial by trial
-    known = all(isinstance(space.get(path, []), list) for path in searched)
-    for values in itertools.product(*choices.values()):
-        chosen = with_overrides(session.experiment, dict(zip(choices, values, strict=True)), session.registry)
-        if known:
+    if all(isinstance(session.experiment.sweep.space.get(path, []), list) for path in _OF_PRIOR):
+        for chosen in _choices(session, *_OF_PRIOR):
             require_condition_noise(trained, chosen.sampling)
             require_guidance(trained, chosen.sampling)
+    frozen = prior_at(prior, session.builder)
+    for chosen in _choices(session, "adapter", "process.unfreeze"):
         build_adapter(Builder(chosen, session.registry), frozen)
+
+
+def _choices(session: Session, *paths: str) -> Iterator[Experiment]:
+    """Yields the experiment with each combination of the values that its sweep lists for some paths."""
+    space = session.experiment.sweep.space
+    choices = {path: space[path] for path in paths if isinstance(space.get(path), list)}
+    for values in itertools.product(*choices.values()):
+        yield with_overrides(session.experiment, dict(zip(choices, values, strict=True)), session.registry)
 
 
 def require_folds(session: Session) -> None:
