@@ -27,7 +27,7 @@ from texprior.flow.optimize import LearningRateDecay
 from texprior.flow.precision import repeatable_convolutions
 from texprior.runtime.team import ALONE, Team
 from texprior.training.checkpoints import CheckpointWriter
-from texprior.training.spikes import SpikeFinder
+from texprior.training.spikes import is_spike, remembered
 from texprior.training.trainee import Saved, Trainee
 
 NOTHING = "nothing to train"
@@ -117,7 +117,6 @@ def train_steps(
         return
 
     device = next(iter(trainee.parameters().values())).device
-    finder = SpikeFinder(trainee.recent_losses)
     with _interruptible() as interrupted, CheckpointWriter(trainee, checkpoint, about) as writer:
         why = _spent(trainee, 0.0)
         while not why:
@@ -131,9 +130,10 @@ def train_steps(
             trainee.elapsed_s += elapsed
 
             skipped = trainee.skipped_in_a_row > 0
-            if not skipped and finder.is_spike(total):
+            if not skipped and is_spike(total, trainee.recent_losses):
                 trainee.spikes, trainee.last_spike = trainee.spikes + 1, trainee.images_seen
-            trainee.recent_losses = finder.losses
+            elif not skipped:
+                trainee.recent_losses = remembered(total, trainee.recent_losses)
             yield Step(trainee.images_seen, total, norm, lr, settings.batch / elapsed, skipped)
             ends_untrained = why in ("budget", "seconds") and trainee.skipped_steps * settings.batch >= numbers.stop
             if trainee.skipped_in_a_row >= GIVE_UP_AFTER or ends_untrained:

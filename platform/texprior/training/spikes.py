@@ -5,8 +5,7 @@ After a jump the weights need thousands of images to recover, so what is stored 
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from statistics import median
 
 from texprior.config.schema import Training
@@ -23,27 +22,19 @@ LATE = 0.25
 """A spike in this last share of a training is late: the weights may not have recovered at the end."""
 
 
-class SpikeFinder:
-    """Compares the loss of each step with the median of the steps before it that were no part of a spike."""
-
-    def __init__(self, losses: Iterable[float] = ()) -> None:
-        self._losses = deque(losses, maxlen=_WINDOW)
-
-    @property
-    def losses(self) -> list[float]:
-        """The losses that the next step is compared with; a finder that is made of them goes on from here."""
-        return list(self._losses)
-
-    def is_spike(self, loss: float) -> bool:
-        """Returns whether a step's loss is part of a spike, and takes note of it if it is not."""
-        if len(self._losses) >= _FEWEST:
-            usual = median(self._losses)
-            # a loss may be negative, as that of a critic is, or vary around 0
-            size = max(abs(usual), median(abs(each - usual) for each in self._losses))
-            if loss - usual > JUMP * size:
-                return True
-        self._losses.append(loss)
+def is_spike(loss: float, recent: Sequence[float]) -> bool:
+    """Returns whether a step's loss is part of a spike; ``recent`` are the losses that ``remembered`` keeps."""
+    if len(recent) < _FEWEST:
         return False
+    usual = median(recent)
+    # a loss may be negative, as that of a critic is, or vary around 0
+    size = max(abs(usual), median(abs(each - usual) for each in recent))
+    return loss - usual > JUMP * size
+
+
+def remembered(loss: float, recent: Sequence[float]) -> list[float]:
+    """Returns the losses that the next step is compared with, the one of this step included."""
+    return [*recent, loss][-_WINDOW:]
 
 
 def spike_sentence(stage: str, settings: Training, spikes: int, last_spike: int, images_seen: int) -> str:

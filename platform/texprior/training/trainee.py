@@ -67,7 +67,7 @@ class Trainee:
     last_spike: int = 0
     """Images seen after the last of them."""
     recent_losses: list[float] = field(default_factory=list)
-    """Losses of the last steps, which ``spikes`` compares the next ones with."""
+    """Losses of the last steps that were no part of a spike, which ``spikes`` compares the next ones with."""
     images_before: int = 0
     """Images that the training saw whose weights this one started from; 0 if the weights were initial ones."""
 

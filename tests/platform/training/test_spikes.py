@@ -10,39 +10,36 @@ from texprior.config import Budget, Training
 from texprior.registry import Registry
 from texprior.training.loop import Finished, train_steps
 from texprior.training.recipe import build_recipe
-from texprior.training.spikes import SpikeFinder, spike_sentence
+from texprior.training.spikes import is_spike, remembered, spike_sentence
 from texprior.training.trainee import Trainee
 
 
+def spikes_of(losses):
+    """Whether each loss is part of a spike."""
+    found, recent = [], []
+    for loss in losses:
+        found.append(is_spike(loss, recent))
+        recent = recent if found[-1] else remembered(loss, recent)
+    return found
+
+
 def test_a_spike_is_a_jump_and_not_the_noise_of_batches():
-    finder, draw = SpikeFinder(), random.Random(0)
+    draw = random.Random(0)
     losses = [0.02 * draw.lognormvariate(0, 0.5) for _ in range(1000)]
-    assert [finder.is_spike(loss) for loss in losses] == [False] * 1000
     # the steps of a spike do not raise the median that later ones are compared with
-    assert [finder.is_spike(loss) for loss in (200.0,) * 150 + (0.02,)] == [True] * 150 + [False]
+    assert spikes_of([*losses, *(200.0,) * 150, 0.02]) == [False] * 1000 + [True] * 150 + [False]
 
 
 def test_the_fall_of_the_loss_at_the_start_is_no_spike():
-    finder = SpikeFinder()
-    assert not any(finder.is_spike(1000.0 / (1 + step)) for step in range(200))
+    assert not any(spikes_of(1000.0 / (1 + step) for step in range(200)))
 
 
 @pytest.mark.parametrize("middle", [-0.5, 0.0])
 def test_a_loss_below_zero_has_spikes_too(middle):
     """A critic's part of a loss is negative; ten times a negative median is below every usual loss."""
-    finder, draw = SpikeFinder(), random.Random(0)
-    assert not any(finder.is_spike(draw.gauss(middle, 0.05)) for _ in range(1000))
-    assert finder.is_spike(9.0)
-
-
-def test_a_finder_goes_on_where_it_was():
-    losses = [1.0] * 60 + [50.0] * 60
-    whole, first = SpikeFinder(), SpikeFinder()
-    expected = [whole.is_spike(loss) for loss in losses]
-    found = [first.is_spike(loss) for loss in losses[:80]]
-    second = SpikeFinder(first.losses)
-    assert found + [second.is_spike(loss) for loss in losses[80:]] == expected
-    assert sum(expected) == 60
+    draw = random.Random(0)
+    losses = [draw.gauss(middle, 0.05) for _ in range(1000)]
+    assert spikes_of([*losses, 9.0]) == [False] * 1000 + [True]
 
 
 def test_spikes_are_counted_over_a_resume(tmp_path):
