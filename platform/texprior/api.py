@@ -213,7 +213,7 @@ class Workbench:
 
 def shipped_models() -> dict[str, Path]:
     """Returns task -> folder of each model that texprior ships."""
-    from texprior.models.shipped import shipped_models as found
+    from texprior.store import shipped_models as found
 
     return found()
 

@@ -21,12 +21,12 @@ from texprior.evaluation.scores import Scores
 from texprior.evaluation.tables import scores_markdown
 from texprior.flow.image import load_image
 from texprior.models.folders import PRIOR, load_model
-from texprior.models.shipped import model_of_task, prior_of
+from texprior.models.shipped import prior_of
 from texprior.registry import Registry
 from texprior.runtime.progress import Progress, no_progress
 from texprior.runtime.session import Session
 from texprior.runtime.split_check import require_splits
-from texprior.store import sha256
+from texprior.store import model_of_task, sha256
 from texprior.sweeps.run import run_study
 from texprior.training.preflight import on_prior, require_adapters
 from texprior.training.prior import train_prior

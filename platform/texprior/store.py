@@ -42,6 +42,20 @@ def shipped_root() -> Path:
     return Path(str(files("texprior"))) / "shipped"
 
 
+def shipped_models() -> dict[str, Path]:
+    """Returns task -> folder of each shipped model, sorted by task."""
+    # beside the models there are the priors
+    return {file.parent.name: file.parent for file in sorted(shipped_root().glob("*/adapter.safetensors"))}
+
+
+def model_of_task(task: str) -> Path:
+    """Returns the folder of the shipped model for a task. Raises ConfigError if there is none."""
+    found = shipped_models()
+    if task not in found:
+        raise ConfigError(f"texprior ships no model for the task '{task}'; the tasks are: {', '.join(found) or 'none'}")
+    return found[task]
+
+
 def named_folder(name: str | Path) -> Path:
     """Returns the folder of a trained model, or of its parts, that a setting or an option names.
 
@@ -49,12 +63,7 @@ def named_folder(name: str | Path) -> Path:
     ships none for this task.
     """
     task = str(name).removeprefix(SHIPPED)
-    if task == str(name):
-        return Path(name)
-    tasks = sorted(file.parent.name for file in shipped_root().glob("*/adapter.safetensors"))
-    if task not in tasks:
-        raise ConfigError(f"{name}: texprior ships no such model; {SHIPPED} is followed by {' or '.join(tasks)}")
-    return shipped_root() / task
+    return Path(name) if task == str(name) else model_of_task(task)
 
 
 def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:

@@ -66,7 +66,7 @@ def components(_context: click.Context, _parameter: click.Parameter, incomplete:
 
 def tasks(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Returns the tasks of the shipped models that begin so."""
-    from texprior.models.shipped import shipped_models
+    from texprior.store import shipped_models
 
     return _beginning(incomplete, shipped_models())
 

@@ -8,27 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from texprior.errors import ConfigError
-from texprior.models.checksums import read_checksums
 from texprior.models.prior_search import PRIOR, find_prior
-from texprior.store import about_tensors, named_folder, shipped_root
+from texprior.store import about_tensors, model_of_task, named_folder, shipped_models
 
 _ADAPTER = "adapter.safetensors"
-
-
-def shipped_models() -> dict[str, Path]:
-    """Returns task -> folder of each shipped model, sorted by task."""
-    root = shipped_root()
-    folders = sorted(root.iterdir()) if root.is_dir() else []
-    # beside the models there are the priors
-    return {folder.name: folder for folder in folders if _ADAPTER in read_checksums(folder)}
-
-
-def model_of_task(task: str) -> Path:
-    """Returns the folder of the shipped model for a task. Raises ConfigError if there is none."""
-    found = shipped_models()
-    if task not in found:
-        raise ConfigError(f"texprior ships no model for the task '{task}'; the tasks are: {', '.join(found) or 'none'}")
-    return found[task]
 
 
 def chosen_model(folder: str | Path | None, task: str | None, ways: str) -> Path:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import texprior
+from texprior import store
 from texprior.errors import ConfigError
 from texprior.flow.degrade import degrade
 from texprior.flow.image import load_image
@@ -26,19 +27,19 @@ def root(tmp_path, monkeypatch):
         (tmp_path / name / f"{file}.safetensors").write_bytes(b"x")
         write_checksums(tmp_path / name)
     (tmp_path / "notes.txt").write_text("x")
-    monkeypatch.setattr(shipped, "shipped_root", lambda: tmp_path)
+    monkeypatch.setattr(store, "shipped_root", lambda: tmp_path)
     return tmp_path
 
 
 def test_tasks_are_models_alone(root):
-    assert shipped.shipped_models() == {"defocus": root / "defocus", "snow": root / "snow"}
-    assert shipped.model_of_task("snow") == root / "snow"
+    assert store.shipped_models() == {"defocus": root / "defocus", "snow": root / "snow"}
+    assert store.model_of_task("snow") == root / "snow"
 
 
 def test_an_unknown_task_is_answered_with_all_that_are_there(root):
     sentence = "texprior ships no model for the task 'fog'; the tasks are: defocus, snow"
     with pytest.raises(ConfigError, match=re.escape(sentence)):
-        shipped.model_of_task("fog")
+        store.model_of_task("fog")
 
 
 def test_a_model_is_named_in_one_way(root, tmp_path):
@@ -50,22 +51,22 @@ def test_a_model_is_named_in_one_way(root, tmp_path):
 
 
 def test_an_installation_without_models_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(shipped, "shipped_root", lambda: tmp_path / "none")
-    assert shipped.shipped_models() == {}
+    monkeypatch.setattr(store, "shipped_root", lambda: tmp_path / "none")
+    assert store.shipped_models() == {}
     with pytest.raises(ConfigError, match="the tasks are: none"):
-        shipped.model_of_task("x")
+        store.model_of_task("x")
 
 
 def test_there_is_a_shipped_model_and_all_are_small():
     assert TASKS
-    files = [path for path in shipped.shipped_root().rglob("*") if path.is_file()]
+    files = [path for path in store.shipped_root().rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < MAX_BYTES
     assert {path.suffix for path in files} == {".safetensors", ".yaml", ".md", ""}
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_shipped_model_is_whole_and_says_what_it_is(repository, task):
-    folder = shipped.model_of_task(task)
+    folder = store.model_of_task(task)
     assert changed_files(folder) == changed_files(shipped.prior_of(folder)) == []
     header = read_header(folder / "README.md")
     assert header["license"]

@@ -25,7 +25,7 @@ def models() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the shipped models by their tasks."""
-    from texprior.models.shipped import shipped_models
+    from texprior.store import shipped_models
 
     rows = [_described(task, folder) for task, folder in shipped_models().items()]
     if as_json:
@@ -70,7 +70,8 @@ def show(model: str, as_json: bool) -> None:
 @click.option("--prior", is_flag=True, help="The folder of the model's prior instead.")
 def path(task: str, prior: bool) -> None:
     """Print the folder of a shipped model, for --model and --prior of other commands."""
-    from texprior.models.shipped import model_of_task, prior_of
+    from texprior.models.shipped import prior_of
+    from texprior.store import model_of_task
 
     folder = model_of_task(task)
     click.echo(prior_of(folder) if prior else folder)
@@ -179,8 +180,7 @@ def _folder(model: str) -> Path:
     """Returns the folder of an exported model: a folder by its path, else a shipped one by its task."""
     from texprior.errors import ConfigError
     from texprior.models.checksums import read_checksums
-    from texprior.models.shipped import model_of_task
-    from texprior.store import named_folder
+    from texprior.store import model_of_task, named_folder
 
     folder = named_folder(model)
     if not folder.is_dir():

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from texprior.models import shipped
+from texprior import store
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,12 @@ def exported(made, tmp_path):
 
 @pytest.fixture
 def shipped_root(monkeypatch, tmp_path):
-    """The folder of the shipped models, with a task ``blur`` that holds a list of digests alone."""
+    """The folder of the shipped models, with a task ``blur`` whose files are no weights yet."""
     root = tmp_path / "shipped"
     (root / "blur").mkdir(parents=True)
+    (root / "blur" / "adapter.safetensors").write_bytes(b"x")
     (root / "blur" / "SHA256SUMS").write_text(f"{'0' * 64}  adapter.safetensors\n")
-    monkeypatch.setattr(shipped, "shipped_root", lambda: root)
+    monkeypatch.setattr(store, "shipped_root", lambda: root)
     return root
 
 
