@@ -205,12 +205,13 @@ def _text(
     lines += _RECIPE.splitlines() if folders.on_shipped_prior else []
     lines += ["training:  # images: training patches that are seen; more of them make better models"]
     # the usual warm-up would last longer than a small budget
-    budget = f"budget: {{images: {images}}}" + (f", warmup_images: {images // 10}" if images < _LONG else "")
+    settings = [f"budget: {{images: {images}}}", *([f"warmup_images: {images // 10}"] if images < _LONG else [])]
     if folders.on_shipped_prior:
-        lines += [f"  predictor: {{{budget}, decay: cosine}}", "  adapter:"]
-        lines += [f"    {line}" for line in (*budget.split(", "), "decay: cosine", f"objective: {_OBJECTIVE}")]
+        settings.append("decay: cosine")
+        lines += [f"  predictor: {{{', '.join(settings)}}}", "  adapter:"]
+        lines += [f"    {line}" for line in (*settings, f"objective: {_OBJECTIVE}")]
     else:
-        lines += [f"  {stage}: {{{budget}}}" for stage in ("prior", "predictor", "adapter")]
+        lines += [f"  {stage}: {{{', '.join(settings)}}}" for stage in ("prior", "predictor", "adapter")]
     return "\n".join(lines) + "\n"
 
 
