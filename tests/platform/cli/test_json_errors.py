@@ -55,7 +55,7 @@ def test_errors_that_nobody_foresaw_are_answers_too(texprior, monkeypatch, raise
     def fails():
         raise raised
 
-    monkeypatch.setattr("texprior.models.shipped.shipped_models", fails)
+    monkeypatch.setattr("texprior.store.shipped_models", fails)
     answer = texprior("models", "list", "--json")
     assert (answer.code, answer.json["error"]["kind"], answer.json["error"]["exit_code"]) == (code, kind, code)
 
