@@ -1,7 +1,7 @@
 """Counts the floating-point operations (FLOPs) of the trainings' steps.
 
 Counted are the products of one image's loss and its gradient, on random pictures of the training's patch. What is
-prepared once for each photograph (degradation, structure, code, estimate) is not counted, nor is the optimizer.
+prepared for each photograph (degradation, structure, code, estimate) is not counted, nor is the optimizer.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from statistics import NormalDist, mean
 from typing import cast
 
 import torch
@@ -25,6 +26,7 @@ from texprior.runtime.identity import training_digest
 from texprior.runtime.session import Session
 from texprior.store import write_atomically
 from texprior.training.loop import Loss
+from texprior.training.losses import LayerLoss
 from texprior.training.preflight import layer_loss, random_prediction_loss
 from texprior.training.recipe import recipe_of
 
@@ -35,6 +37,8 @@ _PARTS = {
     "adapter": ("decomposition", "encoder", "denoiser", "attention", "diffusion", "process", "adapter"),
 }
 """Training -> the paths that decide what its step computes. The seed is none of them."""
+_LEVELS = 32
+"""Noise levels over which the cost of an objective is averaged: it may compute something at some of them alone."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ def _counted(session: Session) -> dict[str, StepCost]:
     """Counts the step of each training, with initial weights."""
     trainings, builder = session.experiment.training, session.builder
     prior, predictor = build_prior(builder, 1.0, Path()), build_predictor(builder)
-    found = {"prior": StepCost(count_flops(layer_loss(session, prior, trainings.prior).stage_one))}
+    of_prior = layer_loss(session, prior, trainings.prior)
+    found = {"prior": StepCost(_mean_flops(of_prior, of_prior.stage_one))}
     objective = recipe_of(session, trainings.predictor).objective
     of_predictor = random_prediction_loss(session, predictor, objective, trainings.predictor)
     found["predictor"] = StepCost(count_flops(of_predictor) if predictor.needs_training else 0)
@@ -118,8 +123,20 @@ def _counted(session: Session) -> dict[str, StepCost]:
     record = cast("Adapter", session.registry.find("adapter", session.experiment.adapter.name).component)
     # an adapter that neither runs the prior nor starts as a copy of it
     uses_prior = adapter.runs_prior or record.identity != "no"
-    of_adapter = partial(layer_loss(session, prior, trainings.adapter).stage_two, adapter)
-    return {**found, "adapter": StepCost(count_flops(of_adapter), uses_prior)}
+    of_adapter = layer_loss(session, prior, trainings.adapter)
+    return {**found, "adapter": StepCost(_mean_flops(of_adapter, partial(of_adapter.stage_two, adapter)), uses_prior)}
+
+
+def _mean_flops(of_layer: LayerLoss, loss: Loss) -> int:
+    """Counts ``loss``, which is a method of ``of_layer``; with an objective the mean over its noise levels."""
+    if of_layer.objective is None:
+        return count_flops(loss)
+    levels, counts = of_layer.levels, []
+    for quantile in ((i + 0.5) / _LEVELS for i in range(_LEVELS)):
+        z = NormalDist().inv_cdf(quantile)
+        of_layer.levels = lambda drawn, z=z: levels(torch.full_like(drawn, z))
+        counts.append(count_flops(loss))
+    return round(mean(counts))
 
 
 def _places(session: Session) -> dict[str, Path]:
@@ -132,4 +149,6 @@ def _names(session: Session) -> Iterator[tuple[str, str]]:
         settings: Training = getattr(session.experiment.training, stage)
         # how long it is trained, and from which weights, does not matter to a step
         plain = settings.model_copy(update={"budget": Budget(images=1), "start_from": None})
-        yield stage, f"{stage}-{training_digest(session, stage, _PARTS[stage], plain)}"
+        # an objective's cost was once stored of one level
+        mark = "-mean" if settings.objective is not None and stage != "predictor" else ""
+        yield stage, f"{stage}-{training_digest(session, stage, _PARTS[stage], plain)}{mark}"

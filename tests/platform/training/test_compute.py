@@ -1,6 +1,7 @@
 """FLOPs of a training's step: against counts by hand, stored once, and without a prior that is not used."""
 
 import json
+from statistics import NormalDist
 
 import pytest
 import torch
@@ -96,3 +97,21 @@ def test_a_stored_count_is_used_again(session):
 
 def test_a_training_sees_whole_batches(session):
     assert images_seen(session().experiment.training.prior) == 32
+
+
+def test_an_objective_that_some_noise_levels_skip_is_counted_for_its_share_of_them(session):
+    """LPIPS of the levels below 1, which are two thirds of those that are drawn by default."""
+
+    def cost(*terms):
+        objective = {"combined": {"terms": ["edm", *terms], "weights": [1.0] * (1 + len(terms))}}
+        prior = {**SMALL["training"]["prior"], "patch": 64, "objective": objective}
+        return flops_per_image(session(training={**SMALL["training"], "prior": prior}))["prior"]
+
+    def lpips(max_sigma):
+        return {"perceptual": {"metric": "lpips_alex", "max_sigma": max_sigma}}
+
+    diffusion = session().experiment.diffusion
+    below = NormalDist(diffusion.noise_mean, diffusion.noise_std).cdf(0.0)
+    plain, of_all, of_some = cost(), cost(lpips(1000.0)), cost(lpips(1.0))
+    assert (of_some - plain) / (of_all - plain) == pytest.approx(below, abs=1 / 32)
+    assert 0.1 < below < 0.9
