@@ -188,8 +188,9 @@ class Training(Section):
     CPU it needs a C++ compiler; ``--dry-run`` measures both ways. Default: false."""
     start_from: Annotated[str | None, Before(None)] = None
     """The folder of another training of the same networks, or ``shipped:TASK`` for the shipped model of a task, from
-    whose weights and averages this training starts. Its optimiser and its images do not count. Default: None, initial
-    weights."""
+    whose weights and averages this training starts, with an optimiser of its own. Its images do not count for the
+    budget and the learning rate; the half-life of the average, and the crops and noise that are drawn, go on from
+    them. Default: None, initial weights."""
 
     @model_validator(mode="after")
     def _microbatch_fits(self) -> Training:

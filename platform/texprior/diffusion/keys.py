@@ -49,8 +49,8 @@ def normal(shape: Sequence[int], *key: Key) -> Tensor:
 class Normals:
     """Standard normal numbers of a shape (..., H, W): those of ``normal``, drawn a part at a time.
 
-    Memory grows with the parts and not with the shape. A part is drawn from the last place before it whose generator's
-    state is known.
+    Memory grows with the parts, and by one state of the generator, 5 kB, for each band of rows that was drawn. A part
+    is drawn from the last place before it whose generator's state is known.
     """
 
     def __init__(self, shape: Sequence[int], *key: Key) -> None:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from texprior.flow.precision import full_float32
+
 
 def blurred(image_BCHW: Tensor, sigma: float) -> Tensor:
     """Blurs pictures with a Gaussian of standard deviation ``sigma`` px.
@@ -27,8 +29,9 @@ def blurred(image_BCHW: Tensor, sigma: float) -> Tensor:
     # softmax makes the weights sum to 1, so that the blur keeps the brightness
     weights = torch.softmax(-0.5 * (steps / sigma) ** 2, 0)
     padded = F.pad(image_BCHW, (radius,) * 4, mode="replicate").flatten(0, 1)[:, None]
-    rows = F.conv2d(padded, weights.view(1, 1, -1, 1))
-    return F.conv2d(rows, weights.view(1, 1, 1, -1)).reshape(image_BCHW.shape)
+    with full_float32():
+        rows = F.conv2d(padded, weights.view(1, 1, -1, 1))
+        return F.conv2d(rows, weights.view(1, 1, 1, -1)).reshape(image_BCHW.shape)
 
 
 def noised(image_BCHW: Tensor, std: float, noise_BCHW: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from texprior.flow.contract import inputs_kept, refuse, require_tensor, require_type
 from texprior.flow.objective import Learned, StepTensors
+from texprior.flow.precision import full_float32
 
 
 class InitialPredictor(nn.Module, ABC):
@@ -107,6 +108,8 @@ def own_loss(predictor: InitialPredictor, learned: Learned) -> Tensor:
 @torch.no_grad()
 def predict(degraded_BCHW: Tensor, predictor: InitialPredictor) -> Tensor:
     """Returns the estimate y_eps, detached and clipped to [0, 1]. Raises ContractError; see ``estimated``."""
-    estimate = estimated(degraded_BCHW, predictor)
+    # the adapter learns from estimates, which may not depend on the GPU
+    with full_float32():
+        estimate = estimated(degraded_BCHW, predictor)
     # infinity must not become white: what is not finite stays so, and is found
     return torch.where(estimate.isfinite(), estimate, torch.nan).clamp(0, 1)

@@ -120,7 +120,7 @@ def train_adapter(
                 **stop_record(settings, done),
                 "seed": experiment.seed,
                 **({"folds": [folder.name for folder in folds]} if folds else {}),
-                **training_record(session.device, settings),
+                **training_record(trainee),
                 **program_record(session, (*ADAPTER_PARTS, "training.adapter")),
             }
             measure = partial(
@@ -128,6 +128,7 @@ def train_adapter(
                 partial(loss_on, objective=recipe.objective),
                 lambda loss, numbers: loss.residual(adapter, numbers),
                 first_level(prior.process, experiment.sampling, scale),
+                settings.microbatch or settings.batch,
             )
             held_out_pool = partial(cached_guided_pool, session, prior, predictor, with_degraded)
             given = place.folder, pool, held_out_pool, measure

@@ -33,8 +33,10 @@ HELD_OUT = "held_out.json"
 PATCHES = 32
 """Patches that are measured on, from TOGETHER photographs: the differences between photographs decide the error."""
 _BATCH = 16
+ALONE = 20.0
+"""The noise level at which a prior is given noise alone, unless its process ends below; a layer is little beside it."""
 LEVELS = (10.0, 3.0, 1.0, 0.3, 0.1)
-"""Noise levels that are measured at, below that of pure noise; fixed, so that priors can be compared."""
+"""Noise levels that are measured at, below that of noise alone; fixed, so that priors can be compared."""
 COST_IMAGES = {"prior": 150, "predictor": 22, "adapter": 150}
 """Training -> what measuring it costs, in images of the training: a forward pass of all patches, and one more at each
 level, take a third of a step each."""
@@ -65,7 +67,7 @@ class HeldOut:
     train_loss: float
     """The same on patches of the training photographs."""
     levels: tuple[Level, ...] = ()
-    """The first is pure noise; empty for a predictor, whose pictures have no noise level."""
+    """The first is noise alone; empty for a predictor, whose pictures have no noise level."""
 
     def metrics(self, stage: str) -> dict[str, float]:
         """Returns the numbers under the names that trackers show."""
@@ -148,12 +150,16 @@ def measure_layer(
     loss_on: Callable[[Patches], LayerLoss],
     task: Callable[[LayerLoss, Sequence[int]], LayerTask],
     sigma_max: float,
+    images: int,
     split: str,
     held: Patches,
     own: Patches,
 ) -> HeldOut:
-    """Measures a network of the layer at all levels; ``sigma_max`` is that of pure noise."""
-    loss, train = (_measured(loss_on(patches), task, sigma_max) for patches in (held, own))
+    """Measures a network of the layer at all levels; ``sigma_max`` is that of noise alone.
+
+    At most ``images`` are measured at once, as the training has memory for.
+    """
+    loss, train = (_measured(loss_on(patches), task, sigma_max, images) for patches in (held, own))
     levels = [
         Level(sigma, 1 - error / loss.variance, error * _weight(sigma), train.errors[sigma] * _weight(sigma))
         for sigma, error in loss.errors.items()
@@ -162,10 +168,15 @@ def measure_layer(
 
 
 def measure_pictures(
-    loss_on: Callable[[Patches], Callable[[Sequence[int]], Tensor]], split: str, held: Patches, own: Patches
+    loss_on: Callable[[Patches], Callable[[Sequence[int]], Tensor]],
+    images: int,
+    split: str,
+    held: Patches,
+    own: Patches,
 ) -> HeldOut:
-    """Measures a network of pictures, the predictor."""
-    loss, train = (torch.cat([loss_on(patches)(n) for n in _batches()]).mean().item() for patches in (held, own))
+    """Measures a network of pictures, the predictor, on at most ``images`` at once."""
+    batches = _batches(images)
+    loss, train = (torch.cat([loss_on(patches)(n) for n in batches]).mean().item() for patches in (held, own))
     return HeldOut(split, loss, train)
 
 
@@ -174,15 +185,17 @@ class _Measured:
     loss: float
     variance: float
     errors: dict[float, float]
-    """Noise level -> mean squared error of D; the first level is pure noise."""
+    """Noise level -> mean squared error of D; the first level is noise alone."""
 
 
-def _measured(loss: LayerLoss, task_of: Callable[[LayerLoss, Sequence[int]], LayerTask], sigma_max: float) -> _Measured:
+def _measured(
+    loss: LayerLoss, task_of: Callable[[LayerLoss, Sequence[int]], LayerTask], sigma_max: float, images: int
+) -> _Measured:
     loss.drops_codes = False
     largest = min(sigma_max, loss.prior.process.largest / loss.process.scale)
     levels = [largest, *(sigma for sigma in LEVELS if sigma < largest)]
     losses, layers, errors = [], [], dict[float, list[Tensor]]((sigma, []) for sigma in levels)
-    for numbers in _batches():
+    for numbers in _batches(images):
         task = task_of(loss, numbers)
         losses.append(loss.of(task))
         layers.append(task.layer)
@@ -203,8 +216,10 @@ def _estimate(loss: LayerLoss, task: LayerTask, x_BCHW: Tensor, sigma: float) ->
         return prior_denoise(task.network, x_BCHW, broadcast(sigma, x_BCHW), *given)
 
 
-def _batches() -> list[range]:
-    return [range(first, first + _BATCH) for first in range(0, PATCHES, _BATCH)]
+def _batches(images: int) -> list[range]:
+    """Returns the sample numbers in batches of one size, of at most so many images."""
+    size = math.gcd(PATCHES, 2 ** int(math.log2(min(images, _BATCH))))
+    return [range(first, first + size) for first in range(0, PATCHES, size)]
 
 
 def _weight(sigma: float) -> float:

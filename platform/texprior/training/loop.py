@@ -120,9 +120,9 @@ def train_steps(
     with _interruptible() as interrupted, CheckpointWriter(trainee, checkpoint, about) as writer:
         why = _spent(trainee, 0.0)
         while not why:
-            started, numbers = time.monotonic(), range(trainee.images_seen, trainee.images_seen + settings.batch)
+            started, numbers = time.monotonic(), range(trainee.next_number, trainee.next_number + settings.batch)
             if expect is not None:
-                expect(_next_numbers(settings, numbers.start, team, turns))
+                expect(_next_numbers(trainee, team, turns))
             with drawing_by_key(device, seed, "step", numbers.start, team.rank), repeatable_convolutions():
                 (total, norm, lr), why = _step(trainee, loss, team, turns, interrupted)
             elapsed = time.monotonic() - started
@@ -135,7 +135,8 @@ def train_steps(
             elif not skipped:
                 trainee.recent_losses = remembered(total, trainee.recent_losses)
             yield Step(trainee.images_seen, total, norm, lr, settings.batch / elapsed, skipped)
-            ends_untrained = why in ("budget", "seconds") and trainee.skipped_steps * settings.batch >= numbers.stop
+            images_skipped = trainee.skipped_steps * settings.batch
+            ends_untrained = why in ("budget", "seconds") and images_skipped >= trainee.images_seen
             if trainee.skipped_in_a_row >= GIVE_UP_AFTER or ends_untrained:
                 raise Diverged(trainee.skipped_in_a_row, numbers, total, norm)
             # After a skipped step no checkpoint is written, so that a resume meets the failing steps again.
@@ -148,9 +149,11 @@ def train_steps(
         yield Finished(trainee.images_seen, trainee.elapsed_s, why, *counts)
 
 
-def _next_numbers(settings: Training, first: int, team: Team, turns: int) -> list[int]:
+def _next_numbers(trainee: Trainee, team: Team, turns: int) -> list[int]:
     """Returns the sample numbers of this process in the next steps, up to the end of the budget."""
-    size, end = settings.microbatch or settings.batch, min(first + _AHEAD * settings.batch, settings.budget.images)
+    settings, first = trainee.settings, trainee.next_number
+    size, last = settings.microbatch or settings.batch, trainee.images_before + settings.budget.images
+    end = min(first + _AHEAD * settings.batch, last)
     return [n for start in range(first, end, size) for n in team.share(range(start, start + size), turns)]
 
 
@@ -161,7 +164,7 @@ def _step(
 
     Returns (loss, norm of the gradient before clipping, learning rate), and the reason to stop, or "" to continue.
     """
-    settings, first, started = trainee.settings, trainee.images_seen, time.monotonic()
+    settings, first, started = trainee.settings, trainee.next_number, time.monotonic()
     parameters, own = list(trainee.parameters().values()), list(trainee.recipe.own_parameters().values())
     size = settings.microbatch or settings.batch
 

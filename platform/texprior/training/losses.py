@@ -18,7 +18,7 @@ from texprior.errors import ConfigError
 from texprior.flow.adapt import DenoiserAdapter, Given, features_of, steered
 from texprior.flow.compiled import compiled
 from texprior.flow.contract import require_tensor
-from texprior.flow.objective import Learned, Objective, objective_loss
+from texprior.flow.objective import Learned, Objective, StepTensors, objective_loss
 from texprior.flow.precision import autocast
 from texprior.flow.predict import InitialPredictor, Learn, learned_by, own_loss
 from texprior.flow.prior import Network, checked_network, prior_denoise
@@ -158,7 +158,7 @@ class LayerLoss:
                 return found.error()
             given = found.estimate, task.layer, task.base, scale, task.sigma, found.output, found.target
             # an objective gets the condition as a picture, without the channel of its noise level
-            inputs = {**task.inputs, "condition": condition[:, :3]}
+            inputs = StepTensors({**task.inputs, "condition": condition[:, :3]})
             return objective_loss(self.objective, Learned(*given, inputs))
 
     def _denoiser(self, x_BCHW: Tensor, c_noise: Tensor, condition_BCHW: Tensor, code_BNC: Tensor) -> Tensor:

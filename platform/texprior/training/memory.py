@@ -29,9 +29,10 @@ def require_memory(
 ) -> None:
     """Raises ConfigError if a step of a training needs more memory than its device has.
 
-    ``loss_of`` builds the loss on random patches; it is called with a small patch, for one image, and the memory is
-    that of this image, times the images of a step and the area of a patch. This is less than a step needs, so nothing
-    is refused that would fit. The ``frozen`` networks take part; ``processes`` share the images of a step.
+    ``loss_of`` builds the loss on random patches; it is called with a small patch, for one image and for two. What the
+    second one adds counts for each image of a step, times the area of a patch; what is kept once for all images, such
+    as weights in bfloat16, counts once. This is less than a step needs, so nothing is refused that would fit. The
+    ``frozen`` networks take part; ``processes`` share the images of a step.
     """
     parameters = [p for p in trained.parameters() if p.requires_grad]
     if not parameters:
@@ -48,7 +49,9 @@ def require_memory(
     # The inputs alone may be too much, or one image of a small patch; the rest is tried only if they are not.
     needed = inputs + weights
     if needed <= there:
-        needed += int(images * area * kept_bytes(loss_of(small), trained, *frozen))
+        one, two = (kept_bytes(loss_of(small), count, trained, *frozen) for count in (1, 2))
+        of_image = max(0, two - one)
+        needed += int(images * area * of_image) + max(0, one - of_image)
     if needed > there:
         size = f"{images:,} patches of {settings.patch} px"
         raise ConfigError(
@@ -58,8 +61,8 @@ def require_memory(
         )
 
 
-def kept_bytes(loss: Loss, *networks: nn.Module) -> int:
-    """Returns the bytes that one image's loss keeps for its gradient, without the networks' own tensors."""
+def kept_bytes(loss: Loss, images: int, *networks: nn.Module) -> int:
+    """Returns the bytes that the loss of some images keeps for its gradient, without the networks' own tensors."""
     tensors = [tensor for network in networks for tensor in (*network.parameters(), *network.buffers())]
     own = {tensor.untyped_storage().data_ptr() for tensor in tensors}
     kept: dict[int, int] = {}
@@ -73,7 +76,7 @@ def kept_bytes(loss: Loss, *networks: nn.Module) -> int:
     # a component may draw from the global generator, too
     keeping = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with put_back(*networks), torch.random.fork_rng(), keeping:
-        result = loss([0])
+        result = loss(range(images))
     # until here the loss keeps its tensors, so that no two of them had the same place
     del result
     return sum(kept.values())

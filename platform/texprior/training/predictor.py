@@ -57,11 +57,11 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
         def finish(run: Run, done: Finished) -> None:
             seen = {"images_seen": done.images_seen, **stop_record(settings, done)}
             programs = program_record(session, _PROGRAMS)
-            used = training_record(session.device, settings)
+            used = training_record(trainee)
             fold = {} if session.fold is None else {"without": str(session.fold)}
             about = {**seen, "seed": experiment.seed, **fold, **used, **programs}
             held_out_pool = partial(pair_pool, session, settings.patch)
-            measure = partial(measure_pictures, loss_on)
+            measure = partial(measure_pictures, loss_on, settings.microbatch or settings.batch)
             found = measure_held_out(session, "predictor", trainee, place.folder, pool, held_out_pool, measure)
             save_predictor(place.folder, experiment, trainee.averaged(), about)
             run.summary |= found.metrics("predictor") if found else {}

@@ -188,7 +188,10 @@ def rehearse_sampling(session: Session, model: Model) -> None:
 
 def layer_loss(session: Session, prior: Prior, settings: Training, compiles: bool = False) -> LayerLoss:
     """Builds the layer loss of a training of the prior or the adapter on random pictures."""
-    experiment, patches = session.experiment, random_patches(prior.encoder, settings)
+    experiment = session.experiment
+    # an objective of the adapter may read what the degradation tells; in Stage I nothing is degraded
+    degradation = session.build(DEGRADATION) if experiment.degradation else None
+    patches = random_patches(prior.encoder, settings, degradation)
     levels = noise_levels_of(session.registry, experiment.diffusion, prior.process, prior.scale)
     learned = levels, recipe_of(session, settings).objective
     return LayerLoss(experiment, prior, Process(prior.scale), patches, settings.amp, *learned, compiles)

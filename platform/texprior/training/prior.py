@@ -12,7 +12,6 @@ from texprior.flow.process import base_of_prior
 from texprior.models.build import build_prior
 from texprior.models.folders import PRIOR, save_prior
 from texprior.models.sampling import (
-    first_level,
     noise_levels_of,
     require_condition_noise,
     require_guidance,
@@ -26,7 +25,7 @@ from texprior.training.cards import prior_card
 from texprior.training.data import cached_texture_pool, cut_patches, layer_scale, own_texture_pool, require_layer
 from texprior.training.differences import explain_difference, program_record
 from texprior.training.folders import PRIOR_PARTS, Place, hold_folder, is_trained, tell_found, training_place
-from texprior.training.held_out import measure_held_out, measure_layer
+from texprior.training.held_out import ALONE, measure_held_out, measure_layer
 from texprior.training.loop import Finished, Loss
 from texprior.training.losses import LayerLoss
 from texprior.training.match_strength import match_prior_strength, without_strength
@@ -92,14 +91,15 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
                 "images_seen": done.images_seen,
                 **stop_record(settings, done),
                 "seed": experiment.seed,
-                **training_record(session.device, settings),
+                **training_record(trainee),
                 **program_record(session, (*PRIOR_PARTS, "training.prior")),
             }
             measure = partial(
                 measure_layer,
                 partial(loss_on, objective=recipe.objective),
                 LayerLoss.texture,
-                first_level(prior.process, experiment.sampling, scale),
+                ALONE,
+                settings.microbatch or settings.batch,
             )
             held_out_pool = partial(cached_texture_pool, session, prior)
             found = measure_held_out(session, "prior", trainee, place.folder, pool, held_out_pool, measure)

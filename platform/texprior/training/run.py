@@ -17,7 +17,7 @@ from texprior._version import __version__
 from texprior.config.schema import Training
 from texprior.errors import ConfigError, Interrupted
 from texprior.flow.compiled import require_compiler
-from texprior.flow.precision import precision_name
+from texprior.flow.precision import precision_name, settle_bfloat16
 from texprior.plugin.origin import name_of
 from texprior.runtime.identity import pictures_digest, start_digest
 from texprior.runtime.session import Session
@@ -75,6 +75,8 @@ def run_training(
                 session.say(f"warning: {note}")
         if team.leads and settings.start_from is not None:
             trainee.start_from(start_file(named_folder(settings.start_from), stage))
+    if team.leads:
+        _settle_precision(session, stage, trainee)
     trainee.follow(team)
 
     without = {} if session.fold is None else {"texprior.without": str(session.fold)}
@@ -96,6 +98,7 @@ def run_training(
                 elif isinstance(event, Finished) and event.why == "interrupted":
                     raise _interrupted(session, stage, checkpoint, settings, event)
                 elif isinstance(event, Finished) and team.leads:
+                    reports.close()
                     _report_spikes(session, stage, settings, run, event)
                     finish(run, event)
                     run.summary |= {"images_seen": event.images_seen, "elapsed_s": event.elapsed_s}
@@ -158,6 +161,20 @@ def _resume(session: Session, stage: str, place: Place, trainee: Trainee, pictur
     return start
 
 
+def _settle_precision(session: Session, stage: str, trainee: Trainee) -> None:
+    """Continues in the precision of the training so far; says so, and records it, if this machine cannot."""
+    device, wanted, before = session.device, trainee.settings.amp, trainee.precisions[-1:]
+    if before and wanted:
+        settle_bfloat16(device, before == ["bfloat16"])
+    now = precision_name(device, wanted)
+    if before and before != [now]:
+        session.say(
+            f"warning: {stage}: continues in {now}; up to image {trainee.images_seen:,} it was trained in {before[0]}"
+        )
+    if before != [now]:
+        trainee.precisions.append(now)
+
+
 def _report_spikes(session: Session, stage: str, settings: Training, run: Run, done: Finished) -> None:
     """Says if the loss jumped shortly before the end."""
     run.summary |= {f"{stage}.loss_spikes": done.spikes} if done.spikes else {}
@@ -195,6 +212,6 @@ def version_record() -> dict[str, Any]:
     return {"texprior": __version__, "torch": torch.__version__}
 
 
-def training_record(device: torch.device, settings: Training) -> dict[str, Any]:
+def training_record(trainee: Trainee) -> dict[str, Any]:
     """Returns what weights were trained with: software, and the precision that the device computed in."""
-    return {**version_record(), "precision": precision_name(device, settings.amp)}
+    return {**version_record(), "precision": ", then ".join(trainee.precisions)}

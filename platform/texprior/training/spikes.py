@@ -29,7 +29,8 @@ def is_spike(loss: float, recent: Sequence[float]) -> bool:
     usual = median(recent)
     # a loss may be negative, as that of a critic is, or vary around 0
     size = max(abs(usual), median(abs(each - usual) for each in recent))
-    return loss - usual > JUMP * size
+    # if most are exactly 0, as of an objective that most noise levels skip, none of the others is unusual
+    return size > 0 and loss - usual > JUMP * size
 
 
 def remembered(loss: float, recent: Sequence[float]) -> list[float]:

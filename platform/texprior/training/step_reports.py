@@ -28,18 +28,25 @@ class StepReports:
         if step.skipped and not self.has_skipped:
             self._report_first_skipped(step)
         if step.images_seen // every > (step.images_seen - batch) // every:
-            means = _means(self.stage, self.window)
-            self.run.step(step.images_seen, **means, **{f"{self.stage}.skipped_steps": self.trainee.skipped_steps})
-            self.window = []
+            self.close()
         shown = {"loss": step.loss, "images/s": step.images_per_s}
         self.session.progress(self.stage, step.images_seen, settings.budget.images, shown)
+
+    def close(self) -> None:
+        """Reports the steps since the last report, if there are any; a short training has no other window."""
+        if self.window:
+            means = _means(self.stage, self.window)
+            skipped = {f"{self.stage}.skipped_steps": self.trainee.skipped_steps}
+            self.run.step(self.window[-1].images_seen, **means, **skipped)
+        self.window = []
 
     def _report_first_skipped(self, step: Step) -> None:
         self.has_skipped = True
         if not self.session.team.leads:
             return
         settings = self.trainee.settings
-        numbers = range(step.images_seen - settings.batch, step.images_seen)
+        last = self.trainee.next_number
+        numbers = range(last - settings.batch, last)
         at_fault = first_not_finite(self.outputs_of, numbers, settings.microbatch or settings.batch)
         reason = named_output(self.session, at_fault) or "its loss or gradient is not finite"
         sentence = f"the step up to image {step.images_seen} was skipped: {reason}"

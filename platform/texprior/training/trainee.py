@@ -68,6 +68,8 @@ class Trainee:
     """Images seen after the last of them."""
     recent_losses: list[float] = field(default_factory=list)
     """Losses of the last steps that were no part of a spike, which ``spikes`` compares the next ones with."""
+    precisions: list[str] = field(default_factory=list)
+    """What the steps were computed in, ``bfloat16`` or ``float32``; the second one if a resume had to change it."""
     images_before: int = 0
     """Images that the training saw whose weights this one started from; 0 if the weights were initial ones."""
 
@@ -81,6 +83,15 @@ class Trainee:
         if self.recipe.averages:
             self.optimizer.train()  # type: ignore[attr-defined]
 
+    @property
+    def next_number(self) -> int:
+        """The sample number of the next step's first image.
+
+        A training that started from the weights of another one goes on where that one ended, so that it does not see
+        the same crops and noise again.
+        """
+        return self.images_before + self.images_seen
+
     def parameters(self) -> dict[str, nn.Parameter]:
         """Returns the trainable parameters by name."""
         return {n: p for n, p in self.network.named_parameters() if p.requires_grad}
@@ -91,7 +102,7 @@ class Trainee:
             group["lr"] = lr * factor
         self.optimizer.step()
         if not self.recipe.averages:
-            self.ema.update(self.parameters(), self.settings.batch, self.images_before + self.images_seen)
+            self.ema.update(self.parameters(), self.settings.batch, self.next_number)
 
     def averaged(self) -> dict[str, Tensor]:
         """Returns the network's state, with the averages in place of the trained weights.
@@ -264,6 +275,7 @@ _PROGRESS: Mapping[str, type] = {
     "spikes": int,
     "last_spike": int,
     "recent_losses": list,
+    "precisions": list,
     "images_before": int,
 }
 """The attributes of a trainee that a checkpoint records, with their types."""

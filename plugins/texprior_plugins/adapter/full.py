@@ -19,7 +19,8 @@ class FullFineTune(DenoiserAdapter):
 
     def __init__(self, options: Options, denoiser: DenoiserNet) -> None:
         super().__init__()
-        self.network = copy.deepcopy(denoiser).requires_grad_(True)
+        # a prior is loaded in evaluation mode, in which a denoiser with dropout would not drop
+        self.network = copy.deepcopy(denoiser).requires_grad_(True).train()
 
     def adapted(self, denoiser: DenoiserNet, features: Features) -> Network:
         """Returns the copy."""

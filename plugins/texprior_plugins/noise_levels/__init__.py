@@ -35,13 +35,16 @@ _ADD = """@inproceedings{sauer2024adversarial,
 
 
 class SampledOptions(Options):
-    """The schedule whose levels are drawn. The defaults are those of the section ``sampling``."""
+    """The schedule whose levels are drawn. The defaults are those of the section ``sampling`` with ``karras``."""
 
     schedule: Annotated[Ref, Kind("schedule"), Field(description="the schedule that chooses the levels")] = Ref(
         name="karras"
     )
     steps: Annotated[int, Field(ge=1, le=1000, description="number of levels")] = 4
-    spacing: Annotated[Literal["linspace", "trailing"], Field(description="as in sampling.spacing")] = "linspace"
+    spacing: Annotated[
+        Literal["linspace", "trailing"],
+        Field(description="as in sampling.spacing, which is trailing by default for ddpm-linear and cosine"),
+    ] = "linspace"
     sigma_min: Annotated[float, Field(gt=0, le=1e6, description="as in sampling.sigma_min")] = 0.02
     sigma_max: Annotated[float, Field(gt=0, le=1e6, description="as in sampling.sigma_max")] = 20.0
     rho: Annotated[float, Field(gt=0, le=1000, description="as in sampling.rho")] = 7.0

@@ -24,7 +24,7 @@ class Perceptual(Objective):
     pictures are compared unclamped, unless the option ``clamp`` says otherwise.
 
     A metric that samples pictures on a coarse grid, as LPIPS does on every fourth pixel, hardly sees some regular
-    patterns on this grid, and a network learns them. With ``shift``, each step draws where the grid lies (one of the
+    patterns on this grid, and a network learns them. With ``shift``, the grid lies elsewhere on each patch (one of the
     random transformations of Kettunen et al. 2019, E-LPIPS).
 
     Raises ConfigError if the metric is no distance from a reference, or passes no gradient to the picture; to find out,
@@ -61,17 +61,20 @@ class Perceptual(Objective):
 
 
 def shifted(estimate_BCHW: Tensor, target_BCHW: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """Cuts ``most`` rows and columns from two pictures, a random part of them at the top and at the left.
+    """Cuts ``most`` rows and columns from pairs of pictures, some of them at the top and at the left.
 
-    Both get the same cut. Raises ConfigError if nothing would be left.
+    How many is a function of the target's content, so that microbatches and processes do not change it. Both of a pair
+    get the same cut. Raises ConfigError if nothing would be left.
     """
     height, width = (side - most for side in estimate_BCHW.shape[-2:])
     if min(height, width) < 1:
         raise ConfigError(f"objective perceptual: shift {most} leaves nothing of a patch; use a smaller one")
-    # the global generator, which a training seeds for each step
-    top, left = torch.randint(most + 1, (2,)).tolist()
-    rows, columns = slice(top, top + height), slice(left, left + width)
-    return estimate_BCHW[..., rows, columns], target_BCHW[..., rows, columns]
+    # a sum of whole numbers, which no order of adding changes
+    content = target_BCHW.float().contiguous().view(torch.int32).sum((1, 2, 3), dtype=torch.int64)
+    places = [divmod(number % (most + 1) ** 2, most + 1) for number in content.tolist()]
+    cuts = [(..., slice(top, top + height), slice(left, left + width)) for top, left in places]
+    estimates = torch.stack([estimate[cut] for estimate, cut in zip(estimate_BCHW, cuts, strict=True)])
+    return estimates, torch.stack([target[cut] for target, cut in zip(target_BCHW, cuts, strict=True)])
 
 
 def frozen(metric: ImageMetric) -> ImageMetric:

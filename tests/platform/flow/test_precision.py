@@ -8,6 +8,7 @@ from torch import nn
 
 from texprior.errors import ConfigError
 from texprior.flow import precision
+from texprior.flow.condition import blurred
 from texprior.flow.measure import Gathered, measure
 from texprior.flow.precision import (
     CHOICE,
@@ -18,7 +19,10 @@ from texprior.flow.precision import (
     repeatable_convolutions,
     settle_bfloat16,
 )
+from texprior.flow.predict import predict
 from texprior.flow.prior import SemanticEncoder, encode
+from texprior.plugin import Options
+from texprior_plugins.predictor.identity import Identity
 
 IMAGE = torch.rand(1, 3, 8, 8)
 
@@ -53,6 +57,23 @@ class Spy(SemanticEncoder):
 
     def features(self, image_BCHW):
         return self.forward(image_BCHW)[..., 0]
+
+
+def test_predictors_and_blurs_use_no_tf32(monkeypatch):
+    """The adapter learns from estimates, and the prior from blurred conditions."""
+    seen = []
+
+    class Sees(Identity):
+        def forward(self, degraded_BCHW):
+            seen.append(tf32())
+            return degraded_BCHW
+
+    predict(IMAGE, Sees(Options()))
+    real = torch.nn.functional.conv2d
+    monkeypatch.setattr("texprior.flow.condition.F.conv2d", lambda *given: seen.append(tf32()) or real(*given))
+    blurred(IMAGE, 1.0)
+    assert seen == [(False, False)] * 3
+    assert tf32() == (True, True)
 
 
 def test_metrics_and_net_s_use_no_tf32():

@@ -1,19 +1,23 @@
 """What a degradation tells of its draws reaches the predictor's loss, with the patch that it belongs to."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from texprior import config
 from texprior.errors import ConfigError, ContractError
 from texprior.flow.degrade import Replayable, degrade, draw, drawn_for, drawn_of, replay, rng_of
+from texprior.flow.objective import Objective
 from texprior.flow.predict import InitialPredictor
+from texprior.models.build import build_adapter, build_prior
 from texprior.plugin import Ref
 from texprior.registry import Registry
 from texprior.runtime.session import Session
 from texprior.training.data import cut_patches, pair_pool
 from texprior.training.losses import prediction_loss
 from texprior.training.patches import Patches
-from texprior.training.preflight import random_prediction_loss
+from texprior.training.preflight import layer_loss, random_prediction_loss
 
 PLUGIN = '''
 import torch
@@ -206,3 +210,31 @@ def test_the_pictures_are_those_of_before(registry):
     first = degrade(image[None], degradation, 0, ["a"], None)
     drawn_for(degradation, 0, "a", (16, 16))
     assert torch.equal(degrade(image[None], degradation, 0, ["a"], None), first)
+
+
+class Lit(Objective):
+    """The error of a layer times a number that the degradation tells."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def forward(self, learned):
+        return (learned.estimate - learned.target).square().mean((1, 2, 3)) * learned.inputs[self.name].flatten(1).mean(
+            1
+        )
+
+
+def test_a_rehearsal_of_the_adapters_objective_has_it_too(registry, tmp_path):
+    """Memory, threads and a dry run are measured on random pictures before the training, which has the real ones."""
+    at = session(registry, tmp_path, BLUR)
+    prior = build_prior(at.builder, 1.0, Path())
+    prior.network.requires_grad_(False)
+    adapter, loss = build_adapter(at.builder, prior), layer_loss(at, prior, at.experiment.training.adapter)
+    loss.objective = Lit("drawn/radius")
+    assert loss.stage_two(adapter, [0]).isfinite().all()
+    loss.objective = Lit("drawn/light")
+    with pytest.raises(
+        ConfigError, match=r"a loss asks for 'drawn/light' of the training step, which has: .*drawn/radius"
+    ):
+        loss.stage_two(adapter, [0])

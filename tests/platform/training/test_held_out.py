@@ -81,7 +81,7 @@ class Knowing(DenoiserNet):
         return (self.share * condition - x * norm / norm**2) * norm / sigma
 
 
-def measured(registry, network=None, condition=None):
+def measured(registry, network=None, condition=None, batch=16):
     s = config.resolve(SMALL, registry)
     built = build_prior(Session.start(s, registry).builder, SCALE, Path())
     if network is not None:
@@ -100,7 +100,7 @@ def measured(registry, network=None, condition=None):
         for first in (0, 100)
     )
     with torch.no_grad():
-        return measure_layer(loss_on, LayerLoss.texture, TOP, "val", held, own)
+        return measure_layer(loss_on, LayerLoss.texture, TOP, batch, "val", held, own)
 
 
 def test_a_new_network_explains_what_shrinking_does(registry):
@@ -115,6 +115,25 @@ def test_a_new_network_explains_what_shrinking_does(registry):
     assert [level.loss for level in found.levels] == pytest.approx([1] * 6, rel=0.02)
     assert (found.loss, found.train_loss) == (pytest.approx(1, rel=0.02), pytest.approx(1, rel=0.02))
     assert found.loss != found.train_loss
+
+
+def test_no_more_is_measured_at_once_than_the_training_has_memory_for(registry):
+    sizes = []
+
+    def structure(loss, numbers):
+        sizes.append(len(numbers))
+        return loss.patches.batch(numbers)["structure"]
+
+    found = measured(registry, None, structure, batch=6)
+    assert set(sizes) == {4}
+    assert found.loss == pytest.approx(measured(registry, None, structure).loss, rel=1e-5)
+    assert max(sizes) == 16
+
+
+def test_a_prior_is_measured_at_the_same_levels_whatever_its_sampling(registry, tmp_path):
+    """So priors can be compared, and two arms that share a prior have one number."""
+    folder = train_prior(session(registry, tmp_path, "sampling.sigma_max=3")).folder
+    assert [level.sigma for level in read_held_out(folder).levels] == [20.0, *LEVELS]
 
 
 @pytest.mark.parametrize(("share", "explained"), [(1.0, 1.0), (0.5, 0.75)])

@@ -55,12 +55,12 @@ def settings(patch=32, **changes):
 
 def test_what_is_kept_for_the_gradient_is_counted_once():
     # by hand: the picture for the weight's gradient and the product for the square's, 3 * 32^2 numbers of 4 bytes each
-    assert kept_bytes(loss_of(Squares())(settings()), Squares()) in (2 * 3 * 32**2 * 4, 2 * 3 * 32**2 * 4 + 4)
+    assert kept_bytes(loss_of(Squares())(settings()), 1, Squares()) in (2 * 3 * 32**2 * 4, 2 * 3 * 32**2 * 4 + 4)
 
 
 def test_nothing_of_the_network_or_of_the_random_numbers_changes():
     network, before = Squares(), torch.get_rng_state()
-    kept_bytes(loss_of(network, lambda n, x: n.norm(n(x)))(settings()), network)
+    kept_bytes(loss_of(network, lambda n, x: n.norm(n(x)))(settings()), 1, network)
     assert torch.equal(network.norm.running_mean, torch.zeros(3))
     assert network.norm.num_batches_tracked == 0
     assert network.weight.grad is None
@@ -87,6 +87,22 @@ def test_a_step_that_the_machine_cannot_take_is_refused(monkeypatch, chosen, fit
         return
     with pytest.raises(ConfigError, match=r"^training\.prior: a step on .* needs more than .* GB of memory, and"):
         require_memory("prior", chosen, loss_of(network), network)
+
+
+def test_what_a_step_keeps_once_for_all_images_is_counted_once(monkeypatch):
+    """Weights in bfloat16, or those that an adapter computes: 64 MB, not 64 MB for each of 32 images."""
+    monkeypatch.setattr("texprior.training.memory.device_memory", lambda _device: 2**30)
+    wide = nn.Linear(4096, 4096, bias=False)
+
+    def computed(network, x):
+        # neither product is a weight of the network, and each is kept for the gradient
+        return nn.functional.linear(network(x).mean((1, 2, 3)).expand(4096, -1).T, 2 * wide.weight)[..., None, None]
+
+    network = Squares()
+    require_memory("adapter", settings(batch=32), loss_of(network, computed), network, wide)
+    monkeypatch.setattr("texprior.training.memory.device_memory", lambda _device: 2**26)
+    with pytest.raises(ConfigError, match=r"training\.adapter: a step on 32 patches"):
+        require_memory("adapter", settings(batch=32), loss_of(network, computed), network)
 
 
 def test_processes_share_a_step(monkeypatch):

@@ -42,6 +42,11 @@ def test_a_loss_below_zero_has_spikes_too(middle):
     assert spikes_of([*losses, 9.0]) == [False] * 1000 + [True]
 
 
+def test_a_loss_that_is_mostly_0_has_no_spikes():
+    """As that of an objective that most noise levels skip: no step that is not 0 is unusual."""
+    assert not any(spikes_of([0.0, 0.0, 0.01] * 100))
+
+
 def test_spikes_are_counted_over_a_resume(tmp_path):
     def trainee(images: int) -> Trainee:
         chosen = Training(budget=Budget(images=images), batch=8)

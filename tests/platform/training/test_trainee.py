@@ -141,6 +141,28 @@ def test_weights_of_an_adversarial_training_start_another_without_one(tmp_path, 
     assert second.images_before == 96
 
 
+def test_a_training_goes_on_with_new_samples_where_the_one_that_it_starts_from_ended(tmp_path, trainee):
+    def numbers_of(t):
+        seen, loss = [], loss_of(t)
+
+        def told(numbers):
+            seen.extend(numbers)
+            return loss(numbers)
+
+        expected = []
+        list(train_steps(t, told, tmp_path / "c.safetensors", {}, expect=expected.extend))
+        return seen, sorted(set(expected))
+
+    whole, longer = list(range(96)), list(range(96, 192))
+    assert numbers_of(trainee()) == (whole, whole)
+    second = trainee()
+    second.start_from(tmp_path / "c.safetensors")
+    assert numbers_of(second) == (longer, longer)
+    third = trainee()
+    third.load(tmp_path / "c.safetensors")
+    assert (third.next_number, third.images_seen) == (192, 96)
+
+
 def test_the_discriminator_has_its_own_learning_rate_and_no_weight_decay(trainee):
     t = trainee(objective=ADVERSARIAL)
     t.step(0.02)

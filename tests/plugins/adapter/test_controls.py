@@ -26,6 +26,12 @@ def test_full_is_training_the_network_itself(network, inputs):
     assert torch.equal(trained(adapter.parameters(), adapter.adapted(network, {}), inputs), by_hand)
 
 
+def test_full_trains_as_a_new_network_does(network, inputs):
+    """A prior is loaded in evaluation mode, in which dropout would not drop."""
+    adapter = FullFineTune(Options(), network.eval())
+    assert all(module.training for module in adapter.network.modules())
+
+
 def test_scratch_is_a_new_network(network, inputs):
     """It starts at the initial weights that a new prior would start at, zero output included."""
     torch.manual_seed(11)
