@@ -108,7 +108,7 @@ class Outcome:
     residual_std: float | None = None
     trainable_parameters: int = 0
     seconds: float = 0.0
-    """Seconds that this cell took, without the work that an earlier cell had already done."""
+    """Seconds that this cell took, without what an earlier cell, or this one before an interruption, had done."""
     broken: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 

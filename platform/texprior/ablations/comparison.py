@@ -59,7 +59,7 @@ class Results:
         """Lists the arms with a score, the best first."""
         # as losses: if 1 is best, trainings on both sides of 1 must not cancel in a mean of values
         rows = self.table[self.metric]
-        losses = {arm: _mean_loss(self.values[self.metric][arm], self.better[self.metric]) for arm in rows}
+        losses = {arm: mean_loss(self.values[self.metric][arm], self.better[self.metric]) for arm in rows}
         return sorted(losses, key=lambda arm: losses[arm])
 
     def front(self, against: str) -> list[str]:
@@ -68,7 +68,7 @@ class Results:
         These are the ranking metric and another one. The arm that is best in the other comes first.
         """
         losses = {
-            arm: [_mean_loss(self.values[name][arm], self.better[name]) for name in (against, self.metric)]
+            arm: [mean_loss(self.values[name][arm], self.better[name]) for name in (against, self.metric)]
             for arm in self.ranking()
             if arm in self.values[against]
         }
@@ -176,7 +176,8 @@ def _losses(values: Array, better: str) -> Array:
     return {"higher": -values, "lower": values, "one": np.abs(values - 1)}[better]
 
 
-def _mean_loss(values: Array, better: str) -> float:
+def mean_loss(values: Array, better: str) -> float:
+    """Returns the mean of scores as losses, by which arms are ranked."""
     return float(_losses(values, better).mean())
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from texprior._version import __version__
 from texprior.ablations.cells import OUTCOME, SCORES, Outcome, outcome_of
-from texprior.ablations.comparison import Results
+from texprior.ablations.comparison import Results, mean_loss
 from texprior.ablations.plan import Plan, finished_results, is_finished
 from texprior.ablations.report import text
 from texprior.ablations.report.compute import compute_numbers
@@ -95,6 +95,8 @@ def finish_ablation(plan: Plan, command: str, interim: bool = False) -> Ablation
     with hold_lock(plan.folder / ".report.lock"):
         known = _known(plan.folder / _RECORD, digest)
         if known is None:
+            # the page becomes another one: if this stops, or is interim, no record may say that it is the old one
+            (plan.folder / _RECORD).unlink(missing_ok=True)
             report = write_report(plan, found, command)
             known = {} if interim else _close(plan, found, outcomes, report, digest)
             # the record comes last: after an interruption the report is made again, with the same run
@@ -157,12 +159,14 @@ def _write_up(run: Run, plan: Plan, found: Results, report: Report, best: str) -
     for crop in report.crops:
         run.image(f"pictures/{crop.picture}", _tensor(crop.versions[best]))
 
-    # as files: both experiments can be started again as they are
-    resolved = plan.folder / "ablation.yaml"
-    write_atomically(resolved, plan.session.experiment.to_yaml().encode())
-    winner = plan.folder / "best.yaml"
-    write_atomically(winner, plan.of(best)[0].experiment.to_yaml().encode())
-    for path in (report.page, *report.figures, *report.tables, resolved, winner):
+    # as files: each experiment can be started again as it is, which the predictor alone cannot
+    files = {"ablation.yaml": plan.session.experiment}
+    if not next(arm for arm in plan.arms if arm.name == best).alone:
+        files["best.yaml"] = plan.of(best)[0].experiment
+    (plan.folder / "best.yaml").unlink(missing_ok=True)
+    for name, experiment in files.items():
+        write_atomically(plan.folder / name, experiment.to_yaml().encode())
+    for path in (report.page, *report.figures, *report.tables, *(plan.folder / name for name in files)):
         run.artifact(path)
 
 
@@ -188,7 +192,7 @@ def _numbers(found: Results, arm: str, metric: str) -> dict[str, float]:
     row = found.table[metric][arm]
     numbers = {f"mean/{metric}": row.mean, f"seed_sd/{metric}": row.seed_sd}
     if found.better[metric] == "one":
-        numbers[f"distance/{metric}"] = abs(row.mean - 1)
+        numbers[f"distance/{metric}"] = mean_loss(found.values[metric][arm], "one")
     if row.difference is not None:
         mean, low, high = found.shown(row.difference, metric)
         numbers |= {

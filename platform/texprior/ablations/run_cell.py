@@ -9,8 +9,9 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -117,7 +118,7 @@ def _with_model(session: Session, cell: Cell, keep: Keep) -> tuple[Evaluated, Ou
         arm=cell.arm,
         seed=cell.seed,
         model=str(cell.model or model.folder.name),
-        images={name: int(about_tensors(path)["images_seen"]) for name, path in weights.items()},
+        images=_images_of(weights, ("prior",) if given_prior(session.experiment) else ()),
         texture_std=model.prior.scale,
         texture_r2=None if cell.model else _texture_r2(session, model.prior),
         explained=explained_alone(model.prior.folder),
@@ -131,6 +132,16 @@ def _with_model(session: Session, cell: Cell, keep: Keep) -> tuple[Evaluated, Ou
             **component_tags(session.experiment, session.registry),
         },
     )
+
+
+def _images_of(weights: Mapping[str, Path], given: Sequence[str]) -> dict[str, int]:
+    """Returns training -> images that it saw; of ``given`` ones with those of the weights that they started from.
+
+    What a training of this ablation started from is not counted, as its report says.
+    """
+    abouts = {stage: about_tensors(path) for stage, path in weights.items()}
+    before = {stage: int(abouts[stage].get("images_before", 0)) for stage in given}
+    return {stage: int(about["images_seen"]) + before.get(stage, 0) for stage, about in abouts.items()}
 
 
 def _with_predictor(session: Session, cell: Cell, keep: Keep) -> tuple[Evaluated, Outcome]:

@@ -7,6 +7,7 @@ import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -101,6 +102,17 @@ def about_evaluation(experiment: Experiment, of_model: Experiment, device: torch
         version=__version__,
         precision=precision_name(device, experiment.sampling.amp),
     )
+
+
+def overrides_in(folder: Path) -> dict[str, Any] | None:
+    """Returns path -> value of the settings that an evaluation changed, as its folder has them.
+
+    None if nothing is stored of it, as with earlier versions.
+    """
+    try:
+        return dict(json.loads((folder / ABOUT).read_text(encoding="utf-8"))["overrides"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def overrides_of(experiment: Experiment, of_model: Experiment) -> dict[str, tuple[Any, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from texprior.config.schema import Experiment, Sampling
 from texprior.errors import ConfigError
-from texprior.evaluation.about import ABOUT, overrides_of
+from texprior.evaluation.about import overrides_in, overrides_of
 from texprior.evaluation.scores import Scores, read_scores
 from texprior.evaluation.tables import scores_markdown
 from texprior.flow.kinds import PROCESS
@@ -49,16 +48,8 @@ def _order(folder: Path) -> tuple[bool, str]:
 
 def _of_own_pictures(folder: Path) -> bool:
     """Returns whether an evaluation changed at most how the model samples."""
-    changed = _changed(folder)
+    changed = overrides_in(folder)
     return folder.name.count("-") == 1 if changed is None else all(path.startswith("sampling.") for path in changed)
-
-
-def _changed(folder: Path) -> dict[str, Any] | None:
-    """Returns the settings that an evaluation changed; None if nothing is stored of it, as with earlier versions."""
-    try:
-        return dict(json.loads((folder / ABOUT).read_text(encoding="utf-8"))["overrides"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
 
 
 def _sampled_otherwise(folder: Path, own: Experiment, wanted: Sampling, registry: Registry) -> list[str]:
@@ -75,7 +66,7 @@ def _sampled_otherwise(folder: Path, own: Experiment, wanted: Sampling, registry
         found = overrides_of(own.model_copy(update={"sampling": other}), own)
         return sampling_of({path: used for path, (_, used) in found.items()})
 
-    changed, asked = _changed(folder), changes_to(wanted)
+    changed, asked = overrides_in(folder), changes_to(wanted)
     if changed is not None:
         used = sampling_of(changed)
     else:

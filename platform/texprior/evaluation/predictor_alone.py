@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from texprior.errors import ImageError
 from texprior.evaluation.evaluate import Evaluated, Keep, Meters, collect, pair_loader, version_scores
 from texprior.evaluation.judged import Judged
 from texprior.evaluation.metrics import build_metrics
 from texprior.flow.measure import Gathered, against
+from texprior.flow.orient import ORIENTATIONS, Orientation
 from texprior.flow.predict import InitialPredictor, predict
 from texprior.flow.tile import in_tiles
 from texprior.runtime.session import Session
@@ -18,10 +22,16 @@ RESTORED = "restored 0 calls"
 def evaluate_predictor(session: Session, predictor: InitialPredictor, keep: Keep) -> Evaluated:
     """Scores a predictor on the experiment's evaluation split; otherwise as ``evaluate``.
 
-    The restored picture is the estimate.
+    The restored picture is the estimate; with ``sampling.self_ensemble`` the mean of those in several orientations, as
+    for a whole model.
     """
     choice, metrics, load = session.experiment.evaluation, build_metrics(session), pair_loader(session)
     keys, tiling = session.pictures(choice.split).keys[: choice.limit], session.experiment.sampling
+    orientations = ORIENTATIONS[: tiling.self_ensemble]
+
+    def in_orientation(orientation: Orientation, degraded: Tensor) -> Tensor:
+        laid = orientation.lay(degraded).contiguous()
+        return orientation.back(in_tiles(lambda tile: predict(tile, predictor), laid, tiling.tile, tiling.halo))
 
     def judge(number: int) -> Judged:
         key, gathered = keys[number], Gathered(metrics.sets)
@@ -29,7 +39,7 @@ def evaluate_predictor(session: Session, predictor: InitialPredictor, keep: Keep
             reference, degraded = load(key)
         except ImageError as error:
             return Judged(number, key, broken=str(error))
-        estimate = in_tiles(lambda tile: predict(tile, predictor), degraded, tiling.tile, tiling.halo)
+        estimate = torch.stack([in_orientation(each, degraded) for each in orientations]).mean(0)
         shown = {"degraded": degraded, "predictor": estimate, RESTORED: estimate}
         meters = Meters(against(metrics.images, reference), gathered)
         scores = [s for name, image in shown.items() for s in version_scores(name, key, reference, image, meters)]

@@ -20,8 +20,8 @@ from texprior.digests import DIGITS
 from texprior.errors import ConfigError, TexpriorError
 from texprior.flow.kinds import PROCESS
 from texprior.models.checksums import LIST, read_checksums, write_checksums
-from texprior.models.folders import ADAPTER, CARD, CONFIG, PREDICTOR, PRIOR, folder_builder
-from texprior.models.hub_card import Figures, Terms, header_of, missing_parts, training_part
+from texprior.models.folders import ADAPTER, CARD, CONFIG, HELD_OUT, PREDICTOR, PRIOR, folder_builder
+from texprior.models.hub_card import Figures, Terms, header_of, kept_terms, missing_parts, training_part
 from texprior.models.prior_search import find_prior, relative_path
 from texprior.models.sampling import require_possible
 from texprior.registry import Registry
@@ -127,6 +127,8 @@ def _export_model(model: Chosen, task: str, root: Path, registry: Registry, term
     place = {"prior_sha256": sha256(prior / PRIOR), "prior_path": relative_path(prior, target)}
     _halve(model.folder / ADAPTER, target / ADAPTER, place)
     name = task or experiment.name
+    _copy_measures(model.folder, target)
+    terms = kept_terms(terms, model.folder / CARD)
     made_of = {f"{part}'s weights": sha256(model.folder / file) for part, file in _PARTS.items()}
     made_of["prior's weights"] = about["prior_sha256"]
     lines = [
@@ -156,6 +158,8 @@ def _export_prior(source: Path, target: Path, registry: Registry, terms: Terms) 
     experiment = folder_builder(source, registry).experiment
     write_atomically(target / CONFIG, _anywhere(experiment).to_yaml().encode())
     _halve(source / PRIOR, target / PRIOR)
+    _copy_measures(source, target)
+    terms = kept_terms(terms, source / CARD)
     lines = [
         header_of(experiment, experiment.name, terms, None, registry, prior=None),
         f"# {experiment.name}: a texture prior\n",
@@ -190,6 +194,12 @@ def _halve(source: Path, target: Path, changes: Mapping[str, Any] | None = None)
             largest = torch.finfo(torch.float16).max
             raise TexpriorError(f"{source}: '{name}' has weights beyond {largest:g}, the limit of half precision")
     save_tensors(target, {name: halves[id(tensor)] for name, tensor in tensors.items()}, {**about, **(changes or {})})
+
+
+def _copy_measures(source: Path, target: Path) -> None:
+    """Copies what was measured on held-out photographs, which an ablation on the export shows."""
+    if (source / HELD_OUT).is_file():
+        write_atomically(target / HELD_OUT, (source / HELD_OUT).read_bytes())
 
 
 def _half(tensor: torch.Tensor) -> torch.Tensor:

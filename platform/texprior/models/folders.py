@@ -25,6 +25,8 @@ from texprior.runtime.builder import Builder
 from texprior.store import about_tensors, load_tensors, require_folder, save_tensors, sha256, write_atomically
 
 CONFIG, PREDICTOR, ADAPTER = TRAINED, "predictor.safetensors", "adapter.safetensors"
+HELD_OUT = "held_out.json"
+"""What was measured on held-out photographs after a training."""
 
 
 def save_prior(

@@ -21,10 +21,14 @@ OTHER = "other"
 """The licence of hubs for terms that have no name of their own."""
 EVALUATED = ("Scores on ", "Evaluation ")
 """How the sections start that evaluations add to a card: an export states its figures itself."""
+MODEL_TITLE, PRIOR_TITLE = "Restoration model of experiment", "Texture prior of experiment"
+"""How the cards of trained folders begin."""
 _RESTORING = ("decomposition", "encoder", "denoiser", "attention", "diffusion", "predictor", "adapter", "sampling")
 """Sections of an experiment whose components are built to restore a picture."""
 _TERMS = "terms-of-the-training-photographs"
 _HEADER = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
+_TRAINED = re.compile(rf"^## (?:{MODEL_TITLE}|{PRIOR_TITLE}) .*", re.DOTALL | re.MULTILINE)
+"""What an export's card holds of the card of the trained folder."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +114,23 @@ def read_header(card: Path) -> dict[str, Any]:
 
 
 def training_part(card: str) -> str:
-    """Returns a card without its header and without the sections of evaluations, its headings one level lower."""
-    first, *sections = _HEADER.sub("", card, count=1).split("\n## ")
+    """Returns what a training wrote of a card, its headings one level lower; no header, and no section of evaluations.
+
+    The card may be that of an export, which holds this part and other sections of its own.
+    """
+    text = _HEADER.sub("", card, count=1)
+    if exported := _TRAINED.search(text):
+        text = re.sub(r"^##", "#", exported.group(), flags=re.MULTILINE)
+    first, *sections = text.split("\n## ")
     kept = [first, *(section for section in sections if not section.startswith(EVALUATED))]
     return "#" + "\n\n### ".join(section.strip() for section in kept) + "\n"
+
+
+def kept_terms(terms: Terms, card: Path) -> Terms:
+    """Returns the terms of an export, with those of the card of its source for what they do not say."""
+    fields = read_header(card)
+    licence = fields.get("license", OTHER) if terms.licence == OTHER else terms.licence
+    return Terms(str(licence), terms.datasets or [str(name) for name in fields.get("datasets") or []])
 
 
 def missing_parts(experiment: Experiment, registry: Registry) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from texprior.models.build import count_parameters
+from texprior.models.hub_card import MODEL_TITLE, PRIOR_TITLE
 from texprior.registry.origins import origin_line
 from texprior.runtime.run_record import citations_of
 from texprior.runtime.session import Session
@@ -43,7 +44,7 @@ def prior_card(
     }
     learned = _learned(found, "layer", "the condition", "; a prior near 100 % has learned to invert the filter")
     text = "A diffusion prior over a layer of photographs."
-    return _card(f"Texture prior of experiment {e.name}", text, facts, learned, session)
+    return _card(f"{PRIOR_TITLE} {e.name}", text, facts, learned, session)
 
 
 def model_card(
@@ -64,7 +65,7 @@ def model_card(
     }
     text = "Initial predictor and adapter on a frozen texture prior. 'texprior evaluate' adds its scores here."
     learned = _learned(found, "residual", "the condition and the estimate")
-    return _card(f"Restoration model of experiment {e.name}", text, facts, learned, session)
+    return _card(f"{MODEL_TITLE} {e.name}", text, facts, learned, session)
 
 
 def _learned(found: HeldOut | None, layer: str, source: str, meaning: str = "") -> str:

@@ -23,13 +23,13 @@ from texprior.errors import ConfigError, Interrupted, TexpriorError, error_text
 from texprior.flow.precision import autocast
 from texprior.flow.prior import prior_denoise
 from texprior.flow.process import entrance
+from texprior.models.folders import HELD_OUT
 from texprior.runtime.session import Session
 from texprior.store import write_atomically
 from texprior.training.losses import LayerLoss, LayerTask
 from texprior.training.patches import TOGETHER, Patches, Pool
 from texprior.training.trainee import Trainee
 
-HELD_OUT = "held_out.json"
 PATCHES = 32
 """Patches that are measured on, from TOGETHER photographs: the differences between photographs decide the error."""
 _BATCH = 16

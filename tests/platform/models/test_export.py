@@ -10,13 +10,14 @@ import yaml
 
 from texprior import config
 from texprior.errors import ConfigError, TexpriorError
-from texprior.models.checksums import LIST, changed_files
+from texprior.models.checksums import LIST, changed_files, read_checksums
 from texprior.models.export import Chosen, export_models, sampling_with
 from texprior.models.folders import load_model
 from texprior.models.hub_card import Figures, Terms, read_header
+from texprior.models.prior_search import find_prior
 from texprior.pipeline import restore
 from texprior.runtime.builder import Builder
-from texprior.store import load_tensors, save_tensors, sha256
+from texprior.store import about_tensors, load_tensors, save_tensors, sha256
 
 LEAST_DB = 80.0
 """Half precision gives 88 dB here, bfloat16, which has 3 bits less, 69 dB."""
@@ -97,6 +98,16 @@ def test_an_export_of_an_export_has_the_same_bytes(save, export, tmp_path):
     assert [sha256(p) for p in (tmp_path / "out").glob("prior-*/prior.safetensors")] == [
         sha256(p) for p in (tmp_path / "again").glob("prior-*/prior.safetensors")
     ]
+
+
+def test_what_was_measured_on_held_out_photographs_is_exported(save, export):
+    """So that an ablation on an exported prior says how much of the texture it reads from its condition."""
+    trained = save("rain")
+    prior = find_prior(trained, about_tensors(trained / "adapter.safetensors"))
+    (prior / "held_out.json").write_text("{}")
+    (folder,) = export(Chosen(trained))
+    assert (folder / "prior" / "held_out.json").read_text() == "{}"
+    assert "held_out.json" in read_checksums(folder / "prior")
 
 
 def test_the_card_has_figures_provenance_and_the_training_s_card(save, export):

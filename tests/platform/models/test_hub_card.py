@@ -8,7 +8,17 @@ import yaml
 
 from texprior import config
 from texprior.evaluation.about import About
-from texprior.models.hub_card import EVALUATED, Figures, Terms, header_of, missing_parts, read_header, training_part
+from texprior.models.hub_card import (
+    EVALUATED,
+    MODEL_TITLE,
+    Figures,
+    Terms,
+    header_of,
+    kept_terms,
+    missing_parts,
+    read_header,
+    training_part,
+)
 from texprior.registry import Registry
 
 FIGURES = Figures("BSDS500", "restored 4 calls", 24, {"psnr_rgb": 30.59123456, "niqe": math.nan}, "| a |")
@@ -81,6 +91,20 @@ def test_the_training_part_has_lower_headings_and_no_scores():
     assert all(title.startswith(EVALUATED) for title in titles)
     card = f"---\na: 1\n---\n# Model\n\nfacts\n\n## {titles[0]}\n\n1\n\n## Citations\n\nbook\n\n## {titles[1]}\n\n2\n"
     assert training_part(card) == "## Model\n\nfacts\n\n### Citations\n\nbook\n"
+
+
+def test_the_card_of_an_export_has_the_training_part_of_its_source():
+    trained = f"# {MODEL_TITLE} x\n\nfacts\n\n## Scores on val\n\n1\n\n## Citations\n\nbook\n"
+    once = training_part(trained)
+    exported = f"---\na: 1\n---\n# x: a restoration model\n\nof a folder\n\n## Scores\n\n28.98 dB\n\n{once}"
+    assert training_part(exported) == once
+
+
+def test_terms_that_an_export_does_not_say_are_those_of_its_source(tmp_path):
+    (card := tmp_path / "README.md").write_text("---\nlicense: mit\ndatasets: [BSDS500]\n---\n# x\n")
+    assert kept_terms(Terms(), card) == Terms("mit", ["BSDS500"])
+    assert kept_terms(Terms("apache-2.0", ["own"]), card) == Terms("apache-2.0", ["own"])
+    assert kept_terms(Terms(), tmp_path / "none.md") == Terms(datasets=[])
 
 
 def test_what_is_in_no_folder_is_listed(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from texprior.ablations.arms import Arm
 from texprior.ablations.budgets import missing_rival
@@ -73,6 +73,9 @@ def caveats_of(plan: Plan, results: Results) -> list[str]:
             f"Compute is that of these trainings. {', '.join(started)}: what the weights cost that they started from "
             "(start_from) is not counted."
         )
+    ended = ((cell.arm, outcome_of(cell)) for cell in plan.cells)
+    found += _without_score(results, {arm for arm, outcome in ended if outcome and outcome.status == "finished"})
+    found += _prepared_anew(arms) if ablation.model is None else []
     flops = flops_by_arm(plan)
     found += [f"{note[0].upper()}{note[1:]}." for note in [missing_rival(plan.session, plan.arms)] if note]
     found += _unequal([sum(flops[arm.name].values()) for arm in arms if arm.name in flops], ablation.equal)
@@ -82,6 +85,28 @@ def caveats_of(plan: Plan, results: Results) -> list[str]:
 def _stages_of(arm: Arm) -> list[Training]:
     """Returns the settings of an arm's trainings; the predictor alone has one."""
     return [getattr(arm.experiment.training, stage) for stage in (("predictor",) if arm.alone else STAGES)]
+
+
+def _without_score(results: Results, finished: Set[str]) -> list[str]:
+    """Says of each metric which finished arms are in no table of it."""
+    missing = {m: [a for a in results.arms if a in finished and a not in rows] for m, rows in results.table.items()}
+    return [
+        f"{metric} leaves out {', '.join(arms)}: some training has no finite score in it."
+        for metric, arms in missing.items()
+        if arms
+    ]
+
+
+def _prepared_anew(arms: Sequence[Arm]) -> list[str]:
+    """Says which arms prepare whole photographs at each visit, which no count of FLOPs has."""
+    anew = [a.name for a in arms if a.experiment.data.variants is None and a.experiment.degradation is not None]
+    if not anew:
+        return []
+    return [
+        f"{', '.join(anew)}: with data.variants: null, the predictor's estimate and the semantic code of a whole "
+        "photograph are computed anew for each visit. The compute of the trainings does not count this, and it can be "
+        "several times as much."
+    ]
 
 
 def _unequal(totals: Sequence[float], equal: str | None) -> list[str]:

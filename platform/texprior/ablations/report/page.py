@@ -25,7 +25,7 @@ from texprior.runtime.notebook import data_address, png_bytes
 from texprior.runtime.run_record import current_commit
 from texprior.runtime.text_tables import csv_lines, csv_text
 from texprior.store import write_atomically
-from texprior.training.compute import predictors_of
+from texprior.training.compute import STAGES, predictors_of
 
 REPORT, TABLES = "report.html", ("scores.csv", "summary.csv")
 if TYPE_CHECKING:
@@ -188,24 +188,30 @@ def _costs(plan: Plan, outcomes: Outcomes) -> list[list[str]]:
     """Returns a row for each stage: number of trainings, images each, patch, images in all."""
     done = [(cell, o) for cell, o in outcomes if o.status == "finished"]
     whole = [(cell, o) for cell, o in done if cell.prior is not None]
-    # by folder, because a training that several cells share was done once
-    folders: dict[str, dict[object, int]] = {
-        "prior": {cell.prior and cell.prior.folder: o.images["prior"] for cell, o in whole},
-        "predictor": {cell.predictor.folder: o.images["predictor"] for cell, o in done},
-        "adapter": {cell.folder.parent / o.model: o.images["adapter"] for cell, o in whole},
-    }
+    # by what decides their steps: a training that several cells share, or that a longer one goes on with, was done once
+    found: dict[str, dict[object, tuple[int, int]]] = {stage: {} for stage in STAGES}
+
+    def add(stage: str, cell: Cell, outcome: Outcome, *key: object) -> None:
+        images, patch = outcome.images[stage], getattr(cell.experiment.training, stage).patch
+        found[stage][key] = max(found[stage].get(key, (0, patch)), (images, patch))
+
+    for cell, outcome in done:
+        add("predictor", cell, outcome, cell.predictor.digest)
     for cell, outcome in whole:
+        add("prior", cell, outcome, cell.prior and cell.prior.digest)
+        add("adapter", cell, outcome, outcome.model.rpartition("-")[0] or outcome.model)
         folds = predictors_of(cell.experiment) - 1
         for n in range(folds):
-            folders["predictor"][cell.predictor.folder, folds, n] = outcome.images["predictor"]
-    rows = []
-    for stage, trainings in folders.items():
-        each = sorted(set(trainings.values()))
-        shown = f"{each[0]:,}" if len(each) == 1 else f"{each[0]:,} to {each[-1]:,}" if each else "-"
-        batch = getattr(plan.cells[0].experiment.training, stage)
-        patch = f"{batch.patch}x{batch.patch}"
-        rows.append([stage, str(len(trainings)), shown, patch, f"{sum(trainings.values()):,}"])
-    return rows
+            add("predictor", cell, outcome, cell.predictor.digest, folds, n)
+    return [[stage, *_cost_row(list(trainings.values()))] for stage, trainings in found.items()]
+
+
+def _cost_row(trainings: Sequence[tuple[int, int]]) -> list[str]:
+    """Returns number of trainings, images each, patch and images in all, from the images and patch of each training."""
+    each, patches = (sorted({training[i] for training in trainings}) for i in (0, 1))
+    shown = f"{each[0]:,}" if len(each) == 1 else f"{each[0]:,} to {each[-1]:,}" if each else "-"
+    patch = ", ".join(f"{side}x{side}" for side in patches) or "-"
+    return [str(len(trainings)), shown, patch, f"{sum(images for images, _ in trainings):,}"]
 
 
 def _shown(crop: Crop) -> dict[str, object]:

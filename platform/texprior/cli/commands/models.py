@@ -196,7 +196,9 @@ def _described(task: str, folder: Path) -> dict[str, Any]:
     from texprior.models.shipped import prior_of
 
     header = read_header(folder / "README.md")
-    results = [r for entry in header.get("model-index", []) for r in entry["results"]]
+    # people and hubs edit a card
+    entries = header.get("model-index") or []
+    results = [r for entry in entries for r in entry.get("results") or [] if "dataset" in r and "metrics" in r]
     files = [file for part in {folder, prior_of(folder)} for file in part.iterdir() if file.is_file()]
     return {
         "task": task,

@@ -49,3 +49,27 @@ def test_the_trainings_of_folds_are_counted():
     rows = {row[0]: row[1:] for row in _costs(SimpleNamespace(cells=cells), [(each, done) for each in cells])}
     assert rows["predictor"] == ["4", "32", "64x64", "128"]
     assert rows["prior"][0] == "1"
+
+
+def test_a_training_that_a_longer_one_goes_on_with_is_counted_once_and_patches_are_those_of_all():
+    """The predictor alone continues the baseline's predictor, as a constant learning rate allows."""
+
+    def cell(name, patch):
+        training = {"adapter": {"patch": patch}}
+        experiment = config.resolve({"name": "x", "training": training}, Registry.discover())
+        prior, predictor = Place("a", Path("prior")), Place("b", Path(f"predictor-{name}"))
+        return SimpleNamespace(experiment=experiment, predictor=predictor, prior=prior, folder=Path("cell") / str(name))
+
+    images = {"prior": 64, "predictor": 32, "adapter": 16}
+    ended = [
+        (cell(n, patch), Outcome("finished", images=images, model=f"model-{n}-16")) for n, patch in ((1, 32), (2, 64))
+    ]
+    alone = cell(3, 64)
+    alone.prior = None
+    ended.append((alone, Outcome("finished", images={"predictor": 112}, model="predictor-b-112")))
+    rows = {row[0]: row[1:] for row in _costs(SimpleNamespace(cells=[]), ended)}
+    assert rows == {
+        "prior": ["1", "64", "64x64", "64"],
+        "predictor": ["1", "112", "64x64", "112"],
+        "adapter": ["2", "16", "32x32, 64x64", "32"],
+    }

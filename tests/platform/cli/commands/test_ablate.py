@@ -346,6 +346,11 @@ def test_cells_that_are_found_bear_the_names_of_this_ablation_and_its_question(t
     again = texprior("ablate", write(ablation={**grid, "question": "Which one?"}), "--json")
     assert (again.code, again.json["report"]) == (0, first.json["report"])
     assert "Which one?" in Path(again.json["report"]).read_text(encoding="utf-8")
+    # a report of other words, made in between, is not taken for the one of this command
+    other = texprior("ablate", write(ablation={**grid, "question": "Another?"}), "--report", "--json")
+    assert (other.code, other.json["report"]) == (0, first.json["report"])
+    assert texprior("ablate", write(ablation={**grid, "question": "Which one?"}), "--json").code == 0
+    assert "Which one?" in Path(again.json["report"]).read_text(encoding="utf-8")
     arms = {"blurred": {"decomposition": "gaussian"}, "kept": {"decomposition": "guided"}}
     named = texprior("ablate", write(ablation={**grid, "grid": {}, "arms": arms}), "--json")
     assert named.code == 0, named.err

@@ -51,6 +51,9 @@ def test_the_predictor_alone_is_trained_scored_and_named_first(texprior, in_stud
     assert found["answer"] in page
     assert "psnr_rgb ↑ over compute" in page
     assert (Path(found["folder"]) / "compute.png").is_file()
+    # an experiment file trains all three, so none of them is the predictor alone
+    best = Path(found["folder"]) / "best.yaml"
+    assert best.is_file() == (found["ranking"][0] == "method")
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=found["run"]["tracking_uri"])

@@ -110,6 +110,17 @@ def test_show_prints_the_card_and_checks_the_files(texprior, exported):
     assert answer.json["changed"] == [str(exported / "prior" / "config.yaml")]
 
 
+@pytest.mark.parametrize(
+    "edited", ["model-index:", "model-index: [{name: a}]", "model-index: [{name: a, results: [{}]}]"]
+)
+def test_an_edited_card_is_shown(texprior, exported, edited):
+    (exported / "README.md").write_text(f"---\nlicense: mit\n{edited}\n---\n# Mine\n")
+    answer = texprior("models", "show", exported, "--json")
+    # the card is not that of the export, which is said and is an exit code of its own
+    assert (answer.code, answer.json["changed"]) == (1, [str(exported / "README.md")])
+    assert (answer.json["licence"], answer.json["metrics"]) == ("mit", {})
+
+
 def test_show_of_a_prior_is_the_prior_s_card(texprior, exported):
     answer = texprior("models", "show", exported / "prior")
     assert answer.code == 0, answer.err

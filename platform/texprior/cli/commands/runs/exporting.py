@@ -52,6 +52,8 @@ def export(
         raise ConfigError(f"{opened}: there are no evaluations{f' of {experiment}' if experiment else ''} to export")
     tables = tables_of(opened, found)
     if as_json:
+        if output is not None:
+            raise ConfigError("--json answers on standard output, which can be sent to a file; leave -o out")
         emit(tables)
         return
     text = _text(tables, form, uncertainty)

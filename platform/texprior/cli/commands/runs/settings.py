@@ -54,6 +54,15 @@ def settings_in(file: Path) -> dict[str, str]:
     return as_recorded(document)
 
 
+def with_overrides(settings: Mapping[str, str], overrides: Mapping[str, Any]) -> dict[str, str]:
+    """Returns settings with others in place of those of the same path and below it: a component with its options."""
+
+    def replaced(path: str) -> bool:
+        return any(path == other or path.startswith(f"{other}.") for other in overrides)
+
+    return {path: text for path, text in settings.items() if not replaced(path)} | as_recorded(overrides)
+
+
 def as_recorded(experiment: Mapping[str, Any]) -> dict[str, str]:
     """Returns an experiment as the tracker records it: dotted path -> text."""
     from texprior.runtime.run_record import flatten_paths

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from texprior.cli.commands.runs.finding import find_run
-from texprior.cli.commands.runs.settings import settings_in, settings_of
+from texprior.cli.commands.runs.settings import settings_in, settings_of, with_overrides
 from texprior.cli.commands.runs.store import Store
 from texprior.errors import ConfigError
 
@@ -49,12 +49,16 @@ def scores_in(folder: Path) -> Scores:
 def side_of(word: str, store: Callable[[], Store]) -> Side:
     """Returns a side: the folder with this path if it has scores.csv, else the recorded run that the word means.
 
-    The settings of a folder are in it or, for the evaluation of a model, in the folder above. Raises ConfigError.
+    The settings of a folder are in it or, for the evaluation of a model, in the folder above, with those that the
+    evaluation changed. Raises ConfigError.
     """
+    from texprior.evaluation.about import overrides_in
+
     folder = Path(word)
     if (folder / _SCORES).is_file():
         files = [at / _CONFIG for at in (folder, folder.resolve().parent) if (at / _CONFIG).is_file()]
-        return Side(word, settings_in(files[0]) if files else {}, folder)
+        own = settings_in(files[0]) if files else {}
+        return Side(word, with_overrides(own, overrides_in(folder) or {}), folder)
     opened = store()
     run = find_run(opened, word)
     return Side(f"{run.name} ({run.id[:8]})", settings_of(opened, run), opened.folder_of(run, _SCORES))

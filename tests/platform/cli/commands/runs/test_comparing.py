@@ -1,5 +1,7 @@
 """``texprior runs compare`` and ``diff``: settings, and scores picture by picture."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -54,6 +56,23 @@ def test_two_folders_need_no_store(texprior, recorded, runs):
     assert answer.json["rows"][0]["metrics"]["psnr_rgb"]["wins"] == 5
     assert "no settings are stored with it" in answer.err
     assert not runs.exists()
+
+
+def test_two_evaluations_of_a_model_differ_in_what_they_changed(texprior, recorded, runs, tmp_path):
+    """The settings are those of the model, a folder above, and what each evaluation changed of them."""
+    made = recorded.folder / "made" / "first"
+    (tmp_path / "config.yaml").write_text("sampling: {steps: 4, sampler: {ddim: {eta: 1.0}}}\n")
+    for name, changed in (("a", {}), ("b", {"sampling.steps": 9, "sampling.sampler": {"heun": {}}})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "scores.csv").write_bytes((made / "scores.csv").read_bytes())
+        (tmp_path / name / "about.json").write_text(json.dumps({"overrides": changed}))
+    answer = texprior("runs", "diff", tmp_path / "a", tmp_path / "b", "--json")
+    assert answer.code == 0, answer.err
+    assert {(d["path"], d["a"], d["b"]) for d in answer.json} == {
+        ("sampling.steps", "4", "9"),
+        ("sampling.sampler.ddim.eta", "1.0", None),
+        ("sampling.sampler.heun", None, "{}"),
+    }
 
 
 def test_a_run_without_scores_is_compared_by_settings(ask):

@@ -26,6 +26,12 @@ def test_without_a_run_all_evaluations_that_have_scores(ask):
     assert ask("export", "--experiment", "other").code == 2
 
 
+def test_json_is_not_written_to_a_file(ask, tmp_path):
+    answer = ask("export", "first", "--json", "-o", str(tmp_path / "a.json"))
+    assert answer.code == 2
+    assert "leave -o out" in answer.err
+
+
 def test_the_trials_of_a_sweep_with_what_they_searched(ask):
     rows = rows_of(ask("export", "sweep", "--format", "csv"))
     assert [(r["trial"], r["adapter.cga.kernel"], r["psnr_rgb"]) for r in rows] == [
