@@ -41,7 +41,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def running(storage: str, n: int, within_s: float = 120) -> list[optuna.trial.FrozenTrial]:
+def running(storage: str, n: int, within_s: float = 300) -> list[optuna.trial.FrozenTrial]:
     """The running trials of the one study, once there are n whose worker is known."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:
