@@ -31,7 +31,7 @@ from texprior.training.cards import model_card
 from texprior.training.cross_fit import fold_places, train_folds
 from texprior.training.data import cached_guided_pool, cut_patches, layer_scale, own_guided_pool, require_layer
 from texprior.training.differences import program_record
-from texprior.training.folders import ADAPTER_PARTS, TILING, Place, hold_folder, is_trained, training_place
+from texprior.training.folders import ADAPTER_PARTS, CHECKPOINT, TILING, Place, hold_folder, is_trained, training_place
 from texprior.training.folders import tell_found as report_found
 from texprior.training.held_out import measure_held_out, measure_layer
 from texprior.training.loop import Finished, Loss
@@ -84,7 +84,7 @@ def train_adapter(
 
         networks = (adapter, prior.network, prior.encoder, predictor)
         require_memory("adapter", settings, loss_of, *networks, processes=session.team.size)
-        choose_threads(session, "adapter", settings, loss_of, *networks)
+        choose_threads(session, "adapter", settings, loss_of, *networks, checkpoint=place.folder / CHECKPOINT)
         # an objective of its own may use the degraded picture, too
         with_degraded = adapter.sees_given or settings.objective is not None
         make = partial(own_guided_pool, prior_folder.resolve(), predictor_folder.resolve(), with_degraded, folds)

@@ -13,7 +13,15 @@ from texprior.track import Run
 from texprior.training.ahead import Ahead
 from texprior.training.data import cut_patches, pair_pool
 from texprior.training.differences import program_record
-from texprior.training.folders import PREDICTOR_PARTS, Place, hold_folder, is_trained, tell_found, training_place
+from texprior.training.folders import (
+    CHECKPOINT,
+    PREDICTOR_PARTS,
+    Place,
+    hold_folder,
+    is_trained,
+    tell_found,
+    training_place,
+)
 from texprior.training.held_out import measure_held_out, measure_pictures
 from texprior.training.loop import Finished, Loss
 from texprior.training.losses import prediction_loss_of, prediction_outputs
@@ -47,7 +55,7 @@ def train_predictor(session: Session, place: Place | None = None) -> Trained:
         recipe = recipe_of(session, settings)
         loss_of = partial(random_prediction_loss, session, predictor, recipe.objective)
         require_memory("predictor", settings, loss_of, predictor, processes=session.team.size)
-        choose_threads(session, "predictor", settings, loss_of, predictor)
+        choose_threads(session, "predictor", settings, loss_of, predictor, checkpoint=place.folder / CHECKPOINT)
         pool = ahead.serve(pair_pool(session, settings.patch), partial(pair_pool, patch=settings.patch), session)
         trainee = Trainee(predictor, settings, recipe)
 

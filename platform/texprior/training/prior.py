@@ -24,7 +24,15 @@ from texprior.training.ahead import Ahead
 from texprior.training.cards import prior_card
 from texprior.training.data import cached_texture_pool, cut_patches, layer_scale, own_texture_pool, require_layer
 from texprior.training.differences import explain_difference, program_record
-from texprior.training.folders import PRIOR_PARTS, Place, hold_folder, is_trained, tell_found, training_place
+from texprior.training.folders import (
+    CHECKPOINT,
+    PRIOR_PARTS,
+    Place,
+    hold_folder,
+    is_trained,
+    tell_found,
+    training_place,
+)
 from texprior.training.held_out import ALONE, measure_held_out, measure_layer
 from texprior.training.loop import Finished, Loss
 from texprior.training.losses import LayerLoss
@@ -66,7 +74,7 @@ def train_prior(session: Session, place: Place | None = None) -> Trained:
 
         networks = (prior.network, prior.encoder)
         require_memory("prior", settings, loss_of, *networks, processes=session.team.size)
-        choose_threads(session, "prior", settings, loss_of, *networks)
+        choose_threads(session, "prior", settings, loss_of, *networks, checkpoint=place.folder / CHECKPOINT)
         pool = ahead.serve(cached_texture_pool(session, prior), own_texture_pool, session)
         scale = require_layer(
             layer_scale(pool, "picture", "structure", experiment.seed, base_of=partial(base_of_prior, prior.process)),

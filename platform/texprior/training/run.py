@@ -89,7 +89,8 @@ def run_training(
         if session.fold is not None:
             run.notes.append(f"Trained without {session.fold} of the photographs (training.folds).")
         reports = StepReports(session, stage, trainee, run, outputs_of)
-        about = {"stage": stage, "trajectory": place.digest, "pictures": pictures}
+        # sums of floating-point numbers depend on the number of threads
+        about = {"stage": stage, "trajectory": place.digest, "pictures": pictures, "threads": torch.get_num_threads()}
         try:
             turns, seed = TOGETHER if patches.per_visit > 1 else 1, session.experiment.seed
             for event in train_steps(trainee, loss, checkpoint, about, team, seed, turns, patches.expect):

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from texprior.config.schema import Training
 from texprior.runtime.session import Session
-from texprior.store import write_atomically
+from texprior.store import about_tensors, write_atomically
 from texprior.training.loop import Loss
 from texprior.training.memory import LossOf, put_back
 
@@ -50,14 +50,20 @@ def own_threads() -> Iterator[None]:
 
 
 def choose_threads(
-    session: Session, stage: str, settings: Training, loss_of: LossOf, trained: nn.Module, *frozen: nn.Module
+    session: Session,
+    stage: str,
+    settings: Training,
+    loss_of: LossOf,
+    trained: nn.Module,
+    *frozen: nn.Module,
+    checkpoint: Path | None = None,
 ) -> int:
     """Sets the number of threads for a training, and returns it.
 
     Steps on random patches are timed with all threads, half of them, and so on. The fewest that are nearly as fast are
-    used. The answer is kept in the folder of caches, so that later trainings of such a network round alike. Nothing is
-    tried if the user chose a number (``threads``, OMP_NUM_THREADS, workers, torchrun), on a GPU, or for a training of
-    less than a minute.
+    used. The answer is kept in the folder of caches, so that later trainings of such a network round alike; a training
+    that goes on from its ``checkpoint`` takes the number that is in there. Nothing is tried if the user chose a number
+    (``threads``, OMP_NUM_THREADS, workers, torchrun), on a GPU, or for a training of less than a minute.
     """
     threads = torch.get_num_threads()
     parameters = [p for p in trained.parameters() if p.requires_grad]
@@ -65,6 +71,11 @@ def choose_threads(
         return threads
     if not parameters or parameters[0].device.type != "cpu":
         return threads
+    goes_on = checkpoint is not None and checkpoint.is_file() and not session.fresh
+    before = about_tensors(checkpoint).get("threads") if checkpoint and goes_on else None
+    if isinstance(before, int) and 1 <= before <= threads:
+        torch.set_num_threads(before)
+        return before
     file, key = session.cache_folder / _FILE, _key(settings, trained, *frozen)
     chosen = _kept(file).get(key)
     if not isinstance(chosen, int) or not 1 <= chosen <= threads:

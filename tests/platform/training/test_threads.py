@@ -1,6 +1,7 @@
 """A training takes the fewest threads with which its own step is nearly as fast as with any."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from texprior import config
 from texprior.registry import Registry
 from texprior.runtime.session import Session
+from texprior.store import save_tensors
 from texprior.training import threads
 from texprior.training.threads import choose_threads, own_threads
 
@@ -125,6 +127,18 @@ def test_a_choice_on_a_busy_machine_is_for_this_training_alone(session, monkeypa
     assert choose(session(), Network(SLOWER)) == 1
     assert "beside other programs" in session.said[0]
     assert not (tmp_path / "cache" / "threads.json").exists()
+
+
+def test_a_resume_computes_with_the_threads_of_before(session, tmp_path):
+    """A busy machine keeps no answer, and another number of threads sums otherwise."""
+    save_tensors(tmp_path / "c.safetensors", {}, {"threads": 2})
+    network, settings = Network(SLOWER), session().experiment.training.prior
+    given = "prior", settings, lambda _chosen: network, network
+    assert choose_threads(session(), *given, checkpoint=tmp_path / "c.safetensors") == 2 == torch.get_num_threads()
+    assert network.used == []
+    torch.set_num_threads(4)
+    fresh = replace(session(), fresh=True)
+    assert choose_threads(fresh, *given, checkpoint=tmp_path / "c.safetensors") != 2
 
 
 def test_nothing_is_tried_if_the_user_chose_or_it_is_not_worth_it(session, monkeypatch):
