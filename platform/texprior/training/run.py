@@ -165,9 +165,10 @@ def _resume(session: Session, stage: str, place: Place, trainee: Trainee, pictur
 def _settle_precision(session: Session, stage: str, trainee: Trainee) -> None:
     """Continues in the precision of the training so far; says so, and records it, if this machine cannot."""
     device, wanted, before = session.device, trainee.settings.amp, trainee.precisions[-1:]
-    if before and wanted:
-        settle_bfloat16(device, before == ["bfloat16"])
     now = precision_name(device, wanted)
+    if before and before != [now]:
+        settle_bfloat16(device, before == ["bfloat16"])
+        now = precision_name(device, wanted)
     if before and before != [now]:
         session.say(
             f"warning: {stage}: continues in {now}; up to image {trainee.images_seen:,} it was trained in {before[0]}"
