@@ -14,6 +14,7 @@ from texprior.flow.kinds import DEGRADATION
 from texprior.models import shipped
 from texprior.models.checksums import changed_files, write_checksums
 from texprior.models.hub_card import read_header
+from texprior.training.held_out import explained_alone
 
 TASKS = sorted(texprior.shipped_models())
 MAX_BYTES = 12 * 2**20
@@ -61,7 +62,12 @@ def test_there_is_a_shipped_model_and_all_are_small():
     assert TASKS
     files = [path for path in store.shipped_root().rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < MAX_BYTES
-    assert {path.suffix for path in files} == {".safetensors", ".yaml", ".md", ""}
+    assert {path.suffix for path in files} == {".safetensors", ".yaml", ".json", ".md", ""}
+
+
+def test_the_shipped_prior_says_what_it_reads_from_its_condition():
+    """So a report on it has the number that its card rounds."""
+    assert explained_alone(shipped.prior_of(store.model_of_task(TASKS[0]))) == pytest.approx(0.89, abs=5e-3)
 
 
 @pytest.mark.parametrize("task", TASKS)
