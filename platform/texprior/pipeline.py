@@ -30,12 +30,7 @@ from texprior.flow.tile import Part, Tile
 from texprior.models.build import Model
 from texprior.models.inputs import Inputs, given_of, noised_condition
 from texprior.models.not_finite import refuse_not_finite
-from texprior.models.sampling import (
-    calls_per_picture,
-    learned_sigmas,
-    require_possible,
-    sampler_of,
-)
+from texprior.models.sampling import calls_per_picture, learned_sigmas, require_possible, sampler_of
 from texprior.models.sections import (
     Piece,
     is_local,

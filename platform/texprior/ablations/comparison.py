@@ -54,6 +54,8 @@ class Results:
     """The arm of the predictor alone; empty if there is none."""
     unit: str = "flops"
     """The unit in which it costs as much as the baseline, ``images`` or ``flops``."""
+    unscored: Mapping[str, list[str]] = field(default_factory=dict)
+    """Metric -> trained arms that its table lacks, because one of their trainings has no finite score."""
 
     def ranking(self) -> list[str]:
         """Lists the arms with a score, the best first."""
@@ -143,11 +145,12 @@ def results_of(
     """
     seen = dict.fromkeys(p for trainings in scores.values() for t in trainings for p in t.pictures)
     places = {picture: place for place, picture in enumerate(seen)}
-    values, pictures, left_out, table = {}, {}, {}, {}
+    values, pictures, left_out, unscored, table = {}, {}, {}, {}, {}
     for name in better:
         found = {arm: _stacked([(t, t.restored) for t in scores[arm]], name, places) for arm in arms if scores.get(arm)}
         # an arm without any finite score is left out, so that it does not cost the others all pictures
         finite = {arm: rows for arm, rows in found.items() if np.isfinite(rows).any(1).all()}
+        unscored[name] = [arm for arm in found if arm not in finite]
 
         # complete cases: all trainings of all arms are averaged over the same pictures
         scored = [np.isfinite(rows) for rows in finite.values()]
@@ -158,7 +161,7 @@ def results_of(
         table[name] = _rows(values[name], baseline, better[name], sampled)
 
     references = _references(scores.get(baseline, []), pictures, places)
-    return Results(metric, baseline, better, arms, pictures, left_out, values, table, references)
+    return Results(metric, baseline, better, arms, pictures, left_out, values, table, references, unscored=unscored)
 
 
 def _rows(values: Mapping[str, Array], baseline: str, better: str, sampled: bool) -> dict[str, ArmScore]:

@@ -9,9 +9,8 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,6 +33,7 @@ from texprior.store import about_tensors, write_atomically
 from texprior.track import Run, RunInfo
 from texprior.training.adapter import train_adapter
 from texprior.training.compute import flops_per_image
+from texprior.training.folders import images_behind
 from texprior.training.given_prior import given_prior
 from texprior.training.held_out import explained_alone
 from texprior.training.predictor import train_predictor
@@ -113,12 +113,15 @@ def _with_model(session: Session, cell: Cell, keep: Keep) -> tuple[Evaluated, Ou
         "predictor": model.folder / PREDICTOR,
         "adapter": model.folder / ADAPTER,
     }
+    # what a training of this ablation started from is not counted, as its report says; a given prior's start is
+    seen = {stage: int(about_tensors(path)["images_seen"]) for stage, path in weights.items()}
+    given = given_prior(session.experiment) is not None
     return evaluated, Outcome(
         "finished",
         arm=cell.arm,
         seed=cell.seed,
         model=str(cell.model or model.folder.name),
-        images=_images_of(weights, ("prior",) if given_prior(session.experiment) else ()),
+        images={**seen, "prior": images_behind(about_tensors(weights["prior"]))} if given else seen,
         texture_std=model.prior.scale,
         texture_r2=None if cell.model else _texture_r2(session, model.prior),
         explained=explained_alone(model.prior.folder),
@@ -132,16 +135,6 @@ def _with_model(session: Session, cell: Cell, keep: Keep) -> tuple[Evaluated, Ou
             **component_tags(session.experiment, session.registry),
         },
     )
-
-
-def _images_of(weights: Mapping[str, Path], given: Sequence[str]) -> dict[str, int]:
-    """Returns training -> images that it saw; of ``given`` ones with those of the weights that they started from.
-
-    What a training of this ablation started from is not counted, as its report says.
-    """
-    abouts = {stage: about_tensors(path) for stage, path in weights.items()}
-    before = {stage: int(abouts[stage].get("images_before", 0)) for stage in given}
-    return {stage: int(about["images_seen"]) + before.get(stage, 0) for stage, about in abouts.items()}
 
 
 def _with_predictor(session: Session, cell: Cell, keep: Keep) -> tuple[Evaluated, Outcome]:

@@ -8,17 +8,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from texprior._version import __version__
 from texprior.config.dotted_paths import get_path
 from texprior.config.schema import Experiment
 from texprior.digests import digest
 from texprior.evaluation.scores import Scores
-from texprior.flow.precision import precision_name
 from texprior.runtime.run_record import current_commit, flatten_paths
+
+if TYPE_CHECKING:
+    import torch
 
 ABOUT = "about.json"
 """The file beside the scores of an evaluation that says what they were made on."""
@@ -91,6 +91,8 @@ def about_evaluation(experiment: Experiment, of_model: Experiment, device: torch
 
     ``of_model`` is the experiment that the model was trained with.
     """
+    from texprior.flow.precision import precision_name
+
     choice = experiment.evaluation
     return About(
         split=choice.split,

@@ -37,7 +37,7 @@ _PARTS = {
     "adapter": ("decomposition", "encoder", "denoiser", "attention", "diffusion", "process", "adapter"),
 }
 """Training -> the paths that decide what its step computes. The seed is none of them."""
-_LEVELS = 32
+_LEVELS = 16
 """Noise levels over which the cost of an objective is averaged: it may compute something at some of them alone."""
 
 
@@ -93,15 +93,15 @@ def training_costs(experiment: Experiment, per_image: Mapping[str, float]) -> di
     return {stage: per_image[stage] * images_seen(getattr(experiment.training, stage)) for stage in STAGES}
 
 
-def count_flops(loss: Loss) -> int:
+def count_flops(loss: Loss, is_first: bool = True) -> int:
     """Counts the FLOPs of one image's loss and its gradient; 0 if it has no gradient.
 
-    A product of n pairs of numbers counts 2 n, as torch counts it.
+    A product of n pairs of numbers counts 2 n, as torch counts it. ``is_first`` is whether this loss was never called.
     """
     # plain attention: torch counts none of the products of its fused kernels on a CPU
     with torch.random.fork_rng(), sdpa_kernel(SDPBackend.MATH):
         # a first call may try the device, such as for its fastest precision, which is no part of a step
-        if not loss([0]).requires_grad:
+        if is_first and not loss([0]).requires_grad:
             return 0
         with FlopCounterMode(display=False) as counter:
             loss([0]).sum().backward()  # type: ignore[no-untyped-call]
@@ -129,13 +129,14 @@ def _counted(session: Session) -> dict[str, StepCost]:
 
 def _mean_flops(of_layer: LayerLoss, loss: Loss) -> int:
     """Counts ``loss``, which is a method of ``of_layer``; with an objective the mean over its noise levels."""
-    if of_layer.objective is None:
-        return count_flops(loss)
+    first = count_flops(loss)
+    if of_layer.objective is None or not first:
+        return first
     levels, counts = of_layer.levels, []
     for quantile in ((i + 0.5) / _LEVELS for i in range(_LEVELS)):
         z = NormalDist().inv_cdf(quantile)
         of_layer.levels = lambda drawn, z=z: levels(torch.full_like(drawn, z))
-        counts.append(count_flops(loss))
+        counts.append(count_flops(loss, is_first=False))
     return round(mean(counts))
 
 

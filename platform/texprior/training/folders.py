@@ -44,6 +44,11 @@ class Place(NamedTuple):
     """The digests of what it starts from."""
 
 
+def images_behind(about: Mapping[str, Any]) -> int:
+    """Returns the images that stored weights saw, with those of the weights that their training started from."""
+    return int(about["images_seen"]) + int(about.get("images_before", 0))
+
+
 def training_place(
     session: Session, what: str, parts: tuple[str, ...], settings: Training, parents: Sequence[str]
 ) -> Place:

@@ -10,7 +10,7 @@ from texprior.models.folders import ADAPTER, CONFIG, PRIOR, folder_builder
 from texprior.models.prior_search import find_prior
 from texprior.runtime.session import Session
 from texprior.store import about_tensors, named_folder, require_folder, sha256
-from texprior.training.folders import Place
+from texprior.training.folders import Place, images_behind
 from texprior.training.preflight import on_prior
 
 
@@ -52,10 +52,9 @@ def on_given_prior(session: Session) -> Session:
         return session
     experiment = on_prior(session, folder).experiment
     about = about_tensors(folder / PRIOR)
-    seen = int(about["images_seen"]) + int(about.get("images_before", 0))
     trained = folder_builder(folder, session.registry, session.builder).experiment.training.prior
     # what was spent on it, so that compute is reckoned with what the prior really cost
-    settings = trained.model_copy(update={"budget": Budget(images=seen), "start_from": None})
+    settings = trained.model_copy(update={"budget": Budget(images=images_behind(about)), "start_from": None})
     trainings = experiment.training.model_copy(update={"prior": settings})
     # the photographs that it was trained on are its own
     data = experiment.data.model_copy(update={"prior": None})

@@ -218,7 +218,8 @@ def _estimate(loss: LayerLoss, task: LayerTask, x_BCHW: Tensor, sigma: float) ->
 
 def _batches(images: int) -> list[range]:
     """Returns the sample numbers in batches of one size, of at most so many images."""
-    size = math.gcd(PATCHES, 2 ** int(math.log2(min(images, _BATCH))))
+    # a power of 2, as PATCHES is
+    size = 2 ** int(math.log2(min(images, _BATCH)))
     return [range(first, first + size) for first in range(0, PATCHES, size)]
 
 

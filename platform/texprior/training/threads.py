@@ -71,11 +71,11 @@ def choose_threads(
         return threads
     if not parameters or parameters[0].device.type != "cpu":
         return threads
-    goes_on = checkpoint is not None and checkpoint.is_file() and not session.fresh
-    before = about_tensors(checkpoint).get("threads") if checkpoint and goes_on else None
-    if isinstance(before, int) and 1 <= before <= threads:
-        torch.set_num_threads(before)
-        return before
+    if checkpoint is not None and checkpoint.is_file() and not session.fresh:
+        before = about_tensors(checkpoint).get("threads")
+        if isinstance(before, int) and 1 <= before <= threads:
+            torch.set_num_threads(before)
+            return before
     file, key = session.cache_folder / _FILE, _key(settings, trained, *frozen)
     chosen = _kept(file).get(key)
     if not isinstance(chosen, int) or not 1 <= chosen <= threads:

@@ -19,6 +19,7 @@ from texprior.diffusion.ema import Ema
 from texprior.errors import ConfigError
 from texprior.runtime.team import Team
 from texprior.store import copies, load_tensors, save_tensors
+from texprior.training.folders import images_behind
 from texprior.training.recipe import Recipe, groups_of
 
 _KEPT = (bool, int, float)
@@ -195,7 +196,7 @@ class Trainee:
             self._load_weights(model, _below(tensors, "ema") or model)
         except (RuntimeError, KeyError) as error:
             raise ConfigError(f"{path}: its weights do not fit the network of this training ({error})") from None
-        self.images_before = int(about.get("images_before", 0)) + int(about["images_seen"])
+        self.images_before = images_behind(about)
 
     def follow(self, team: Team) -> None:
         """Takes over the state of the team's leader, so that all train the same weights."""

@@ -113,5 +113,5 @@ def test_an_objective_that_some_noise_levels_skip_is_counted_for_its_share_of_th
     diffusion = session().experiment.diffusion
     below = NormalDist(diffusion.noise_mean, diffusion.noise_std).cdf(0.0)
     plain, of_all, of_some = cost(), cost(lpips(1000.0)), cost(lpips(1.0))
-    assert (of_some - plain) / (of_all - plain) == pytest.approx(below, abs=1 / 32)
+    assert (of_some - plain) / (of_all - plain) == pytest.approx(below, abs=1 / 32)  # 16 levels
     assert 0.1 < below < 0.9

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 
 from texprior.ablations.arms import Arm
 from texprior.ablations.budgets import missing_rival
@@ -73,8 +73,6 @@ def caveats_of(plan: Plan, results: Results) -> list[str]:
             f"Compute is that of these trainings. {', '.join(started)}: what the weights cost that they started from "
             "(start_from) is not counted."
         )
-    ended = ((cell.arm, outcome_of(cell)) for cell in plan.cells)
-    found += _without_score(results, {arm for arm, outcome in ended if outcome and outcome.status == "finished"})
     found += _prepared_anew(arms) if ablation.model is None else []
     flops = flops_by_arm(plan)
     found += [f"{note[0].upper()}{note[1:]}." for note in [missing_rival(plan.session, plan.arms)] if note]
@@ -85,16 +83,6 @@ def caveats_of(plan: Plan, results: Results) -> list[str]:
 def _stages_of(arm: Arm) -> list[Training]:
     """Returns the settings of an arm's trainings; the predictor alone has one."""
     return [getattr(arm.experiment.training, stage) for stage in (("predictor",) if arm.alone else STAGES)]
-
-
-def _without_score(results: Results, finished: Set[str]) -> list[str]:
-    """Says of each metric which finished arms are in no table of it."""
-    missing = {m: [a for a in results.arms if a in finished and a not in rows] for m, rows in results.table.items()}
-    return [
-        f"{metric} leaves out {', '.join(arms)}: some training has no finite score in it."
-        for metric, arms in missing.items()
-        if arms
-    ]
 
 
 def _prepared_anew(arms: Sequence[Arm]) -> list[str]:

@@ -144,6 +144,11 @@ def list_caveats(results: Results, arms: Sequence[Experiment], split: str, sampl
     if split == "val":
         found.append("Judged on the split val, on which settings are chosen; the split test was not used.")
 
+    found += [
+        f"{metric} leaves out {', '.join(missing)}: some {replicate_name(sampled)} has no finite score in it."
+        for metric, missing in results.unscored.items()
+        if missing
+    ]
     found += _few_units(results, sampled)
     return found
 

@@ -1,6 +1,5 @@
 """What a report says of the arms' compute."""
 
-import math
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +10,6 @@ from texprior.ablations.report.compute import (
     _prepared_anew,
     _stages_of,
     _unequal,
-    _without_score,
     compute_numbers,
     compute_rows,
     flops_of,
@@ -57,16 +55,6 @@ def test_arms_of_unequal_compute_are_named():
         "baseline."
     )
     assert _unequal([1e9, 2e9], "images")[0].endswith("as many images, but not the same compute.")
-
-
-def test_a_finished_arm_that_a_table_lacks_is_named(training, found):
-    """A metric that is NaN on all pictures of one training: without a word, the arm would seem never to have run."""
-    good = {"psnr": 30.0, "lpips": 0.1, "ratio": 1.0}
-    bad = {**good, "lpips": math.nan}
-    results = found(base=[training(good)] * 2, broken=[training(good), training(bad)], later=[])
-    assert _without_score(results, {"base", "broken"}) == [
-        "lpips leaves out broken: some training has no finite score in it."
-    ]
 
 
 def test_what_is_prepared_at_each_visit_is_said():

@@ -1,5 +1,6 @@
 """The sentences of a report: who is separated from the baseline, and who is not."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -110,6 +111,14 @@ def test_the_caveats_say_what_two_trainings_and_few_pictures_mean(training, expe
     assert "normally distributed" not in caveats(3, 6)
     assert "normally distributed" not in caveats(1, 5)  # nothing is tested
     assert "normally distributed" in caveats(1, 5, sampled=True)
+
+
+def test_an_arm_that_a_table_lacks_is_named(training, found, experiment):
+    """A metric that is NaN on all pictures of one training: without a word, the arm would seem never to have run."""
+    good = {"psnr": 30.0, "lpips": 0.1, "ratio": 1.0}
+    results = found(base=[training(good)] * 2, broken=[training(good), training({**good, "lpips": math.nan})], later=[])
+    said = [s for s in text.list_caveats(results, [experiment] * 3, "test") if "leaves out" in s]
+    assert said == ["lpips leaves out broken: some training has no finite score in it."]
 
 
 def test_without_a_baseline_there_is_no_answer(training):

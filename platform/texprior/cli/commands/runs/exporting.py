@@ -44,6 +44,8 @@ def export(
     """
     if runs and experiment:
         raise ConfigError("--experiment chooses among all evaluations; leave it or RUN out")
+    if as_json and output is not None:
+        raise ConfigError("--json answers on standard output, which can be sent to a file; leave -o out")
     from texprior.cli.commands.runs.result_tables import tables_of
 
     opened = open_store(store)
@@ -52,8 +54,6 @@ def export(
         raise ConfigError(f"{opened}: there are no evaluations{f' of {experiment}' if experiment else ''} to export")
     tables = tables_of(opened, found)
     if as_json:
-        if output is not None:
-            raise ConfigError("--json answers on standard output, which can be sent to a file; leave -o out")
         emit(tables)
         return
     text = _text(tables, form, uncertainty)
